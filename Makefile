@@ -1,0 +1,36 @@
+# Each target sets up what it needs; a fresh clone needs Python 3.11 and nothing else.
+PYTHON ?= python3.11
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PYTHONPATH :=
+
+.PHONY: setup reproduce smoke test lint bench clean
+
+setup: .venv/.ready
+
+.venv/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --no-deps --no-compile -r requirements.lock
+	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+reproduce: setup
+	snakemake --quiet rules
+	@cat results/demo/tables/main.md
+	@echo "The report: $(CURDIR)/results/demo/report.html"
+
+smoke: setup
+	snakemake --quiet rules --configfile config/smoke.yaml
+	@cat results/smoke/tables/main.md
+
+test: setup
+	pytest -n 2
+
+lint: setup
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+	mypy
+
+clean:
+	rm -rf results/smoke .pytest_cache .mypy_cache .ruff_cache .hypothesis

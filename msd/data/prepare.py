@@ -1,0 +1,67 @@
+"""Stage `prepare`: raw files to the tables and pictures that every later stage reads."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msd.data.prepared import SPLITS, Prepared, Sample, check
+from msd.errors import UserError
+
+if TYPE_CHECKING:
+    from msd.job import Job
+
+
+def prepare(job: Job) -> dict[str, float]:
+    """Run the dataset's own module and write its tables, labels, findings and pictures."""
+    raw = {Path(path).name: Path(path) for path in job.inputs["files"]}
+    module = importlib.import_module(f"msd.data.{job.params['module']}")
+    try:
+        prepared: Prepared = module.prepare(raw, job.params["prepare"])
+    except KeyError as error:
+        raise UserError(f"the dataset {job.params['name']} needs the key {error} below `prepare:`") from error
+    check(prepared)
+    _write(prepared, job.outputs)
+    sizes = {f"rows/{split}": float(len(prepared.splits[split])) for split in SPLITS}
+    pictures = {f"pictures/{split}": float(len({s.image for s in prepared.splits[split]})) for split in SPLITS}
+    return {**sizes, **pictures, "labels": float(len(prepared.labels)), "findings": float(len(prepared.findings))}
+
+
+def _write(prepared: Prepared, outputs: dict[str, Any]) -> None:
+    from msd.data.pictures import png, write_archive
+
+    for path in outputs.values():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    for split in SPLITS:
+        _write_table(prepared.splits[split], Path(outputs[split]))
+    _write_json(prepared.labels, outputs["labels"])
+    _write_json(_summary(prepared), outputs["findings"])
+    used = sorted({sample.image for split in SPLITS for sample in prepared.splits[split]})
+    write_archive(Path(outputs["pictures"]), {name: png(prepared.pictures[name]) for name in used})
+
+
+def _write_table(samples: list[Sample], path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {
+        "uid": pa.array([sample.uid for sample in samples], pa.string()),
+        "image": pa.array([sample.image for sample in samples], pa.string()),
+        "text": pa.array([sample.text for sample in samples], pa.string()),
+        "target": pa.array([list(sample.target) for sample in samples], pa.list_(pa.int32())),
+        "score": pa.array([list(sample.score) for sample in samples], pa.list_(pa.float32())),
+    }
+    pq.write_table(pa.table(columns), path, compression="zstd")
+
+
+def _summary(prepared: Prepared) -> dict[str, Any]:
+    """Counts by action and reason (what stands after a colon is the record's own), then every record."""
+    counts = Counter(f"{entry['action']}: {entry['reason'].partition(':')[0]}" for entry in prepared.findings)
+    return {"counts": dict(sorted(counts.items())), "records": prepared.findings}
+
+
+def _write_json(content: Any, path: str) -> None:
+    Path(path).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

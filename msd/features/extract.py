@@ -1,0 +1,81 @@
+"""Stage `features`: a grid of region features for each distinct picture of a prepared dataset.
+
+An extractor named `a-b` with weights of family `a_b…` is a module of this package with
+`build(weights) -> (N, H, W, 3) bytes -> (N, rows, columns, D)`; nothing else knows it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+from collections.abc import Callable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from msd.errors import UserError
+
+if TYPE_CHECKING:
+    from msd.job import Job
+
+BATCH = 32
+
+
+def extract(job: Job) -> dict[str, float]:
+    """Write regions.npy (float16, (P, R, D), pictures in sorted name order) and spec.json."""
+    from msd.data.sources import sha256
+
+    extractor, size = job.params["extractor"], int(job.params["size"])
+    weights = Path(job.inputs["weights"])
+    names, pixels = read_pictures(Path(job.inputs["pictures"]), size=size)
+    run = find(extractor)(weights)
+    grids = [run(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)]
+    grid = np.concatenate([part.astype(np.float16) for part in grids])
+    if not np.isfinite(grid).all():
+        raise UserError(f"{extractor} gave features that are not finite in float16; check its weights {weights}")
+    pictures, rows, columns, width = grid.shape
+    np.save(job.outputs["regions"], grid.reshape(pictures, rows * columns, width))
+    spec = {
+        "extractor": extractor,
+        "weights_sha256": sha256(weights),
+        "preprocessing": {"size": size, "resize": "bicubic, antialiased", "aspect": "stretched to a square"},
+        "grid": [rows, columns],
+        "pictures": names,
+    }
+    Path(job.outputs["spec"]).write_text(json.dumps(spec, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return {"pictures": float(pictures), "regions": float(rows * columns), "width": float(width)}
+
+
+def find(extractor: str) -> Callable[[Path], Callable[[np.ndarray], np.ndarray]]:
+    """The `build` function of an extractor; raises UserError with the nearest name for an unknown one."""
+    import msd.features
+
+    known = sorted(module.name for module in pkgutil.iter_modules(msd.features.__path__) if module.name != "extract")
+    family = [name for name in known if extractor.replace("-", "_").startswith(name)]
+    if not family:
+        near = get_close_matches(extractor.replace("-", "_"), known, n=1) or known
+        raise UserError(f"there is no extractor {extractor!r}; did you mean one of {near[0].replace('_', '-')!r}?")
+    build: Callable[[Path], Callable[[np.ndarray], np.ndarray]] = importlib.import_module(
+        f"msd.features.{max(family, key=len)}"
+    ).build
+    return build
+
+
+def read_pictures(archive: Path, *, size: int) -> tuple[list[str], np.ndarray]:
+    """Names in sorted order and (P, size, size, 3) bytes; raises UserError naming a broken picture."""
+    from PIL import Image
+
+    from msd.data.pictures import decode, member, open_archive
+
+    with open_archive(archive) as pictures:
+        names = sorted(pictures.namelist())
+        pixels = np.empty((len(names), size, size, 3), np.uint8)
+        for row, name in enumerate(names):
+            picture = decode(member(pictures, name), name=f"{name} of {archive}").convert("RGB")
+            if picture.size != (size, size):
+                picture = picture.resize((size, size), Image.Resampling.BICUBIC)
+            pixels[row] = np.asarray(picture)
+    return names, pixels

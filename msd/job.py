@@ -1,0 +1,287 @@
+"""One job of the workflow: run a stage on temporary outputs, record it, move the outputs into place.
+
+`python -m msd stage <rule> '<job JSON>'` is the whole interface between Snakemake and the package.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import importlib
+import json
+import math
+import os
+import shutil
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from msd.errors import UserError
+from msd.lineage import digest, record
+
+STAGES: dict[str, str] = {
+    "fetch": "msd.data.fetch:fetch",
+    "prepare": "msd.data.prepare:prepare",
+    "tokenizer": "msd.data.tokenizer:build_tokenizer",
+    "features": "msd.features.extract:extract",
+    "probe": "msd.training.probe:probe",
+    "teacher": "msd.training.teacher:train_teacher",
+    "teacher_outputs": "msd.training.outputs:teacher_outputs",
+    "saliency": "msd.training.outputs:saliency",
+    "student": "msd.training.student:train_students",
+    "collect": "msd.reporting.collect:collect",
+    "tables": "msd.reporting.tables:tables",
+    "figures": "msd.reporting.figures:figures",
+    "report": "msd.reporting.report:report",
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one job reads, is told and writes.
+
+    `inputs` and `outputs` map a name to a path or a list of paths, relative to the project's folder;
+    `modules` are the `msd` modules whose source decides the result; `params` are fully resolved.
+    """
+
+    rule: str
+    params: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, Any] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    modules: list[str] = field(default_factory=list)
+    log: str | None = None
+
+
+def parse(rule: str, text: str) -> Job:
+    """A job from its rule and its JSON; raises UserError for text that describes none."""
+    try:
+        body = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"the description of the {rule} job is not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise UserError(f"the description of the {rule} job must be a JSON object")
+    known = [item.name for item in fields(Job) if item.name != "rule"]
+    for key in body:
+        if key not in known:
+            raise UserError(f"unknown key {key!r} in the {rule} job{_nearest(key, known)}")
+    return Job(rule=rule, **body)
+
+
+def main(rule: str, text: str) -> int:
+    """Run a job given as JSON; the exit status, with one sentence on stderr when it is not 0."""
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        run(parse(rule, text))
+    except ValueError as error:
+        print(f"msd stage {rule}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def run(job: Job) -> None:
+    """Run the stage of a job; its outputs appear under their final names all together, or not at all.
+
+    Raises UserError for a job that cannot run, and whatever the stage raises; the log then holds the
+    sentence and the traceback.
+    """
+    threads = str(job.params.get("threads", 1))
+    os.environ.update(
+        OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads
+    )  # torch reads them when first imported
+    with _logging(job):
+        final = _paths(job.outputs)
+        _check(job, final)
+        folders = {Path(path).parent for path in final}
+        with _temporary_folders(folders):
+            _remove_stale(folders)
+            for folder in folders:
+                _temporary(folder).mkdir(parents=True)
+            hashes = _execute(job)
+            _place(final, last=job.outputs["record"])
+        for path, sha256 in hashes.items():
+            digest.remember(path, sha256)
+
+
+def _execute(job: Job) -> dict[str, str]:
+    """Run the stage on the temporary paths and write metrics and record there; sha256 by final output path."""
+    started, clock = record.utc_now(), time.perf_counter()
+    inputs = record.describe_inputs(_paths(job.inputs))
+    metrics = _stage(job.rule)(replace(job, outputs=_moved(job.outputs)))
+    if "metrics" in job.outputs:
+        _write_json(_moved(job.outputs["metrics"]), _clean_metrics(job.rule, metrics))
+    outputs = record.describe_outputs(
+        {path: _moved(path) for path in _paths(job.outputs) if path != job.outputs["record"]}
+    )
+    modules = job.modules or [STAGES[job.rule].partition(":")[0]]
+    content = {
+        "rule": job.rule,
+        "job": command(job),
+        "params": job.params,
+        "inputs": inputs,
+        "outputs": outputs,
+        **record.describe_run(modules, job.params),
+        "started": started,
+        "ended": record.utc_now(),
+        "peak_memory_bytes": record.peak_memory_bytes(),
+        "wall_seconds": round(time.perf_counter() - clock, 3),
+    }
+    _write_json(_moved(job.outputs["record"]), content | {"seal": record.seal(content)})
+    return {output["path"]: output["sha256"] for output in outputs}
+
+
+def command(job: Job) -> str:
+    """The shell command that runs this job by hand."""
+    body = {key: value for key, value in asdict(job).items() if key != "rule"}
+    return record.command(job.rule, body)
+
+
+def _stage(rule: str) -> Callable[[Job], dict[str, float]]:
+    module, _, function = STAGES[rule].partition(":")
+    stage: Callable[[Job], dict[str, float]] = getattr(importlib.import_module(module), function)
+    return stage
+
+
+def _check(job: Job, final: list[str]) -> None:
+    """Refuse an unknown rule, a job without a record, a path named twice and a missing input."""
+    if job.rule not in STAGES:
+        raise UserError(f"there is no stage {job.rule!r}{_nearest(job.rule, STAGES)}")
+    if "record" not in job.outputs:
+        raise UserError(f"the {job.rule} job declares no output 'record', but every job is recorded")
+    for path in final:
+        if os.path.isabs(path) or ".." in Path(path).parts:
+            raise UserError(f"the output {path!r} of the {job.rule} job must lie inside the project's folder")
+    if len(set(final)) < len(final):
+        twice = next(path for path in final if final.count(path) > 1)
+        raise UserError(f"the {job.rule} job declares the output {twice!r} twice")
+    for path in _paths(job.inputs):
+        if not os.path.isfile(path):
+            raise UserError(
+                f"the input {path!r} of the {job.rule} job is missing; `snakemake {path}` makes it"
+            )
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(names)}"
+
+
+def _paths(named: dict[str, Any]) -> list[str]:
+    """All paths of an inputs or outputs table, in order."""
+    return [str(path) for value in named.values() for path in (value if isinstance(value, list) else [value])]
+
+
+def _temporary(folder: Path) -> Path:
+    return folder / f".tmp-{os.getpid()}"
+
+
+def _moved(value: Any) -> Any:
+    """The temporary counterpart of a path, a list of paths or a table of them."""
+    if isinstance(value, dict):
+        return {name: _moved(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_moved(item) for item in value]
+    path = Path(value)
+    return str(_temporary(path.parent) / path.name)
+
+
+@contextlib.contextmanager
+def _temporary_folders(folders: set[Path]) -> Iterator[None]:
+    """Remove this process's temporary folders at the end, however the job ends."""
+    try:
+        yield
+    finally:
+        for folder in folders:
+            shutil.rmtree(_temporary(folder), ignore_errors=True)
+
+
+def _remove_stale(folders: set[Path]) -> None:
+    """Remove temporary folders of killed processes, and one of an earlier process with our number."""
+    for folder in folders:
+        for stale in folder.glob(".tmp-*"):
+            number = stale.name.removeprefix(".tmp-")
+            if number.isdigit() and (int(number) == os.getpid() or not _is_alive(int(number))):
+                shutil.rmtree(stale, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _clean_metrics(rule: str, metrics: dict[str, float]) -> dict[str, float | None]:
+    """Metrics as plain floats: an undefined one (NaN) is null, an infinite one is an error."""
+    clean: dict[str, float | None] = {}
+    for name, value in metrics.items():
+        number = float(value)
+        if math.isinf(number):
+            raise ValueError(f"the metric {name!r} of the {rule} job is infinite")
+        clean[name] = None if math.isnan(number) else number
+    return clean
+
+
+def _write_json(path: str, content: dict[str, Any]) -> None:
+    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    Path(path).write_text(text + "\n", encoding="utf-8")
+
+
+def _place(final: list[str], *, last: str) -> None:
+    """Move finished files to their final names, the record last; a fault takes back those already moved."""
+    for path in final:
+        with open(_moved(path), "rb") as file:
+            os.fsync(file.fileno())
+    Path(last).unlink(missing_ok=True)  # an old record must not vouch for new files
+    placed: list[str] = []
+    try:
+        for path in [path for path in final if path != last] + [last]:
+            os.replace(_moved(path), path)
+            placed.append(path)
+    except BaseException:
+        for path in placed:
+            Path(path).unlink()
+        raise
+    for folder in {Path(path).parent for path in final}:
+        handle = os.open(folder, os.O_RDONLY)
+        os.fsync(handle)
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _logging(job: Job) -> Iterator[None]:
+    """Send what the job writes to stderr into its log, below the command that repeats it; stdout stays."""
+    if job.log is None:
+        yield
+        return
+    Path(job.log).parent.mkdir(parents=True, exist_ok=True)
+    with open(job.log, "w", encoding="utf-8") as log:
+        print(f"# by hand: {command(job)}", file=log, flush=True)
+        sys.stderr.flush()
+        terminal = os.dup(2)
+        os.dup2(log.fileno(), 2)  # the descriptor, so that native libraries and child processes follow
+        try:
+            yield
+            print(f"# done: peak memory {record.peak_memory_bytes() / 2**20:.0f} MiB", file=log)
+        except BaseException as error:
+            print(f"{type(error).__name__}: {' '.join(str(error).split())}", file=log)
+            traceback.print_exc(file=log)
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """Turn SIGTERM into an exception, so that temporary folders are removed."""
+    sys.exit(128 + number)

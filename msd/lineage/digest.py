@@ -1,0 +1,177 @@
+"""SHA-256 digests of files, remembered between jobs, and of the parsed source of `msd` modules.
+
+A file's digest is remembered in `results/.hashes.sqlite` by path, size, mtime and inode, so that a large
+file is read once and not once for each job that uses it. The database is a cache: deleting it costs time only.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import hashlib
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+
+from msd.errors import UserError
+
+DATABASE = Path("results/.hashes.sqlite")
+PACKAGE = Path(__file__).resolve().parent.parent
+# They run, record and track jobs but decide no result: a new rule in STAGES must not re-run every other rule.
+MACHINERY = ("msd.job", "msd.cli", "msd.__main__", "msd.tracking", "msd.lineage")
+# The kernel's clock for mtimes ticks every 1 to 10 ms: a file this young can still change unseen.
+SETTLED_SECONDS = 0.05
+BROKEN = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN,
+          sqlite3.SQLITE_IOERR, sqlite3.SQLITE_ERROR}  # fmt: skip
+
+
+def file_sha256(path: str | Path, *, trust: bool = True, database: Path = DATABASE) -> str:
+    """SHA-256 of a file in hexadecimal; with `trust`, a remembered digest of the unchanged file will do.
+
+    Raises OSError when the file cannot be read.
+    """
+    status = os.stat(path)
+    name, key = os.path.abspath(path), (status.st_size, status.st_mtime_ns, status.st_ino)
+    if trust:
+        rows = _query(database, "SELECT sha256, size, mtime, inode FROM hashes WHERE path = ?", (name,))
+        if rows and rows[0][1:] == key:
+            return str(rows[0][0])
+    started = time.time()
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    after = os.stat(path)
+    if (after.st_size, after.st_mtime_ns, after.st_ino) == key:
+        _remember(database, name, status, digest, now=started)
+    return digest
+
+
+def remember(path: str | Path, sha256: str, *, database: Path = DATABASE) -> None:
+    """Note the digest of a file that was hashed under another name before it was moved to `path`."""
+    _remember(database, os.path.abspath(path), os.stat(path), sha256, now=time.time())
+
+
+def _remember(database: Path, name: str, status: os.stat_result, sha256: str, *, now: float) -> None:
+    if now - status.st_mtime < SETTLED_SECONDS:
+        return
+    row = (name, status.st_size, status.st_mtime_ns, status.st_ino, sha256)
+    _query(database, "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?, ?)", row)
+
+
+def _query(database: Path, statement: str, values: tuple[str | int, ...]) -> list[tuple[str | int, ...]]:
+    """Rows of a statement; none when the database is busy or cannot be made, for it only saves time."""
+    place = (str(database.absolute()), os.getpid(), threading.get_ident())
+    for attempt in range(2):
+        try:
+            if attempt:
+                _discard(place[0])
+            return _connection(*place).execute(statement, values).fetchall()
+        except OSError:  # a folder we may not write to
+            return []
+        except sqlite3.Error as error:
+            # extended codes carry the primary code in the low byte
+            if (getattr(error, "sqlite_errorcode", 0) & 0xFF) not in BROKEN:
+                return []
+    return []
+
+
+def _discard(database: str) -> None:
+    _connection.cache_clear()
+    for suffix in ("", "-wal", "-shm"):
+        Path(database + suffix).unlink(missing_ok=True)
+
+
+@lru_cache(maxsize=8)
+def _connection(database: str, process: int, thread: int) -> sqlite3.Connection:
+    """An open connection, one for each process and thread, since sqlite's may not cross either."""
+    Path(database).parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(database, timeout=30, isolation_level=None)
+    connection.execute("PRAGMA busy_timeout = 30000")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS hashes"
+        " (path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, inode INTEGER, sha256 TEXT)"
+    )
+    return connection
+
+
+def code_digest(modules: Sequence[str], *, package: Path = PACKAGE) -> str:
+    """One digest of the parsed source of `modules` and of all they import: the `code` parameter of a rule."""
+    parts = sorted(module_digests(modules, package=package).items())
+    return hashlib.sha256("".join(f"{name} {digest}\n" for name, digest in parts).encode()).hexdigest()
+
+
+def module_digests(modules: Sequence[str], *, package: Path = PACKAGE) -> dict[str, str]:
+    """Digest of the parsed source of each of `modules` and of every `msd` module they import, sorted by name.
+
+    Imports are found without running anything, inside functions too. Comments, layout and docstrings do not
+    count. Modules that only run and record jobs (`MACHINERY`) count where they are named, not where imported.
+    """
+    digests: dict[str, str] = {}
+    waiting = list(modules)
+    for name in waiting:
+        if _source(name, package) is None:
+            raise UserError(_unknown_module(name, package))
+    while waiting:
+        name = waiting.pop()
+        path = _source(name, package)
+        if path is None or name in digests:
+            continue
+        status = path.stat()
+        digest, imported = _parsed(path, name, status.st_mtime_ns, status.st_size)
+        digests[name] = digest
+        parents = [name.rsplit(".", depth)[0] for depth in range(1, name.count(".") + 1)]
+        waiting += parents + [other for other in imported if not _is_machinery(other)]
+    return dict(sorted(digests.items()))
+
+
+def _is_machinery(name: str) -> bool:
+    return any(name == other or name.startswith(other + ".") for other in MACHINERY)
+
+
+def _source(module: str, package: Path) -> Path | None:
+    """The file of a module of the package, or None for a name that is no module of it."""
+    top, *rest = module.split(".")
+    if top != package.name:
+        return None
+    base = package.joinpath(*rest)
+    for path in (base / "__init__.py", base.parent / f"{base.name}.py"):
+        if path.is_file():
+            return path
+    return None
+
+
+def _unknown_module(name: str, package: Path) -> str:
+    paths = (path.relative_to(package.parent).with_suffix("") for path in package.rglob("*.py"))
+    known = [".".join(path.parts).removesuffix(".__init__") for path in paths]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"there is no module {name!r} in the package {package.name!r}{hint}"
+
+
+@cache
+def _parsed(path: Path, module: str, mtime_ns: int, size: int) -> tuple[str, tuple[str, ...]]:
+    """Digest of a module's syntax tree, and the names it may import (a name may turn out to be no module)."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    home = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    imported = tuple(sorted({name for node in ast.walk(tree) for name in _imports(node, home)}))
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in [node for node in ast.walk(tree) if isinstance(node, documented)]:
+        if ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), imported
+
+
+def _imports(node: ast.AST, home: list[str]) -> Iterator[str]:
+    """Dotted names that an import statement may load; `from a import b` may mean the module a.b."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        start = home[: len(home) - node.level + 1] if node.level else []
+        base = ".".join([*start, *([node.module] if node.module else [])])
+        yield base
+        yield from (f"{base}.{alias.name}" for alias in node.names)

@@ -1,0 +1,151 @@
+"""record.json: what a job read, did and wrote, so that a result can be traced and checked later."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import resource
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from msd.errors import UserError
+from msd.lineage.digest import code_digest, file_sha256, module_digests
+
+LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "scikit-learn", "pandas",
+             "pyarrow", "pillow", "matplotlib", "snakemake", "pydantic")  # fmt: skip
+LOCK = Path("requirements.lock")
+
+
+def command(rule: str, body: dict[str, Any]) -> str:
+    """The shell command that runs one job by hand, from the project's folder."""
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return f"python -m msd stage {rule} {shlex.quote(text)}"
+
+
+def relative(path: str | Path) -> str:
+    """A path relative to the project's folder (the working folder of every job), with forward slashes."""
+    return Path(os.path.relpath(path)).as_posix()
+
+
+def describe_inputs(paths: Iterable[str]) -> list[dict[str, Any]]:
+    """Path, sha256, bytes and producing record of each input, in sorted order."""
+    names = sorted({relative(path) for path in paths})
+    made: dict[str, set[str]] = {}
+    return [{"path": name, "sha256": file_sha256(name), "bytes": os.path.getsize(name),
+             "record": producing_record(name, made)} for name in names]  # fmt: skip
+
+
+def describe_outputs(written: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Path, sha256 and bytes of each output, in sorted order; `written` maps a final path to where it lies now.
+
+    Raises UserError for one that the stage did not write.
+    """
+    described = []
+    for path, place in sorted(written.items()):
+        if not os.path.isfile(place):
+            raise UserError(f"the stage did not write its output {path!r}")
+        sha256 = file_sha256(place, trust=False)
+        described.append({"path": relative(path), "sha256": sha256, "bytes": os.path.getsize(place)})
+    return described
+
+
+def producing_record(path: str, made: dict[str, set[str]]) -> str | None:
+    """The nearest record.json, in the file's folder or above, that lists `path` as an output; None for sources.
+
+    `made` remembers the outputs of the records already read in this job.
+    """
+    for folder in Path(path).parents:
+        candidate = (folder / "record.json").as_posix()
+        if candidate not in made:
+            made[candidate] = _outputs_of(candidate)
+        if path in made[candidate]:
+            return candidate
+    return None
+
+
+def _outputs_of(record: str) -> set[str]:
+    if not os.path.isfile(record):
+        return set()
+    content = json.loads(Path(record).read_text(encoding="utf-8"))
+    return {output["path"] for output in content["outputs"]}
+
+
+def describe_run(modules: Sequence[str], params: dict[str, Any]) -> dict[str, Any]:
+    """Code, git, environment and machine of this process: the parts of a record that no stage decides."""
+    return {
+        "code": {"digest": code_digest(modules), "modules": module_digests(modules)},
+        "git": git_state(),
+        "lock_sha256": file_sha256(LOCK) if LOCK.is_file() else None,
+        "versions": {"python": platform.python_version(), **dict(_installed(LIBRARIES))},
+        "host": platform.node(),
+        "cpu": {"model": _cpu_model(), "count": os.cpu_count()},
+        "gpu": _gpu_name(),
+        "seeds": params.get("seeds", [params["seed"]] if "seed" in params else []),
+    }
+
+
+def seal(content: Mapping[str, Any]) -> str:
+    """SHA-256 of a record without its own `seal`, so that an audit sees an altered record too."""
+    body = {key: value for key, value in content.items() if key != "seal"}
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def peak_memory_bytes() -> int:
+    """Largest resident memory of this process or of one of its children, in bytes."""
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * max(usage.ru_maxrss for usage in usages)
+
+
+def utc_now() -> str:
+    """The present time, UTC, ISO 8601, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def git_state() -> dict[str, Any]:
+    """Commit of the working tree and whether it differs from it; nulls outside a git repository."""
+    try:
+        # without its optional locks, so that jobs that start together do not stop a person's git command
+        ask = ["git", "--no-optional-locks", "status", "--porcelain=v2", "--branch"]
+        reply = subprocess.run(ask, check=False, capture_output=True, text=True)
+    except FileNotFoundError:
+        return {"commit": None, "dirty": None}
+    if reply.returncode != 0:
+        return {"commit": None, "dirty": None}
+    lines = reply.stdout.splitlines()
+    commit = next((line.split()[-1] for line in lines if line.startswith("# branch.oid")), None)
+    dirty = any(not line.startswith("#") for line in lines)
+    return {"commit": None if commit == "(initial)" else commit, "dirty": dirty}
+
+
+def _installed(libraries: Sequence[str]) -> Iterable[tuple[str, str]]:
+    for library in libraries:
+        try:
+            yield library, metadata.version(library)
+        except metadata.PackageNotFoundError:
+            continue
+
+
+def _cpu_model() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.is_file():
+        for line in information.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _gpu_name() -> str | None:
+    """Name of the GPU when the job loaded torch and torch sees one; never loads torch itself."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return None
+    return str(torch.cuda.get_device_name())

@@ -1,0 +1,70 @@
+"""The three views of a sample: image and text, image alone, text alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+View = Literal["both", "image", "text"]
+Removal = Literal["mask", "zero"]
+VIEWS: tuple[View, ...] = get_args(View)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a model reads: text tokens and image regions, either of which a view may lack.
+
+    Attributes:
+        tokens: (B, L) WordPiece ids; [CLS] first, [SEP] last, then padding.
+        token_mask: (B, L) 1.0 for a token, 0.0 for padding.
+        regions: (B, R, D) region features, or None.
+        text, image: whether the modality is present; an absent one pools to zero.
+        content: (B, L) factor on the word embeddings (`removal: zero` alone), or None.
+    """
+
+    tokens: Tensor
+    token_mask: Tensor
+    regions: Tensor | None
+    text: bool = True
+    image: bool = True
+    content: Tensor | None = None
+
+
+def take_view(inputs: Inputs, view: View, *, removal: Removal = "mask") -> Inputs:
+    """The same samples with one modality removed (or none).
+
+    `mask`: the removed tokens leave the attention. Tokens that no one attends to need not be computed, so they are
+    left out: `image` is [CLS] [SEP] and the R regions, `text` the L tokens. [SEP] then stands at position 1, so
+    that not even the length of a removed text is seen.
+    `zero`: the word embeddings between [CLS] and [SEP], or the region features, become zero; their places stay.
+
+    Raises:
+        ValueError: an unknown view or removal.
+    """
+    if view not in VIEWS or removal not in get_args(Removal):
+        raise ValueError(
+            f"view {view!r} with removal {removal!r}: expected one of {VIEWS} and 'mask' or 'zero'"
+        )
+    if view == "both":
+        return inputs
+    if removal == "zero":
+        return _zeroed(inputs, view)
+    if view == "text":
+        return replace(inputs, regions=None, image=False)
+    rows = torch.arange(len(inputs.tokens))
+    last = inputs.token_mask.sum(1).long() - 1
+    ends = torch.stack((inputs.tokens[:, 0], inputs.tokens[rows, last]), dim=1)
+    return replace(inputs, tokens=ends, token_mask=torch.ones_like(ends, dtype=torch.float32), text=False)
+
+
+def _zeroed(inputs: Inputs, view: View) -> Inputs:
+    if view == "text":
+        assert inputs.regions is not None
+        return replace(inputs, regions=torch.zeros_like(inputs.regions))
+    content = torch.zeros_like(inputs.token_mask)
+    content[:, 0] = 1
+    content[torch.arange(len(content)), inputs.token_mask.sum(1).long() - 1] = 1
+    return replace(inputs, content=content)

@@ -1,0 +1,388 @@
+"""A study as one validated object: the one place for keys and defaults, and for what follows from them."""
+
+from __future__ import annotations
+
+import itertools
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from msd.errors import UserError
+from msd.yaml_file import nearest, read_model, read_yaml
+
+CONFIG = Path("config")
+Scalar = float | int | str | bool
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors; objects do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Source(Strict):
+    """One file to fetch: from a package index, a host, or this repository."""
+
+    kind: Literal["pypi", "debian", "url", "committed"]
+    file: str
+    sha256: str | list[str]
+    bytes: Count
+    package: str | None = None
+    version: str | None = None
+    urls: list[str] = []
+
+
+class Licence(Strict):
+    """Terms of a dataset; `gate` says what a person must do before it may be fetched."""
+
+    name: str
+    text: str
+    url: str | None = None
+    gate: Literal["none", "manual", "token"] = "none"
+
+
+class DatasetConfig(Strict):
+    """config/datasets/<name>.yaml: a dataset and how its splits are made."""
+
+    name: str
+    title: str
+    role: str
+    sources: Annotated[list[Source], Field(min_length=1)]
+    licence: Licence
+    citation: str
+    task: Literal["binary", "multiclass", "multilabel", "vqa"]
+    metric: str
+    labels: str
+    prepare: dict[str, Any]
+
+
+class EncoderConfig(Strict):
+    """config/encoders/<name>.yaml: pretrained weights and what is fixed by them."""
+
+    name: str
+    title: str
+    kind: Literal["image", "text"]
+    sources: Annotated[list[Source], Field(min_length=1, max_length=1)]
+    licence: Licence
+    citation: str
+    facts: dict[str, Any] = {}
+
+
+class MethodConfig(Strict):
+    """config/methods/<name>.yaml: a method's code and parameters; a parameter given as a list is a grid axis."""
+
+    name: str
+    title: str
+    source: str
+    implementation: str
+    parameters: dict[str, Scalar | list[Scalar]]
+
+    @field_validator("parameters")
+    @classmethod
+    def _in_range(cls, parameters: dict[str, Scalar | list[Scalar]]) -> dict[str, Scalar | list[Scalar]]:
+        ranges = {"lambda": (0, 1), "temperature": (1e-6, 1e6), "strength": (0, 1e6)}
+        for name, value in parameters.items():
+            values = value if isinstance(value, list) else [value]
+            if not values:
+                raise ValueError(f"{name} is an empty grid; give at least one value")
+            if len(set(values)) < len(values):
+                raise ValueError(f"{name} lists a value twice: {values}")
+            for number in values if name in ranges else []:
+                low, high = ranges[name]
+                if isinstance(number, str | bool) or not low <= number <= high:
+                    limits = f"between {low} and {high}" if name == "lambda" else "above 0"
+                    raise ValueError(f"{name} must be a number {limits}, not {number!r}")
+        return parameters
+
+    @property
+    def points(self) -> list[tuple[str, dict[str, Scalar]]]:
+        """(variant, parameters) of every grid point; the variant names the values of the axes."""
+        axes = {name: value for name, value in self.parameters.items() if isinstance(value, list)}
+        fixed = {name: value for name, value in self.parameters.items() if not isinstance(value, list)}
+        points = []
+        for values in itertools.product(*axes.values()):
+            chosen = dict(zip(axes, values, strict=True))
+            label = "_".join(f"{name}-{value}" for name, value in chosen.items()) or "default"
+            points.append((label, {**fixed, **chosen}))
+        return points
+
+
+class Training(Strict):
+    """Architecture and schedule of a model."""
+
+    layers: Count
+    width: Count
+    heads: Count
+    feed_forward: Count
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    pool: Literal["modality-means", "first"]
+    epochs: Count
+    batch_size: Count
+    learning_rate: Positive
+    weight_decay: Annotated[float, Field(ge=0)]
+    warmup: Annotated[float, Field(ge=0, lt=1)]
+    clip: Positive
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> Training:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is no multiple of heads {self.heads}")
+        return self
+
+    def architecture(self, *, positions: int) -> dict[str, Any]:
+        """The keys of a model's config.json that do not depend on the dataset."""
+        return self.model_dump(include={"layers", "width", "heads", "feed_forward", "dropout", "pool"}) | {
+            "positions": positions
+        }
+
+    def schedule(self) -> dict[str, Any]:
+        """The arguments of msd.training.loop.Schedule."""
+        keys = {
+            "epochs",
+            "batch_size",
+            "learning_rate",
+            "pretrained_learning_rate",
+            "weight_decay",
+            "warmup",
+            "clip",
+        }
+        return self.model_dump(include=keys)
+
+
+class Teacher(Training):
+    """The teacher starts from the text encoder, whose parameters have a learning rate of their own."""
+
+    seed: Annotated[int, Field(ge=0)]
+    pretrained_learning_rate: Positive
+
+
+class Data(Strict):
+    """What the models read."""
+
+    extractor: str
+    text_encoder: str
+    window: Count
+    max_tokens: Annotated[int, Field(ge=4, le=512)]
+    removal: Literal["mask", "zero"]
+
+
+class SaliencyConfig(Strict):
+    """How saliency is measured."""
+
+    measure: Literal["kl", "js", "l1"]
+
+
+class Overrides(Strict):
+    """Values for one dataset alone."""
+
+    teacher: dict[str, Any] = {}
+    student: dict[str, Any] = {}
+    prepare: dict[str, Any] = {}
+
+
+class Run(NamedTuple):
+    """One job of the grid: a configuration with a block of seeds."""
+
+    dataset: str
+    method: str
+    variant: str
+    seeds: str
+
+
+class Study(Strict):
+    """config/<study>.yaml."""
+
+    study: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    title: str
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    seeds_per_job: Count
+    baseline: str
+    datasets: Annotated[dict[str, Overrides], Field(min_length=1)]
+    methods: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
+    data: Data
+    saliency: SaliencyConfig
+    teacher: Teacher
+    student: Training
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"a seed is given twice: {seeds}")
+        return seeds
+
+    @model_validator(mode="after")
+    def _baseline_is_run(self) -> Study:
+        if self.baseline not in self.methods:
+            raise ValueError(
+                f"the baseline {self.baseline!r} is none of the study's methods"
+                f"{nearest(self.baseline, list(self.methods))}"
+            )
+        return self
+
+    @cached_property
+    def dataset_configs(self) -> dict[str, DatasetConfig]:
+        """The study's datasets, with the study's own `prepare` values."""
+        return {name: self._dataset_config(name) for name in self.datasets}
+
+    def _dataset_config(self, name: str) -> DatasetConfig:
+        path = named_file("datasets", name)
+        config = read_model(DatasetConfig, path)
+        changes = self.datasets[name].prepare
+        _check_keys(changes, config.prepare, f"datasets.{name}.prepare")
+        return config.model_copy(update={"prepare": {**config.prepare, **changes}})
+
+    @cached_property
+    def method_configs(self) -> dict[str, MethodConfig]:
+        """The study's methods, with the study's own parameters."""
+        return {name: self._method_config(name) for name in self.methods}
+
+    def _method_config(self, name: str) -> MethodConfig:
+        path = named_file("methods", name)
+        content, changes = read_yaml(path), self.methods[name]
+        read_model(MethodConfig, path)
+        _check_keys(changes, content["parameters"], f"methods.{name}")
+        return read_model(MethodConfig, path, {**content, "parameters": {**content["parameters"], **changes}})
+
+    @cached_property
+    def encoder_configs(self) -> dict[str, EncoderConfig]:
+        """The study's encoders by name."""
+        names = (self.data.extractor, self.data.text_encoder)
+        return {name: read_model(EncoderConfig, named_file("encoders", name)) for name in names}
+
+    def training(self, role: Literal["teacher", "student"], dataset: str) -> Any:
+        """The Teacher or Training of one dataset: the study's values with the dataset's overrides."""
+        base: Training = getattr(self, role)
+        changes = getattr(self.datasets[dataset], role)
+        _check_keys(changes, type(base).model_fields, f"datasets.{dataset}.{role}")
+        where = f"the study {self.study!r}, datasets.{dataset}.{role}"
+        try:
+            return type(base).model_validate({**base.model_dump(), **changes})
+        except ValueError as error:
+            raise UserError(f"{where}: {error}") from error
+
+    @property
+    def blocks(self) -> list[list[int]]:
+        """The seeds of each job; later seeds make further blocks."""
+        return [
+            self.seeds[first : first + self.seeds_per_job]
+            for first in range(0, len(self.seeds), self.seeds_per_job)
+        ]
+
+    @property
+    def runs(self) -> list[Run]:
+        """Every job of the grid."""
+        return [
+            Run(dataset, method, variant, block_name(block))
+            for dataset in self.datasets
+            for method, config in self.method_configs.items()
+            for variant, _ in config.points
+            for block in self.blocks
+        ]
+
+    def check(self) -> Study:
+        """Read every file the study names, so that a fault shows before any job starts."""
+        assert self.runs and self.encoder_configs and self.dataset_configs
+        for dataset in self.datasets:
+            self.training("teacher", dataset)
+            self.training("student", dataset)
+        return self
+
+    def fetch_params(self, config: DatasetConfig | EncoderConfig) -> dict[str, Any]:
+        """Parameters of a `fetch` job."""
+        return {
+            "name": config.name,
+            "sources": [source.model_dump(exclude_none=True) for source in config.sources],
+            "licence": config.licence.model_dump(exclude_none=True),
+            "citation": config.citation,
+        }
+
+    def prepare_params(self, dataset: str) -> dict[str, Any]:
+        """Parameters of a `prepare` job."""
+        config = self.dataset_configs[dataset]
+        module = dataset.replace("-", "_")
+        return {"name": dataset, "module": module, "task": config.task, "prepare": config.prepare}
+
+    def features_params(self) -> dict[str, Any]:
+        """Parameters of a `features` job."""
+        encoder = self.encoder_configs[self.data.extractor]
+        return {"extractor": encoder.name, **encoder.facts}
+
+    def saliency_params(self, dataset: str) -> dict[str, Any]:
+        """Parameters of a `saliency` job."""
+        return {**self.model_params(dataset), "measure": self.saliency.measure}
+
+    def model_params(self, dataset: str) -> dict[str, Any]:
+        """What every job that runs a model is told."""
+        config = self.dataset_configs[dataset]
+        return {
+            "dataset": dataset,
+            "dataset_task": config.task,
+            "metric": config.metric,
+            "removal": self.data.removal,
+            "data": {"window": self.data.window, "max_tokens": self.data.max_tokens},
+        }
+
+    def teacher_params(self, dataset: str) -> dict[str, Any]:
+        """Parameters of a `teacher` job."""
+        teacher: Teacher = self.training("teacher", dataset)
+        architecture = teacher.architecture(positions=self.data.max_tokens)
+        return self.model_params(dataset) | {
+            "seed": teacher.seed,
+            "architecture": architecture,
+            "schedule": teacher.schedule(),
+        }
+
+    def student_params(self, run: Run) -> dict[str, Any]:
+        """Parameters of a `student` job."""
+        student: Training = self.training("student", run.dataset)
+        method = self.method_configs[run.method]
+        parameters = dict(method.points)[run.variant]
+        return self.model_params(run.dataset) | {
+            "method": run.method,
+            "implementation": method.implementation,
+            "variant": run.variant,
+            "parameters": parameters,
+            "seeds": next(block for block in self.blocks if block_name(block) == run.seeds),
+            "architecture": student.architecture(positions=self.data.max_tokens),
+            "schedule": student.schedule(),
+        }
+
+
+def block_name(seeds: list[int]) -> str:
+    """The folder name of a block of seeds."""
+    return f"seeds-{seeds[0]}-{seeds[-1]}"
+
+
+def named_file(kind: str, name: str) -> Path:
+    """config/<kind>/<name>.yaml; UserError with the nearest name if there is none."""
+    path = CONFIG / kind / f"{name}.yaml"
+    if not path.is_file():
+        known = [file.stem for file in sorted((CONFIG / kind).glob("*.yaml"))]
+        raise UserError(
+            f"there is no {kind.removesuffix('s')} {name!r} in {CONFIG / kind}{nearest(name, known)}"
+        )
+    return path
+
+
+def _check_keys(changes: dict[str, Any], known: Any, where: str) -> None:
+    for key in changes:
+        if key not in known:
+            raise UserError(f"{where}: unknown key {key!r}{nearest(key, list(known))}")
+
+
+def load_study(path: str | Path, overrides: dict[str, Any] | None = None) -> Study:
+    """Read, validate and check a study file; `overrides` replace its top-level keys.
+
+    Raises:
+        UserError: one sentence that names file, line, key and the nearest valid name.
+    """
+    content = {**read_yaml(path), **(overrides or {})}
+    try:
+        return read_model(Study, path, content).check()
+    except UserError as error:
+        raise UserError(str(error) if str(path) in str(error) else f"{path}: {error}") from error

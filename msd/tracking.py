@@ -1,0 +1,257 @@
+"""Imports finished jobs into MLflow: one experiment a study, one parent run, one nested run a record.json.
+
+Jobs never load MLflow; they leave metrics.json and history.parquet, and this reads them afterwards. The database
+is an index that can be deleted and built again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import logging
+import math
+import os
+import re
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msd.errors import UserError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Run
+
+MAX_VALUE = 500
+MAX_POINTS = 500
+BATCH_METRICS, BATCH_PARAMS = 1000, 100
+# Set last, so that a run without it is half imported and is made again.
+DONE, STUDY, RECORD = "msd.record_sha256", "msd.study", "msd.record"
+# What the folders below results/<study>/<kind>/ mean (results/data/<dataset> is handled apart).
+FOLDERS = {
+    "teachers": ("dataset",),
+    "probes": ("dataset",),
+    "students": ("dataset", "method", "variant"),
+    "cells": ("dataset", "method"),
+}
+
+
+@dataclass(frozen=True)
+class TrackResult:
+    """How many runs were imported now and how many were there already, and where."""
+
+    imported: int
+    present: int
+    experiment: str
+    uri: str
+
+    def __str__(self) -> str:
+        return f"{self.imported} runs imported, {self.present} were there: {self.experiment} in {self.uri}"
+
+
+def track(study: str, results: Path, uri: str | None = None) -> TrackResult:
+    """Import what is new of a study; a second call imports nothing.
+
+    `uri` defaults to MLFLOW_TRACKING_URI, then to the database results/mlflow.db. Raises UserError when the
+    study has no records.
+    """
+    records = _records(study, results)
+    if not records:
+        raise UserError(
+            f"there are no records of a study {study!r} in {results}; run it first, then track it"
+        )
+    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(results / 'mlflow.db').absolute()}"
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    with _alone(results):
+        _create_database(uri)
+        return _import(study, records, results, uri)
+
+
+def _import(study: str, records: dict[str, Path], results: Path, uri: str) -> TrackResult:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=uri)
+    name = f"msd/{study}"
+    found = client.get_experiment_by_name(name)
+    experiment = found.experiment_id if found else client.create_experiment(name)
+    parent, done = _existing(client, experiment, study)
+    new = {sha256: path for sha256, path in records.items() if sha256 not in done}
+    for sha256, path in new.items():
+        _import_run(client, experiment, parent, sha256=sha256, path=path, project=results.absolute().parent)
+    if new:
+        client.set_terminated(parent, "FINISHED")
+    return TrackResult(len(new), len(records) - len(new), name, uri)
+
+
+@contextmanager
+def _alone(results: Path) -> Iterator[None]:
+    """Let one import run at a time: several that open a fresh database together break it."""
+    with open(results / ".mlflow.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _create_database(uri: str) -> None:
+    """Create or migrate a sqlite database, as `mlflow db upgrade` does; servers look after their own."""
+    if not uri.startswith("sqlite:///"):
+        return
+    from mlflow.store.db import utils as database
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+    engine = database.create_sqlalchemy_engine_with_retry(uri)
+    try:
+        if database._is_empty_database(engine):
+            database._initialize_tables(engine)
+        elif database._get_schema_version(engine) != database._get_latest_schema_revision():
+            database._upgrade_db(engine)
+    finally:
+        engine.dispose()
+
+
+def _records(study: str, results: Path) -> dict[str, Path]:
+    """Path by sha256 of each record of a study and of all that the study was made from."""
+    project = results.absolute().parent
+    waiting = deque(sorted((project / results.name / study).rglob("record.json")))
+    seen: set[Path] = set()
+    records: dict[str, Path] = {}
+    while waiting:
+        path = waiting.popleft()
+        if path in seen or not path.is_file():
+            continue
+        seen.add(path)
+        text = path.read_bytes()
+        records[hashlib.sha256(text).hexdigest()] = path
+        made_by = {source["record"] for source in json.loads(text)["inputs"] if source["record"]}
+        waiting.extend(project / record for record in sorted(made_by))
+    return records
+
+
+def _existing(client: MlflowClient, experiment: str, study: str) -> tuple[str, set[str]]:
+    """The study's parent run (made when absent) and the digests already imported; drops half-imported runs."""
+    parent, done = None, set()
+    for run in _all_runs(client, experiment):
+        tags = run.data.tags
+        if DONE in tags:
+            done.add(tags[DONE])
+        elif RECORD in tags:
+            client.delete_run(run.info.run_id)
+        elif tags.get(STUDY) == study:
+            parent = run.info.run_id
+    if parent is None:
+        parent = client.create_run(experiment, run_name=study, tags={STUDY: study}).info.run_id
+    return parent, done
+
+
+def _all_runs(client: MlflowClient, experiment: str) -> Iterator[Run]:
+    token = None
+    while True:
+        page = client.search_runs([experiment], max_results=1000, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _import_run(
+    client: MlflowClient, experiment: str, parent: str, *, sha256: str, path: Path, project: Path
+) -> None:
+    """Make one nested run from a record, its metrics.json and its history.parquet."""
+    from mlflow.entities import Param, RunTag
+
+    content = json.loads(path.read_text(encoding="utf-8"))
+    name = path.relative_to(project).as_posix()
+    tags = {"mlflow.parentRunId": parent, RECORD: name} | _tags(name, content)
+    began, ended = (_milliseconds(content[key]) for key in ("started", "ended"))
+    title = f"{content['rule']} {'/'.join(Path(name).parent.parts[2:])}".strip()
+    run = client.create_run(experiment, start_time=began, tags=tags, run_name=title).info.run_id
+    params = [Param(_name(key), value) for key, value in _flat(content["params"])]
+    for start in range(0, len(params), BATCH_PARAMS):
+        client.log_batch(run, params=params[start : start + BATCH_PARAMS])
+    metrics = [*_scalars(content, project, ended), *_curves(content, project, ended)]
+    for start in range(0, len(metrics), BATCH_METRICS):
+        client.log_batch(run, metrics=metrics[start : start + BATCH_METRICS])
+    client.set_terminated(run, "FINISHED", ended)
+    client.log_batch(run, tags=[RunTag(DONE, sha256)])
+
+
+def _tags(name: str, content: dict[str, Any]) -> dict[str, str]:
+    """Rule, commit, and the dataset, method and variant that the record's folder stands for."""
+    top, kind, *rest = Path(name).parent.parts[1:] + ("", "")
+    keys: tuple[str, ...] = FOLDERS.get(kind, ())
+    if top == "data":
+        keys, rest = ("dataset",), [kind]
+    tags = {key: value for key, value in zip(keys, rest, strict=False) if value}
+    return tags | {"rule": content["rule"], "git_commit": content["git"]["commit"] or "none"}
+
+
+def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Leaves of nested params as dotted name and text, cut to 500 characters."""
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _flat(item, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        yield prefix, text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 1] + "…"
+
+
+def _name(name: str) -> str:
+    """A name that MLflow accepts: other characters become underscores."""
+    return re.sub(r"[^\w\-./: ]", "_", name)[:250]
+
+
+def _outputs(content: dict[str, Any], file: str, project: Path) -> Iterator[Path]:
+    for output in content["outputs"]:
+        if Path(output["path"]).name == file:
+            yield project / output["path"]
+
+
+def _scalars(content: dict[str, Any], project: Path, time: int) -> Iterator[Metric]:
+    """The record's cost and the values of metrics.json; undefined ones (null) are left out."""
+    from mlflow.entities import Metric
+
+    yield Metric("job/wall_seconds", content["wall_seconds"], time, 0)
+    yield Metric("job/peak_memory_bytes", content["peak_memory_bytes"], time, 0)
+    for path in _outputs(content, "metrics.json", project):
+        for name, value in json.loads(path.read_text(encoding="utf-8")).items():
+            if value is not None:
+                yield Metric(_name(name), float(value), time, 0)
+
+
+def _curves(content: dict[str, Any], project: Path, time: int) -> Iterator[Metric]:
+    """Each term of history.parquet as one curve a seed, thinned evenly, its last point kept."""
+    from mlflow.entities import Metric
+
+    for path in _outputs(content, "history.parquet", project):
+        for key, points in _read_curves(path).items():
+            thinned = _thin(points)
+            yield from (Metric(key, value, time, step) for step, value in thinned)
+
+
+def _read_curves(path: Path) -> dict[str, list[tuple[int, float]]]:
+    from pyarrow import parquet
+
+    table = parquet.read_table(path, columns=["seed", "step", "term", "value"])
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for seed, step, term, value in zip(*(column.to_pylist() for column in table.columns), strict=True):
+        if value is not None and math.isfinite(value):
+            curves.setdefault(_name(f"seed-{seed}/{term}"), []).append((step, float(value)))
+    return curves
+
+
+def _thin(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    """At most MAX_POINTS points, evenly taken, with the first and the last."""
+    points = sorted(points)
+    if len(points) <= MAX_POINTS:
+        return points
+    share = (len(points) - 1) / (MAX_POINTS - 1)
+    return [points[round(index * share)] for index in range(MAX_POINTS)]
+
+
+def _milliseconds(time: str) -> int:
+    return int(datetime.fromisoformat(time).timestamp() * 1000)

@@ -1,0 +1,106 @@
+"""Stage `student`: train one configuration of a method with a block of seeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import safetensors.torch
+import torch
+import yaml
+from torch import Tensor
+
+from msd.distill.method import Method, Step, TeacherTargets, method_class
+from msd.metrics import mean_divergence
+from msd.models.views import VIEWS
+from msd.seeds import derive_seed
+from msd.training.dataset import Dataset
+from msd.training.loop import History, Schedule, predict, single_thread, train
+from msd.training.outputs import read_views
+
+if TYPE_CHECKING:
+    from msd.job import Job
+    from msd.models.visualbert import VisualBertClassifier
+
+SCORED = ("val", "test")
+
+
+def train_students(job: Job) -> dict[str, float]:
+    """Write metrics.parquet, predictions, history, models and run.yaml of all seeds of one run.
+
+    The teacher is read from its cached outputs alone; finetune, which has no use for it, is compared with it too.
+    """
+    single_thread()
+    params = job.params
+    dataset = Dataset.load(params, job.inputs, splits=("train", *SCORED))
+    teacher = {split: read_views(job.inputs[f"{split}_outputs"]) for split in ("train", *SCORED)}
+    table = pd.read_parquet(job.inputs["saliency"])
+    saliency = {modality: torch.tensor(table[modality].to_numpy()) for modality in ("image", "text")}
+    method = method_class(params["implementation"])(
+        params["parameters"], task=dataset.task, teacher=TeacherTargets(teacher["train"], saliency)
+    )
+    history, rows = History(), []
+    predictions: dict[str, Tensor] = {}
+    models: dict[str, Tensor] = {}
+    for seed in params["seeds"]:
+        student = train_one(method, dataset, params, seed=seed, history=history)
+        models |= {f"seed-{seed}/{name}": tensor for name, tensor in student.state_dict().items()}
+        for split in SCORED:
+            logits = {
+                view: predict(student, dataset.splits[split], view, removal=params["removal"])[0]
+                for view in VIEWS
+            }
+            predictions |= {f"seed-{seed}/{split}/{view}": values for view, values in logits.items()}
+            rows += [
+                (seed, split, name, value) for name, value in score(dataset, logits, teacher[split], split)
+            ]
+    metrics = pd.DataFrame(rows, columns=["seed", "split", "metric", "value"])
+    metrics.to_parquet(job.outputs["metrics_table"], index=False)
+    safetensors.torch.save_file(predictions, job.outputs["predictions"])
+    safetensors.torch.save_file(models, job.outputs["models"])
+    history.write(job.outputs["history"])
+    Path(job.outputs["run"]).write_text(yaml.safe_dump(params, sort_keys=True), encoding="utf-8")
+    means = metrics.groupby(["split", "metric"])["value"].mean()
+    return {f"{split}/{metric}": float(value) for (split, metric), value in means.items()}  # type: ignore[misc]
+
+
+def train_one(
+    method: Method, dataset: Dataset, params: dict[str, Any], *, seed: int, history: History
+) -> VisualBertClassifier:
+    """A student trained from scratch with one seed."""
+    student = dataset.new_model(params["architecture"], seed=derive_seed(dataset.name, seed, "student"))
+
+    def step_loss(rows: Tensor, targets: Tensor, forward: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        return method.loss(Step(rows, targets, forward))
+
+    def validate() -> dict[str, float]:
+        return dataset.evaluate(predict(student, dataset.splits["val"], "both")[0], "val")
+
+    train(
+        student,
+        step_loss,
+        dataset.splits["train"],
+        schedule=Schedule(**params["schedule"]),
+        dataset=dataset.name,
+        seed=seed,
+        history=history,
+        validate=validate,
+        removal=params["removal"],
+    )
+    return student
+
+
+def score(
+    dataset: Dataset, logits: dict[str, Tensor], teacher: dict[str, Tensor], split: str
+) -> list[tuple[str, float]]:
+    """(metric, value) of one student on one split: each view's metrics, and its divergence from the teacher."""
+    scores = []
+    for view in VIEWS:
+        prefix = "" if view == "both" else f"{view}/"
+        scores += [
+            (f"{prefix}{name}", value) for name, value in dataset.evaluate(logits[view], split).items()
+        ]
+        divergence = mean_divergence(logits[view], teacher[view], dataset_task=dataset.dataset_task)
+        scores.append((f"kl/{view}", divergence))
+    return scores

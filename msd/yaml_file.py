@@ -1,0 +1,119 @@
+"""YAML files read into pydantic models, with errors that name file, line, key and the nearest valid name."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from msd.errors import UserError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """SafeLoader that refuses a key given twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} is given twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """The mapping in a YAML file; UserError if there is no file, no YAML, no mapping or a repeated key."""
+    path = Path(path)
+    if not path.is_file():
+        there = sorted(str(file) for file in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
+        raise UserError(f"there is no file {path}{nearest(str(path), there)}")
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: expected a mapping of keys to values")
+    return content
+
+
+def read_model(model: type[Model], path: str | Path, content: dict[str, Any] | None = None) -> Model:
+    """Validate a YAML file as `model`; the first fault becomes one sentence (UserError)."""
+    content = read_yaml(path) if content is None else content
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise UserError(_sentence(model, path, error)) from error
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """ "; did you mean …?" or the list of what is known, to end a sentence with."""
+    near = get_close_matches(name, known, n=1)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; known are {', '.join(sorted(known))}" if known else ""
+
+
+def _sentence(model: type[BaseModel], path: str | Path, error: ValidationError) -> str:
+    faults = error.errors()
+    fault = next((item for item in faults if item["type"] == "extra_forbidden"), faults[0])
+    # Dots in a location separate keys; pydantic adds names of union branches, which no file holds.
+    location = [part for part in fault["loc"] if not (isinstance(part, str) and part.endswith("]"))]
+    key = ".".join(str(part) for part in location)
+    place = f"{path}{_line(path, location)}"
+    if fault["type"] == "extra_forbidden":
+        return f"{place}: unknown key {key!r}{nearest(str(location[-1]), _fields_at(model, location[:-1]))}"
+    if fault["type"] == "missing":
+        return f"{place}: the key {key!r} is missing"
+    message = fault["msg"].removeprefix("Value error, ")
+    given = "" if isinstance(fault["input"], dict | list) else f" (given: {fault['input']!r})"
+    return f"{place}: {key + ': ' if key else ''}{message}{given}"
+
+
+def _fields_at(model: type[BaseModel], location: list[Any]) -> list[str]:
+    """Names of the fields of the model that lies at `location` inside `model`."""
+    current: Any = model
+    for part in location:
+        fields = getattr(current, "model_fields", None)
+        if fields is None:
+            continue
+        field = fields.get(part) or next((item for item in fields.values() if item.alias == part), None)
+        if field is None:
+            continue
+        current = _model_in(field.annotation)
+    fields = getattr(current, "model_fields", {})
+    return [field.alias or name for name, field in fields.items()]
+
+
+def _model_in(annotation: Any) -> Any:
+    """The first pydantic model inside an annotation such as dict[str, Model]."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _model_in(argument)
+        if found is not None:
+            return found
+    return None
+
+
+def _line(path: str | Path, location: list[Any]) -> str:
+    """ ":<line>" of a key in a YAML file, as deep as the file goes."""
+    node = yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    line = None
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if found is None:
+                break
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return f":{line}" if line else ""

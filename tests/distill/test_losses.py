@@ -1,0 +1,148 @@
+"""Losses against independent formulas, and the laws they must keep."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from msd.distill.losses import kd_divergence, task_loss
+
+TASKS = ("multiclass", "multilabel")
+finite = st.floats(-20, 20, width=32)
+
+
+def matrices(rows: int = 3, columns: int = 4) -> st.SearchStrategy[torch.Tensor]:
+    return st.lists(finite, min_size=rows * columns, max_size=rows * columns).map(
+        lambda values: torch.tensor(values, dtype=torch.float32).reshape(rows, columns)
+    )
+
+
+def reference_divergence(student: torch.Tensor, teacher: torch.Tensor, temperature: float, task: str) -> list[float]:
+    values = []
+    for s, t in zip(student.double().tolist(), teacher.double().tolist(), strict=True):
+        if task == "multiclass":
+            total_t, total_s = (sum(math.exp(x / temperature) for x in z) for z in (t, s))
+            p = [math.exp(x / temperature) / total_t for x in t]
+            q = [math.exp(x / temperature) / total_s for x in s]
+            divergence = sum(a * math.log(a / b) for a, b in zip(p, q, strict=True))
+        else:
+            divergence = 0.0
+            for a, b in zip(t, s, strict=True):
+                p1, q1 = 1 / (1 + math.exp(-a / temperature)), 1 / (1 + math.exp(-b / temperature))
+                divergence += p1 * math.log(p1 / q1) + (1 - p1) * math.log((1 - p1) / (1 - q1))
+        values.append(temperature**2 * divergence)
+    return values
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0, 4.0])
+def test_divergence_is_the_sum_over_classes_times_temperature_squared(task: str, temperature: float) -> None:
+    generator = torch.Generator().manual_seed(1)
+    student, teacher = torch.randn(5, 7, generator=generator), torch.randn(5, 7, generator=generator)
+    values = kd_divergence(student, teacher, temperature=temperature, task=task)
+    assert values.shape == (5,)
+    assert values.tolist() == pytest.approx(reference_divergence(student, teacher, temperature, task), rel=1e-4)
+
+
+@settings(max_examples=50, deadline=None)
+@given(student=matrices(), teacher=matrices(), shift=finite)
+def test_multiclass_divergence_ignores_a_constant_per_row(student, teacher, shift) -> None:
+    plain = kd_divergence(student, teacher, temperature=2, task="multiclass")
+    shifted = kd_divergence(student + shift, teacher - shift, temperature=2, task="multiclass")
+    assert torch.allclose(plain, shifted, atol=1e-3, rtol=1e-3)
+    assert kd_divergence(teacher + shift, teacher, temperature=2, task="multiclass").abs().max() < 1e-3
+
+
+@settings(max_examples=50, deadline=None)
+@given(student=matrices(), teacher=matrices())
+def test_divergence_is_never_negative_and_multilabel_is_a_two_class_softmax(student, teacher) -> None:
+    for task in TASKS:
+        assert kd_divergence(student, teacher, temperature=2, task=task).min() > -1e-4
+    pairs = [torch.stack((z, torch.zeros_like(z)), -1).reshape(-1, 2) for z in (student, teacher)]
+    two_class = kd_divergence(*pairs, temperature=2, task="multiclass").reshape(student.shape).sum(1)
+    assert torch.allclose(
+        kd_divergence(student, teacher, temperature=2, task="multilabel"), two_class, atol=1e-3, rtol=1e-3
+    )
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_losses_stay_finite_for_huge_logits_and_half_precision(task: str, dtype: torch.dtype) -> None:
+    student = torch.tensor([[1e4, -1e4, 0.0]], dtype=dtype, requires_grad=True)
+    teacher = torch.tensor([[-1e4, 1e4, 0.0]], dtype=dtype)
+    values = kd_divergence(student, teacher, temperature=1.0, task=task) + task_loss(
+        student, torch.tensor([[0.0, 1.0, 0.0]]), task=task
+    )
+    values.sum().backward()
+    assert values.dtype == torch.float32
+    assert torch.isfinite(values).all()
+    assert torch.isfinite(student.grad).all()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_gradients_are_right(task: str) -> None:
+    generator = torch.Generator().manual_seed(2)
+    student = torch.randn(3, 4, generator=generator)
+    teacher = torch.randn(3, 4, generator=generator)
+    student.requires_grad_(True)
+    kd_divergence(student, teacher, temperature=2.0, task=task).sum().backward()
+    squash = (lambda z: z.softmax(-1)) if task == "multiclass" else torch.sigmoid
+    expected = 2.0 * (squash(student / 2) - squash(teacher / 2))
+    assert torch.allclose(student.grad, expected, atol=1e-5)
+
+
+def test_high_temperature_limit_is_the_squared_distance_of_centred_logits() -> None:
+    generator = torch.Generator().manual_seed(3)
+    student, teacher = torch.randn(4, 5, generator=generator), torch.randn(4, 5, generator=generator)
+    difference = (student - student.mean(1, keepdim=True)) - (teacher - teacher.mean(1, keepdim=True))
+    limit = difference.square().sum(1) / (2 * 5)
+    assert torch.allclose(kd_divergence(student, teacher, temperature=100, task="multiclass"), limit, rtol=0.05)
+
+
+def test_task_loss_is_cross_entropy_or_binary_cross_entropy_summed_over_labels() -> None:
+    logits = torch.tensor([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0]])
+    classes = torch.tensor([2, 1])
+    log_p = logits.double().log_softmax(1)
+    assert task_loss(logits, classes, task="multiclass").tolist() == pytest.approx(
+        [-log_p[0, 2].item(), -log_p[1, 1].item()], rel=1e-5
+    )
+    scores = torch.tensor([[1.0, 0.0, 0.3], [0.0, 0.9, 0.0]])
+    assert torch.equal(
+        task_loss(logits, torch.eye(3)[classes], task="multiclass"), task_loss(logits, classes, task="multiclass")
+    ) or torch.allclose(task_loss(logits, torch.eye(3)[classes], task="multiclass"),
+                        task_loss(logits, classes, task="multiclass"))
+    expected = [
+        sum(
+            -y * math.log(1 / (1 + math.exp(-z))) - (1 - y) * math.log(1 - 1 / (1 + math.exp(-z)))
+            for z, y in zip(row, gold, strict=True)
+        )
+        for row, gold in zip(logits.tolist(), scores.tolist(), strict=True)
+    ]
+    assert task_loss(logits, scores, task="multilabel").tolist() == pytest.approx(expected, rel=1e-5)
+
+
+GOOD = torch.zeros(2, 3)
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda: kd_divergence(GOOD, GOOD, temperature=0, task="multiclass"), "temperature"),
+        (lambda: kd_divergence(GOOD, GOOD, temperature=-1, task="multiclass"), "temperature"),
+        (lambda: kd_divergence(GOOD, GOOD, temperature=float("nan"), task="multiclass"), "temperature"),
+        (lambda: kd_divergence(GOOD, torch.zeros(2, 4), temperature=1, task="multiclass"), "teacher_logits"),
+        (lambda: kd_divergence(GOOD[0], GOOD, temperature=1, task="multiclass"), "student_logits"),
+        (lambda: kd_divergence(GOOD * math.nan, GOOD, temperature=1, task="multiclass"), "student_logits"),
+        (lambda: kd_divergence(GOOD, GOOD + math.inf, temperature=1, task="multilabel"), "teacher_logits"),
+        (lambda: kd_divergence(GOOD, GOOD, temperature=1, task="ranking"), "task"),
+        (lambda: task_loss(GOOD, torch.tensor([0, 3]), task="multiclass"), "targets"),
+        (lambda: task_loss(GOOD, torch.tensor([0, 1, 2]), task="multiclass"), "targets"),
+        (lambda: task_loss(GOOD, GOOD + 2, task="multilabel"), "targets"),
+        (lambda: task_loss(GOOD, torch.tensor([0, 1]), task="multilabel"), "targets"),
+    ],
+)
+def test_bad_arguments_are_named(call, name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name}"):
+        call()

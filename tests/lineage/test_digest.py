@@ -1,0 +1,154 @@
+"""Digests of files are remembered but never wrong; digests of code see constants and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from msd.errors import UserError
+from msd.lineage.digest import PACKAGE, code_digest, file_sha256, module_digests
+
+
+def write(path: Path, text: str, *, age: float = 60) -> Path:
+    """Write a file that looks `age` seconds old."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    past = path.stat().st_mtime_ns - int(age * 1e9)
+    os.utime(path, ns=(past, past))
+    return path
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def rows(database: Path) -> int:
+    with sqlite3.connect(database) as connection:
+        return int(connection.execute("SELECT count(*) FROM hashes").fetchone()[0])
+
+
+def test_an_unchanged_file_is_remembered_and_a_changed_one_is_read_again(tmp_path: Path) -> None:
+    database, file = tmp_path / "h.sqlite", write(tmp_path / "file", "one")
+    assert file_sha256(file, database=database) == sha256("one") and rows(database) == 1
+    assert database.exists()
+    write(file, "two", age=30)
+    assert file_sha256(file, database=database) == sha256("two")
+    file.rename(tmp_path / "old")
+    times = (tmp_path / "old").stat()
+    write(file, "new")
+    os.utime(file, ns=(times.st_mtime_ns, times.st_mtime_ns))  # same name, size and mtime, another inode
+    assert file_sha256(file, database=database) == sha256("new")
+
+
+def test_only_an_untrusting_call_sees_a_change_with_the_old_mtime(tmp_path: Path) -> None:
+    database, file = tmp_path / "h.sqlite", write(tmp_path / "file", "one")
+    file_sha256(file, database=database)
+    times = file.stat()
+    with open(file, "r+") as handle:
+        handle.write("two")
+    os.utime(file, ns=(times.st_mtime_ns, times.st_mtime_ns))
+    assert file_sha256(file, database=database) == sha256("one")
+    assert file_sha256(file, trust=False, database=database) == sha256("two")
+    assert file_sha256(file, database=database) == sha256("two")
+
+
+def test_a_file_too_young_to_trust_its_mtime_is_not_remembered(tmp_path: Path) -> None:
+    database, file = tmp_path / "h.sqlite", write(tmp_path / "file", "one", age=-60)
+    file_sha256(file, database=database)
+    assert rows(database) == 0
+
+
+@pytest.mark.parametrize("content", ["not a database at all" * 99, ""])
+def test_a_broken_database_is_made_anew(tmp_path: Path, content: str) -> None:
+    database, file = tmp_path / "h.sqlite", write(tmp_path / "file", "one")
+    database.write_text(content)
+    assert file_sha256(file, database=database) == sha256("one") and rows(database) == 1
+
+
+def test_a_database_that_cannot_be_made_costs_only_time(tmp_path: Path) -> None:
+    file, folder = write(tmp_path / "file", "one"), tmp_path / "h.sqlite"
+    folder.mkdir()
+    assert file_sha256(file, database=folder) == sha256("one")
+    assert file_sha256(file, database=file / "below" / "h.sqlite") == sha256("one")
+
+
+def test_many_processes_may_share_a_fresh_database(tmp_path: Path) -> None:
+    for number in range(20):
+        write(tmp_path / f"files/{number}", f"number {number}")
+    program = (
+        "import sys; from pathlib import Path; from msd.lineage.digest import file_sha256\n"
+        "for n in range(20): print(file_sha256(f'files/{n}', database=Path('h.sqlite')))"
+    )
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE.parent)}
+    running = [
+        subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(8)
+    ]  # fmt: skip
+    expected = [sha256(f"number {number}") for number in range(20)]
+    assert [process.communicate()[0].split() for process in running] == [expected] * 8
+    assert rows(tmp_path / "h.sqlite") == 20
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A package whose module `toy.run` reaches others by every kind of import."""
+    root = tmp_path / "toy"
+    write(root / "__init__.py", "")
+    write(root / "run.py", "import toy.plain\nfrom toy.deep import leaf\ndef f():\n    from . import late\n    return 1\n")
+    write(root / "plain.py", '"""Doc."""\nSCALE = 2.0  # why\n\ndef g(x):\n    """Doc."""\n    return x * SCALE\n')
+    write(root / "deep/__init__.py", "from .named import CONSTANT\n")
+    write(root / "deep/named.py", "CONSTANT = 3\n")
+    write(root / "deep/leaf.py", "from ..shared import anything\nimport json\n")
+    write(root / "late.py", "LATE = 1\n")
+    write(root / "shared.py", "anything = 0\n")
+    write(root / "unused.py", "import toy.run\n")
+    return root
+
+
+def test_imports_are_followed_inside_functions_and_relative_ones_too(package: Path) -> None:
+    expected = {"toy", "toy.run", "toy.plain", "toy.deep", "toy.deep.named", "toy.deep.leaf", "toy.late", "toy.shared"}
+    assert set(module_digests(["toy.run"], package=package)) == expected
+    assert set(module_digests(["toy.late"], package=package)) == {"toy", "toy.late"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ("# why", "# because, at greater length", True),
+        ('"""Doc."""', '"""Another text."""', True),
+        ("\n\n", "\n\n\n\n", True),
+        ("x * SCALE", "(x   *\n            SCALE)", True),
+        ("2.0", "2.5", False),
+        ("x * SCALE", "SCALE * x", False),
+        ("def g(x)", "def g(x, y=1)", False),
+    ],
+)
+def test_a_digest_sees_meaning_and_not_layout(package: Path, old: str, new: str, same: bool) -> None:
+    before = code_digest(["toy.run"], package=package)
+    elsewhere = code_digest(["toy.late"], package=package)
+    text = (package / "plain.py").read_text()
+    write(package / "plain.py", text.replace(old, new), age=30)
+    assert (code_digest(["toy.run"], package=package) == before) is same
+    assert code_digest(["toy.late"], package=package) == elsewhere
+
+
+def test_the_order_of_modules_does_not_count_and_an_unknown_one_is_named(package: Path) -> None:
+    assert code_digest(["toy.late", "toy.run"], package=package) == code_digest(["toy.run"], package=package)
+    with pytest.raises(UserError, match="'toy.plan'.*did you mean 'toy.plain'"):
+        code_digest(["toy.plan"], package=package)
+
+
+def test_the_machinery_that_runs_jobs_is_no_part_of_a_stage(tmp_path: Path) -> None:
+    root = tmp_path / "msd"
+    write(root / "__init__.py", "")
+    write(root / "job.py", "STAGES = {}\n")
+    write(root / "lineage/record.py", "A = 1\n")
+    write(root / "stage.py", "from msd.job import Job\nfrom msd.lineage import record\n")
+    assert set(module_digests(["msd.stage"], package=root)) == {"msd", "msd.stage"}
+    assert "msd.job" in module_digests(["msd.job"], package=root)

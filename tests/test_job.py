@@ -1,0 +1,220 @@
+"""A job's outputs appear whole or not at all, and what a user did wrong comes back as one sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from msd import job as job_module
+from msd.errors import UserError
+from msd.job import STAGES, Job, command, main, parse, run
+from msd.lineage.digest import file_sha256
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+def double(job: Job) -> dict[str, float]:
+    """Stage: every number of the inputs, doubled, and their sum."""
+    numbers = [int(Path(path).read_text()) for path in job.inputs["numbers"]]
+    for path, number in zip(job.outputs["doubled"], numbers, strict=True):
+        Path(path).write_text(str(2 * number))
+    if "fault" in job.params:
+        raise RuntimeError("in the middle")
+    return {"total": 2.0 * sum(numbers), "absent": float("nan")}
+
+
+def forgetful(job: Job) -> dict[str, float]:
+    """Stage that writes nothing."""
+    return {}
+
+
+@pytest.fixture
+def doubling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
+    monkeypatch.chdir(tmp_path)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "7")
+    monkeypatch.setitem(STAGES, "double", f"{__name__}:double")
+    monkeypatch.setitem(STAGES, "forgetful", f"{__name__}:forgetful")
+    Path("results/data/numbers").mkdir(parents=True)
+    for name, number in (("a", 3), ("b", 4)):
+        Path(f"results/data/numbers/{name}").write_text(str(number))
+    return Job(
+        rule="double",
+        params={"threads": 2, "seeds": [0, 1]},
+        inputs={"numbers": ["results/data/numbers/a", "results/data/numbers/b"]},
+        outputs={
+            "doubled": ["results/toy/double/a", "results/toy/other/b"],
+            "metrics": "results/toy/double/metrics.json",
+            "record": "results/toy/double/record.json",
+        },
+        modules=["msd.errors"],
+        log="results/toy/logs/double.log",
+    )
+
+
+def changed(job: Job, **changes: Any) -> Job:
+    return Job(**{**job.__dict__, **changes})
+
+
+def files(folder: str = "results/toy") -> set[str]:
+    return {str(path) for path in Path(folder).rglob("*") if path.is_file() and "logs" not in path.parts}
+
+
+def test_run_writes_outputs_metrics_and_record(doubling: Job) -> None:
+    run(doubling)
+    assert Path("results/toy/double/a").read_text() == "6" and Path("results/toy/other/b").read_text() == "8"
+    assert json.loads(Path("results/toy/double/metrics.json").read_text()) == {"absent": None, "total": 14.0}
+    record = json.loads(Path("results/toy/double/record.json").read_text())
+    assert record["rule"] == "double" and record["params"] == doubling.params and record["seeds"] == [0, 1]
+    assert [item["path"] for item in record["outputs"]] == [
+        "results/toy/double/a",
+        "results/toy/double/metrics.json",
+        "results/toy/other/b",
+    ]
+    for item in record["outputs"] + record["inputs"]:
+        assert item["sha256"] == file_sha256(item["path"], trust=False)
+        assert item["bytes"] == Path(item["path"]).stat().st_size
+    assert [item["record"] for item in record["inputs"]] == [None, None]
+    assert set(record["code"]["modules"]) == {"msd", "msd.errors"}
+    assert record["started"] <= record["ended"] and record["peak_memory_bytes"] > 1e6
+    assert not list(Path("results").rglob(".tmp-*"))
+    assert os.environ["OMP_NUM_THREADS"] == os.environ["MKL_NUM_THREADS"] == "2"
+
+
+def test_a_later_job_names_the_record_that_made_its_input(doubling: Job) -> None:
+    run(doubling)
+    outputs = {"doubled": ["results/toy/twice/a"], "record": "results/toy/twice/record.json"}
+    run(changed(doubling, inputs={"numbers": ["results/toy/double/a"]}, outputs=outputs))
+    record = json.loads(Path("results/toy/twice/record.json").read_text())
+    assert record["inputs"][0]["record"] == "results/toy/double/record.json"
+
+
+def test_the_recorded_command_runs_the_same_job_again(doubling: Job) -> None:
+    run(doubling)
+    record = json.loads(Path("results/toy/double/record.json").read_text())
+    words = shlex.split(record["job"])
+    assert words[:5] == ["python", "-m", "msd", "stage", "double"] and record["job"] == command(doubling)
+    assert parse(words[4], words[5]) == doubling
+    before = {path: Path(path).read_bytes() for path in files() if not path.endswith("record.json")}
+    assert main(words[4], words[5]) == 0
+    assert before == {path: Path(path).read_bytes() for path in before}
+
+
+def test_a_fault_in_the_middle_leaves_nothing_but_the_log(doubling: Job) -> None:
+    with pytest.raises(RuntimeError):
+        run(changed(doubling, params={"fault": True}))
+    assert files() == set() and not list(Path("results").rglob(".tmp-*"))
+    lines = Path(doubling.log or "").read_text().splitlines()
+    assert lines[0].startswith("# by hand: python -m msd stage double")
+    assert lines[1] == "RuntimeError: in the middle" and lines[2].startswith("Traceback")
+
+
+def test_a_fault_leaves_earlier_outputs_and_their_record_untouched(doubling: Job) -> None:
+    run(doubling)
+    before = {path: Path(path).read_bytes() for path in files()}
+    with pytest.raises(RuntimeError):
+        run(changed(doubling, params={"fault": True}))
+    assert {path: Path(path).read_bytes() for path in files()} == before
+
+
+def test_a_fault_while_moving_takes_back_what_was_moved(doubling: Job) -> None:
+    Path("results/toy/other/b").mkdir(parents=True)  # a folder where a file should go
+    with pytest.raises(OSError):
+        run(doubling)
+    assert files() == set()
+
+
+def test_stale_folders_of_dead_processes_are_removed_and_living_ones_stay(doubling: Job) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    stale = [Path(f"results/toy/double/.tmp-{number}") for number in (dead.pid, os.getpid())]
+    alive = Path(f"results/toy/double/.tmp-{os.getppid()}")
+    for folder in (*stale, alive):
+        folder.mkdir(parents=True)
+        (folder / "half").write_text("written")
+    run(doubling)
+    assert (alive / "half").exists() and not any(folder.exists() for folder in stale)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"rule": "duoble"}, ["duoble", "did you mean 'double'?"]),
+        ({"rule": "forgetful"}, ["did not write", "results/toy/double/a"]),
+        ({"outputs": {"doubled": ["results/toy/a"]}}, ["no output 'record'"]),
+        ({"outputs": {"x": "results/t/r", "record": "results/t/r"}}, ["'results/t/r'", "twice"]),
+        ({"outputs": {"record": "../record.json"}}, ["../record.json", "inside the project"]),
+        ({"inputs": {"numbers": ["results/data/numbers/c"]}}, ["results/data/numbers/c", "missing", "snakemake"]),
+        ({"modules": ["msd.erors"]}, ["msd.erors", "did you mean 'msd.errors'?"]),
+    ],
+)
+def test_an_impossible_job_is_refused_in_one_sentence(doubling: Job, change: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(UserError) as error:
+        run(changed(doubling, **change))
+    assert all(word in str(error.value) for word in words) and "\n" not in str(error.value)
+    assert files() == set() and not list(Path("results").rglob(".tmp-*"))
+
+
+@pytest.mark.parametrize("text", ['{"parms": {}}', "{", "[]"])
+def test_a_bad_description_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    handler = signal.getsignal(signal.SIGTERM)
+    assert main("double", text) == 1
+    signal.signal(signal.SIGTERM, handler)
+    error = capsys.readouterr().err
+    assert error.startswith("msd stage double: ") and error.count("\n") == 1
+    if "parms" in text:
+        assert "did you mean 'params'?" in error
+
+
+def test_every_stage_names_a_module_of_the_package_and_a_function() -> None:
+    for rule, target in STAGES.items():
+        module, _, function = target.partition(":")
+        assert module.startswith("msd.") and function.isidentifier(), rule
+
+
+SLEEPER = """
+import sys, time
+from pathlib import Path
+from msd import job
+def sleep(job):
+    print('in the log', file=sys.stderr)
+    print('torch' in sys.modules, flush=True)
+    Path(job.outputs['half']).write_text('half')
+    time.sleep(60)
+sys.modules['sleeper'] = sys.modules['__main__']
+job.STAGES['sleep'] = 'sleeper:sleep'
+sys.exit(job.main('sleep', sys.argv[1]))
+"""
+
+
+def test_a_terminated_job_cleans_up_and_loads_no_torch_by_itself(tmp_path: Path) -> None:
+    body = {"outputs": {"half": "r/half", "record": "r/record.json"}, "modules": ["msd.errors"], "log": "r/logs/x.log"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLEEPER, json.dumps(body)],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(PROJECT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None and process.stdout.readline() == "False\n"
+    deadline = time.monotonic() + 20
+    while not list(tmp_path.glob("r/.tmp-*/half")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.terminate()
+    assert process.wait(20) == 128 + signal.SIGTERM
+    process.stdout.close()
+    assert [path.name for path in (tmp_path / "r").iterdir()] == ["logs"]
+    assert "in the log" in (tmp_path / "r/logs/x.log").read_text()
+
+
+def test_job_machinery_is_left_out_of_code_digests() -> None:
+    assert "msd.job" in job_module.digest.MACHINERY

@@ -1,0 +1,98 @@
+"""Study files: what they expand to, and one clear sentence for each way to get them wrong."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from msd.errors import UserError
+from msd.study import MethodConfig, load_study
+
+DEMO = Path("config/demo.yaml")
+
+
+def changed(tmp_path: Path, change) -> Path:
+    content = yaml.safe_load(DEMO.read_text())
+    change(content)
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    return path
+
+
+def test_every_study_in_config_is_valid() -> None:
+    for path in Path("config").glob("*.yaml"):
+        study = load_study(path)
+        assert study.study == path.stem
+        assert len(set(study.runs)) == len(study.runs)
+
+
+def test_the_demo_has_three_seeds_four_roles_and_equal_grids_for_all_methods_with_a_teacher() -> None:
+    study = load_study(DEMO)
+    assert len(study.seeds) >= 3
+    assert len(study.datasets) == 4
+    points = {name: len(config.points) for name, config in study.method_configs.items() if name != "finetune"}
+    assert len(set(points.values())) == 1
+
+
+def test_a_list_is_a_grid_axis_and_names_the_variant() -> None:
+    config = MethodConfig(
+        name="x", title="x", source="x", implementation="kd", parameters={"lambda": [0.5, 1], "temperature": 2}
+    )
+    assert config.points == [
+        ("lambda-0.5", {"temperature": 2, "lambda": 0.5}), ("lambda-1", {"temperature": 2, "lambda": 1})
+    ]
+
+
+def test_blocks_of_seeds_cover_every_seed_once(tmp_path: Path) -> None:
+    study = load_study(changed(tmp_path, lambda c: c.update(seeds=[0, 1, 2, 5, 7], seeds_per_job=2)))
+    assert study.blocks == [[0, 1], [2, 5], [7]]
+    assert {run.seeds for run in study.runs} == {"seeds-0-1", "seeds-2-5", "seeds-7-7"}
+
+
+def test_a_dataset_overrides_training_values(tmp_path: Path) -> None:
+    study = load_study(changed(tmp_path, lambda c: c["datasets"]["easy-vqa"].update(student={"epochs": 77})))
+    run = next(run for run in study.runs if run.dataset == "easy-vqa")
+    assert study.student_params(run)["schedule"]["epochs"] == 77
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda c: c.update(sedes=[1]), r"study.yaml:\d+: unknown key 'sedes'; did you mean 'seeds'\?"),
+        (lambda c: c["student"].update(layerz=2), r"unknown key 'student.layerz'; did you mean 'layers'\?"),
+        (lambda c: c.update(seeds=[1, 2, 1]), r"seeds: a seed is given twice: \[1, 2, 1\]"),
+        (lambda c: c.update(seeds=[]), r"study.yaml:\d+: seeds: "),
+        (lambda c: c["datasets"].update({"clipart-tag": {}}), r"no dataset 'clipart-tag' .*did you mean 'clipart-tags'"),
+        (lambda c: c["methods"].update({"msd-unifrom": {}}), r"no method 'msd-unifrom' .*did you mean 'msd-uniform'"),
+        (lambda c: c["methods"].update(kd={"temperature": 0}), r"temperature must be a number above 0, not 0"),
+        (lambda c: c["methods"].update(kd={"temperature": -2}), r"temperature must be a number above 0, not -2"),
+        (lambda c: c["methods"].update(kd={"lambda": 1.5}), r"lambda must be a number between 0 and 1, not 1.5"),
+        (lambda c: c["methods"].update(kd={"lambda": []}), r"lambda is an empty grid"),
+        (lambda c: c["methods"].update(kd={"temprature": 2}), r"unknown key 'temprature'; did you mean 'temperature'\?"),
+        (lambda c: c["data"].update(extractor="efficientnet-lite1"), r"did you mean 'efficientnet-lite0'"),
+        (lambda c: c.update(baseline="kb"), r"baseline 'kb' is none of the study's methods"),
+        (lambda c: c["teacher"].update(width=100), r"width 100 is no multiple of heads 12"),
+        (lambda c: c["datasets"]["easy-vqa"].update(student={"epoch": 1}), r"unknown key 'epoch'; did you mean 'epochs'"),
+        (lambda c: c["datasets"]["easy-vqa"].update(student={"epochs": 0}), r"datasets.easy-vqa.student.*epochs"),
+        (lambda c: c.pop("teacher"), r"the key 'teacher' is missing"),
+        (lambda c: c["student"].update(learning_rate="fast"), r"student.learning_rate: .*\(given: 'fast'\)"),
+    ],
+)
+def test_a_fault_is_one_sentence_that_names_file_and_key(tmp_path: Path, change, sentence: str) -> None:
+    path = changed(tmp_path, change)
+    with pytest.raises(UserError, match=sentence) as caught:
+        load_study(path)
+    assert "study.yaml" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_and_broken_yaml_are_sentences(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"there is no file config/dem.yaml; did you mean 'config/demo.yaml'\?"):
+        load_study("config/dem.yaml")
+    path = tmp_path / "study.yaml"
+    path.write_text("study: [")
+    with pytest.raises(UserError, match="is not valid YAML"):
+        load_study(path)
+    path.write_text("study: a\nstudy: b\n")
+    with pytest.raises(UserError, match="'study' is given twice"):
+        load_study(path)

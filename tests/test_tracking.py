@@ -1,0 +1,179 @@
+"""Import into a real MLflow database: everything once, nothing half, curves thinned, names accepted."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas
+import pytest
+
+from msd.errors import UserError
+from msd.job import STAGES, Job, run
+from msd.tracking import MAX_POINTS, TrackResult, track
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+RESULTS = Path("results")
+STUDENT = "results/tiny/students/numbers/kd/base/seeds-0-1"
+STEPS = 1300
+
+
+def learn(job: Job) -> dict[str, float]:
+    """Stage: writes curves of two seeds with known values where asked for, and two metrics."""
+    for name, path in job.outputs.items():
+        if name == "history":
+            rows = [
+                {"seed": seed, "step": step, "epoch": step // 100, "term": term, "value": float(step + seed)}
+                for seed in (0, 1)
+                for term in ("loss", "kd/both")
+                for step in range(STEPS)
+            ]
+            rows.append({"seed": 0, "step": 0, "epoch": 0, "term": "val/f1 @ all", "value": 0.5})
+            rows.append({"seed": 0, "step": 1, "epoch": 0, "term": "val/f1 @ all", "value": math.nan})
+            pandas.DataFrame(rows).to_parquet(path)
+        elif name not in ("record", "metrics"):
+            Path(path).write_text("7")
+    return {"accuracy": 0.75, "image/auroc": math.nan}
+
+
+def step(rule: str, folder: str, inputs: list[str], outputs: dict[str, str]) -> None:
+    named = {name: f"results/{folder}/{file}" for name, file in {**outputs, "record": "record.json"}.items()}
+    params = {"seeds": [0, 1], "student": {"layers": 2, "note": "x" * 900}, "temperature": 2.0, "pool": "first"}
+    run(Job(rule, params, {"all": inputs}, named, ["msd.errors"]))
+
+
+def train_student() -> None:
+    outputs = {"metrics": "metrics.json", "history": "history.parquet"}
+    step("student", STUDENT.removeprefix("results/"), ["results/data/numbers/prepared/train.txt"], outputs)
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
+    for rule in ("prepare", "student", "tables"):
+        monkeypatch.setitem(STAGES, rule, f"{__name__}:learn")
+    step("prepare", "data/numbers/prepared", [], {"train": "train.txt"})
+    step("prepare", "data/unrelated/prepared", [], {"train": "train.txt"})
+    train_student()
+    step("tables", "tiny/tables", [f"{STUDENT}/metrics.json"], {"main": "main.json"})
+    return tmp_path
+
+
+def client_of(result: TrackResult) -> MlflowClient:
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=result.uri)
+
+
+def runs(result: TrackResult) -> dict[str, Run]:
+    """Runs of the experiment by name."""
+    client = client_of(result)
+    experiment = client.get_experiment_by_name(result.experiment)
+    assert experiment is not None
+    found = client.search_runs([experiment.experiment_id])
+    names = Counter(str(item.info.run_name) for item in found)
+    assert max(names.values()) == 1, names
+    return {str(item.info.run_name): item for item in found}
+
+
+def test_every_record_is_one_nested_run_with_params_tags_metrics_and_curves(study: Path) -> None:
+    result = track("tiny", RESULTS)
+    assert (result.imported, result.present, result.experiment) == (3, 0, "msd/tiny")
+    assert result.uri == f"sqlite:///{study}/results/mlflow.db"
+    found = runs(result)
+    name = "student students/numbers/kd/base/seeds-0-1"
+    assert set(found) == {"tiny", "prepare numbers/prepared", name, "tables tables"}
+    parent, student = found["tiny"], found[name]
+    assert student.data.tags["mlflow.parentRunId"] == parent.info.run_id and student.info.status == "FINISHED"
+    tags = {"rule": "student", "dataset": "numbers", "method": "kd", "variant": "base", "git_commit": "none"}
+    assert tags.items() <= student.data.tags.items()
+    assert found["prepare numbers/prepared"].data.tags["dataset"] == "numbers"
+    assert "dataset" not in found["tables tables"].data.tags
+    assert student.data.params["student.layers"] == "2" and student.data.params["temperature"] == "2.0"
+    assert student.data.params["pool"] == "first" and len(student.data.params["student.note"]) == 500
+    assert student.data.metrics["accuracy"] == 0.75 and "image/auroc" not in student.data.metrics
+    record = json.loads(Path(f"{STUDENT}/record.json").read_text())
+    assert student.data.metrics["job/peak_memory_bytes"] == record["peak_memory_bytes"]
+    assert student.info.end_time - student.info.start_time <= 1000 * record["wall_seconds"] + 2
+
+
+def test_curves_are_thinned_and_keep_their_ends(study: Path) -> None:
+    result = track("tiny", RESULTS)
+    student = runs(result)["student students/numbers/kd/base/seeds-0-1"]
+    client = client_of(result)
+    for seed in (0, 1):
+        points = {
+            point.step: point.value
+            for point in client.get_metric_history(student.info.run_id, f"seed-{seed}/kd/both")
+        }
+        assert len(points) == MAX_POINTS and min(points) == 0 and max(points) == STEPS - 1
+        assert all(value == step + seed for step, value in points.items())
+    assert student.data.metrics["seed-0/loss"] == STEPS - 1
+    assert student.data.metrics["seed-0/val/f1 _ all"] == 0.5
+
+
+def test_a_second_import_brings_nothing_and_a_new_record_is_brought(study: Path) -> None:
+    first = track("tiny", RESULTS)
+    before = {name: item.info.run_id for name, item in runs(first).items()}
+    second = track("tiny", RESULTS)
+    assert (second.imported, second.present) == (0, 3)
+    assert {name: item.info.run_id for name, item in runs(second).items()} == before
+    step("tables", "tiny/figures", [f"{STUDENT}/metrics.json"], {"main": "main.svg"})
+    third = track("tiny", RESULTS)
+    assert (third.imported, third.present) == (1, 3) and len(runs(third)) == 5
+
+
+def test_a_half_imported_run_is_dropped_and_made_again(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    history = Path(f"{STUDENT}/history.parquet")
+    whole = history.read_bytes()
+    history.write_bytes(whole[:100])
+    with pytest.raises(Exception, match="[Pp]arquet"):
+        track("tiny", RESULTS)
+    history.write_bytes(whole)
+    result = track("tiny", RESULTS)
+    assert result.imported >= 1 and len(runs(result)) == 4
+    metrics = runs(result)["student students/numbers/kd/base/seeds-0-1"].data.metrics
+    assert metrics["accuracy"] == 0.75 and "seed-1/loss" in metrics
+
+
+def test_several_imports_into_a_fresh_database_do_not_disturb_each_other(study: Path) -> None:
+    program = "from pathlib import Path; from msd.tracking import track; print(track('tiny', Path('results')).imported)"
+    running = [
+        subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=_environment())
+        for _ in range(3)
+    ]
+    counts = sorted(int(process.communicate()[0]) for process in running)
+    assert counts == [0, 0, 3] and len(runs(track("tiny", RESULTS))) == 4
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+
+
+def test_nothing_is_written_outside_results(study: Path) -> None:
+    track("tiny", RESULTS)
+    assert {path.name for path in study.iterdir()} == {"results"}
+
+
+def test_the_tracking_uri_of_the_environment_is_used(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{study}/elsewhere.db")
+    assert track("tiny", RESULTS).uri.endswith("elsewhere.db") and (study / "elsewhere.db").exists()
+    assert not (study / "results/mlflow.db").exists()
+
+
+def test_a_study_without_records_is_refused(study: Path) -> None:
+    with pytest.raises(UserError, match="no records of a study 'tinny'"):
+        track("tinny", RESULTS)

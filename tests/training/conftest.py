@@ -1,0 +1,93 @@
+"""A small generated dataset in the real file formats, with signal in both modalities."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors.torch
+import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.processors import TemplateProcessing
+
+from msd.job import Job
+
+WORDS = ["red", "blue", "cat", "dog", "a", "the"]
+SIZES = {"train": 48, "val": 24, "test": 24}
+PARAMS = {
+    "dataset": "toy",
+    "dataset_task": "multiclass",
+    "metric": "accuracy",
+    "removal": "mask",
+    "data": {"window": 2, "max_tokens": 8},
+    "architecture": {
+        "layers": 1, "width": 16, "heads": 2, "feed_forward": 32, "dropout": 0.1, "pool": "modality-means",
+        "positions": 8,
+    },
+    "schedule": {
+        "epochs": 2, "batch_size": 8, "learning_rate": 1e-3, "weight_decay": 0.01, "warmup": 0.1, "clip": 1.0,
+    },
+}
+
+
+def write_tokenizer(path: Path) -> None:
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+    tokenizer = Tokenizer(WordPiece({piece: number for number, piece in enumerate(pieces)}, unk_token="[UNK]"))
+    tokenizer.normalizer = BertNormalizer()
+    tokenizer.pre_tokenizer = BertPreTokenizer()
+    tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    tokenizer.save(str(path))
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> dict[str, str]:
+    """Inputs of a student job: prepared tables, tokenizer, regions, teacher outputs and saliency."""
+    generator = np.random.default_rng(0)
+    inputs = {name: str(tmp_path / name) for name in (*SIZES, "labels", "tokenizer", "regions", "spec", "saliency")}
+    pictures = [f"{number}.png" for number in range(sum(SIZES.values()))]
+    regions = generator.normal(size=(len(pictures), 9, 6)).astype(np.float16)
+    start = 0
+    for split, size in SIZES.items():
+        labels = generator.integers(0, 3, size)
+        regions[start : start + size, :, 0] += 2 * labels[:, None]
+        texts = [f"the {WORDS[label]} {generator.choice(WORDS)} a"[: generator.integers(8, 18)] for label in labels]
+        table = {
+            "uid": [f"{split}-{row}" for row in range(size)], "image": pictures[start : start + size], "text": texts,
+            "target": [[int(label)] for label in labels], "score": [[1.0]] * size,
+        }
+        pd.DataFrame(table).to_parquet(inputs[split])
+        logits = {f"{view}/logits": torch.randn(size, 3) + 2 * torch.eye(3)[labels] for view in ("both", "image", "text")}
+        inputs[f"{split}_outputs"] = str(tmp_path / f"{split}.safetensors")
+        safetensors.torch.save_file(logits, inputs[f"{split}_outputs"])
+        if split == "train":
+            saliency = {"uid": table["uid"], **{m: generator.random(size, dtype=np.float32) for m in ("image", "text")}}
+            pd.DataFrame(saliency).to_parquet(inputs["saliency"])
+        start += size
+    np.save(tmp_path / "regions.npy", regions)
+    inputs["regions"] = str(tmp_path / "regions.npy")
+    Path(inputs["spec"]).write_text(json.dumps({"pictures": pictures}))
+    Path(inputs["labels"]).write_text(json.dumps(["a", "b", "c"]))
+    write_tokenizer(Path(inputs["tokenizer"]))
+    return inputs
+
+
+@pytest.fixture
+def student_job(toy: dict[str, str], tmp_path: Path):
+    """A function (implementation, parameters, **changes) -> Job with outputs in a folder of its own."""
+    count = iter(range(1000))
+
+    def make(implementation: str, parameters: dict, **changes) -> Job:
+        folder = tmp_path / f"run-{next(count)}"
+        folder.mkdir()
+        names = {"metrics_table": "metrics.parquet", "predictions": "predictions.safetensors", "run": "run.yaml",
+                 "history": "history.parquet", "models": "models.safetensors"}
+        params = {**PARAMS, "method": implementation, "implementation": implementation, "variant": "default",
+                  "parameters": parameters, "seeds": [0, 1], **changes}
+        outputs = {name: str(folder / file) for name, file in names.items()}
+        return Job("student", params=params, inputs=toy, outputs=outputs)
+
+    return make
