@@ -52,9 +52,7 @@ def parser() -> argparse.ArgumentParser:
     audit.add_argument("--full", action="store_true", help="trust no remembered hash")
     audit.set_defaults(command=_audit)
     track = commands.add_parser("track", help="import what is new into MLflow")
-    track.add_argument(
-        "--study", default="config/demo.yaml", help="name or YAML file of a study (default: demo)"
-    )
+    track.add_argument("--study", default="config/demo.yaml", help="name or YAML file of a study (default: demo)")
     track.set_defaults(command=_track)
     plan = commands.add_parser("plan", help="what a study would run and cost; runs nothing")
     plan.add_argument("--study", default="config/demo.yaml", help="YAML file of a study")
@@ -63,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def study_name(study: str) -> str:
-    """The name of a study given by its name or by its YAML file (whose `name` counts, else the file's)."""
+    """The name of a study given by its name or by its YAML file (whose key `study` names it)."""
     path = Path(study)
     if path.suffix not in (".yaml", ".yml"):
         return study
@@ -76,7 +74,7 @@ def study_name(study: str) -> str:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise UserError(f"{study} is not YAML: {' '.join(str(error).split())}") from error
-    name = content.get("name") if isinstance(content, dict) else None
+    name = content.get("study") if isinstance(content, dict) else None
     return str(name or path.stem)
 
 

@@ -33,11 +33,12 @@ STAGES: dict[str, str] = {
     "probe": "msd.training.probe:probe",
     "teacher": "msd.training.teacher:train_teacher",
     "teacher_outputs": "msd.training.outputs:teacher_outputs",
-    "saliency": "msd.training.outputs:saliency",
+    "saliency": "msd.training.saliency:saliency",
     "student": "msd.training.student:train_students",
     "collect": "msd.reporting.collect:collect",
     "tables": "msd.reporting.tables:tables",
     "figures": "msd.reporting.figures:figures",
+    "resolve": "msd.reporting.resolve:resolve",
     "report": "msd.reporting.report:report",
 }
 
@@ -91,9 +92,7 @@ def run(job: Job) -> None:
     sentence and the traceback.
     """
     threads = str(job.params.get("threads", 1))
-    os.environ.update(
-        OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads
-    )  # torch reads them when first imported
+    os.environ.update(OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads)  # torch reads them when first imported
     with _logging(job):
         final = _paths(job.outputs)
         _check(job, final)
@@ -161,9 +160,7 @@ def _check(job: Job, final: list[str]) -> None:
         raise UserError(f"the {job.rule} job declares the output {twice!r} twice")
     for path in _paths(job.inputs):
         if not os.path.isfile(path):
-            raise UserError(
-                f"the input {path!r} of the {job.rule} job is missing; `snakemake {path}` makes it"
-            )
+            raise UserError(f"the input {path!r} of the {job.rule} job is missing; `snakemake {path}` makes it")
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

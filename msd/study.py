@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from msd.errors import UserError
 from msd.yaml_file import nearest, read_model, read_yaml
@@ -40,8 +40,8 @@ class Licence(Strict):
     """Terms of a dataset; `gate` says what a person must do before it may be fetched."""
 
     name: str
-    text: str
     url: str | None = None
+    text: str | None = None
     gate: Literal["none", "manual", "token"] = "none"
 
 
@@ -65,11 +65,15 @@ class EncoderConfig(Strict):
 
     name: str
     title: str
-    kind: Literal["image", "text"]
+    role: str
     sources: Annotated[list[Source], Field(min_length=1, max_length=1)]
     licence: Licence
     citation: str
-    facts: dict[str, Any] = {}
+    parameters: Count
+    dims: Count
+    module: str | None = None
+    size: Count | None = None
+    layers: Count | None = None
 
 
 class MethodConfig(Strict):
@@ -126,6 +130,7 @@ class Training(Strict):
     weight_decay: Annotated[float, Field(ge=0)]
     warmup: Annotated[float, Field(ge=0, lt=1)]
     clip: Positive
+    max_steps: Count | None = None
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> Training:
@@ -141,16 +146,8 @@ class Training(Strict):
 
     def schedule(self) -> dict[str, Any]:
         """The arguments of msd.training.loop.Schedule."""
-        keys = {
-            "epochs",
-            "batch_size",
-            "learning_rate",
-            "pretrained_learning_rate",
-            "weight_decay",
-            "warmup",
-            "clip",
-        }
-        return self.model_dump(include=keys)
+        fields = "epochs batch_size learning_rate pretrained_learning_rate weight_decay warmup clip max_steps"
+        return self.model_dump(include=set(fields.split()), exclude_none=True)
 
 
 class Teacher(Training):
@@ -181,7 +178,19 @@ class Overrides(Strict):
 
     teacher: dict[str, Any] = {}
     student: dict[str, Any] = {}
-    prepare: dict[str, Any] = {}
+
+
+class Report(Strict):
+    """What the tables and figures compare.
+
+    `baseline`: the method that differences are against; `from_scratch`: the student without a teacher;
+    `best_of`: the methods of which figures show the one that is best on validation; `draws`: of the bootstrap.
+    """
+
+    baseline: str
+    from_scratch: str
+    best_of: Annotated[list[str], Field(min_length=1)]
+    draws: Annotated[int, Field(ge=100)]
 
 
 class Run(NamedTuple):
@@ -200,13 +209,13 @@ class Study(Strict):
     title: str
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
     seeds_per_job: Count
-    baseline: str
     datasets: Annotated[dict[str, Overrides], Field(min_length=1)]
     methods: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
     data: Data
     saliency: SaliencyConfig
     teacher: Teacher
     student: Training
+    report: Report
 
     @field_validator("seeds")
     @classmethod
@@ -216,25 +225,16 @@ class Study(Strict):
         return seeds
 
     @model_validator(mode="after")
-    def _baseline_is_run(self) -> Study:
-        if self.baseline not in self.methods:
-            raise ValueError(
-                f"the baseline {self.baseline!r} is none of the study's methods"
-                f"{nearest(self.baseline, list(self.methods))}"
-            )
+    def _report_compares_what_is_run(self) -> Study:
+        for name in [self.report.baseline, self.report.from_scratch, *self.report.best_of]:
+            if name not in self.methods:
+                raise ValueError(f"report: {name!r} is none of the study's methods{nearest(name, list(self.methods))}")
         return self
 
     @cached_property
     def dataset_configs(self) -> dict[str, DatasetConfig]:
-        """The study's datasets, with the study's own `prepare` values."""
-        return {name: self._dataset_config(name) for name in self.datasets}
-
-    def _dataset_config(self, name: str) -> DatasetConfig:
-        path = named_file("datasets", name)
-        config = read_model(DatasetConfig, path)
-        changes = self.datasets[name].prepare
-        _check_keys(changes, config.prepare, f"datasets.{name}.prepare")
-        return config.model_copy(update={"prepare": {**config.prepare, **changes}})
+        """The study's datasets by name."""
+        return {name: read_model(DatasetConfig, named_file("datasets", name)) for name in self.datasets}
 
     @cached_property
     def method_configs(self) -> dict[str, MethodConfig]:
@@ -259,18 +259,18 @@ class Study(Strict):
         base: Training = getattr(self, role)
         changes = getattr(self.datasets[dataset], role)
         _check_keys(changes, type(base).model_fields, f"datasets.{dataset}.{role}")
-        where = f"the study {self.study!r}, datasets.{dataset}.{role}"
         try:
             return type(base).model_validate({**base.model_dump(), **changes})
-        except ValueError as error:
-            raise UserError(f"{where}: {error}") from error
+        except ValidationError as error:
+            fault = error.errors()[0]
+            key = ".".join(["datasets", dataset, role, *map(str, fault["loc"])])
+            raise UserError(f"{key}: {fault['msg'].removeprefix('Value error, ')}") from error
 
     @property
     def blocks(self) -> list[list[int]]:
         """The seeds of each job; later seeds make further blocks."""
         return [
-            self.seeds[first : first + self.seeds_per_job]
-            for first in range(0, len(self.seeds), self.seeds_per_job)
+            self.seeds[first : first + self.seeds_per_job] for first in range(0, len(self.seeds), self.seeds_per_job)
         ]
 
     @property
@@ -286,7 +286,8 @@ class Study(Strict):
 
     def check(self) -> Study:
         """Read every file the study names, so that a fault shows before any job starts."""
-        assert self.runs and self.encoder_configs and self.dataset_configs
+        for loaded in (self.runs, self.encoder_configs, self.dataset_configs):
+            assert loaded
         for dataset in self.datasets:
             self.training("teacher", dataset)
             self.training("student", dataset)
@@ -310,7 +311,7 @@ class Study(Strict):
     def features_params(self) -> dict[str, Any]:
         """Parameters of a `features` job."""
         encoder = self.encoder_configs[self.data.extractor]
-        return {"extractor": encoder.name, **encoder.facts}
+        return {"extractor": encoder.name, "module": encoder.module, "size": encoder.size}
 
     def saliency_params(self, dataset: str) -> dict[str, Any]:
         """Parameters of a `saliency` job."""
@@ -352,6 +353,43 @@ class Study(Strict):
             "schedule": student.schedule(),
         }
 
+    def collect_params(self, dataset: str, method: str) -> dict[str, Any]:
+        """Parameters of a `collect` job."""
+        config = self.dataset_configs[dataset]
+        return {
+            "study": self.study,
+            "dataset": dataset,
+            "method": method,
+            "title": self.method_configs[method].title,
+            "metric": config.metric,
+            "task": config.task,
+        }
+
+    def report_params(self) -> dict[str, Any]:
+        """Parameters that tables, figures and report share."""
+        keys = {"title", "role", "task", "metric"}
+        return {
+            "study": self.study,
+            "title": self.title,
+            "datasets": {name: config.model_dump(include=keys) for name, config in self.dataset_configs.items()},
+            "methods": [{"name": name, "title": config.title} for name, config in self.method_configs.items()],
+            "saliency_measure": self.saliency.measure,
+            **self.report.model_dump(),
+        }
+
+    def resolved(self) -> dict[str, Any]:
+        """The study with every file it names merged in."""
+        named = {
+            "dataset_configs": self.dataset_configs,
+            "encoder_configs": self.encoder_configs,
+            "method_configs": self.method_configs,
+        }
+        files = {
+            kind: {name: config.model_dump(exclude_none=True) for name, config in configs.items()}
+            for kind, configs in named.items()
+        }
+        return {**self.model_dump(exclude_none=True), **files}
+
 
 def block_name(seeds: list[int]) -> str:
     """The folder name of a block of seeds."""
@@ -363,9 +401,7 @@ def named_file(kind: str, name: str) -> Path:
     path = CONFIG / kind / f"{name}.yaml"
     if not path.is_file():
         known = [file.stem for file in sorted((CONFIG / kind).glob("*.yaml"))]
-        raise UserError(
-            f"there is no {kind.removesuffix('s')} {name!r} in {CONFIG / kind}{nearest(name, known)}"
-        )
+        raise UserError(f"there is no {kind.removesuffix('s')} {name!r} in {CONFIG / kind}{nearest(name, known)}")
     return path
 
 

@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import json
 import logging
-import math
 import os
 import re
 from collections import deque
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
 
 MAX_VALUE = 500
 MAX_POINTS = 500
+# of all curves of a run together: MLflow takes 0.1 ms a point, and history.parquet keeps them all
+RUN_POINTS = 1000
 BATCH_METRICS, BATCH_PARAMS = 1000, 100
 # Set last, so that a run without it is half imported and is made again.
 DONE, STUDY, RECORD = "msd.record_sha256", "msd.study", "msd.record"
@@ -62,9 +63,7 @@ def track(study: str, results: Path, uri: str | None = None) -> TrackResult:
     """
     records = _records(study, results)
     if not records:
-        raise UserError(
-            f"there are no records of a study {study!r} in {results}; run it first, then track it"
-        )
+        raise UserError(f"there are no records of a study {study!r} in {results}; run it first, then track it")
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(results / 'mlflow.db').absolute()}"
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     with _alone(results):
@@ -158,9 +157,7 @@ def _all_runs(client: MlflowClient, experiment: str) -> Iterator[Run]:
             return
 
 
-def _import_run(
-    client: MlflowClient, experiment: str, parent: str, *, sha256: str, path: Path, project: Path
-) -> None:
+def _import_run(client: MlflowClient, experiment: str, parent: str, *, sha256: str, path: Path, project: Path) -> None:
     """Make one nested run from a record, its metrics.json and its history.parquet."""
     from mlflow.entities import Param, RunTag
 
@@ -182,10 +179,10 @@ def _import_run(
 
 def _tags(name: str, content: dict[str, Any]) -> dict[str, str]:
     """Rule, commit, and the dataset, method and variant that the record's folder stands for."""
-    top, kind, *rest = Path(name).parent.parts[1:] + ("", "")
+    top, kind, *rest = (*Path(name).parent.parts[1:], "", "")
     keys: tuple[str, ...] = FOLDERS.get(kind, ())
     if top == "data":
-        keys, rest = ("dataset",), [kind]
+        keys, rest = (("encoder",), rest) if kind == "encoders" else (("dataset",), [kind])
     tags = {key: value for key, value in zip(keys, rest, strict=False) if value}
     return tags | {"rule": content["rule"], "git_commit": content["git"]["commit"] or "none"}
 
@@ -218,39 +215,52 @@ def _scalars(content: dict[str, Any], project: Path, time: int) -> Iterator[Metr
     yield Metric("job/wall_seconds", content["wall_seconds"], time, 0)
     yield Metric("job/peak_memory_bytes", content["peak_memory_bytes"], time, 0)
     for path in _outputs(content, "metrics.json", project):
-        for name, value in json.loads(path.read_text(encoding="utf-8")).items():
+        for name, value in _flat(json.loads(path.read_text(encoding="utf-8"))):
             if value is not None:
                 yield Metric(_name(name), float(value), time, 0)
 
 
+def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float | None]]:
+    """Numbers of a nested table, named by their keys joined with slashes."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}/")
+        else:
+            yield f"{prefix}{name}", value
+
+
 def _curves(content: dict[str, Any], project: Path, time: int) -> Iterator[Metric]:
-    """Each term of history.parquet as one curve a seed, thinned evenly, its last point kept."""
+    """Each term of history.parquet as one curve a seed; short curves keep all points, long ones are thinned."""
     from mlflow.entities import Metric
 
     for path in _outputs(content, "history.parquet", project):
-        for key, points in _read_curves(path).items():
-            thinned = _thin(points)
+        curves = sorted(_read_curves(path).items(), key=lambda curve: len(curve[1]))
+        left = RUN_POINTS
+        for index, (key, points) in enumerate(curves):
+            thinned = _thin(points, min(MAX_POINTS, max(2, left // (len(curves) - index))))
+            left -= len(thinned)
             yield from (Metric(key, value, time, step) for step, value in thinned)
 
 
 def _read_curves(path: Path) -> dict[str, list[tuple[int, float]]]:
-    from pyarrow import parquet
+    """(step, value) points of each curve; what is not finite cannot be drawn and is left out."""
+    import numpy
+    import pandas
 
-    table = parquet.read_table(path, columns=["seed", "step", "term", "value"])
+    table = pandas.read_parquet(path, columns=["seed", "step", "term", "value"])
+    table = table[numpy.isfinite(table["value"])].sort_values("step", kind="stable")
     curves: dict[str, list[tuple[int, float]]] = {}
-    for seed, step, term, value in zip(*(column.to_pylist() for column in table.columns), strict=True):
-        if value is not None and math.isfinite(value):
-            curves.setdefault(_name(f"seed-{seed}/{term}"), []).append((step, float(value)))
+    for (seed, term), rows in table.groupby(["seed", "term"], sort=False):
+        curves[_name(f"seed-{seed}/{term}")] = list(zip(rows["step"].tolist(), rows["value"].tolist(), strict=True))
     return curves
 
 
-def _thin(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
-    """At most MAX_POINTS points, evenly taken, with the first and the last."""
-    points = sorted(points)
-    if len(points) <= MAX_POINTS:
+def _thin(points: list[tuple[int, float]], limit: int) -> list[tuple[int, float]]:
+    """At most `limit` points (two or more), evenly taken, with the first and the last."""
+    if len(points) <= limit:
         return points
-    share = (len(points) - 1) / (MAX_POINTS - 1)
-    return [points[round(index * share)] for index in range(MAX_POINTS)]
+    share = (len(points) - 1) / (limit - 1)
+    return [points[round(index * share)] for index in range(limit)]
 
 
 def _milliseconds(time: str) -> int:

@@ -87,17 +87,17 @@ def _fields_at(model: type[BaseModel], location: list[Any]) -> list[str]:
         field = fields.get(part) or next((item for item in fields.values() if item.alias == part), None)
         if field is None:
             continue
-        current = _model_in(field.annotation)
+        current = model_in(field.annotation)
     fields = getattr(current, "model_fields", {})
     return [field.alias or name for name, field in fields.items()]
 
 
-def _model_in(annotation: Any) -> Any:
+def model_in(annotation: Any) -> Any:
     """The first pydantic model inside an annotation such as dict[str, Model]."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for argument in getattr(annotation, "__args__", ()):
-        found = _model_in(argument)
+        found = model_in(argument)
         if found is not None:
             return found
     return None

@@ -71,10 +71,13 @@ def files(folder: str = "results/toy") -> set[str]:
 
 def test_run_writes_outputs_metrics_and_record(doubling: Job) -> None:
     run(doubling)
-    assert Path("results/toy/double/a").read_text() == "6" and Path("results/toy/other/b").read_text() == "8"
+    assert Path("results/toy/double/a").read_text() == "6"
+    assert Path("results/toy/other/b").read_text() == "8"
     assert json.loads(Path("results/toy/double/metrics.json").read_text()) == {"absent": None, "total": 14.0}
     record = json.loads(Path("results/toy/double/record.json").read_text())
-    assert record["rule"] == "double" and record["params"] == doubling.params and record["seeds"] == [0, 1]
+    assert record["rule"] == "double"
+    assert record["params"] == doubling.params
+    assert record["seeds"] == [0, 1]
     assert [item["path"] for item in record["outputs"]] == [
         "results/toy/double/a",
         "results/toy/double/metrics.json",
@@ -85,7 +88,8 @@ def test_run_writes_outputs_metrics_and_record(doubling: Job) -> None:
         assert item["bytes"] == Path(item["path"]).stat().st_size
     assert [item["record"] for item in record["inputs"]] == [None, None]
     assert set(record["code"]["modules"]) == {"msd", "msd.errors"}
-    assert record["started"] <= record["ended"] and record["peak_memory_bytes"] > 1e6
+    assert record["started"] <= record["ended"]
+    assert record["peak_memory_bytes"] > 1e6
     assert not list(Path("results").rglob(".tmp-*"))
     assert os.environ["OMP_NUM_THREADS"] == os.environ["MKL_NUM_THREADS"] == "2"
 
@@ -102,7 +106,8 @@ def test_the_recorded_command_runs_the_same_job_again(doubling: Job) -> None:
     run(doubling)
     record = json.loads(Path("results/toy/double/record.json").read_text())
     words = shlex.split(record["job"])
-    assert words[:5] == ["python", "-m", "msd", "stage", "double"] and record["job"] == command(doubling)
+    assert words[:5] == ["python", "-m", "msd", "stage", "double"]
+    assert record["job"] == command(doubling)
     assert parse(words[4], words[5]) == doubling
     before = {path: Path(path).read_bytes() for path in files() if not path.endswith("record.json")}
     assert main(words[4], words[5]) == 0
@@ -112,10 +117,12 @@ def test_the_recorded_command_runs_the_same_job_again(doubling: Job) -> None:
 def test_a_fault_in_the_middle_leaves_nothing_but_the_log(doubling: Job) -> None:
     with pytest.raises(RuntimeError):
         run(changed(doubling, params={"fault": True}))
-    assert files() == set() and not list(Path("results").rglob(".tmp-*"))
+    assert files() == set()
+    assert not list(Path("results").rglob(".tmp-*"))
     lines = Path(doubling.log or "").read_text().splitlines()
     assert lines[0].startswith("# by hand: python -m msd stage double")
-    assert lines[1] == "RuntimeError: in the middle" and lines[2].startswith("Traceback")
+    assert lines[1] == "RuntimeError: in the middle"
+    assert lines[2].startswith("Traceback")
 
 
 def test_a_fault_leaves_earlier_outputs_and_their_record_untouched(doubling: Job) -> None:
@@ -128,7 +135,7 @@ def test_a_fault_leaves_earlier_outputs_and_their_record_untouched(doubling: Job
 
 def test_a_fault_while_moving_takes_back_what_was_moved(doubling: Job) -> None:
     Path("results/toy/other/b").mkdir(parents=True)  # a folder where a file should go
-    with pytest.raises(OSError):
+    with pytest.raises(IsADirectoryError):
         run(doubling)
     assert files() == set()
 
@@ -142,7 +149,8 @@ def test_stale_folders_of_dead_processes_are_removed_and_living_ones_stay(doubli
         folder.mkdir(parents=True)
         (folder / "half").write_text("written")
     run(doubling)
-    assert (alive / "half").exists() and not any(folder.exists() for folder in stale)
+    assert (alive / "half").exists()
+    assert not any(folder.exists() for folder in stale)
 
 
 @pytest.mark.parametrize(
@@ -160,8 +168,10 @@ def test_stale_folders_of_dead_processes_are_removed_and_living_ones_stay(doubli
 def test_an_impossible_job_is_refused_in_one_sentence(doubling: Job, change: dict[str, Any], words: list[str]) -> None:
     with pytest.raises(UserError) as error:
         run(changed(doubling, **change))
-    assert all(word in str(error.value) for word in words) and "\n" not in str(error.value)
-    assert files() == set() and not list(Path("results").rglob(".tmp-*"))
+    assert all(word in str(error.value) for word in words)
+    assert "\n" not in str(error.value)
+    assert files() == set()
+    assert not list(Path("results").rglob(".tmp-*"))
 
 
 @pytest.mark.parametrize("text", ['{"parms": {}}', "{", "[]"])
@@ -170,7 +180,8 @@ def test_a_bad_description_is_refused(text: str, capsys: pytest.CaptureFixture[s
     assert main("double", text) == 1
     signal.signal(signal.SIGTERM, handler)
     error = capsys.readouterr().err
-    assert error.startswith("msd stage double: ") and error.count("\n") == 1
+    assert error.startswith("msd stage double: ")
+    assert error.count("\n") == 1
     if "parms" in text:
         assert "did you mean 'params'?" in error
 
@@ -178,7 +189,7 @@ def test_a_bad_description_is_refused(text: str, capsys: pytest.CaptureFixture[s
 def test_every_stage_names_a_module_of_the_package_and_a_function() -> None:
     for rule, target in STAGES.items():
         module, _, function = target.partition(":")
-        assert module.startswith("msd.") and function.isidentifier(), rule
+        assert (module.partition(".")[0], function.isidentifier()) == ("msd", True), rule
 
 
 SLEEPER = """
@@ -205,7 +216,8 @@ def test_a_terminated_job_cleans_up_and_loads_no_torch_by_itself(tmp_path: Path)
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout is not None and process.stdout.readline() == "False\n"
+    assert process.stdout is not None
+    assert process.stdout.readline() == "False\n"
     deadline = time.monotonic() + 20
     while not list(tmp_path.glob("r/.tmp-*/half")) and time.monotonic() < deadline:
         time.sleep(0.02)

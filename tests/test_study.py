@@ -70,7 +70,7 @@ def test_a_dataset_overrides_training_values(tmp_path: Path) -> None:
         (lambda c: c["methods"].update(kd={"lambda": []}), r"lambda is an empty grid"),
         (lambda c: c["methods"].update(kd={"temprature": 2}), r"unknown key 'temprature'; did you mean 'temperature'\?"),
         (lambda c: c["data"].update(extractor="efficientnet-lite1"), r"did you mean 'efficientnet-lite0'"),
-        (lambda c: c.update(baseline="kb"), r"baseline 'kb' is none of the study's methods"),
+        (lambda c: c["report"].update(baseline="kb"), r"report: 'kb' is none of the study's methods; did you mean 'kd'"),
         (lambda c: c["teacher"].update(width=100), r"width 100 is no multiple of heads 12"),
         (lambda c: c["datasets"]["easy-vqa"].update(student={"epoch": 1}), r"unknown key 'epoch'; did you mean 'epochs'"),
         (lambda c: c["datasets"]["easy-vqa"].update(student={"epochs": 0}), r"datasets.easy-vqa.student.*epochs"),

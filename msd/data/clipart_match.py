@@ -1,7 +1,7 @@
 """`clipart-match`: does this title belong to this picture? The role of Hateful Memes.
 
-Split items first, then pair inside a split: each permutation gives every picture its own title once and a title
-from another category once. One modality alone is exactly chance.
+Split items first, then pair inside a split: each permutation gives every picture its own title once and
+a title from another category once. One modality alone is exactly chance.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from msd.data.pairing import crossing
 from msd.data.prepared import Prepared, Sample, check_one_modality_chance, finding, hard
 from msd.data.splits import split_by_group
 
+PARAMETERS = ("collection", "pairings", "seed", "shares")
 LABELS = ["no match", "match"]
 
 
@@ -31,7 +32,8 @@ def prepare(raw: dict[str, Path], params: dict[str, Any]) -> Prepared:
         else:
             kept.append(item)
     groups = openclipart.groups(kept, collection=params["collection"])
-    splits = split_by_group(groups, params["shares"], seed=params["seed"])
+    strata = {item.path: item.category for item in kept}
+    splits = split_by_group(groups, strata, shares=params["shares"], seed=params["seed"])
     by_path = {item.path: item for item in kept}
     rows = {
         split: pairs([by_path[path] for path in paths], params["pairings"][split], seed=(params["seed"], split))

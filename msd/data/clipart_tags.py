@@ -11,6 +11,8 @@ from msd.data.openclipart import Item
 from msd.data.prepared import Prepared, finding, hard
 from msd.data.splits import split_by_group
 
+PARAMETERS = ("collection", "label_minimum", "seed", "shares", "stop", "synonyms")
+
 
 def prepare(raw: dict[str, Path], params: dict[str, Any]) -> Prepared:
     """Items with at least one frequent keyword; a row is a picture, its title and the labels among its keywords."""
@@ -24,12 +26,12 @@ def prepare(raw: dict[str, Path], params: dict[str, Any]) -> Prepared:
         if not tags[item.path] & set(labels)
     ]
     groups = openclipart.groups(kept, collection=params["collection"])
-    splits = split_by_group(groups, params["shares"], seed=params["seed"])
+    counts = count(tags)
+    strata = {item.path: min(tags[item.path] & set(labels), key=lambda tag: (counts[tag], tag)) for item in kept}
+    splits = split_by_group(groups, strata, shares=params["shares"], seed=params["seed"])
     by_path = {item.path: item for item in kept}
     rows = {
-        split: [
-            hard(path, by_path[path].picture, by_path[path].text, *targets(tags[path], labels)) for path in paths
-        ]
+        split: [hard(path, by_path[path].picture, by_path[path].text, *targets(tags[path], labels)) for path in paths]
         for split, paths in splits.items()
     }
     return Prepared(rows, labels, openclipart.load_pictures(raw, kept), findings)
@@ -40,10 +42,14 @@ def tags_of(item: Item, *, synonyms: dict[str, str], stop: list[str]) -> set[str
     return {synonyms.get(keyword, keyword) for keyword in item.keywords} - set(stop)
 
 
+def count(tags: dict[str, set[str]]) -> Counter[str]:
+    """How many items have each tag."""
+    return Counter(tag for own in tags.values() for tag in own)
+
+
 def frequent(tags: dict[str, set[str]], *, minimum: int) -> list[str]:
     """The tags of at least `minimum` items, in alphabetical order."""
-    counts = Counter(tag for own in tags.values() for tag in own)
-    return sorted(tag for tag, count in counts.items() if count >= minimum)
+    return sorted(tag for tag, number in count(tags).items() if number >= minimum)
 
 
 def targets(tags: set[str], labels: list[str]) -> list[int]:

@@ -35,11 +35,15 @@ def _attempt(url: str, part: Path, *, expected: int | None, name: str) -> int | 
     if expected is not None and have > expected:
         part.unlink()
         have = 0
-    request = urllib.request.Request(url, headers={"User-Agent": "msd", "Accept-Encoding": "identity"})
+    if not url.startswith(("https://", "http://")):
+        raise UserError(f"{name}: {url!r} is no http or https address")
+    request = urllib.request.Request(  # noqa: S310 - checked above
+        url, headers={"User-Agent": "msd", "Accept-Encoding": "identity"}
+    )
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
             return _receive(answer, part, have=have, name=name)
     except urllib.error.HTTPError as error:
         if error.code == 416:

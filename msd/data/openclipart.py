@@ -45,10 +45,10 @@ class Item:
 
 
 def read(raw: dict[str, Path]) -> tuple[list[Item], list[dict[str, Any]]]:
-    """The items in path order, and a finding for each title that was repaired or is empty."""
+    """The items in path order; findings for what the subset lacks and for each title repaired or empty."""
     source = raw_file(raw, "items.jsonl")
     items: list[Item] = []
-    findings: list[dict[str, Any]] = []
+    findings = _dropped(raw_file(raw, "dropped.jsonl"))
     for line, text in enumerate(source.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             body = json.loads(text)
@@ -63,6 +63,16 @@ def read(raw: dict[str, Path]) -> tuple[list[Item], list[dict[str, Any]]]:
             findings.append(finding(item.path, where, action="repaired", reason=f"title: {item.title!r}"))
         items.append(item)
     return items, findings
+
+
+def _dropped(source: Path) -> list[dict[str, Any]]:
+    """What the subset left out of OpenClipart: one finding for a picture, or for the files of a folder."""
+    losses = [json.loads(text) for text in source.read_text(encoding="utf-8").splitlines()]
+    return [
+        finding(loss["path"], f"dropped.jsonl:{line}", action="dropped", reason=loss["reason"])
+        | {"files": loss["files"]}
+        for line, loss in enumerate(losses, start=1)
+    ]
 
 
 def groups(items: list[Item], *, collection: int) -> dict[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import json
 from collections import Counter
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +21,39 @@ def prepare(job: Job) -> dict[str, float]:
     """Run the dataset's own module and write its tables, labels, findings and pictures."""
     raw = {Path(path).name: Path(path) for path in job.inputs["files"]}
     module = importlib.import_module(f"msd.data.{job.params['module']}")
-    try:
-        prepared: Prepared = module.prepare(raw, job.params["prepare"])
-    except KeyError as error:
-        raise UserError(f"the dataset {job.params['name']} needs the key {error} below `prepare:`") from error
+    params = Parameters.of(job.params["prepare"], where=f"{job.params['name']}: prepare")
+    params.allow(module.PARAMETERS)
+    prepared: Prepared = module.prepare(raw, params)
     check(prepared)
     _write(prepared, job.outputs)
     sizes = {f"rows/{split}": float(len(prepared.splits[split])) for split in SPLITS}
     pictures = {f"pictures/{split}": float(len({s.image for s in prepared.splits[split]})) for split in SPLITS}
     return {**sizes, **pictures, "labels": float(len(prepared.labels)), "findings": float(len(prepared.findings))}
+
+
+class Parameters(dict[str, Any]):
+    """Parameters that answer a missing key with a sentence, nested tables included."""
+
+    where: str
+
+    @classmethod
+    def of(cls, values: dict[str, Any], *, where: str) -> Parameters:
+        """Wrap a table that stands at `where` in the configuration."""
+        made = cls()
+        for key, item in values.items():
+            made[key] = cls.of(item, where=f"{where}.{key}") if isinstance(item, dict) else item
+        made.where = where
+        return made
+
+    def allow(self, known: Iterable[str]) -> None:
+        """Raise UserError for a key that is not one of `known`."""
+        for key in self:
+            if key not in known:
+                near = get_close_matches(key, list(known), n=1) or sorted(known)
+                raise UserError(f"{self.where} has an unknown key {key!r}; did you mean {near[0]!r}?")
+
+    def __missing__(self, key: str) -> Any:
+        raise UserError(f"{self.where} lacks the key {key!r}; it has {', '.join(self) or 'none'}")
 
 
 def _write(prepared: Prepared, outputs: dict[str, Any]) -> None:
@@ -44,8 +70,8 @@ def _write(prepared: Prepared, outputs: dict[str, Any]) -> None:
 
 
 def _write_table(samples: list[Sample], path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     columns = {
         "uid": pa.array([sample.uid for sample in samples], pa.string()),
@@ -59,7 +85,9 @@ def _write_table(samples: list[Sample], path: Path) -> None:
 
 def _summary(prepared: Prepared) -> dict[str, Any]:
     """Counts by action and reason (what stands after a colon is the record's own), then every record."""
-    counts = Counter(f"{entry['action']}: {entry['reason'].partition(':')[0]}" for entry in prepared.findings)
+    counts: Counter[str] = Counter()
+    for entry in prepared.findings:
+        counts[f"{entry['action']}: {entry['reason'].partition(':')[0]}"] += entry.get("files", 1)
     return {"counts": dict(sorted(counts.items())), "records": prepared.findings}
 
 

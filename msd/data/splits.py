@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from msd.data.prepared import SPLITS
@@ -16,18 +16,32 @@ def prefix(name: str) -> str:
     return re.sub(r"[\W_\d]+$", "", name.strip().lower()) or name.strip().lower()
 
 
-def split_by_group(groups: Mapping[str, str], shares: Mapping[str, float], *, seed: int) -> dict[str, list[str]]:
-    """Items by split, whole groups at a time; `groups` maps item to group, `shares` split to its share.
+def split_by_group(
+    groups: Mapping[str, str], strata: Mapping[str, str], *, shares: Mapping[str, float], seed: int
+) -> dict[str, list[str]]:
+    """Items by split, whole groups at a time, each stratum near its share of every split.
 
-    Groups come in hashed order, each to the split that is furthest below its share at that moment.
+    `groups` maps an item to its group, `strata` to what must be balanced (a category, a label). A group belongs
+    to the rarest stratum among its items. Groups come in hashed order, each to the split that lacks most items
+    of the stratum, and where that is a draw, of all items; so a stratum that is one group goes to train.
     """
     if sorted(shares) != sorted(SPLITS) or abs(sum(shares.values()) - 1) > 1e-9 or min(shares.values()) <= 0:
         raise UserError(f"`shares` must give train, val and test positive shares with the sum 1, not {dict(shares)}")
     members: dict[str, list[str]] = defaultdict(list)
     for item in sorted(groups):
         members[groups[item]].append(item)
+    sizes = Counter(strata[item] for item in groups)
     splits: dict[str, list[str]] = {split: [] for split in SPLITS}
+    filled: Counter[tuple[str, str]] = Counter()
     for group in hashed_order(members, "split", seed):
-        split = min(SPLITS, key=lambda name: (len(splits[name]) / (shares[name] * len(groups)), name))
+        stratum = min((strata[item] for item in members[group]), key=lambda name: (sizes[name], name))
+        split = max(
+            SPLITS,
+            key=lambda name: (
+                shares[name] * sizes[stratum] - filled[name, stratum],
+                shares[name] * len(groups) - len(splits[name]),
+            ),
+        )
         splits[split] += members[group]
+        filled[split, stratum] += len(members[group])
     return {split: sorted(items) for split, items in splits.items()}

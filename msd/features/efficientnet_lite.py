@@ -91,7 +91,8 @@ class EfficientNetLite(nn.Module):
         x = F.relu6(self._bn0(self._conv_stem(x)))
         for block in self._blocks:
             x = block(x)
-        return F.relu6(self._bn1(self._conv_head(x)))
+        features: Tensor = F.relu6(self._bn1(self._conv_head(x)))
+        return features
 
     def classify(self, x: Tensor) -> Tensor:
         """ImageNet logits (N, 1000), by which the weights can be recognised as the right ones."""

@@ -1,7 +1,7 @@
 """Stage `features`: a grid of region features for each distinct picture of a prepared dataset.
 
-An extractor named `a-b` with weights of family `a_b…` is a module of this package with
-`build(weights) -> (N, H, W, 3) bytes -> (N, rows, columns, D)`; nothing else knows it.
+An extractor is a module of this package with `build(weights)`, which gives a function from pictures
+(N, H, W, 3) in bytes to features (N, rows, columns, D); `module` of config/encoders/<name>.yaml names it.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ def extract(job: Job) -> dict[str, float]:
     extractor, size = job.params["extractor"], int(job.params["size"])
     weights = Path(job.inputs["weights"])
     names, pixels = read_pictures(Path(job.inputs["pictures"]), size=size)
-    run = find(extractor)(weights)
+    run = find(job.params["module"])(weights)
     grids = [run(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)]
-    grid = np.concatenate([part.astype(np.float16) for part in grids])
+    with np.errstate(over="ignore"):  # the next line names it
+        grid = np.concatenate([part.astype(np.float16) for part in grids])
     if not np.isfinite(grid).all():
         raise UserError(f"{extractor} gave features that are not finite in float16; check its weights {weights}")
     pictures, rows, columns, width = grid.shape
@@ -49,17 +50,16 @@ def extract(job: Job) -> dict[str, float]:
     return {"pictures": float(pictures), "regions": float(rows * columns), "width": float(width)}
 
 
-def find(extractor: str) -> Callable[[Path], Callable[[np.ndarray], np.ndarray]]:
-    """The `build` function of an extractor; raises UserError with the nearest name for an unknown one."""
+def find(module: str) -> Callable[[Path], Callable[[np.ndarray], np.ndarray]]:
+    """The `build` function of a module of this package; raises UserError with the nearest name for an unknown one."""
     import msd.features
 
-    known = sorted(module.name for module in pkgutil.iter_modules(msd.features.__path__) if module.name != "extract")
-    family = [name for name in known if extractor.replace("-", "_").startswith(name)]
-    if not family:
-        near = get_close_matches(extractor.replace("-", "_"), known, n=1) or known
-        raise UserError(f"there is no extractor {extractor!r}; did you mean one of {near[0].replace('_', '-')!r}?")
+    known = sorted(item.name for item in pkgutil.iter_modules(msd.features.__path__) if item.name != "extract")
+    if module not in known:
+        near = get_close_matches(module, known, n=1) or known
+        raise UserError(f"there is no extractor module msd.features.{module}; did you mean {near[0]!r}?")
     build: Callable[[Path], Callable[[np.ndarray], np.ndarray]] = importlib.import_module(
-        f"msd.features.{max(family, key=len)}"
+        f"msd.features.{module}"
     ).build
     return build
 

@@ -38,20 +38,16 @@ class Study:
         return str(self.params["baseline"])
 
     def reference_cell(
-        self, results: DatasetResults, logits: Array, *, name: str = "teacher", view: str = "both", **extra: Any
+        self, results: DatasetResults, logits: Array, *, name: str = "teacher", view: str = "both"
     ) -> TableCell:
         """Cell of one model's logits on the test split: the teacher's in a view, or the probe's."""
         metric = results.metric if view == "both" else f"{view}/{results.metric}"
         value = evaluate_metrics(results, logits)[results.metric]
         folder = f"results/{self.params['study']}/{'probes' if name == 'probe' else 'teachers'}/{results.name}"
         seed = self.teacher_seeds[results.name]
-        return table_cell(
-            (results.name, name), (metric, "test"), values={seed: value}, runs=[folder], why=ONE_MODEL, **extra
-        )
+        return table_cell((results.name, name), (metric, "test"), values={seed: value}, runs=[folder], why=ONE_MODEL)
 
-    def method_cell(
-        self, results: DatasetResults, cell: Cell, *, view: str = "both", kind: str = "score", **extra: Any
-    ) -> TableCell:
+    def method_cell(self, results: DatasetResults, cell: Cell, *, view: str = "both", kind: str = "score") -> TableCell:
         """Cell of a method's test score, or of its divergence from the teacher (kind "kl"), against the baseline."""
         content, metric = cell.content, metric_name(results, view=view, kind=kind)
         against = None
@@ -67,7 +63,6 @@ class Study:
             selected=content["selected"],
             runs=content["runs"],
             against=against,
-            **extra,
         )
 
     def against(self, name: str, a: Side, b: Side, results: DatasetResults) -> dict[str, Any]:
@@ -97,7 +92,6 @@ def table_cell(
     selected: str | None = None,
     against: dict[str, Any] | None = None,
     why: str | None = None,
-    **extra: Any,
 ) -> TableCell:
     """One cell in the format of the architecture page; mean and interval are taken over `values`, seed by seed.
 
@@ -113,7 +107,7 @@ def table_cell(
     stated = {seed: None if seed in undefined else value for seed, value in values.items()}
     cell: TableCell = {"dataset": row[0], "method": row[1], "metric": measure[0], "split": measure[1]}
     cell |= {"mean": mean, "low": low, "high": high, "n": len(values), "values": stated}
-    cell |= {"selected": selected, "runs": list(runs), "against": against, **extra}
+    cell |= {"selected": selected, "runs": list(runs), "against": against}
     return cell | ({"why": why} if why else {})
 
 

@@ -12,6 +12,12 @@ from msd.reporting.scoring import best_constant, score, scorer
 Table = dict[str, Any]
 REFERENCES = {"teacher": "Teacher", "probe": "Logistic probe", "constant": "Best constant answer"}
 UNIMODAL = VIEWS[1:]
+MEASURES = {
+    "kl": "KL divergence, nats",
+    "js": "Jensen-Shannon divergence, nats",
+    "l1": "summed change of probabilities",
+    "gold": "drop of the gold label's probability",
+}
 
 
 def main_table(study: Study) -> Table:
@@ -30,7 +36,7 @@ def main_table(study: Study) -> Table:
         layout=(["method"], ["dataset"]),
         caption=f"Test score of each method on each dataset, and its difference to {baseline}.",
         notes=["Teacher and logistic probe are references: one model each, not part of the tests."],
-    )
+    ) | {"samples": {name: len(results.targets) for name, results in study.datasets.items()}}
 
 
 def teacher_table(study: Study) -> Table:
@@ -42,9 +48,8 @@ def teacher_table(study: Study) -> Table:
         for view, against in _teacher_gaps(study, results):
             measure = f"{view}-{against['method']}"
             measures[measure] = f"{_view_title(view)}, against {named[against['method']].lower()}"
-            cells.append(
-                study.reference_cell(results, results.teacher[view], view=view, measure=measure, against=against)
-            )
+            extra = {"view": view, "measure": measure, "against": against}
+            cells.append(study.reference_cell(results, results.teacher[view], view=view) | extra)
     return _table(
         "teacher",
         cells,
@@ -122,7 +127,10 @@ def saliency_table(summaries: Mapping[str, Any], params: Mapping[str, Any]) -> T
         params,
         layout=(["dataset", "split"], ["modality"]),
         caption="Mean saliency of each modality: how far the teacher's answer moves when that modality is removed.",
-        notes=["Here n counts samples, and the interval is over samples."],
+        notes=[
+            f"Measure: {MEASURES.get(params['saliency_measure'], params['saliency_measure'])}.",
+            "Here n counts samples, and the interval is over samples.",
+        ],
     )
 
 
@@ -132,8 +140,13 @@ def titles(params: Mapping[str, Any]) -> dict[str, dict[str, str]]:
         "dataset": {name: about["title"] for name, about in params["datasets"].items()},
         "method": REFERENCES | {method["name"]: method["title"] for method in params["methods"]},
         "modality": {"image": "Image", "text": "Text"},
-        "metric": {name: about["metric"] for name, about in params["datasets"].items()},
+        "metric": {name: metric_title(about["metric"]) for name, about in params["datasets"].items()},
     }
+
+
+def metric_title(metric: str) -> str:
+    """Printed name of a metric: micro-F1 for micro_f1."""
+    return metric.upper() if metric == "auroc" else metric.replace("_f1", "-F1").replace("_ap", "-AP")
 
 
 def _view_title(view: str) -> str:
@@ -153,10 +166,12 @@ def _table(
     """The whole JSON of a table; its comparisons are corrected as one family."""
     family = correct(cells)
     if family:
+        draws = params["draws"]
         notes = [
             *notes,
-            f"Brackets: 95 % interval of the difference, seeds and test samples resampled together in pairs "
-            f"({params['draws']:,} draws); p is two-sided, corrected by Holm over the {family} comparisons of this table.",
+            "Brackets: 95 % interval of the difference, seeds and test samples resampled together in pairs "
+            f"({draws:,} draws); p is two-sided, corrected by Holm over the {family} comparisons of this table "
+            f"(the smallest p that so many draws can show here is {min(1.0, 2 * family / (1 + draws)):.3f}).",
         ]
     if any(cell["low"] is not None and cell["values"] for cell in cells):
         notes = ["± is half a 95 % t-interval over the n seeds.", *notes]

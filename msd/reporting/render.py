@@ -158,8 +158,7 @@ def as_markdown(table: Table) -> str:
             for item in row
         ]
         lines.append(_pipes([*map(_escape_pipe, labels), *printed]))
-    notes = " ".join(_notes(table))
-    return f"{table['caption']}\n\n" + "\n".join(lines) + f"\n\n{notes}\n"
+    return f"{table['caption']}\n\n" + "\n".join(lines) + f"\n\n{' '.join(notes(table))}\n"
 
 
 def as_latex(table: Table) -> str:
@@ -169,7 +168,7 @@ def as_latex(table: Table) -> str:
     body = []
     for labels, row in zip(_once(layout.labels), layout.rows, strict=True):
         body.append(" & ".join([*map(_escape_latex, labels), *map(_latex_entry, row)]) + r" \\")
-    caption = _escape_latex(" ".join([table["caption"], *_notes(table)]))
+    caption = _escape_latex(" ".join([table["caption"], *notes(table)]))
     return "\n".join(
         [
             "% needs \\usepackage{booktabs}",
@@ -207,10 +206,13 @@ def _title(table: Table, names: Sequence[str], key: Sequence[str], *, with_metri
     return ", ".join(parts)
 
 
-def _notes(table: Table) -> list[str]:
-    """Notes, with how to read bold where something is bold."""
-    bold = any(is_earned(cell) for cell in table["cells"])
-    return [*table["notes"], *(["Bold: better, corrected p below .05, more than one seed."] if bold else [])]
+def notes(table: Table) -> list[str]:
+    """The table's notes, then why values are missing, then how to read bold where something is bold."""
+    reasons = [part["why"] for cell in table["cells"] for part in (cell, cell["against"] or {}) if "why" in part]
+    found = [*table["notes"], *(f"{reason[0].upper()}{reason[1:]}." for reason in dict.fromkeys(reasons))]
+    if any(is_earned(cell) for cell in table["cells"]):
+        found.append("Bold: better, corrected p below .05, more than one seed.")
+    return found
 
 
 def _once(labels: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:

@@ -31,7 +31,7 @@ def tables(job: Job) -> dict[str, float]:
     texts = {f"{name}.{form}": render(table) for name, table in made.items() for form, render in RENDERINGS.items()}
     texts["metrics.json"] = _json(_flat_metrics(study.datasets))
     texts["curves.csv"] = training_curves(job, study.datasets).to_csv(index=False, lineterminator="\n")
-    for path in _declared(job):
+    for path in declared(job):
         name = Path(path).name
         if name not in texts:
             near = difflib.get_close_matches(name, texts, n=1) or sorted(texts)
@@ -82,8 +82,8 @@ def check_params(job: Job) -> None:
         raise UserError(f"the study {job.params['study']} compares with {name!r}, which it does not run; {hint}")
 
 
-def _declared(job: Job) -> list[str]:
-    """Paths of all declared outputs that a stage writes itself."""
+def declared(job: Job) -> list[str]:
+    """Paths of all declared outputs that the stage writes itself."""
     paths = []
     for name, value in job.outputs.items():
         if name not in ("record", "metrics"):

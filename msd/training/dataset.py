@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
 from torch import Tensor
 
@@ -15,7 +16,10 @@ from msd.data.batches import Samples, load_regions, load_samples
 from msd.data.tokenizer import read_tokenizer
 from msd.distill.losses import Task
 from msd.metrics import DATASET_TASKS, evaluate
+from msd.models.views import VIEWS
 from msd.models.visualbert import VisualBertClassifier
+
+SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -65,3 +69,9 @@ class Dataset:
         model.region_mean.copy_(seen.mean(0))
         model.region_scale.copy_(1 / seen.std(0).clamp_min(1e-6))
         return model
+
+
+def read_views(path: str) -> dict[str, Tensor]:
+    """view -> logits (N, C) of a teacher's outputs."""
+    with safetensors.safe_open(path, framework="pt") as file:
+        return {view: file.get_tensor(f"{view}/logits").to(torch.float32) for view in VIEWS}

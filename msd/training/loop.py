@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from msd.data.batches import Samples, length_batches
 from msd.errors import UserError
-from msd.models.views import VIEWS, Removal, View, take_view
+from msd.models.views import VIEWS, Inputs, Removal, View, take_view
 from msd.models.visualbert import VisualBertClassifier
 from msd.seeds import derive_seed
 
@@ -27,6 +27,7 @@ class Schedule:
     Attributes:
         epochs, batch_size: counts.   learning_rate: of new parameters.   pretrained_learning_rate: of copied ones.
         weight_decay: decoupled, per step times the learning rate.   warmup: share of all steps.   clip: gradient norm.
+        max_steps: stop there even within an epoch, for a quick try; None for all epochs.
     """
 
     epochs: int
@@ -36,6 +37,12 @@ class Schedule:
     warmup: float
     clip: float
     pretrained_learning_rate: float = 0.0
+    max_steps: int | None = None
+
+    def steps(self, samples: int) -> int:
+        """Number of optimiser steps on a training split of that size."""
+        every = -(-samples // self.batch_size) * self.epochs
+        return every if self.max_steps is None else min(every, self.max_steps)
 
 
 @dataclass
@@ -61,6 +68,7 @@ def single_thread() -> None:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     torch.set_flush_denormal(True)
     torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs a tenth of a step
 
 
 def train(
@@ -85,28 +93,22 @@ def train(
         UserError: the loss is no longer finite (names dataset, seed and step).
     """
     optimiser, rates = _optimiser(model, schedule, pretrained)
-    steps_an_epoch = -(-len(samples) // schedule.batch_size)
-    total = steps_an_epoch * schedule.epochs
+    total = schedule.steps(len(samples))
     order = torch.Generator().manual_seed(derive_seed(dataset, seed, "order"))
     dropout = derive_seed(dataset, seed, "dropout") >> 8
     step = 0
     for epoch in range(schedule.epochs):
         model.train()
-        for rows in length_batches(samples.lengths, batch_size=schedule.batch_size, generator=order):
+        batches = length_batches(samples.lengths, batch_size=schedule.batch_size, generator=order)
+        for rows in itertools.islice(batches, total - step):
             factor = _warm_then_decay(step, total, schedule.warmup)
             for group, rate in zip(optimiser.param_groups, rates, strict=True):
                 group["lr"] = rate * factor
-            inputs = samples.inputs(rows)
-
-            def forward(view: View, *, inputs: Any = inputs, step: int = step) -> Tensor:
-                torch.manual_seed(dropout + len(VIEWS) * step + VIEWS.index(view))
-                logits = model(take_view(inputs, view, removal=removal)).logits
-                _require_finite(logits, f"{dataset}, seed {seed}, step {step}: the logits of the view {view!r}")
-                return logits
-
+            where = f"{dataset}, seed {seed}, step {step}"
+            forward = _forward(model, samples.inputs(rows), removal, dropout + len(VIEWS) * step, where)
             per_sample, terms = step_loss(rows, samples.targets[rows], forward)
             loss = per_sample.mean()
-            _require_finite(loss, f"{dataset}, seed {seed}, step {step}: the values of the loss")
+            _require_finite(loss, f"{where}: the values of the loss")
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), schedule.clip)
             optimiser.step()
@@ -115,7 +117,23 @@ def train(
             history.add(seed, step, epoch, {"loss": loss.item(), **means, "learning_rate": rates[-1] * factor})
             step += 1
         history.add(seed, step - 1, epoch, {f"val/{name}": value for name, value in validate().items()})
+        if step == total:
+            break
     model.eval()
+
+
+def _forward(
+    model: VisualBertClassifier, inputs: Inputs, removal: Removal, dropout: int, where: str
+) -> Callable[[View], Tensor]:
+    """view -> logits (B, C), each view with a dropout stream of its own."""
+
+    def forward(view: View) -> Tensor:
+        torch.manual_seed(dropout + VIEWS.index(view))
+        logits = model(take_view(inputs, view, removal=removal)).logits
+        _require_finite(logits, f"{where}: the logits of the view {view!r}")
+        return logits
+
+    return forward
 
 
 def _optimiser(
@@ -154,10 +172,6 @@ def predict(
     """Logits (N, C) and pooled features (N, H) of all samples in their order, float32, without dropout."""
     model.eval()
     order = samples.lengths.argsort(stable=True)
-    outputs = [
-        model(take_view(samples.inputs(rows), view, removal=removal)) for rows in order.split(batch_size)
-    ]
+    outputs = [model(take_view(samples.inputs(rows), view, removal=removal)) for rows in order.split(batch_size)]
     back = order.argsort()
-    return torch.cat([out.logits for out in outputs])[back], torch.cat([out.features for out in outputs])[
-        back
-    ]
+    return torch.cat([out.logits for out in outputs])[back], torch.cat([out.features for out in outputs])[back]

@@ -61,9 +61,7 @@ def probe(job: Job) -> dict[str, float]:
     }
 
 
-def _frozen_features(
-    dataset: Dataset, encoder: str, tokenizer: str
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def _frozen_features(dataset: Dataset, encoder: str, tokenizer: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """split -> text features (N, width) and image features (N, D), each standardised over the training split."""
     facts = json.loads(read_member(encoder, "config.json"))
     architecture = {
@@ -82,10 +80,7 @@ def _frozen_features(
         text = predict(model, samples, "text")[1][:, : facts["hidden_size"]]
         frozen[split] = (text.numpy(), samples.regions.mean(1)[samples.pictures].numpy())
     scalers = [StandardScaler().fit(features) for features in frozen["train"]]
-    return {
-        split: (scalers[0].transform(text), scalers[1].transform(image))
-        for split, (text, image) in frozen.items()
-    }
+    return {split: (scalers[0].transform(text), scalers[1].transform(image)) for split, (text, image) in frozen.items()}
 
 
 def _concatenation(frozen: dict[str, tuple[np.ndarray, np.ndarray]]) -> Features:
@@ -98,9 +93,7 @@ def _product(frozen: dict[str, tuple[np.ndarray, np.ndarray]]) -> Features:
         pca = PCA(COMPONENTS, whiten=True, svd_solver="full").fit(frozen["train"][modality])
         reduced.append({split: pca.transform(features[modality]) for split, features in frozen.items()})
     products = {
-        split: (reduced[0][split][:, :, None] * reduced[1][split][:, None, :]).reshape(
-            len(frozen[split][0]), -1
-        )
+        split: (reduced[0][split][:, :, None] * reduced[1][split][:, None, :]).reshape(len(frozen[split][0]), -1)
         for split in frozen
     }
     scaler = StandardScaler().fit(products["train"])

@@ -15,9 +15,8 @@ from msd.distill.method import Method, Step, TeacherTargets, method_class
 from msd.metrics import mean_divergence
 from msd.models.views import VIEWS
 from msd.seeds import derive_seed
-from msd.training.dataset import Dataset
+from msd.training.dataset import Dataset, read_views
 from msd.training.loop import History, Schedule, predict, single_thread, train
-from msd.training.outputs import read_views
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -48,13 +47,10 @@ def train_students(job: Job) -> dict[str, float]:
         models |= {f"seed-{seed}/{name}": tensor for name, tensor in student.state_dict().items()}
         for split in SCORED:
             logits = {
-                view: predict(student, dataset.splits[split], view, removal=params["removal"])[0]
-                for view in VIEWS
+                view: predict(student, dataset.splits[split], view, removal=params["removal"])[0] for view in VIEWS
             }
             predictions |= {f"seed-{seed}/{split}/{view}": values for view, values in logits.items()}
-            rows += [
-                (seed, split, name, value) for name, value in score(dataset, logits, teacher[split], split)
-            ]
+            rows += [(seed, split, name, value) for name, value in score(dataset, logits, teacher[split], split)]
     metrics = pd.DataFrame(rows, columns=["seed", "split", "metric", "value"])
     metrics.to_parquet(job.outputs["metrics_table"], index=False)
     safetensors.torch.save_file(predictions, job.outputs["predictions"])
@@ -98,9 +94,7 @@ def score(
     scores = []
     for view in VIEWS:
         prefix = "" if view == "both" else f"{view}/"
-        scores += [
-            (f"{prefix}{name}", value) for name, value in dataset.evaluate(logits[view], split).items()
-        ]
+        scores += [(f"{prefix}{name}", value) for name, value in dataset.evaluate(logits[view], split).items()]
         divergence = mean_divergence(logits[view], teacher[view], dataset_task=dataset.dataset_task)
         scores.append((f"kl/{view}", divergence))
     return scores

@@ -70,6 +70,4 @@ def start_from_encoder(model: VisualBertClassifier, encoder: str, tokenizer: str
     numbers = json.loads(read_member(encoder, "tokenizer.json"))["model"]["vocab"]
     pieces = json.loads(Path(tokenizer).read_text(encoding="utf-8"))["model"]["vocab"]
     rows = torch.tensor([numbers[piece] for piece in sorted(pieces, key=lambda piece: pieces[piece])])
-    return start_from_bert(
-        model, safetensors.torch.load(read_member_bytes(encoder, "model.safetensors")), rows
-    )
+    return start_from_bert(model, safetensors.torch.load(read_member_bytes(encoder, "model.safetensors")), rows)

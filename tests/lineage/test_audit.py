@@ -95,7 +95,8 @@ def test_an_untouched_study_passes_and_is_counted(study: Path) -> None:
     assert Path(MAIN).read_text() == "19\n"  # 6 + 1 = 7, 8, 9; 8 + 9 + 1 = 18, 19
     for full in (False, True):
         result = audit(RESULTS, "sums", full)
-        assert result.status == 0 and str(result).endswith("every file is what its record says")
+        assert result.status == 0
+        assert str(result).endswith("every file is what its record says")
         assert (result.records, result.files) == (5, 8)
         assert result.bytes == sum(Path(path).stat().st_size for path in FILES if "record.json" not in path)
 
@@ -105,7 +106,8 @@ def test_a_flipped_bit_is_found_named_and_its_repair_seen(study: Path, path: str
     whole, times = Path(path).read_bytes(), Path(path).stat()
     flip(Path(path))
     result = audit(RESULTS, "sums", full=True)
-    assert result.status == 1 and path in str(result)
+    assert result.status == 1
+    assert path in str(result)
     assert sum("first broken link of" in sentence for sentence in sentences(result)) == 1
     Path(path).write_bytes(whole)
     os.utime(path, ns=(times.st_mtime_ns, times.st_mtime_ns))
@@ -116,7 +118,9 @@ def test_a_finding_is_a_plain_sentence(study: Path) -> None:
     flip(Path(MODEL))
     (sentence,) = sentences(audit(RESULTS, "sums", full=True))
     record = json.loads(Path("results/sums/teachers/numbers/record.json").read_text())
-    start = f"{MODEL} differs from what results/sums/teachers/numbers/record.json recorded (teacher, {record['ended']}): "
+    start = (
+        f"{MODEL} differs from what results/sums/teachers/numbers/record.json recorded (teacher, {record['ended']}): "
+    )
     assert sentence.startswith(start + "expected ")
     assert sentence.endswith(f"; first broken link of {MAIN}")
 
@@ -125,7 +129,8 @@ def test_the_first_broken_link_is_the_one_nearest_to_the_table(study: Path) -> N
     flip(Path("results/data/numbers/raw/numbers.txt"))
     flip(Path(MODEL))
     first, second = sentences(audit(RESULTS, "sums", full=True))
-    assert "first broken link" in second and second.startswith(MODEL)
+    assert "first broken link" in second
+    assert second.startswith(MODEL)
     assert "first broken link" not in first
 
 
@@ -175,7 +180,8 @@ def test_what_is_missing_too_much_or_out_of_step_is_found(
 ) -> None:
     damage()
     result = audit(RESULTS, "sums")
-    assert result.status == 1 and all(word in str(result) for word in words)
+    assert result.status == 1
+    assert all(word in str(result) for word in words)
 
 
 def test_snakemakes_and_dvcs_own_notes_are_not_needed_and_hidden_files_do_not_count(study: Path) -> None:
@@ -197,11 +203,12 @@ def test_records_of_another_study_are_followed(study: Path) -> None:
     assert audit(RESULTS, "other").records == 4
     flip(Path(MODEL))
     result = audit(RESULTS, "other", full=True)
-    assert result.status == 1 and "first broken link of results/other/tables/main.json" in str(result)
+    assert result.status == 1
+    assert "first broken link of results/other/tables/main.json" in str(result)
 
 
 def test_an_unknown_study_is_refused_with_the_nearest_name(study: Path) -> None:
-    with pytest.raises(UserError, match="'sum'.*did you mean 'sums'"):
+    with pytest.raises(UserError, match=r"'sum'.*did you mean 'sums'"):
         audit(RESULTS, "sum")
     with pytest.raises(UserError, match="nothing to audit"):
         audit(Path("nowhere"))

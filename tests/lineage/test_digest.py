@@ -35,7 +35,8 @@ def rows(database: Path) -> int:
 
 def test_an_unchanged_file_is_remembered_and_a_changed_one_is_read_again(tmp_path: Path) -> None:
     database, file = tmp_path / "h.sqlite", write(tmp_path / "file", "one")
-    assert file_sha256(file, database=database) == sha256("one") and rows(database) == 1
+    assert file_sha256(file, database=database) == sha256("one")
+    assert rows(database) == 1
     assert database.exists()
     write(file, "two", age=30)
     assert file_sha256(file, database=database) == sha256("two")
@@ -68,7 +69,8 @@ def test_a_file_too_young_to_trust_its_mtime_is_not_remembered(tmp_path: Path) -
 def test_a_broken_database_is_made_anew(tmp_path: Path, content: str) -> None:
     database, file = tmp_path / "h.sqlite", write(tmp_path / "file", "one")
     database.write_text(content)
-    assert file_sha256(file, database=database) == sha256("one") and rows(database) == 1
+    assert file_sha256(file, database=database) == sha256("one")
+    assert rows(database) == 1
 
 
 def test_a_database_that_cannot_be_made_costs_only_time(tmp_path: Path) -> None:
@@ -100,7 +102,9 @@ def package(tmp_path: Path) -> Path:
     """A package whose module `toy.run` reaches others by every kind of import."""
     root = tmp_path / "toy"
     write(root / "__init__.py", "")
-    write(root / "run.py", "import toy.plain\nfrom toy.deep import leaf\ndef f():\n    from . import late\n    return 1\n")
+    write(
+        root / "run.py", "import toy.plain\nfrom toy.deep import leaf\ndef f():\n    from . import late\n    return 1\n"
+    )
     write(root / "plain.py", '"""Doc."""\nSCALE = 2.0  # why\n\ndef g(x):\n    """Doc."""\n    return x * SCALE\n')
     write(root / "deep/__init__.py", "from .named import CONSTANT\n")
     write(root / "deep/named.py", "CONSTANT = 3\n")
@@ -140,7 +144,7 @@ def test_a_digest_sees_meaning_and_not_layout(package: Path, old: str, new: str,
 
 def test_the_order_of_modules_does_not_count_and_an_unknown_one_is_named(package: Path) -> None:
     assert code_digest(["toy.late", "toy.run"], package=package) == code_digest(["toy.run"], package=package)
-    with pytest.raises(UserError, match="'toy.plan'.*did you mean 'toy.plain'"):
+    with pytest.raises(UserError, match=r"'toy.plan'.*did you mean 'toy.plain'"):
         code_digest(["toy.plan"], package=package)
 
 

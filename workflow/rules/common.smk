@@ -1,4 +1,7 @@
 import json
+import os
+import sys
+from pathlib import Path
 
 from msd.errors import UserError
 from msd.job import STAGES
@@ -12,6 +15,9 @@ try:
     study = load_study(STUDY_FILE, overrides=dict(workflow.config_settings.config or {}))
 except UserError as error:
     raise WorkflowError(str(error)) from None
+
+# Jobs run the Python that runs Snakemake, whether or not its environment is activated.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 DATA = "results/data"
 RESULTS = f"results/{study.study}"

@@ -57,6 +57,7 @@ rule prepare:
         labels=f"{DATA}/{{dataset}}/prepared/labels.json",
         findings=f"{DATA}/{{dataset}}/prepared/findings.json",
         pictures=f"{DATA}/{{dataset}}/prepared/pictures.zip",
+        metrics=f"{DATA}/{{dataset}}/prepared/metrics.json",
         record=f"{DATA}/{{dataset}}/prepared/record.json",
     log:
         f"{DATA}/logs/prepare/{{dataset}}.log",
@@ -101,7 +102,7 @@ rule tokenizer:
 
 
 def extractor_module(wildcards):
-    return [f"msd.features.{study.data.extractor.replace('-', '_')}"]
+    return [f"msd.features.{study.encoder_configs[study.data.extractor].module}"]
 
 
 rule features:
@@ -113,6 +114,7 @@ rule features:
     output:
         regions=f"{DATA}/{{dataset}}/features/{study.data.extractor}/regions.npy",
         spec=f"{DATA}/{{dataset}}/features/{study.data.extractor}/spec.json",
+        metrics=f"{DATA}/{{dataset}}/features/{study.data.extractor}/metrics.json",
         record=f"{DATA}/{{dataset}}/features/{study.data.extractor}/record.json",
     log:
         f"{DATA}/logs/features/{{dataset}}.log",

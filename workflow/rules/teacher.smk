@@ -31,7 +31,7 @@ rule teacher:
     message:
         "Fine-tune the teacher of {wildcards.dataset}"
     input:
-        **DATASET,
+        **{name: file for name, file in DATASET.items() if name != "test"},
         encoder=encoder_file(study.data.text_encoder),
     output:
         model=f"{RESULTS}/teachers/{{dataset}}/model.safetensors",

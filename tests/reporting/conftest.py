@@ -1,0 +1,165 @@
+"""A small synthetic study, its reporting jobs, and the fixtures that make it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from synthetic_study import DATASETS, METHODS, VARIANTS, StudyFiles
+
+from msd.job import Job
+from msd.reporting.collect import collect
+from msd.reporting.figures import figures
+from msd.reporting.report import report
+from msd.reporting.tables import tables
+
+FORMS = ("json", "csv", "md", "tex")
+
+
+class FakeStudy(StudyFiles):
+    """A synthetic study with the jobs that report it."""
+
+    def collect(self) -> None:
+        """Collect every cell, in the study's folder as working directory."""
+        for dataset in self.datasets:
+            for method in METHODS:
+                collect(self.collect_job(dataset, method))
+
+    def params(self, **changed: Any) -> dict[str, Any]:
+        """Parameters that tables and figures share."""
+        methods = [{"name": name, "title": title} for name, title in METHODS.items()]
+        params = {"study": self.study, "datasets": DATASETS, "methods": methods, "baseline": "kd"}
+        params |= {
+            "from_scratch": "finetune",
+            "best_of": ["msd-uniform", "msd-instance"],
+            "draws": self.draws,
+            "saliency_measure": "kl",
+        }
+        return params | changed
+
+    def collect_job(self, dataset: str, method: str, **changed: Any) -> Job:
+        """The collect job of one cell."""
+        folders = [
+            f"results/{self.study}/students/{dataset}/{method}/{variant}/seeds-{seeds[0]}-{seeds[-1]}"
+            for variant in VARIANTS[method]
+            for seeds in self.blocks
+        ]
+        files = {"metrics": "metrics.parquet", "runs": "run.yaml", "predictions": "predictions.safetensors"}
+        cell = f"results/{self.study}/cells/{dataset}/{method}"
+        self._path(f"{cell}/cell.json")
+        params = {"study": self.study, "dataset": dataset, "method": method, "title": METHODS[method]}
+        params |= {"metric": DATASETS[dataset]["metric"], "task": DATASETS[dataset]["task"]}
+        return Job(
+            "collect",
+            params=params | changed,
+            inputs={key: [f"{folder}/{file}" for folder in folders] for key, file in files.items()},
+            outputs={"cell": f"{cell}/cell.json", "predictions": f"{cell}/predictions.safetensors"},
+        )
+
+    def shared_inputs(self) -> dict[str, Any]:
+        """Inputs that tables and figures share."""
+        cells = [f"results/{self.study}/cells/{dataset}/{method}" for dataset in DATASETS for method in METHODS]
+        teachers = [f"results/{self.study}/teachers/{dataset}" for dataset in DATASETS]
+        data = [f"results/data/{dataset}/prepared" for dataset in DATASETS]
+        runs = sorted((self.root / f"results/{self.study}/students").rglob("history.parquet"))
+        return {
+            "cells": [f"{folder}/cell.json" for folder in cells],
+            "cell_predictions": [f"{folder}/predictions.safetensors" for folder in cells],
+            "prepared": [f"{folder}/test.parquet" for folder in data],
+            "labels": [f"{folder}/labels.json" for folder in data],
+            "teacher_outputs": [f"{folder}/outputs/test.safetensors" for folder in teachers],
+            "teacher_histories": [f"{folder}/history.parquet" for folder in teachers],
+            "histories": [path.relative_to(self.root).as_posix() for path in runs],
+        }
+
+    def tables_job(self, folder: str = "tables", **changed: Any) -> Job:
+        """The tables job."""
+        names = [f"{name}.{form}" for name in ("main", "teacher", "views", "saliency") for form in FORMS]
+        teachers = [f"results/{self.study}/teachers/{dataset}" for dataset in DATASETS]
+        own = {
+            "probes": [f"results/{self.study}/probes/{dataset}/predictions.safetensors" for dataset in DATASETS],
+            "saliency": [f"{teacher}/saliency/summary.json" for teacher in teachers],
+        }
+        return Job(
+            "tables",
+            params=self.params(**changed),
+            inputs=self.shared_inputs() | own,
+            outputs=self._outputs(folder, [*names, "metrics.json", "curves.csv"]),
+        )
+
+    def figures_job(self, folder: str = "figures", **changed: Any) -> Job:
+        """The figures job."""
+        names = ["main", "curves", "saliency", *(f"densities-{dataset}" for dataset in DATASETS)]
+        samples = [f"results/{self.study}/teachers/{dataset}/saliency/test.parquet" for dataset in DATASETS]
+        own = {"saliency": samples, "main": f"results/{self.study}/tables/main.json"}
+        return Job(
+            "figures",
+            params=self.params(**changed),
+            inputs=self.shared_inputs() | own,
+            outputs=self._outputs(folder, [f"{name}.{form}" for name in names for form in ("svg", "png")]),
+        )
+
+    def report_job(self, name: str = "report.html", **changed: Any) -> Job:
+        """The report job."""
+        made = f"results/{self.study}"
+        figures = ["main", "curves", "saliency", *(f"densities-{dataset}" for dataset in DATASETS)]
+        captions = Path(__file__).parents[2] / "workflow/report"
+        return Job(
+            "report",
+            params=self.params(title="A tiny study") | changed,
+            inputs={
+                "tables": [f"{made}/tables/{table}.json" for table in ("main", "teacher", "views", "saliency")],
+                "figures": [f"{made}/figures/{figure}.svg" for figure in figures],
+                "cells": self.shared_inputs()["cells"],
+                "sources": [f"results/data/{dataset}/source.json" for dataset in DATASETS],
+                "captions": [str(captions / f"{kind}.rst") for kind in ("main", "densities", "saliency", "curves")],
+                "study": f"{made}/study.yaml",
+                "environment": f"{made}/tables/record.json",
+            },
+            outputs={"report": f"{made}/{name}"},
+        )
+
+    def _outputs(self, folder: str, names: list[str]) -> dict[str, str]:
+        return {name: str(self._path(f"results/{self.study}/{folder}/{name}").relative_to(self.root)) for name in names}
+
+
+@pytest.fixture(scope="session")
+def fake_study(tmp_path_factory: pytest.TempPathFactory) -> FakeStudy:
+    """A written study whose cells are collected; tests must not change its files."""
+    study = FakeStudy(tmp_path_factory.mktemp("study"), samples={"val": 40, "test": 120}).write()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(study.root)
+        study.collect()
+    return study
+
+
+@pytest.fixture(scope="session")
+def reported_study(fake_study: FakeStudy) -> FakeStudy:
+    """The shared study with its tables, figures and report."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(fake_study.root)
+        tables(fake_study.tables_job())
+        figures(fake_study.figures_job())
+        report(fake_study.report_job())
+    return fake_study
+
+
+@pytest.fixture
+def in_study(reported_study: FakeStudy, monkeypatch: pytest.MonkeyPatch) -> FakeStudy:
+    """The shared study as working directory."""
+    monkeypatch.chdir(reported_study.root)
+    return reported_study
+
+
+@pytest.fixture
+def new_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeStudy]:
+    """A study of the test's own, not collected, that it may change; by default the dataset `match` alone."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(**changed: Any) -> FakeStudy:
+        settings: dict[str, Any] = {"samples": {"val": 20, "test": 30}, "datasets": ("match",)}
+        return FakeStudy(tmp_path, **settings | changed).write()
+
+    return write

@@ -1,0 +1,192 @@
+"""The files of a small synthetic study in the layout of the real one: all that the reporting stages read.
+
+Numbers are known by construction: `CORRECT` says how many of the test samples each method answers correctly.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+from safetensors.numpy import save_file
+
+from msd.metrics import DATASET_TASKS, evaluate, mean_divergence
+from msd.saliency import modality_saliency
+
+DATASETS: dict[str, dict[str, Any]] = {
+    "match": {"title": "Match", "role": "Hateful Memes", "task": "binary", "metric": "accuracy"},
+    "tags": {"title": "Tags", "role": "MM-IMDB", "task": "multilabel", "metric": "micro_f1"},
+    "relation": {"title": "Relation", "role": "SNLI-VE", "task": "multiclass", "metric": "accuracy"},
+    "answers": {"title": "Answers", "role": "VQA v2", "task": "vqa", "metric": "accuracy"},
+}
+LABELS = {"match": 2, "tags": 6, "relation": 3, "answers": 5}
+METHODS = {"finetune": "Fine-tuning", "kd": "KD", "msd-uniform": "MSD, uniform", "msd-instance": "MSD, instance"}
+VARIANTS = {"finetune": ["only"], "kd": ["l0.5", "l0.9"], "msd-uniform": ["c0.5"], "msd-instance": ["c0.5", "c1"]}
+# Share of samples answered correctly with both modalities; the first variant listed is the better one.
+CORRECT = {"teacher": 0.95, "probe": 0.80, "finetune": 0.70, "kd": 0.80, "msd-uniform": 0.85, "msd-instance": 0.825}
+TEXT_CORRECT = {"teacher": 0.60, "finetune": 0.45, "kd": 0.45, "msd-uniform": 0.58, "msd-instance": 0.55}
+BLOCKS = ([0, 1], [2])
+VIEWS = ("both", "image", "text")
+
+
+def stream(*names: object) -> np.random.Generator:
+    """A random stream of its own for each name."""
+    return np.random.default_rng(list("/".join(map(str, names)).encode()))
+
+
+@dataclass
+class StudyFiles:
+    """The folder of a synthetic study."""
+
+    root: Path
+    samples: dict[str, int]
+    study: str = "tiny"
+    draws: int = 400
+    datasets: tuple[str, ...] = tuple(DATASETS)
+    blocks: tuple[list[int], ...] = BLOCKS
+
+    def targets(self, dataset: str, split: str) -> np.ndarray:
+        """Gold targets: (N,) classes or (N, C) scores."""
+        count, labels = self.samples[split], LABELS[dataset]
+        rng = stream(dataset, split, "targets")
+        classes = rng.permutation(np.arange(count) % labels)
+        if DATASETS[dataset]["task"] in ("binary", "multiclass"):
+            return classes
+        scores = np.eye(labels, dtype=np.float32)[classes]
+        if DATASETS[dataset]["task"] == "multilabel":
+            scores[rng.random((count, labels)) < 0.15] = 1.0
+        return scores
+
+    def logits(self, dataset: str, split: str, who: str, view: str, *, seed: int = 0, share: float) -> np.ndarray:
+        """Logits that answer exactly round(share · N) + seed samples correctly (all labels of them for multilabel)."""
+        targets = self.targets(dataset, split)
+        count, labels = self.samples[split], LABELS[dataset]
+        rng = stream(dataset, split, who, view, seed)
+        # The hard samples are hard for every method, but for some noise of its own.
+        hardness = stream(dataset, split, view).random(count) + 0.4 * rng.random(count)
+        right = np.zeros(count, dtype=bool)
+        right[np.argsort(hardness, kind="stable")[: round(share * count) + seed]] = True
+        gold = targets if targets.ndim == 2 else np.eye(labels)[targets]
+        wrong = np.roll(gold, 1, axis=1)
+        said = np.where(right[:, None], gold, wrong)
+        strength = rng.gamma(3.0, 0.8, (count, 1)) * (0.3 + share)
+        noise = rng.normal(0, 0.1, (count, labels))
+        return ((2 * said - 1) * (0.4 + strength) + noise).astype(np.float32)
+
+    def share(self, who: str, view: str, dataset: str, *, penalty: float = 0.0) -> float:
+        """Share of correct answers: as CORRECT for both, as TEXT_CORRECT for text, about chance for the image."""
+        if view == "image":
+            return round(1 / LABELS[dataset], 2)
+        return (CORRECT if view == "both" else TEXT_CORRECT)[who] - penalty
+
+    # Files
+
+    def write(self) -> Self:
+        """Write all that comes before `collect`."""
+        for dataset in self.datasets:
+            self._write_data(dataset)
+            self._write_teacher(dataset)
+            for method, variants in VARIANTS.items():
+                for rank, variant in enumerate(variants):
+                    for seeds in self.blocks:
+                        self._write_run(dataset, method, variant, seeds=seeds, penalty=0.1 * rank)
+        config: dict[str, Any] = {
+            "study": self.study,
+            "title": "A tiny study",
+            "seeds": [0, 1, 2],
+            "datasets": list(DATASETS),
+        }
+        self._path(f"results/{self.study}/study.yaml").write_text(yaml.safe_dump(config))
+        record = {"versions": {"python": "3.11", "torch": "2.13.0"}, "cpu": {"model": "A processor", "count": 2}}
+        record |= {"gpu": None, "git": {"commit": "c0ffee", "dirty": True}}
+        self._write_json(f"results/{self.study}/tables/record.json", record)
+        return self
+
+    def _path(self, name: str) -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def _write_json(self, name: str, content: Any) -> None:
+        self._path(name).write_text(json.dumps(content))
+
+    def _write_data(self, dataset: str) -> None:
+        folder = f"results/data/{dataset}"
+        rows = self.targets(dataset, "test")
+        if rows.ndim == 1:
+            target, score = [[int(label)] for label in rows], [[1.0] for _ in rows]
+        else:
+            target = [np.flatnonzero(row).tolist() for row in rows]
+            score = [row[np.flatnonzero(row)].tolist() for row in rows]
+        uids = [f"{dataset}-{index}" for index in range(len(rows))]
+        table = pd.DataFrame({"uid": uids, "image": "0.png", "text": "a", "target": target, "score": score})
+        table.to_parquet(self._path(f"{folder}/prepared/test.parquet"))
+        self._write_json(f"{folder}/prepared/labels.json", [f"label {index}" for index in range(LABELS[dataset])])
+        file = {"kind": "pypi", "package": f"{dataset}-data", "version": "1.0", "file": "data.zip"}
+        file |= {"origin": "package index", "sha256": "ab" * 32, "bytes": 3_200_000}
+        licence = {"name": "CC0-1.0 <public domain>", "text": "free"}
+        source = {"name": dataset, "licence": licence, "date": "2026-01-01", "files": [file]}
+        self._write_json(f"{folder}/source.json", source)
+
+    def _write_teacher(self, dataset: str) -> None:
+        folder = f"results/{self.study}/teachers/{dataset}"
+        by_view = {
+            view: self.logits(dataset, "test", "teacher", view, share=self.share("teacher", view, dataset))
+            for view in VIEWS
+        }
+        outputs = {f"{view}/logits": logits for view, logits in by_view.items()}
+        save_file(outputs, self._path(f"{folder}/outputs/test.safetensors"))
+        probe = self.logits(dataset, "test", "probe", "both", share=CORRECT["probe"])
+        save_file({"test/both": probe}, self._path(f"results/{self.study}/probes/{dataset}/predictions.safetensors"))
+        scores = modality_saliency(
+            {view: torch.from_numpy(logits) for view, logits in by_view.items()},
+            task=DATASET_TASKS[DATASETS[dataset]["task"]],  # type: ignore[arg-type]
+        )
+        saliency = {modality: values.numpy() for modality, values in scores.items()}
+        uids = [f"{dataset}-{index}" for index in range(self.samples["test"])]
+        pd.DataFrame({"uid": uids, **saliency}).to_parquet(self._path(f"{folder}/saliency/test.parquet"))
+        entry = {"image": {"mean": 2.0, "low": 1.5, "high": 2.5, "n": 40}}
+        entry["text"] = {"mean": 1.0, "low": 0.75, "high": 1.25, "n": 40}
+        self._write_json(f"{folder}/saliency/summary.json", {"test": entry, "train": entry})
+        self._write_history(f"{folder}/history.parquet", dataset, "teacher", seeds=[7])
+
+    def _write_run(self, dataset: str, method: str, variant: str, *, seeds: list[int], penalty: float) -> None:
+        folder = f"results/{self.study}/students/{dataset}/{method}/{variant}/seeds-{seeds[0]}-{seeds[-1]}"
+        task = DATASETS[dataset]["task"]
+        predictions, rows = {}, []
+        for seed in seeds:
+            for split in ("val", "test"):
+                for view in VIEWS:
+                    share = self.share(method, view, dataset, penalty=penalty)
+                    logits = self.logits(dataset, split, method, view, seed=seed, share=share)
+                    predictions[f"seed-{seed}/{split}/{view}"] = logits
+                    tensors = torch.from_numpy(logits), torch.from_numpy(self.targets(dataset, split))
+                    prefix = "" if view == "both" else f"{view}/"
+                    for name, value in evaluate(*tensors, dataset_task=task).items():
+                        rows.append((seed, split, f"{prefix}{name}", value))
+                    share = self.share("teacher", view, dataset)
+                    teacher = torch.from_numpy(self.logits(dataset, split, "teacher", view, share=share))
+                    rows.append((seed, split, f"kl/{view}", mean_divergence(tensors[0], teacher, dataset_task=task)))
+        save_file(predictions, self._path(f"{folder}/predictions.safetensors"))
+        frame = pd.DataFrame(rows, columns=["seed", "split", "metric", "value"])
+        frame.to_parquet(self._path(f"{folder}/metrics.parquet"))
+        self._write_history(f"{folder}/history.parquet", dataset, method, seeds=seeds)
+        run = {"dataset": dataset, "method": method, "variant": variant, "seeds": seeds}
+        self._path(f"{folder}/run.yaml").write_text(yaml.safe_dump(run | {"parameters": {"variant": variant}}))
+
+    def _write_history(self, name: str, dataset: str, method: str, *, seeds: list[int]) -> None:
+        rows = []
+        for seed in seeds:
+            for epoch in range(4):
+                for step in range(3 * epoch, 3 * epoch + 3):
+                    rows.append((seed, step, epoch, "loss", float(len(method)) / (step + 1)))
+                share = CORRECT[method] * (1 - 0.5 ** (epoch + 1))
+                rows.append((seed, 3 * epoch + 2, epoch, f"val/{DATASETS[dataset]['metric']}", share))
+        frame = pd.DataFrame(rows, columns=["seed", "step", "epoch", "term", "value"])
+        frame.to_parquet(self._path(name))

@@ -1,0 +1,116 @@
+"""Stage collect: selection on validation, merging of seed blocks, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from safetensors.numpy import load_file
+
+from msd.errors import UserError
+from msd.reporting.collect import collect
+
+
+def read_cell(study, dataset="match", method="kd"):
+    return json.loads(Path(f"results/{study.study}/cells/{dataset}/{method}/cell.json").read_text())
+
+
+def set_metric(study, variant, *, split, metric, value, method="kd"):
+    """Give all seeds of a variant the same value."""
+    for seeds in ("seeds-0-1", "seeds-2-2"):
+        path = Path(f"results/{study.study}/students/match/{method}/{variant}/{seeds}/metrics.parquet")
+        frame = pd.read_parquet(path)
+        frame.loc[(frame["split"] == split) & (frame["metric"] == metric), "value"] = value
+        frame.to_parquet(path)
+
+
+def test_cell_holds_exactly_the_known_numbers(in_study):
+    cell = read_cell(in_study)
+    assert cell["selected"] == "l0.5"
+    assert cell["selection"] == "mean validation accuracy over 3 seeds"
+    # 80 % of 40 and of 120 samples, one more correct answer for each higher seed
+    assert cell["metrics"]["val"]["accuracy"] == {"0": 32 / 40, "1": 33 / 40, "2": 34 / 40}
+    assert cell["metrics"]["test"]["accuracy"] == {"0": 96 / 120, "1": 97 / 120, "2": 98 / 120}
+    worse = cell["variants"][1]
+    assert worse["variant"] == "l0.9"
+    assert worse["val"]["mean"] == pytest.approx((28 + 29 + 30) / 120)
+    runs = "results/tiny/students/match/kd/l0.5"
+    assert cell["runs"] == [f"{runs}/seeds-0-1", f"{runs}/seeds-2-2"]
+
+
+def test_predictions_of_all_seeds_come_from_the_selected_variant(in_study):
+    merged = load_file("results/tiny/cells/match/kd/predictions.safetensors")
+    assert len(merged) == 3 * 2 * 3
+    for seed, block in ((1, "seeds-0-1"), (2, "seeds-2-2")):
+        own = load_file(f"results/tiny/students/match/kd/l0.5/{block}/predictions.safetensors")
+        np.testing.assert_array_equal(merged[f"seed-{seed}/test/text"], own[f"seed-{seed}/test/text"])
+
+
+def test_test_scores_select_nothing(new_study):
+    study = new_study()
+    set_metric(study, "l0.9", split="test", metric="accuracy", value=1.0)
+    collect(study.collect_job("match", "kd"))
+    assert read_cell(study)["selected"] == "l0.5"
+
+
+def test_of_equal_variants_the_first_wins(new_study):
+    study = new_study()
+    for variant in ("l0.5", "l0.9"):
+        set_metric(study, variant, split="val", metric="accuracy", value=0.5)
+    collect(study.collect_job("match", "kd"))
+    assert read_cell(study)["selected"] == "l0.5"
+
+
+def test_undefined_values_become_null(new_study):
+    study = new_study()
+    set_metric(study, "l0.5", split="test", metric="auroc", value=float("nan"))
+    collect(study.collect_job("match", "kd"))
+    assert read_cell(study)["metrics"]["test"]["auroc"] == {"0": None, "1": None, "2": None}
+
+
+def test_undefined_validation_cannot_select(new_study):
+    study = new_study()
+    set_metric(study, "l0.9", split="val", metric="accuracy", value=float("nan"))
+    with pytest.raises(UserError, match=r"match/kd/l0\.9 has no finite validation accuracy for seed 0"):
+        collect(study.collect_job("match", "kd"))
+
+
+def test_missing_seed_is_named(new_study):
+    job = new_study().collect_job("match", "kd")
+    for paths in job.inputs.values():
+        paths.pop()  # the last block of the second variant
+    with pytest.raises(UserError, match=r"match/kd/l0\.9 lacks seed 2"):
+        collect(job)
+
+
+def test_seed_in_two_blocks_is_named(new_study):
+    job = new_study().collect_job("match", "kd")
+    for paths in job.inputs.values():
+        paths.append(paths[0])
+    with pytest.raises(UserError, match=r"holds seed 0 of 'l0\.5', which another block holds too"):
+        collect(job)
+
+
+def test_metrics_and_run_must_agree_about_seeds(new_study):
+    study = new_study()
+    path = Path("results/tiny/students/match/kd/l0.5/seeds-2-2/run.yaml")
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"seeds": [2, 3]}))
+    with pytest.raises(UserError, match="disagree about seed 3"):
+        collect(study.collect_job("match", "kd"))
+
+
+def test_run_of_another_dataset_is_refused(new_study):
+    study = new_study(datasets=("match", "tags"))
+    job = study.collect_job("match", "kd")
+    job.inputs["runs"][0] = job.inputs["runs"][0].replace("match", "tags")
+    with pytest.raises(UserError, match="is a run of dataset 'tags', not of 'match'"):
+        collect(job)
+
+
+def test_unknown_metric_is_named(new_study):
+    with pytest.raises(UserError, match="has no val value of the metric 'acuracy'"):
+        collect(new_study().collect_job("match", "kd", metric="acuracy"))

@@ -1,0 +1,148 @@
+"""Stage report: one self-contained page whose numbers all come from the results."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from msd.errors import UserError
+from msd.reporting import report as report_module
+from msd.reporting.report import report
+
+VOID = {"meta", "img", "br", "link", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Elements and visible text of a page; fails on tags that do not match."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.elements, self.text = [], [], []
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def html(reported_study):
+    return (reported_study.root / "results/tiny/report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(html):
+    return Page(html)
+
+
+def test_loads_nothing_from_elsewhere(html, page):
+    assert not page.all("script")
+    assert not page.all("link")
+    assert all(image["src"].startswith("data:image/svg+xml;base64,") for image in page.all("img"))
+    assert "url(" not in html
+    assert "@import" not in html
+
+
+def test_every_picture_has_a_text_and_a_size(page):
+    images = page.all("img")
+    assert len(images) == 7
+    assert all(len(image["alt"]) > 20 and int(image["width"]) > 200 and int(image["height"]) > 200 for image in images)
+    assert "KD 0.808" in images[0]["alt"]
+
+
+def test_ids_are_unique_and_every_link_has_a_target(page):
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    targets = [link["href"][1:] for link in page.all("a") if link["href"].startswith("#")]
+    assert set(targets) <= set(ids)
+    assert {attributes["aria-labelledby"] for _, attributes in page.elements if "aria-labelledby" in attributes} <= set(
+        ids
+    )
+
+
+def test_tables_scroll_in_their_own_box_and_can_be_reached_by_keyboard(page):
+    boxes = [box for box in page.all("div") if box.get("class") == "scroll"]
+    assert len(boxes) == len(page.all("table"))
+    assert all(box["tabindex"] == "0" and box["role"] == "region" for box in boxes)
+    assert all(head.get("scope") in ("col", "row") for head in page.all("th"))
+
+
+def test_page_knows_light_dark_and_small_screens(html):
+    assert "prefers-color-scheme: dark" in html
+    assert 'name="viewport" content="width=device-width' in html
+
+
+def test_every_row_of_a_table_is_as_wide_as_its_head(reported_study):
+    for name in ("main", "teacher", "views", "saliency"):
+        table = json.loads((reported_study.root / f"results/tiny/tables/{name}.json").read_text())
+        shown = report_module.page_table(table)
+        covered = [0] * len(shown.rows)
+        for index, (headers, entries) in enumerate(shown.rows):
+            for _, span in headers:
+                for row in range(index, index + span):
+                    covered[row] += 1
+            assert len(entries) == len(shown.columns)
+        assert set(covered) == {len(shown.heads)}
+
+
+def test_scores_sources_and_limits_are_there(page):
+    text = " ".join(" ".join(page.text).split())
+    assert "0.808 ± 0.021 (n=3)" in text  # KD: 97 of 120, seeds one answer apart
+    assert "CC0-1.0 <public domain>" in text
+    assert "match-data 1.0" in text
+    assert text.count("no paper value") == 4
+    assert "torch 2.13.0" in text
+    assert re.search(r"l0\.5 0\.825 ?, l0\.9 0\.725", text)
+
+
+def test_no_number_is_typed_into_the_prose():
+    folder = Path(report_module.__file__).parent
+    template = (folder / "templates/report.html.j2").read_text(encoding="utf-8")
+    prose = re.sub(r"<style>.*?</style>|\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", "", template, flags=re.DOTALL)
+    prose = re.sub(r"<[^>]*>", " ", prose)
+    allowed = {"2021", "2101.01881", "256"}  # the paper's year and address, SHA-256
+    assert set(re.findall(r"\d+(?:\.\d+)?", prose)) <= allowed
+    captions = folder.parents[1] / "workflow/report"
+    assert {path.name for path in captions.glob("*.rst")} >= {"main.rst", "densities.rst", "saliency.rst", "curves.rst"}
+    for path in captions.glob("*.rst"):
+        assert not re.search(r"\d", path.read_text(encoding="utf-8").replace("figure 1", "")), path
+
+
+def test_made_twice_is_the_same(html, in_study):
+    report(in_study.report_job("again.html"))
+    assert Path("results/tiny/again.html").read_text(encoding="utf-8") == html
+
+
+def test_titles_are_escaped(in_study):
+    report(in_study.report_job("escaped.html", title="<script>alert(1)</script>"))
+    assert "<script>" not in Path("results/tiny/escaped.html").read_text(encoding="utf-8")
+
+
+def test_a_figure_without_a_caption_is_named(in_study):
+    job = in_study.report_job("x.html")
+    job.inputs["captions"] = [path for path in job.inputs["captions"] if "saliency" not in path]
+    with pytest.raises(UserError, match=r"add workflow/report/saliency\.rst"):
+        report(job)
+
+
+def test_the_main_table_is_needed(in_study):
+    job = in_study.report_job("x.html")
+    job.inputs["tables"] = job.inputs["tables"][1:]
+    with pytest.raises(UserError, match=r"main\.json"):
+        report(job)

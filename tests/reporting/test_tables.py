@@ -1,0 +1,194 @@
+"""Stage tables: exact values, differences, corrections, and the same bytes when made twice."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from msd.errors import UserError
+from msd.reporting.tables import tables
+
+FIELDS = {"dataset", "method", "metric", "split", "mean", "low", "high", "n", "values", "selected", "runs", "against"}
+
+
+@pytest.fixture(scope="module")
+def made(reported_study):
+    """The tables of the shared study, by file name."""
+    folder = reported_study.root / "results/tiny/tables"
+    texts = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+    return texts | {name: json.loads(text) for name, text in texts.items() if name.endswith(".json")}
+
+
+def find(table, **wanted):
+    """The one cell with the given fields."""
+    found = [cell for cell in table["cells"] if all(cell[key] == value for key, value in wanted.items())]
+    assert len(found) == 1, (wanted, len(found))
+    return found[0]
+
+
+def test_cells_have_the_fields_of_the_architecture(made):
+    for name in ("main", "teacher", "views", "saliency"):
+        table = made[f"{name}.json"]
+        assert {"name", "caption", "cells"} <= set(table)
+        assert table["name"] == name
+        for cell in table["cells"]:
+            assert set(cell) >= FIELDS
+            undefined = [key for key in ("mean", "low", "high") if cell[key] is None]
+            assert not undefined or cell["why"]
+            if cell["against"] is not None:
+                assert {"method", "difference", "low", "high", "p", "p_holm"} <= set(cell["against"])
+
+
+def test_main_holds_the_known_scores(made):
+    cell = find(made["main.json"], dataset="relation", method="msd-uniform")
+    assert cell["values"] == {"0": 102 / 120, "1": 103 / 120, "2": 104 / 120}
+    assert cell["mean"] == pytest.approx(103 / 120)
+    half = 4.302652729911275 * (1 / 120) / math.sqrt(3)  # t(.975, 2) · s/√n
+    assert (cell["low"], cell["high"]) == pytest.approx((103 / 120 - half, 103 / 120 + half))
+    assert cell["n"] == 3
+    assert cell["against"]["method"] == "kd"
+    assert cell["against"]["difference"] == pytest.approx(6 / 120)
+    assert cell["against"]["low"] < 6 / 120 < cell["against"]["high"]
+
+
+def test_references_have_one_model_and_no_interval(made):
+    teacher = find(made["main.json"], dataset="match", method="teacher")
+    assert teacher["values"] == {"7": 114 / 120}
+    assert (teacher["low"], teacher["high"], teacher["n"], teacher["against"]) == (None, None, 1, None)
+    assert find(made["main.json"], dataset="match", method="probe")["mean"] == pytest.approx(96 / 120)
+
+
+def test_baseline_is_not_compared_with_itself_and_holm_counts_the_rest(made):
+    main = made["main.json"]
+    assert all(find(main, dataset=name, method="kd")["against"] is None for name in ("match", "tags"))
+    compared = [cell["against"] for cell in main["cells"] if cell["against"]]
+    assert main["family"] == len(compared) == 4 * 3
+    smallest = min(against["p"] for against in compared)
+    assert min(against["p_holm"] for against in compared) == pytest.approx(12 * smallest)
+    assert all(against["p"] <= against["p_holm"] <= 1 for against in compared)
+
+
+def test_teacher_is_held_against_probe_student_and_chance(made):
+    table = made["teacher.json"]
+    probe = find(table, dataset="match", measure="both-probe")["against"]
+    assert probe["difference"] == pytest.approx(18 / 120)
+    student = find(table, dataset="match", measure="both-finetune")["against"]
+    assert student["difference"] == pytest.approx((114 - 85) / 120)
+    assert student["n"] == 3
+    image = find(table, dataset="match", measure="image-constant")
+    assert image["against"]["mean"] == 0.5
+    assert image["against"]["difference"] == pytest.approx(0)
+    assert image["against"]["low"] < 0 < image["against"]["high"]
+    text = find(table, dataset="relation", measure="text-constant")
+    assert text["metric"] == "text/accuracy"
+    assert text["against"]["difference"] == pytest.approx(72 / 120 - 1 / 3)
+
+
+def test_views_hold_scores_and_divergences(made, fake_study):
+    table = made["views.json"]
+    text = find(table, dataset="match", method="msd-uniform", measure="text")
+    assert text["metric"] == "text/accuracy"
+    assert text["values"]["0"] == pytest.approx(round(0.58 * 120) / 120)
+    cell = json.loads((fake_study.root / "results/tiny/cells/match/kd/cell.json").read_text())
+    divergence = find(table, dataset="match", method="kd", measure="kl/text")
+    assert divergence["values"] == cell["metrics"]["test"]["kl/text"]
+    assert divergence["better"] == "lower"
+    assert table["family"] == 4 * 3 * 5
+
+
+def test_saliency_repeats_the_summary(made):
+    cell = find(made["saliency.json"], dataset="tags", split="test", modality="text")
+    assert (cell["mean"], cell["low"], cell["high"], cell["n"]) == (1.0, 0.75, 1.25, 40)
+
+
+def test_flat_metrics_for_dvc(made):
+    flat = made["metrics.json"]
+    assert flat["match"]["kd"]["accuracy"] == pytest.approx(97 / 120)
+    assert flat["match"]["teacher"]["accuracy"] == pytest.approx(114 / 120)
+    assert set(flat["tags"]["finetune"]) >= {"micro_f1", "macro_f1", "text/micro_f1", "kl/image"}
+
+
+def test_curves_are_means_over_steps_and_seeds(made, fake_study):
+    curves = pd.read_csv(fake_study.root / "results/tiny/tables/curves.csv")
+    assert list(curves.columns) == ["step", "epoch", "dataset", "method", "value"]
+    row = curves.query("dataset == 'match' and method == 'kd' and epoch == 1").iloc[0]
+    assert row["step"] == 5
+    assert row["value"] == pytest.approx(2 * (1 / 4 + 1 / 5 + 1 / 6) / 3)
+    assert set(curves["method"]) == {"teacher", "finetune", "kd", "msd-uniform", "msd-instance"}
+
+
+def test_csv_has_one_line_a_cell(made):
+    lines = list(csv.DictReader(made["main.csv"].splitlines()))
+    assert len(lines) == len(made["main.json"]["cells"])
+    assert lines[2]["method"] == "finetune"
+    assert float(lines[2]["mean"]) == made["main.json"]["cells"][2]["mean"]
+
+
+def test_made_twice_is_the_same_to_the_byte(in_study):
+    job = in_study.tables_job("again")
+    assert tables(job)["match/kd"] == pytest.approx(97 / 120)
+    for name, path in job.outputs.items():
+        text = Path(path).read_text(encoding="utf-8")
+        assert text == (Path("results/tiny/tables") / name).read_text(encoding="utf-8")
+
+
+def test_one_seed_prints_as_one_and_is_never_bold(new_study):
+    study = new_study(samples={"val": 40, "test": 400}, blocks=([0],))
+    study.collect()
+    job = study.tables_job(datasets={"match": study.params()["datasets"]["match"]})
+    for name, paths in job.inputs.items():
+        if name != "histories":
+            job.inputs[name] = [path for path in paths if "/match/" in path]
+    tables(job)
+    main = json.loads(Path("results/tiny/tables/main.json").read_text())
+    cell = find(main, dataset="match", method="msd-uniform")
+    assert (cell["low"], cell["high"], cell["n"]) == (None, None, 1)
+    assert cell["against"]["why"] == "one seed on both sides: samples alone are drawn"
+    assert cell["against"]["p_holm"] < 0.05
+    text = Path("results/tiny/tables/main.md").read_text()
+    assert "0.850 (n=1)" in text
+    assert "**" not in text
+
+
+def test_predictions_that_do_not_give_the_stated_score_are_refused(in_study, tmp_path):
+    job = in_study.tables_job()
+    path = Path(job.inputs["cells"][0])
+    cell = json.loads(path.read_text())
+    cell["metrics"]["test"]["accuracy"]["1"] += 0.01
+    changed = tmp_path / "cell.json"
+    changed.write_text(json.dumps(cell))
+    job.inputs["cells"][0] = str(changed)
+    with pytest.raises(UserError, match=r"for seed 1, but its cell\.json says"):
+        tables(job)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"baseline": "kdd"}, "compares with 'kdd', which it does not run; did you mean 'kd'"),
+        ({"methods": [{"name": "kd", "title": "KD"}, {"name": "rkd", "title": "RKD"}]}, "'finetune'"),
+    ],
+)
+def test_unknown_methods_are_named(in_study, change, message):
+    with pytest.raises(UserError, match=message):
+        tables(in_study.tables_job(**change))
+
+
+def test_unknown_output_is_named(in_study):
+    job = in_study.tables_job()
+    job.outputs["typo"] = "results/tiny/tables/mian.json"
+    with pytest.raises(UserError, match=r"no table file 'mian\.json'; did you mean 'main\.json'"):
+        tables(job)
+
+
+def test_a_missing_cell_is_named(in_study):
+    job = in_study.tables_job()
+    job.inputs["cells"].pop()
+    job.inputs["cell_predictions"].pop()
+    with pytest.raises(UserError, match="no cell of answers/msd-instance"):
+        tables(job)

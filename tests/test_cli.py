@@ -1,0 +1,96 @@
+"""The command `msd`: starts without the heavy libraries, names the nearest command, and exits as it should."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from msd.cli import main, parser, study_name
+from msd.errors import UserError
+
+PROJECT = Path(__file__).resolve().parents[1]
+HEAVY = {"torch", "numpy", "pandas", "pyarrow", "transformers", "mlflow", "pydantic", "yaml", "sklearn", "snakemake"}
+COMMANDS = ["audit", "plan", "stage", "track"]
+
+
+def modules_loaded_by(statements: str) -> set[str]:
+    program = f"import sys\n{statements}\nprint(*sys.modules)"
+    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    reply = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    return set(reply.stdout.splitlines()[-1].split())
+
+
+def test_help_and_a_stage_load_nothing_heavy() -> None:
+    help_text = "from msd.cli import main\ntry: main(['--help'])\nexcept SystemExit as stop: assert stop.code == 0"
+    assert not HEAVY & modules_loaded_by(help_text)
+    assert not HEAVY & modules_loaded_by("import msd.job, msd.lineage.audit, msd.tracking")
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    text = capsys.readouterr().out
+    assert stop.value.code == 0
+    assert all(f"\n    {command} " in text for command in COMMANDS)
+
+
+def test_the_options_are_these() -> None:
+    """Outsiders call them: change this list only together with the documentation."""
+    assert vars(parser().parse_args(["audit", "--study", "demo", "--full"])).keys() == {
+        "name",
+        "study",
+        "full",
+        "command",
+    }
+    assert vars(parser().parse_args(["track", "--study", "demo"])).keys() == {"name", "study", "command"}
+    assert vars(parser().parse_args(["plan", "--study", "config/demo.yaml"])).keys() == {"name", "study", "command"}
+    assert vars(parser().parse_args(["stage", "fetch", "{}"])).keys() == {"name", "rule", "job", "command"}
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("audt", "audit"), ("tracks", "track"), ("stag", "stage")])
+def test_an_unknown_command_is_answered_with_the_nearest(
+    typed: str, meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([typed])
+    error = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert f"did you mean {meant!r}?" in error
+    assert error.count("\n") == 1
+
+
+def test_a_command_that_resembles_none_lists_them_all(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["xyzzy"])
+    error = capsys.readouterr().err
+    assert all(command in error for command in COMMANDS)
+
+
+def test_a_users_error_is_one_sentence_and_exit_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["audit", "--study", "demo"]) == 1
+    assert main(["track", "--study", "demo"]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("msd audit: ")
+    assert lines[1].startswith("msd track: ")
+
+
+def test_a_study_is_given_by_name_or_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("config").mkdir()
+    Path("config/demo.yaml").write_text("study: demo\n")
+    Path("config/named.yaml").write_text("study: other\n")
+    Path("config/broken.yaml").write_text("a: [\n")
+    assert study_name("demo") == study_name("config/demo.yaml") == "demo"
+    assert study_name("config/named.yaml") == "other"
+    with pytest.raises(UserError, match=r"did you mean config/demo.yaml?"):
+        study_name("config/demos.yaml")
+    with pytest.raises(UserError, match=r"config/broken.yaml is not YAML"):
+        study_name("config/broken.yaml")

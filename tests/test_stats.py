@@ -1,0 +1,178 @@
+"""Intervals and paired bootstrap: closed forms, agreement with scikit-learn, invariances, coverage."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+from sklearn.metrics import f1_score, roc_auc_score
+
+from msd import stats
+from msd.stats import auroc_scorer, f1_scorer, generator, holm, mean_interval, mean_scorer, paired_difference
+
+
+def compare(a, b, *, samples, draws=500, rng_name="test"):
+    return paired_difference(a, b, samples=samples, draws=draws, rng_name=rng_name)
+
+
+def seeds_of(rng, *, seeds, samples, shift=0.0):
+    return [mean_scorer(rng.normal(shift, 1, samples)) for _ in range(seeds)]
+
+
+class TestMeanInterval:
+    def test_is_the_t_interval(self):
+        values = [0.61, 0.63, 0.68]
+        expected = scipy_stats.t.interval(0.95, 2, loc=np.mean(values), scale=scipy_stats.sem(values))
+        assert mean_interval(values) == pytest.approx((np.mean(values), *expected))
+
+    def test_closed_form_of_two_values(self):
+        # s/√n of {0, 2} is 1, t(.975, 1) = tan(.475 π)
+        half = math.tan(0.475 * math.pi)
+        assert mean_interval([0.0, 2.0]) == pytest.approx((1.0, 1 - half, 1 + half))
+
+    def test_one_value_has_no_interval(self):
+        assert mean_interval([0.5]) == (0.5, None, None)
+
+    def test_equal_values_have_an_empty_interval(self):
+        assert mean_interval([0.25, 0.25, 0.25]) == (0.25, 0.25, 0.25)
+
+    @pytest.mark.parametrize("values", [[], [0.5, math.nan], [math.inf]])
+    def test_refuses_what_has_no_mean(self, values):
+        with pytest.raises(ValueError, match="finite"):
+            mean_interval(values)
+
+
+class TestHolm:
+    def test_known_values(self):
+        assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+
+    def test_none_is_kept_and_not_counted(self):
+        assert holm([None, 0.02, None, 0.03]) == [None, pytest.approx(0.04), None, pytest.approx(0.04)]
+
+    def test_nothing_to_correct(self):
+        assert holm([]) == []
+        assert holm([None]) == [None]
+
+
+class TestScorers:
+    """Integer weights must give what scikit-learn gives for the repeated rows."""
+
+    rng = np.random.default_rng(3)
+    samples = 60
+    weights = rng.integers(0, 4, size=(5, samples)).astype(float)
+
+    def repeated(self, values, row):
+        return np.repeat(values, self.weights[row].astype(int), axis=0)
+
+    def test_mean(self):
+        values = self.rng.random(self.samples)
+        expected = [self.repeated(values, row).mean() for row in range(5)]
+        assert mean_scorer(values)(self.weights) == pytest.approx(expected)
+
+    @pytest.mark.parametrize("average", ["micro", "macro", "weighted"])
+    def test_f1(self, average):
+        gold, predicted = self.rng.random((self.samples, 4)) < 0.3, self.rng.random((self.samples, 4)) < 0.4
+        predicted[:, 3] = gold[:, 3] = False  # a label that does not occur scores 0
+        expected = [
+            f1_score(self.repeated(gold, row), self.repeated(predicted, row), average=average, zero_division=0)
+            for row in range(5)
+        ]
+        assert f1_scorer(predicted, gold, average=average)(self.weights) == pytest.approx(expected)
+
+    def test_unknown_average(self):
+        with pytest.raises(ValueError, match="average must be"):
+            f1_scorer(np.ones((2, 1), bool), np.ones((2, 1), bool), average="mean")
+
+    @pytest.mark.parametrize("decimals", [1, 8])
+    def test_auroc_with_and_without_ties(self, decimals):
+        positive = self.rng.random(self.samples) < 0.4
+        scores = np.round(self.rng.random(self.samples) + 0.3 * positive, decimals)
+        expected = [roc_auc_score(self.repeated(positive, row), self.repeated(scores, row)) for row in range(5)]
+        assert auroc_scorer(scores, positive)(self.weights) == pytest.approx(expected)
+
+    def test_auroc_of_one_class_is_undefined(self):
+        assert np.isnan(auroc_scorer(np.arange(3.0), np.ones(3, bool))(np.ones((1, 3)))).all()
+
+
+class TestPairedDifference:
+    def test_equal_systems_differ_by_exactly_nothing(self):
+        a = seeds_of(generator("a"), seeds=3, samples=50)
+        assert compare(a, a, samples=50) == stats.Difference(0.0, 0.0, 0.0, 1.0)
+
+    def test_swapping_the_sides_flips_everything_but_p(self):
+        rng = generator("swap")
+        a, b = (seeds_of(rng, seeds=4, samples=80, shift=shift) for shift in (0.1, 0.0))
+        there, back = compare(a, b, samples=80), compare(b, a, samples=80)
+        assert there.difference == -back.difference
+        assert (there.low, there.high) == pytest.approx((-back.high, -back.low))
+        assert there.p == back.p
+
+    def test_a_constant_lead_is_found_exactly(self):
+        base = generator("lead").random((3, 40))
+        lead = compare([mean_scorer(row + 0.125) for row in base], [mean_scorer(row) for row in base], samples=40)
+        assert (lead.difference, lead.low, lead.high) == pytest.approx((0.125, 0.125, 0.125))
+        assert lead.p == pytest.approx(2 / 501)  # the smallest that 500 draws can show
+
+    def test_one_seed_each_has_the_standard_error_of_the_paired_samples(self):
+        rng = generator("one")
+        a, b = rng.normal(0.05, 1, 400), rng.normal(0, 1, 400)
+        found = compare([mean_scorer(a)], [mean_scorer(b)], samples=400, draws=4000)
+        half = 1.96 * scipy_stats.sem(a - b)
+        assert found.high - found.low == pytest.approx(2 * half, rel=0.05)
+
+    def test_seed_spread_is_not_understated(self):
+        # Every sample alike: all variance is between seeds, and that of their mean is s²/n.
+        leads = np.array([0.0, 0.1, 0.3, 0.4])
+        a = [mean_scorer(np.full(20, lead)) for lead in leads]
+        zero = [mean_scorer(np.zeros(20))] * 4
+        draws = stats._resampled(a, zero, samples=20, draws=20_000, rng_name="seeds")
+        assert draws.std() == pytest.approx(scipy_stats.sem(leads), rel=0.03)
+
+    def test_one_model_is_held_against_every_seed(self):
+        rng = generator("teacher")
+        student = seeds_of(rng, seeds=3, samples=60)
+        teacher = seeds_of(rng, seeds=1, samples=60, shift=1.0)
+        assert compare(teacher, student, samples=60) == compare(teacher * 3, student, samples=60)
+
+    def test_depends_on_its_name_alone(self):
+        rng = generator("name")
+        a, b = seeds_of(rng, seeds=3, samples=50), seeds_of(rng, seeds=3, samples=50)
+        first = compare(a, b, samples=50, rng_name="x")
+        np.random.default_rng().random()
+        assert compare(a, b, samples=50, rng_name="x") == first
+        assert compare(a, b, samples=50, rng_name="y") != first
+
+    def test_chunks_do_not_change_the_draws(self, monkeypatch):
+        rng = generator("chunks")
+        a, b = seeds_of(rng, seeds=3, samples=50), seeds_of(rng, seeds=3, samples=50)
+        whole = compare(a, b, samples=50)
+        monkeypatch.setattr(stats, "_CHUNK", 50 * 7)
+        assert compare(a, b, samples=50).low == pytest.approx(whole.low, abs=1e-12)
+
+    def test_an_undefined_metric_has_no_interval(self):
+        undefined = auroc_scorer(np.arange(4.0), np.ones(4, bool))
+        found = compare([undefined], [undefined], samples=4)
+        assert math.isnan(found.difference)
+        assert (found.low, found.high, found.p) == (None, None, None)
+
+    def test_numbers_of_seeds_must_pair(self):
+        three, two = (seeds_of(generator("n"), seeds=n, samples=5) for n in (3, 2))
+        with pytest.raises(ValueError, match="pair by seed; got 3 and 2"):
+            compare(three, two, samples=5)
+        with pytest.raises(ValueError, match="at least 1"):
+            compare(three, three, samples=5, draws=0)
+
+    def test_interval_covers_the_true_difference(self):
+        """Five seeds, seed and sample noise of like size: at least nine of ten nominal 95 % intervals hold the truth."""
+        rng = generator("coverage")
+        truth, seeds, samples, rounds = 0.1, 5, 100, 200
+        covered = 0
+        for index in range(rounds):
+            common = rng.normal(0, 0.3, samples)
+            lead = truth + rng.normal(0, 0.05, (seeds, 1)) + common + rng.normal(0, 0.2, (seeds, samples))
+            zero = [mean_scorer(np.zeros(samples))] * seeds
+            found = compare([mean_scorer(row) for row in lead], zero, samples=samples, draws=300, rng_name=str(index))
+            covered += found.low <= truth <= found.high
+        assert 0.88 <= covered / rounds <= 0.99
