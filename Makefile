@@ -29,7 +29,7 @@ lint: setup
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile workflow
-	snakemake --lint
+	python workflow/lint.py
 	mypy
 
 clean:

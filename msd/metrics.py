@@ -93,9 +93,7 @@ def _multilabel(logits: np.ndarray, scores: np.ndarray) -> dict[str, float]:
         f"{average}_f1": float(f1_score(gold, predicted, average=average, zero_division=0))
         for average in ("micro", "macro", "weighted", "samples")
     }
-    values["micro_ap"] = (
-        float(average_precision_score(gold, logits, average="micro")) if gold.any() else math.nan
-    )
+    values["micro_ap"] = float(average_precision_score(gold, logits, average="micro")) if gold.any() else math.nan
     return values
 
 

@@ -56,9 +56,7 @@ def modality_saliency(
     return saliency if measure == "gold" else {name: values.clamp_min(0) for name, values in saliency.items()}
 
 
-def _difference(
-    both: Tensor, without: Tensor, task: Task, measure: Measure, targets: Tensor | None
-) -> Tensor:
+def _difference(both: Tensor, without: Tensor, task: Task, measure: Measure, targets: Tensor | None) -> Tensor:
     kd_divergence(without, both, temperature=1.0, task=task)  # checks shapes, values and task
     if measure == "js":
         return _jensen_shannon(both.float(), without.float(), task)

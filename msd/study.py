@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -379,7 +380,7 @@ class Study(Strict):
 
     def resolved(self) -> dict[str, Any]:
         """The study with every file it names merged in."""
-        named = {
+        named: dict[str, Mapping[str, BaseModel]] = {
             "dataset_configs": self.dataset_configs,
             "encoder_configs": self.encoder_configs,
             "method_configs": self.method_configs,

@@ -189,7 +189,7 @@ def _tags(name: str, content: dict[str, Any]) -> dict[str, str]:
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Leaves of nested params as dotted name and text, cut to 500 characters."""
-    if isinstance(value, dict) and value:
+    if isinstance(value, dict) and (value or not prefix):
         for key, item in value.items():
             yield from _flat(item, f"{prefix}.{key}" if prefix else str(key))
     else:
@@ -215,16 +215,16 @@ def _scalars(content: dict[str, Any], project: Path, time: int) -> Iterator[Metr
     yield Metric("job/wall_seconds", content["wall_seconds"], time, 0)
     yield Metric("job/peak_memory_bytes", content["peak_memory_bytes"], time, 0)
     for path in _outputs(content, "metrics.json", project):
-        for name, value in _flat(json.loads(path.read_text(encoding="utf-8"))):
+        for name, value in _numbers(json.loads(path.read_text(encoding="utf-8"))):
             if value is not None:
                 yield Metric(_name(name), float(value), time, 0)
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float | None]]:
+def _numbers(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float | None]]:
     """Numbers of a nested table, named by their keys joined with slashes."""
     for name, value in values.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}/")
+            yield from _numbers(value, f"{prefix}{name}/")
         else:
             yield f"{prefix}{name}", value
 

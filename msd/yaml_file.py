@@ -55,7 +55,7 @@ def read_model(model: type[Model], path: str | Path, content: dict[str, Any] | N
 
 def nearest(name: str, known: list[str]) -> str:
     """ "; did you mean …?" or the list of what is known, to end a sentence with."""
-    near = get_close_matches(name, known, n=1)
+    near = get_close_matches(name, known, n=1, cutoff=0.5)
     if near:
         return f"; did you mean {near[0]!r}?"
     return f"; known are {', '.join(sorted(known))}" if known else ""

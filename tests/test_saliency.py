@@ -34,7 +34,11 @@ def test_swapping_modalities_swaps_scores(measure: str) -> None:
 
 
 def test_kl_is_that_of_both_against_what_is_left() -> None:
-    views = {"both": torch.tensor([[2.0, 0.0]]), "image": torch.tensor([[0.0, 0.0]]), "text": torch.tensor([[2.0, 0.0]])}
+    views = {
+        "both": torch.tensor([[2.0, 0.0]]),
+        "image": torch.tensor([[0.0, 0.0]]),
+        "text": torch.tensor([[2.0, 0.0]]),
+    }
     p = 1 / (1 + math.exp(-2))
     expected = p * math.log(p / 0.5) + (1 - p) * math.log((1 - p) / 0.5)
     saliency = modality_saliency(views, task="multiclass")

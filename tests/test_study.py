@@ -39,7 +39,8 @@ def test_a_list_is_a_grid_axis_and_names_the_variant() -> None:
         name="x", title="x", source="x", implementation="kd", parameters={"lambda": [0.5, 1], "temperature": 2}
     )
     assert config.points == [
-        ("lambda-0.5", {"temperature": 2, "lambda": 0.5}), ("lambda-1", {"temperature": 2, "lambda": 1})
+        ("lambda-0.5", {"temperature": 2, "lambda": 0.5}),
+        ("lambda-1", {"temperature": 2, "lambda": 1}),
     ]
 
 
@@ -62,17 +63,29 @@ def test_a_dataset_overrides_training_values(tmp_path: Path) -> None:
         (lambda c: c["student"].update(layerz=2), r"unknown key 'student.layerz'; did you mean 'layers'\?"),
         (lambda c: c.update(seeds=[1, 2, 1]), r"seeds: a seed is given twice: \[1, 2, 1\]"),
         (lambda c: c.update(seeds=[]), r"study.yaml:\d+: seeds: "),
-        (lambda c: c["datasets"].update({"clipart-tag": {}}), r"no dataset 'clipart-tag' .*did you mean 'clipart-tags'"),
+        (
+            lambda c: c["datasets"].update({"clipart-tag": {}}),
+            r"no dataset 'clipart-tag' .*did you mean 'clipart-tags'",
+        ),
         (lambda c: c["methods"].update({"msd-unifrom": {}}), r"no method 'msd-unifrom' .*did you mean 'msd-uniform'"),
         (lambda c: c["methods"].update(kd={"temperature": 0}), r"temperature must be a number above 0, not 0"),
         (lambda c: c["methods"].update(kd={"temperature": -2}), r"temperature must be a number above 0, not -2"),
         (lambda c: c["methods"].update(kd={"lambda": 1.5}), r"lambda must be a number between 0 and 1, not 1.5"),
         (lambda c: c["methods"].update(kd={"lambda": []}), r"lambda is an empty grid"),
-        (lambda c: c["methods"].update(kd={"temprature": 2}), r"unknown key 'temprature'; did you mean 'temperature'\?"),
+        (
+            lambda c: c["methods"].update(kd={"temprature": 2}),
+            r"unknown key 'temprature'; did you mean 'temperature'\?",
+        ),
         (lambda c: c["data"].update(extractor="efficientnet-lite1"), r"did you mean 'efficientnet-lite0'"),
-        (lambda c: c["report"].update(baseline="kb"), r"report: 'kb' is none of the study's methods; did you mean 'kd'"),
+        (
+            lambda c: c["report"].update(baseline="kb"),
+            r"report: 'kb' is none of the study's methods; did you mean 'kd'",
+        ),
         (lambda c: c["teacher"].update(width=100), r"width 100 is no multiple of heads 12"),
-        (lambda c: c["datasets"]["easy-vqa"].update(student={"epoch": 1}), r"unknown key 'epoch'; did you mean 'epochs'"),
+        (
+            lambda c: c["datasets"]["easy-vqa"].update(student={"epoch": 1}),
+            r"unknown key 'epoch'; did you mean 'epochs'",
+        ),
         (lambda c: c["datasets"]["easy-vqa"].update(student={"epochs": 0}), r"datasets.easy-vqa.student.*epochs"),
         (lambda c: c.pop("teacher"), r"the key 'teacher' is missing"),
         (lambda c: c["student"].update(learning_rate="fast"), r"student.learning_rate: .*\(given: 'fast'\)"),

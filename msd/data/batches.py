@@ -111,9 +111,7 @@ def read_targets(table: pd.DataFrame, *, labels: int, task: str, path: str | Pat
                 f"{path}: sample {table['uid'].iloc[row]!r} has targets {list(indices)} with "
                 f"scores {list(values)}; the dataset has {labels} labels"
             )
-        scores[row, torch.tensor(list(indices), dtype=torch.long)] = torch.tensor(
-            list(values), dtype=torch.float32
-        )
+        scores[row, torch.tensor(list(indices), dtype=torch.long)] = torch.tensor(list(values), dtype=torch.float32)
     if task == "multilabel":
         return scores
     if not bool((scores.sum(1) == 1).all()):

@@ -55,9 +55,7 @@ def cut_vocabulary(tokenizer_json: str, texts: Iterable[str]) -> str:
     content["model"]["vocab"] = numbers
     content["truncation"] = content["padding"] = None
     content["added_tokens"] = [
-        {**token, "id": numbers[token["content"]]}
-        for token in content["added_tokens"]
-        if token["content"] in numbers
+        {**token, "id": numbers[token["content"]]} for token in content["added_tokens"] if token["content"] in numbers
     ]
     for special in content["post_processor"].get("special_tokens", {}).values():
         special["ids"] = [numbers[token] for token in special["tokens"]]

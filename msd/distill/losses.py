@@ -51,9 +51,7 @@ def task_loss(logits: Tensor, targets: Tensor, *, task: Task) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, targets, reduction="none").sum(-1)
 
 
-def kd_divergence(
-    student_logits: Tensor, teacher_logits: Tensor, *, temperature: float, task: Task
-) -> Tensor:
+def kd_divergence(student_logits: Tensor, teacher_logits: Tensor, *, temperature: float, task: Task) -> Tensor:
     """T² · KL(teacher ‖ student) per sample, *summed* over classes or labels; no mean over C, the T² included.
 
     multiclass: T² Σ_c p_c (log p_c − log q_c), p = softmax(z_T/T), q = softmax(z_S/T);
@@ -98,9 +96,7 @@ def kd_divergence(
 
 def _check_logits(logits: Tensor, name: str) -> None:
     if logits.ndim != 2 or not logits.is_floating_point():
-        raise ValueError(
-            f"{name}: expected a float tensor (B, C), got {logits.dtype} of shape {tuple(logits.shape)}"
-        )
+        raise ValueError(f"{name}: expected a float tensor (B, C), got {logits.dtype} of shape {tuple(logits.shape)}")
     if not bool(torch.isfinite(logits).all()):
         raise ValueError(f"{name}: holds values that are not finite")
 

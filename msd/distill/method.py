@@ -73,7 +73,5 @@ def method_class(name: str) -> type[Method]:
         if isinstance(value, type) and issubclass(value, Method) and value.__module__ == module.__name__
     ]
     if len(found) != 1:
-        raise UserError(
-            f"{module.__name__} must define exactly one subclass of Method, it defines {len(found)}"
-        )
+        raise UserError(f"{module.__name__} must define exactly one subclass of Method, it defines {len(found)}")
     return found[0]

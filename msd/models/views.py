@@ -45,9 +45,7 @@ def take_view(inputs: Inputs, view: View, *, removal: Removal = "mask") -> Input
         ValueError: an unknown view or removal.
     """
     if view not in VIEWS or removal not in get_args(Removal):
-        raise ValueError(
-            f"view {view!r} with removal {removal!r}: expected one of {VIEWS} and 'mask' or 'zero'"
-        )
+        raise ValueError(f"view {view!r} with removal {removal!r}: expected one of {VIEWS} and 'mask' or 'zero'")
     if view == "both":
         return inputs
     if removal == "zero":

@@ -71,9 +71,7 @@ class VisualBertClassifier(nn.Module):
         if inputs.regions is not None:
             arguments["visual_embeds"] = (inputs.regions - self.region_mean) * self.region_scale
         outcome = self.encoder(**arguments)
-        features = (
-            outcome.pooler_output if self.pool == "first" else self._means(outcome.last_hidden_state, inputs)
-        )
+        features = outcome.pooler_output if self.pool == "first" else self._means(outcome.last_hidden_state, inputs)
         return Output(self.head(self.head_dropout(features)), features)
 
     def _means(self, hidden: Tensor, inputs: Inputs) -> Tensor:
@@ -102,9 +100,7 @@ def start_from_bert(model: VisualBertClassifier, weights: Mapping[str, Tensor], 
     state = {name.removeprefix("bert."): tensor for name, tensor in weights.items()}
     state["embeddings.word_embeddings.weight"] = state["embeddings.word_embeddings.weight"][pieces]
     positions = model.config["positions"]
-    state["embeddings.position_embeddings.weight"] = state["embeddings.position_embeddings.weight"][
-        :positions
-    ]
+    state["embeddings.position_embeddings.weight"] = state["embeddings.position_embeddings.weight"][:positions]
     for part in ("token_type_embeddings", "position_embeddings"):
         state[f"embeddings.visual_{part}.weight"] = state[f"embeddings.{part}.weight"]
     copied = []

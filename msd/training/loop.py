@@ -68,7 +68,8 @@ def single_thread() -> None:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     torch.set_flush_denormal(True)
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs a tenth of a step
+    # A debugging aid that costs a tenth of a step.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def train(
@@ -175,3 +176,8 @@ def predict(
     outputs = [model(take_view(samples.inputs(rows), view, removal=removal)) for rows in order.split(batch_size)]
     back = order.argsort()
     return torch.cat([out.logits for out in outputs])[back], torch.cat([out.features for out in outputs])[back]
+
+
+def predict_views(model: VisualBertClassifier, samples: Samples, *, removal: Removal) -> dict[str, Tensor]:
+    """view -> logits (N, C) of all samples."""
+    return {view: predict(model, samples, view, removal=removal)[0] for view in VIEWS}

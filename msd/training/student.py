@@ -16,7 +16,7 @@ from msd.metrics import mean_divergence
 from msd.models.views import VIEWS
 from msd.seeds import derive_seed
 from msd.training.dataset import Dataset, read_views
-from msd.training.loop import History, Schedule, predict, single_thread, train
+from msd.training.loop import History, Schedule, predict, predict_views, single_thread, train
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -34,31 +34,33 @@ def train_students(job: Job) -> dict[str, float]:
     params = job.params
     dataset = Dataset.load(params, job.inputs, splits=("train", *SCORED))
     teacher = {split: read_views(job.inputs[f"{split}_outputs"]) for split in ("train", *SCORED)}
-    table = pd.read_parquet(job.inputs["saliency"])
-    saliency = {modality: torch.tensor(table[modality].to_numpy()) for modality in ("image", "text")}
-    method = method_class(params["implementation"])(
-        params["parameters"], task=dataset.task, teacher=TeacherTargets(teacher["train"], saliency)
-    )
-    history, rows = History(), []
+    method = _method(params, dataset, teacher["train"], job.inputs["saliency"])
+    history, scores = History(), []
     predictions: dict[str, Tensor] = {}
     models: dict[str, Tensor] = {}
     for seed in params["seeds"]:
         student = train_one(method, dataset, params, seed=seed, history=history)
         models |= {f"seed-{seed}/{name}": tensor for name, tensor in student.state_dict().items()}
         for split in SCORED:
-            logits = {
-                view: predict(student, dataset.splits[split], view, removal=params["removal"])[0] for view in VIEWS
-            }
+            logits = predict_views(student, dataset.splits[split], removal=params["removal"])
             predictions |= {f"seed-{seed}/{split}/{view}": values for view, values in logits.items()}
-            rows += [(seed, split, name, value) for name, value in score(dataset, logits, teacher[split], split)]
-    metrics = pd.DataFrame(rows, columns=["seed", "split", "metric", "value"])
+            scores += [(seed, split, name, value) for name, value in score(dataset, logits, teacher[split], split)]
+    metrics = pd.DataFrame(scores, columns=["seed", "split", "metric", "value"])
     metrics.to_parquet(job.outputs["metrics_table"], index=False)
     safetensors.torch.save_file(predictions, job.outputs["predictions"])
     safetensors.torch.save_file(models, job.outputs["models"])
     history.write(job.outputs["history"])
     Path(job.outputs["run"]).write_text(yaml.safe_dump(params, sort_keys=True), encoding="utf-8")
-    means = metrics.groupby(["split", "metric"])["value"].mean()
-    return {f"{split}/{metric}": float(value) for (split, metric), value in means.items()}  # type: ignore[misc]
+    means = metrics["value"].groupby(metrics["split"] + "/" + metrics["metric"]).mean()
+    return {str(name): float(value) for name, value in means.items()}
+
+
+def _method(params: dict[str, Any], dataset: Dataset, teacher: dict[str, Tensor], saliency: str) -> Method:
+    """The method of a run, with the cached teacher on the training split."""
+    table = pd.read_parquet(saliency)
+    modalities = {modality: torch.tensor(table[modality].to_numpy()) for modality in ("image", "text")}
+    known = TeacherTargets(teacher, modalities)
+    return method_class(params["implementation"])(params["parameters"], task=dataset.task, teacher=known)
 
 
 def train_one(

@@ -54,10 +54,9 @@ def test_faulty_targets_are_named(target, score, task: str, message: str) -> Non
 
 
 def test_a_picture_without_features_is_named(tmp_path: Path) -> None:
-    from tests.training.conftest import write_tokenizer
-
     from msd.data.batches import load_samples
     from msd.data.tokenizer import read_tokenizer
+    from tests.training.conftest import write_tokenizer
 
     write_tokenizer(tmp_path / "tokenizer.json")
     table = {"uid": ["a"], "image": ["lost.png"], "text": ["the cat"], "target": [[0]], "score": [[1.0]]}
@@ -65,6 +64,10 @@ def test_a_picture_without_features_is_named(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "tokenizer.json").read_text())
     with pytest.raises(UserError, match=r"picture 'lost.png' has no region features"):
         load_samples(
-            tmp_path / "train.parquet", tokenizer=read_tokenizer(tmp_path / "tokenizer.json", max_tokens=8),
-            regions=torch.zeros(1, 4, 6), pictures=["found.png"], labels=3, task="multiclass",
+            tmp_path / "train.parquet",
+            tokenizer=read_tokenizer(tmp_path / "tokenizer.json", max_tokens=8),
+            regions=torch.zeros(1, 4, 6),
+            pictures=["found.png"],
+            labels=3,
+            task="multiclass",
         )

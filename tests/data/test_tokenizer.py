@@ -12,8 +12,23 @@ from tokenizers.processors import BertProcessing
 from msd.data.tokenizer import cut_vocabulary
 from msd.errors import UserError
 
-PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdeht", *[f"##{letter}" for letter in "abcdeht"],
-          "bad", "##bed", "bath", "hat", "the", "##ed", "be", "##ta"]
+PIECES = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    *"abcdeht",
+    *[f"##{letter}" for letter in "abcdeht"],
+    "bad",
+    "##bed",
+    "bath",
+    "hat",
+    "the",
+    "##ed",
+    "be",
+    "##ta",
+]
 
 
 @pytest.fixture

@@ -111,8 +111,9 @@ def test_task_loss_is_cross_entropy_or_binary_cross_entropy_summed_over_labels()
     scores = torch.tensor([[1.0, 0.0, 0.3], [0.0, 0.9, 0.0]])
     assert torch.equal(
         task_loss(logits, torch.eye(3)[classes], task="multiclass"), task_loss(logits, classes, task="multiclass")
-    ) or torch.allclose(task_loss(logits, torch.eye(3)[classes], task="multiclass"),
-                        task_loss(logits, classes, task="multiclass"))
+    ) or torch.allclose(
+        task_loss(logits, torch.eye(3)[classes], task="multiclass"), task_loss(logits, classes, task="multiclass")
+    )
     expected = [
         sum(
             -y * math.log(1 / (1 + math.exp(-z))) - (1 - y) * math.log(1 - 1 / (1 + math.exp(-z)))

@@ -9,8 +9,16 @@ from msd.models.views import Inputs, take_view
 from msd.models.visualbert import VisualBertClassifier
 
 CONFIG = {
-    "vocabulary": 30, "labels": 5, "region_width": 7, "layers": 2, "width": 16, "heads": 2, "feed_forward": 32,
-    "dropout": 0.1, "pool": "modality-means", "positions": 12,
+    "vocabulary": 30,
+    "labels": 5,
+    "region_width": 7,
+    "layers": 2,
+    "width": 16,
+    "heads": 2,
+    "feed_forward": 32,
+    "dropout": 0.1,
+    "pool": "modality-means",
+    "positions": 12,
 }
 
 
@@ -59,7 +67,9 @@ def test_leaving_tokens_out_equals_masking_them() -> None:
     network, sample = model(), inputs()
     left_out = network(take_view(sample, "text")).logits
     masked = network.encoder(
-        input_ids=sample.tokens, attention_mask=sample.token_mask, visual_embeds=sample.regions,
+        input_ids=sample.tokens,
+        attention_mask=sample.token_mask,
+        visual_embeds=sample.regions,
         visual_attention_mask=torch.zeros(3, 4),
     ).last_hidden_state[:, :6]
     mask = sample.token_mask[:, :, None]

@@ -25,11 +25,21 @@ PARAMS = {
     "removal": "mask",
     "data": {"window": 2, "max_tokens": 8},
     "architecture": {
-        "layers": 1, "width": 16, "heads": 2, "feed_forward": 32, "dropout": 0.1, "pool": "modality-means",
+        "layers": 1,
+        "width": 16,
+        "heads": 2,
+        "feed_forward": 32,
+        "dropout": 0.1,
+        "pool": "modality-means",
         "positions": 8,
     },
     "schedule": {
-        "epochs": 2, "batch_size": 8, "learning_rate": 1e-3, "weight_decay": 0.01, "warmup": 0.1, "clip": 1.0,
+        "epochs": 2,
+        "batch_size": 8,
+        "learning_rate": 1e-3,
+        "weight_decay": 0.01,
+        "warmup": 0.1,
+        "clip": 1.0,
     },
 }
 
@@ -56,11 +66,16 @@ def toy(tmp_path: Path) -> dict[str, str]:
         regions[start : start + size, :, 0] += 2 * labels[:, None]
         texts = [f"the {WORDS[label]} {generator.choice(WORDS)} a"[: generator.integers(8, 18)] for label in labels]
         table = {
-            "uid": [f"{split}-{row}" for row in range(size)], "image": pictures[start : start + size], "text": texts,
-            "target": [[int(label)] for label in labels], "score": [[1.0]] * size,
+            "uid": [f"{split}-{row}" for row in range(size)],
+            "image": pictures[start : start + size],
+            "text": texts,
+            "target": [[int(label)] for label in labels],
+            "score": [[1.0]] * size,
         }
         pd.DataFrame(table).to_parquet(inputs[split])
-        logits = {f"{view}/logits": torch.randn(size, 3) + 2 * torch.eye(3)[labels] for view in ("both", "image", "text")}
+        logits = {
+            f"{view}/logits": torch.randn(size, 3) + 2 * torch.eye(3)[labels] for view in ("both", "image", "text")
+        }
         inputs[f"{split}_outputs"] = str(tmp_path / f"{split}.safetensors")
         safetensors.torch.save_file(logits, inputs[f"{split}_outputs"])
         if split == "train":
@@ -83,10 +98,22 @@ def student_job(toy: dict[str, str], tmp_path: Path):
     def make(implementation: str, parameters: dict, **changes) -> Job:
         folder = tmp_path / f"run-{next(count)}"
         folder.mkdir()
-        names = {"metrics_table": "metrics.parquet", "predictions": "predictions.safetensors", "run": "run.yaml",
-                 "history": "history.parquet", "models": "models.safetensors"}
-        params = {**PARAMS, "method": implementation, "implementation": implementation, "variant": "default",
-                  "parameters": parameters, "seeds": [0, 1], **changes}
+        names = {
+            "metrics_table": "metrics.parquet",
+            "predictions": "predictions.safetensors",
+            "run": "run.yaml",
+            "history": "history.parquet",
+            "models": "models.safetensors",
+        }
+        params = {
+            **PARAMS,
+            "method": implementation,
+            "implementation": implementation,
+            "variant": "default",
+            "parameters": parameters,
+            "seeds": [0, 1],
+            **changes,
+        }
         outputs = {name: str(folder / file) for name, file in names.items()}
         return Job("student", params=params, inputs=toy, outputs=outputs)
 

@@ -58,15 +58,26 @@ def test_a_seed_does_not_depend_on_the_block_it_is_trained_in(student_job) -> No
 def test_files_have_the_documented_keys_and_columns(student_job) -> None:
     job = student_job("msd", {**KD, "weighting": "instance", "strength": 0.5})
     tensors = predictions(job)
-    assert set(tensors) == {f"seed-{s}/{p}/{v}" for s in (0, 1) for p in ("val", "test") for v in ("both", "image", "text")}
+    assert set(tensors) == {
+        f"seed-{s}/{p}/{v}" for s in (0, 1) for p in ("val", "test") for v in ("both", "image", "text")
+    }
     assert tensors["seed-0/test/both"].shape == (24, 3)
     metrics = pd.read_parquet(job.outputs["metrics_table"])
     assert list(metrics.columns) == ["seed", "split", "metric", "value"]
     assert {"accuracy", "image/accuracy", "kl/text"} <= set(metrics["metric"])
     history = pd.read_parquet(job.outputs["history"])
     assert list(history.columns) == ["seed", "step", "epoch", "term", "value"]
-    assert {"loss", "task", "kd/both", "kd/image", "kd/text", "weight/image", "weight/text", "learning_rate",
-            "val/accuracy"} <= set(history["term"])
+    assert {
+        "loss",
+        "task",
+        "kd/both",
+        "kd/image",
+        "kd/text",
+        "weight/image",
+        "weight/text",
+        "learning_rate",
+        "val/accuracy",
+    } <= set(history["term"])
     assert set(history["step"]) == set(range(12))
     weights = history[history["term"].str.startswith("weight/")].groupby(["seed", "step"])["value"].sum()
     assert weights.to_numpy() == pytest.approx(0.5, rel=1e-5)
@@ -80,8 +91,18 @@ def test_a_student_learns_what_is_in_the_data(student_job) -> None:
 
 
 def test_a_diverging_run_names_its_step(student_job) -> None:
-    job = student_job("finetune", {}, schedule={"epochs": 50, "batch_size": 8, "learning_rate": 1e30,
-                                                "weight_decay": 0.01, "warmup": 0.0, "clip": 1.0})
+    job = student_job(
+        "finetune",
+        {},
+        schedule={
+            "epochs": 50,
+            "batch_size": 8,
+            "learning_rate": 1e30,
+            "weight_decay": 0.01,
+            "warmup": 0.0,
+            "clip": 1.0,
+        },
+    )
     with pytest.raises(UserError, match=r"toy, seed 0, step \d+: .* no longer finite"):
         train_students(job)
 

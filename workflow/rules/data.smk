@@ -1,136 +1,132 @@
 # fetch → prepare → tokenizer, features: what all studies share, under results/data.
-for source in [*study.dataset_configs.values(), *study.encoder_configs.values()]:
-    folder = f"{DATA}/{source.name}" if source.name in study.datasets else f"{DATA}/encoders/{source.name}"
+SOURCES = [*study.dataset_configs.values(), *study.encoder_configs.values()]
+
+for config in SOURCES:
+    folder = source_folder(config.name)
+    FETCH = Stage(
+        "fetch",
+        DATA,
+        config.name,
+        lambda wildcards, config=config: study.fetch_params(config),
+    )
 
     rule:
         name:
-            f"fetch_{source.name.replace('-', '_')}"
-        message:
-            f"Fetch {source.title} ({source.licence.name})"
+            fetch_rule(config)
         output:
-            files=[f"{folder}/raw/{item.file}" for item in source.sources],
+            files=[f"{folder}/raw/{item.file}" for item in config.sources],
             source=f"{folder}/source.json",
             record=f"{folder}/record.json",
         log:
-            f"{DATA}/logs/fetch/{source.name}.log",
+            FETCH.log,
         benchmark:
-            f"{DATA}/benchmarks/fetch/{source.name}.tsv"
-        params:
-            code=code("fetch"),
-            job=job(
-                "fetch",
-                f"{DATA}/logs/fetch/{source.name}.log",
-                lambda wildcards, params=study.fetch_params(source): params,
-            ),
+            FETCH.benchmark
         resources:
             mem_mb=500,
             runtime=60,
             network=1,
+        params:
+            code=FETCH.code,
+            job=FETCH.job,
+        message:
+            f"Fetch {config.title} ({config.licence.name})"
         shell:
             "python -m msd stage fetch {params.job:q}"
 
 
-def raw_files(wildcards):
-    return [
-        f"{DATA}/{wildcards.dataset}/raw/{source.file}"
-        for source in study.dataset_configs[wildcards.dataset].sources
-    ]
-
-
-def encoder_file(name):
-    return f"{DATA}/encoders/{name}/raw/{study.encoder_configs[name].sources[0].file}"
-
-
-def dataset_module(wildcards):
-    return [f"msd.data.{wildcards.dataset.replace('-', '_')}"]
+PREPARE = Stage(
+    "prepare",
+    DATA,
+    "{dataset}",
+    lambda wildcards: study.prepare_params(wildcards.dataset),
+    dataset_module,
+)
 
 
 rule prepare:
-    message:
-        "Prepare the splits of {wildcards.dataset}"
     input:
         files=raw_files,
     output:
-        train=f"{DATA}/{{dataset}}/prepared/train.parquet",
-        val=f"{DATA}/{{dataset}}/prepared/val.parquet",
-        test=f"{DATA}/{{dataset}}/prepared/test.parquet",
+        **{name: f"{DATA}/{{dataset}}/prepared/{name}.parquet" for name in SPLITS},
         labels=f"{DATA}/{{dataset}}/prepared/labels.json",
         findings=f"{DATA}/{{dataset}}/prepared/findings.json",
         pictures=f"{DATA}/{{dataset}}/prepared/pictures.zip",
         metrics=f"{DATA}/{{dataset}}/prepared/metrics.json",
         record=f"{DATA}/{{dataset}}/prepared/record.json",
     log:
-        f"{DATA}/logs/prepare/{{dataset}}.log",
+        PREPARE.log,
     benchmark:
-        f"{DATA}/benchmarks/prepare/{{dataset}}.tsv"
-    params:
-        code=code("prepare", dataset_module),
-        job=job(
-            "prepare",
-            f"{DATA}/logs/prepare/{{dataset}}.log",
-            lambda wildcards: study.prepare_params(wildcards.dataset),
-            dataset_module,
-        ),
+        PREPARE.benchmark
     resources:
         mem_mb=1000,
         runtime=60,
+    params:
+        code=PREPARE.code,
+        job=PREPARE.job,
+    message:
+        "Prepare the splits of {wildcards.dataset}"
     shell:
         "python -m msd stage prepare {params.job:q}"
 
 
+TOKENIZER = Stage("tokenizer", DATA, "{dataset}", lambda wildcards: {})
+TOKENS = f"{DATA}/{{dataset}}/tokenizer/{study.data.text_encoder}"
+
+
 rule tokenizer:
-    message:
-        "Cut the word pieces to the texts of {wildcards.dataset}"
     input:
-        prepared=[f"{DATA}/{{dataset}}/prepared/{split}.parquet" for split in SPLITS],
+        prepared=[rules.prepare.output[split] for split in SPLITS],
         encoder=encoder_file(study.data.text_encoder),
     output:
-        tokenizer=f"{DATA}/{{dataset}}/tokenizer/{study.data.text_encoder}/tokenizer.json",
-        record=f"{DATA}/{{dataset}}/tokenizer/{study.data.text_encoder}/record.json",
+        tokenizer=f"{TOKENS}/tokenizer.json",
+        record=f"{TOKENS}/record.json",
     log:
-        f"{DATA}/logs/tokenizer/{{dataset}}.log",
+        TOKENIZER.log,
     benchmark:
-        f"{DATA}/benchmarks/tokenizer/{{dataset}}.tsv"
-    params:
-        code=code("tokenizer"),
-        job=job("tokenizer", f"{DATA}/logs/tokenizer/{{dataset}}.log", lambda wildcards: {}),
+        TOKENIZER.benchmark
     resources:
         mem_mb=1000,
         runtime=30,
+    params:
+        code=TOKENIZER.code,
+        job=TOKENIZER.job,
+    message:
+        "Cut the word pieces to the texts of {wildcards.dataset}"
     shell:
         "python -m msd stage tokenizer {params.job:q}"
 
 
-def extractor_module(wildcards):
-    return [f"msd.features.{study.encoder_configs[study.data.extractor].module}"]
+FEATURES = Stage(
+    "features",
+    DATA,
+    "{dataset}",
+    lambda wildcards: study.features_params(),
+    extractor_module,
+)
+REGIONS = f"{DATA}/{{dataset}}/features/{study.data.extractor}"
 
 
 rule features:
-    message:
-        f"Extract region features of {{wildcards.dataset}} with {study.data.extractor}"
     input:
         pictures=rules.prepare.output.pictures,
         weights=encoder_file(study.data.extractor),
     output:
-        regions=f"{DATA}/{{dataset}}/features/{study.data.extractor}/regions.npy",
-        spec=f"{DATA}/{{dataset}}/features/{study.data.extractor}/spec.json",
-        metrics=f"{DATA}/{{dataset}}/features/{study.data.extractor}/metrics.json",
-        record=f"{DATA}/{{dataset}}/features/{study.data.extractor}/record.json",
+        regions=f"{REGIONS}/regions.npy",
+        spec=f"{REGIONS}/spec.json",
+        metrics=f"{REGIONS}/metrics.json",
+        record=f"{REGIONS}/record.json",
     log:
-        f"{DATA}/logs/features/{{dataset}}.log",
+        FEATURES.log,
     benchmark:
-        f"{DATA}/benchmarks/features/{{dataset}}.tsv"
-    params:
-        code=code("features", extractor_module),
-        job=job(
-            "features",
-            f"{DATA}/logs/features/{{dataset}}.log",
-            lambda wildcards: study.features_params(),
-            extractor_module,
-        ),
+        FEATURES.benchmark
     resources:
         mem_mb=2000,
         runtime=240,
+    params:
+        code=FEATURES.code,
+        job=FEATURES.job,
+    message:
+        f"Extract region features of {{wildcards.dataset}} with {study.data.extractor}"
     shell:
         "python -m msd stage features {params.job:q}"
 

@@ -1,157 +1,162 @@
 # collect → tables, figures → report, and the import of everything into MLflow.
-TABLES = ["main", "teacher", "views", "saliency"]
-FIGURES = ["main", "curves", "saliency", *(f"densities-{name}" for name in study.datasets)]
+NAMES = ["main", "teacher", "views", "saliency"]
+FORMS = ["json", "csv", "md", "tex"]
+KINDS = ["main", "densities", "saliency", "curves"]
+FIGURES = ["main", "curves", "saliency", *of_datasets("densities-{dataset}")]
+PICTURES = ["svg", "png"]
 
-
-def runs(wildcards):
-    """The runs of one cell, variants in the order of the grid."""
-    return [run for run in study.runs if (run.dataset, run.method) == (wildcards.dataset, wildcards.method)]
-
-
-def run_files(name):
-    return lambda wildcards: [rules.student.output[name].format(**run._asdict()) for run in runs(wildcards)]
+COLLECT = Stage(
+    "collect",
+    RESULTS,
+    "{dataset}-{method}",
+    lambda wildcards: study.collect_params(wildcards.dataset, wildcards.method),
+)
 
 
 rule collect:
-    message:
-        "Choose the configuration of {wildcards.method} on {wildcards.dataset} by validation"
     input:
-        metrics=run_files("metrics_table"),
-        runs=run_files("run"),
-        predictions=run_files("predictions"),
+        metrics=cell_files("metrics_table"),
+        runs=cell_files("run"),
+        predictions=cell_files("predictions"),
     output:
         cell=f"{RESULTS}/cells/{{dataset}}/{{method}}/cell.json",
         predictions=f"{RESULTS}/cells/{{dataset}}/{{method}}/predictions.safetensors",
         record=f"{RESULTS}/cells/{{dataset}}/{{method}}/record.json",
     log:
-        f"{RESULTS}/logs/collect/{{dataset}}-{{method}}.log",
+        COLLECT.log,
     benchmark:
-        f"{RESULTS}/benchmarks/collect/{{dataset}}-{{method}}.tsv"
-    params:
-        code=code("collect"),
-        job=job(
-            "collect",
-            f"{RESULTS}/logs/collect/{{dataset}}-{{method}}.log",
-            lambda wildcards: study.collect_params(wildcards.dataset, wildcards.method),
-        ),
+        COLLECT.benchmark
     resources:
         mem_mb=1000,
         runtime=30,
+    params:
+        code=COLLECT.code,
+        job=COLLECT.job,
+    message:
+        "Choose the configuration of {wildcards.method} on {wildcards.dataset} by validation"
     shell:
         "python -m msd stage collect {params.job:q}"
 
 
+# What tables and figures share.
 REPORTED = {
-    "cells": expand(rules.collect.output.cell, dataset=study.datasets, method=study.methods),
-    "cell_predictions": expand(rules.collect.output.predictions, dataset=study.datasets, method=study.methods),
-    "prepared": expand(rules.prepare.output.test, dataset=study.datasets),
-    "labels": expand(rules.prepare.output.labels, dataset=study.datasets),
-    "teacher_outputs": expand(rules.teacher_outputs.output.test, dataset=study.datasets),
-    "teacher_histories": expand(rules.teacher.output.history, dataset=study.datasets),
-    "histories": [rules.student.output.history.format(**run._asdict()) for run in study.runs],
+    "cells": of_cells(rules.collect.output.cell),
+    "cell_predictions": of_cells(rules.collect.output.predictions),
+    "prepared": of_datasets(rules.prepare.output.test),
+    "labels": of_datasets(rules.prepare.output.labels),
+    "teacher_outputs": of_datasets(rules.teacher_outputs.output.test),
+    "teacher_histories": of_datasets(rules.teacher.output.history),
+    "histories": run_files("history", study.runs),
 }
+TABLES = Stage("tables", RESULTS, "tables", lambda wildcards: study.report_params())
 
 
 rule tables:
-    message:
-        "Make the tables"
     input:
         **REPORTED,
-        probes=expand(rules.probe.output.predictions, dataset=study.datasets),
-        saliency=expand(rules.saliency.output.summary, dataset=study.datasets),
+        probes=of_datasets(rules.probe.output.predictions),
+        saliency=of_datasets(rules.saliency.output.summary),
     output:
-        tables=expand(f"{RESULTS}/tables/{{name}}.{{form}}", name=TABLES, form=["json", "csv", "md", "tex"]),
+        tables=[shown("tables", name, form) for name in NAMES for form in FORMS],
         metrics_table=f"{RESULTS}/tables/metrics.json",
         curves=f"{RESULTS}/tables/curves.csv",
         record=f"{RESULTS}/tables/record.json",
     log:
-        f"{RESULTS}/logs/tables.log",
+        TABLES.log,
     benchmark:
-        f"{RESULTS}/benchmarks/tables/tables.tsv"
-    params:
-        code=code("tables"),
-        job=job("tables", f"{RESULTS}/logs/tables.log", lambda wildcards: study.report_params()),
+        TABLES.benchmark
     resources:
         mem_mb=2000,
         runtime=60,
+    params:
+        code=TABLES.code,
+        job=TABLES.job,
+    message:
+        "Make the tables"
     shell:
         "python -m msd stage tables {params.job:q}"
 
 
+DRAW = Stage("figures", RESULTS, "figures", lambda wildcards: study.report_params())
+
+
 rule figures:
-    message:
-        "Draw the figures"
     input:
         **REPORTED,
-        saliency=expand(rules.saliency.output.test, dataset=study.datasets),
+        saliency=of_datasets(rules.saliency.output.test),
         main=f"{RESULTS}/tables/main.json",
     output:
-        figures=[
-            report(f"{RESULTS}/figures/{name}.{form}", caption=f"../report/{name.split('-')[0]}.rst", category="Figures")
-            for name in FIGURES
-            for form in ["svg", "png"]
-        ],
+        figures=[shown("figures", name, form) for name in FIGURES for form in PICTURES],
         record=f"{RESULTS}/figures/record.json",
     log:
-        f"{RESULTS}/logs/figures.log",
+        DRAW.log,
     benchmark:
-        f"{RESULTS}/benchmarks/figures/figures.tsv"
-    params:
-        code=code("figures"),
-        job=job("figures", f"{RESULTS}/logs/figures.log", lambda wildcards: study.report_params()),
+        DRAW.benchmark
     resources:
         mem_mb=2000,
         runtime=60,
+    params:
+        code=DRAW.code,
+        job=DRAW.job,
+    message:
+        "Draw the figures"
     shell:
         "python -m msd stage figures {params.job:q}"
 
 
+RESOLVE = Stage("resolve", RESULTS, "resolve", lambda wildcards: study.resolved())
+
+
 rule resolve:
-    message:
-        "Write down the study with everything it names"
     output:
         study=f"{RESULTS}/config/study.yaml",
         record=f"{RESULTS}/config/record.json",
     log:
-        f"{RESULTS}/logs/resolve.log",
+        RESOLVE.log,
     benchmark:
-        f"{RESULTS}/benchmarks/resolve/resolve.tsv"
-    params:
-        code=code("resolve"),
-        job=job("resolve", f"{RESULTS}/logs/resolve.log", lambda wildcards: study.resolved()),
+        RESOLVE.benchmark
     resources:
         mem_mb=500,
         runtime=10,
+    params:
+        code=RESOLVE.code,
+        job=RESOLVE.job,
+    message:
+        "Write down the study with everything it names"
     shell:
         "python -m msd stage resolve {params.job:q}"
 
 
+REPORT = Stage("report", RESULTS, "report", lambda wildcards: study.report_params())
+
+
 rule write_report:
-    message:
-        "Write the report"
     input:
-        tables=[f"{RESULTS}/tables/{name}.json" for name in TABLES],
+        tables=[f"{RESULTS}/tables/{name}.json" for name in NAMES],
         figures=[f"{RESULTS}/figures/{name}.svg" for name in FIGURES],
-        captions=[f"workflow/report/{name}.rst" for name in ["main", "densities", "saliency", "curves"]],
+        captions=[f"workflow/report/{kind}.rst" for kind in KINDS],
         cells=REPORTED["cells"],
-        sources=[f"{DATA}/{name}/source.json" for name in study.datasets]
-        + [f"{DATA}/encoders/{name}/source.json" for name in study.encoder_configs],
+        sources=[f"{source_folder(config.name)}/source.json" for config in SOURCES],
         study=rules.resolve.output.study,
         environment=f"{RESULTS}/tables/record.json",
         template="msd/reporting/templates/report.html.j2",
     output:
-        report=f"{RESULTS}/report.html",
+        report=report(
+            f"{RESULTS}/report.html", caption="../report/report.rst", category="Report"
+        ),
         record=f"{RESULTS}/record.json",
     log:
-        f"{RESULTS}/logs/report.log",
+        REPORT.log,
     benchmark:
-        f"{RESULTS}/benchmarks/report/report.tsv"
-    params:
-        code=code("report"),
-        job=job("report", f"{RESULTS}/logs/report.log", lambda wildcards: study.report_params()),
+        REPORT.benchmark
     resources:
         mem_mb=1000,
         runtime=30,
+    params:
+        code=REPORT.code,
+        job=REPORT.job,
+    message:
+        "Write the report"
     shell:
         "python -m msd stage report {params.job:q}"
 
@@ -159,41 +164,44 @@ rule write_report:
 # The targets of dvc.yaml's stages, each useful by itself: `snakemake teachers`.
 rule data:
     input:
-        expand(rules.prepare.output, dataset=study.datasets),
-        expand(rules.tokenizer.output, dataset=study.datasets),
-        [f"{DATA}/{name}/source.json" for name in study.datasets],
-        [f"{DATA}/encoders/{name}/source.json" for name in study.encoder_configs],
+        [
+            file
+            for config in SOURCES
+            for file in getattr(rules, fetch_rule(config)).output
+        ],
+        of_datasets(rules.prepare.output),
+        of_datasets(rules.tokenizer.output),
 
 
 rule features_all:
     input:
-        expand(rules.features.output, dataset=study.datasets),
+        of_datasets(rules.features.output),
 
 
 rule teachers:
     input:
-        expand(rules.teacher.output, dataset=study.datasets),
-        expand(rules.probe.output, dataset=study.datasets),
+        of_datasets(rules.teacher.output),
+        of_datasets(rules.probe.output),
 
 
 rule outputs_all:
     input:
-        expand(rules.teacher_outputs.output, dataset=study.datasets),
+        of_datasets(rules.teacher_outputs.output),
 
 
 rule saliency_all:
     input:
-        expand(rules.saliency.output, dataset=study.datasets),
+        of_datasets(rules.saliency.output),
 
 
 rule grid:
     input:
-        [file.format(**run._asdict()) for run in study.runs for file in rules.student.output],
+        [run_files(name, study.runs) for name in rules.student.output.keys()],
 
 
 rule report:
     input:
-        expand(rules.collect.output, dataset=study.datasets, method=study.methods),
+        of_cells(rules.collect.output),
         rules.tables.output,
         rules.figures.output,
         rules.resolve.output,
@@ -213,37 +221,29 @@ ARTEFACTS = [
 
 
 rule track:
-    message:
-        "Import what is new into MLflow"
     input:
         [file for file in ARTEFACTS if file.endswith("record.json")],
     output:
         touch(f"{RESULTS}/logs/tracked"),
     log:
-        f"{RESULTS}/logs/track.log",
+        f"{RESULTS}/logs/track/track.log",
     benchmark:
         f"{RESULTS}/benchmarks/track/track.tsv"
+    # One writer of the database, on the machine that runs Snakemake.
+    localrule: True
     resources:
         mem_mb=2000,
         runtime=60,
+    params:
+        code=code_digest(["msd.tracking"]),
+        study=study.study,
+    message:
+        "Import what is new into MLflow"
     shell:
-        f"python -m msd track --study {study.study} > {{log}} 2>&1"
+        "python -m msd track --study {params.study} > {log} 2>&1"
 
 
 rule all:
     input:
         ARTEFACTS,
         rules.track.output,
-
-
-localrules:
-    resolve,
-    data,
-    features_all,
-    teachers,
-    outputs_all,
-    saliency_all,
-    grid,
-    report,
-    track,
-    all,

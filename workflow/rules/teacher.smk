@@ -1,7 +1,13 @@
 # teacher → teacher_outputs → saliency, and the logistic probe that a teacher has to reach.
+PROBE = Stage(
+    "probe",
+    RESULTS,
+    "{dataset}",
+    lambda wildcards: study.model_params(wildcards.dataset),
+)
+
+
 rule probe:
-    message:
-        "Fit logistic regression on the frozen features of {wildcards.dataset}"
     input:
         **DATASET,
         encoder=encoder_file(study.data.text_encoder),
@@ -10,26 +16,32 @@ rule probe:
         metrics=f"{RESULTS}/probes/{{dataset}}/metrics.json",
         record=f"{RESULTS}/probes/{{dataset}}/record.json",
     log:
-        f"{RESULTS}/logs/probe/{{dataset}}.log",
+        PROBE.log,
     benchmark:
-        f"{RESULTS}/benchmarks/probe/{{dataset}}.tsv"
-    params:
-        code=code("probe"),
-        job=job(
-            "probe",
-            f"{RESULTS}/logs/probe/{{dataset}}.log",
-            lambda wildcards: study.model_params(wildcards.dataset),
-        ),
+        PROBE.benchmark
     resources:
         mem_mb=3000,
         runtime=60,
+    params:
+        code=PROBE.code,
+        job=PROBE.job,
+    message:
+        "Fit logistic regression on the frozen features of {wildcards.dataset}"
     shell:
         "python -m msd stage probe {params.job:q}"
 
 
+TEACHER = Stage(
+    "teacher",
+    RESULTS,
+    "{dataset}",
+    lambda wildcards: study.teacher_params(wildcards.dataset),
+)
+# The longest chain of the study starts with the teacher: its jobs go first.
+FIRST = 10
+
+
 rule teacher:
-    message:
-        "Fine-tune the teacher of {wildcards.dataset}"
     input:
         **{name: file for name, file in DATASET.items() if name != "test"},
         encoder=encoder_file(study.data.text_encoder),
@@ -41,53 +53,53 @@ rule teacher:
         metrics=f"{RESULTS}/teachers/{{dataset}}/metrics.json",
         record=f"{RESULTS}/teachers/{{dataset}}/record.json",
     log:
-        f"{RESULTS}/logs/teacher/{{dataset}}.log",
+        TEACHER.log,
     benchmark:
-        f"{RESULTS}/benchmarks/teacher/{{dataset}}.tsv"
-    params:
-        code=code("teacher"),
-        job=job(
-            "teacher",
-            f"{RESULTS}/logs/teacher/{{dataset}}.log",
-            lambda wildcards: study.teacher_params(wildcards.dataset),
-        ),
-    # The longest chain of the study starts here.
-    priority: 10
+        TEACHER.benchmark
+    priority: FIRST
     resources:
         mem_mb=3000,
         runtime=600,
+    params:
+        code=TEACHER.code,
+        job=TEACHER.job,
+    message:
+        "Fine-tune the teacher of {wildcards.dataset}"
     shell:
         "python -m msd stage teacher {params.job:q}"
 
 
+TEACHER_OUTPUTS = Stage(
+    "teacher_outputs",
+    RESULTS,
+    "{dataset}",
+    lambda wildcards: study.model_params(wildcards.dataset),
+)
+ANSWERS = f"{RESULTS}/teachers/{{dataset}}/outputs"
+
+
 rule teacher_outputs:
-    message:
-        "Ask the teacher of {wildcards.dataset} for its answers to image and text, image alone, text alone"
     input:
         **DATASET,
         model=rules.teacher.output.model,
         config=rules.teacher.output.config,
     output:
-        train=f"{RESULTS}/teachers/{{dataset}}/outputs/train.safetensors",
-        val=f"{RESULTS}/teachers/{{dataset}}/outputs/val.safetensors",
-        test=f"{RESULTS}/teachers/{{dataset}}/outputs/test.safetensors",
-        metrics=f"{RESULTS}/teachers/{{dataset}}/outputs/metrics.json",
-        record=f"{RESULTS}/teachers/{{dataset}}/outputs/record.json",
+        **{split: f"{ANSWERS}/{split}.safetensors" for split in SPLITS},
+        metrics=f"{ANSWERS}/metrics.json",
+        record=f"{ANSWERS}/record.json",
     log:
-        f"{RESULTS}/logs/teacher_outputs/{{dataset}}.log",
+        TEACHER_OUTPUTS.log,
     benchmark:
-        f"{RESULTS}/benchmarks/teacher_outputs/{{dataset}}.tsv"
-    params:
-        code=code("teacher_outputs"),
-        job=job(
-            "teacher_outputs",
-            f"{RESULTS}/logs/teacher_outputs/{{dataset}}.log",
-            lambda wildcards: study.model_params(wildcards.dataset),
-        ),
-    priority: 10
+        TEACHER_OUTPUTS.benchmark
+    priority: FIRST
     resources:
         mem_mb=3000,
         runtime=240,
+    params:
+        code=TEACHER_OUTPUTS.code,
+        job=TEACHER_OUTPUTS.job,
+    message:
+        "Ask the teacher of {wildcards.dataset} for its answers to image and text, image alone, text alone"
     shell:
         "python -m msd stage teacher_outputs {params.job:q}"
 
@@ -95,34 +107,36 @@ rule teacher_outputs:
 # The cached answers, by split.
 OUTPUTS = {f"{split}_outputs": rules.teacher_outputs.output[split] for split in SPLITS}
 
+SALIENCY = Stage(
+    "saliency",
+    RESULTS,
+    "{dataset}",
+    lambda wildcards: study.saliency_params(wildcards.dataset),
+)
+MOVES = f"{RESULTS}/teachers/{{dataset}}/saliency"
+
 
 rule saliency:
-    message:
-        "Measure how much each prediction on {wildcards.dataset} depends on image and on text"
     input:
         **{split: DATASET[split] for split in SPLITS},
         **OUTPUTS,
     output:
-        train=f"{RESULTS}/teachers/{{dataset}}/saliency/train.parquet",
-        val=f"{RESULTS}/teachers/{{dataset}}/saliency/val.parquet",
-        test=f"{RESULTS}/teachers/{{dataset}}/saliency/test.parquet",
-        summary=f"{RESULTS}/teachers/{{dataset}}/saliency/summary.json",
-        metrics=f"{RESULTS}/teachers/{{dataset}}/saliency/metrics.json",
-        record=f"{RESULTS}/teachers/{{dataset}}/saliency/record.json",
+        **{split: f"{MOVES}/{split}.parquet" for split in SPLITS},
+        summary=f"{MOVES}/summary.json",
+        metrics=f"{MOVES}/metrics.json",
+        record=f"{MOVES}/record.json",
     log:
-        f"{RESULTS}/logs/saliency/{{dataset}}.log",
+        SALIENCY.log,
     benchmark:
-        f"{RESULTS}/benchmarks/saliency/{{dataset}}.tsv"
-    params:
-        code=code("saliency"),
-        job=job(
-            "saliency",
-            f"{RESULTS}/logs/saliency/{{dataset}}.log",
-            lambda wildcards: study.saliency_params(wildcards.dataset),
-        ),
-    priority: 10
+        SALIENCY.benchmark
+    priority: FIRST
     resources:
         mem_mb=1000,
         runtime=30,
+    params:
+        code=SALIENCY.code,
+        job=SALIENCY.job,
+    message:
+        "Measure how much each prediction on {wildcards.dataset} depends on image and on text"
     shell:
         "python -m msd stage saliency {params.job:q}"

@@ -32,9 +32,7 @@ class MSD(Method):
         terms = {"task": task_loss(step.logits("both"), step.targets, task=self.task)}
         for view in VIEWS:
             teacher = self.teacher.logits[view][step.rows]
-            terms[f"kd/{view}"] = kd_divergence(
-                step.logits(view), teacher, temperature=temperature, task=self.task
-            )
+            terms[f"kd/{view}"] = kd_divergence(step.logits(view), teacher, temperature=temperature, task=self.task)
         distilled = terms["kd/both"]
         for modality in MODALITIES:
             terms[f"weight/{modality}"] = self.weights[modality][step.rows]

@@ -1,0 +1,83 @@
+"""What an edit, a lost file or a changed study makes run again: exactly what depends on it.
+
+The project is a copy whose results are complete but empty of sense: each file holds its own name, and Snakemake has
+noted them all as made by the present rules (`--touch`). All that is asked is which jobs Snakemake would run next.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from calls import PROJECT, outputs, planned, success
+
+STUDY = ("--configfile", "config/smoke.yaml")
+DATASETS = ("clipart-tags", "emoji-relation")
+END = ["Make the tables", "Draw the figures", "Write the report", "Import what is new into MLflow"]
+PARTS = ("msd", "config", "workflow", "profiles", "Snakefile")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("finished")
+    for name in PARTS:
+        copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
+        copy(PROJECT / name, folder / name)
+    for file in outputs(success(*STUDY, "--summary", folder=folder)):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(file)
+    success(*STUDY, "--touch", "--forceall", "--quiet", "all", folder=folder)
+    return folder
+
+
+@pytest.fixture
+def project(finished: Path) -> Iterator[Path]:
+    """The finished project; what a test changes is put back, with its time."""
+    saved = finished.with_name("saved")
+    shutil.copytree(finished, saved)
+    yield finished
+    shutil.rmtree(finished)
+    saved.rename(finished)
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert text.count(old) == 1, f"{path} has no longer one {old!r}"
+    path.write_text(text.replace(old, new))
+
+
+def next_jobs(project: Path) -> list[str]:
+    return planned(success(*STUDY, "--dry-run", folder=project))
+
+
+def of_method(method: str) -> list[str]:
+    return [
+        message.format(method=method, dataset=dataset)
+        for dataset in DATASETS
+        for message in (
+            "Train {method} (default, seeds-0-1) on {dataset}",
+            "Choose the configuration of {method} on {dataset} by validation",
+        )
+    ]
+
+
+def test_comments_docstrings_and_new_times_run_nothing(project: Path) -> None:
+    kd = project / "msd/distill/methods/kd.py"
+    replace(kd, '"""Knowledge distillation', '"""The oldest form of knowledge distillation')
+    replace(kd, "        share,", "        # λ of the formula\n\n        share,")
+    (project / "results/data/clipart-tags/prepared/train.parquet").touch()
+    assert next_jobs(project) == []
+
+
+def test_an_edit_of_one_method_runs_its_students_and_what_follows(project: Path) -> None:
+    replace(project / "msd/distill/methods/kd.py", "(1 - share) * task", "(2 - share) * task")
+    assert next_jobs(project) == sorted([*of_method("kd"), *END])
+
+
+def test_a_changed_parameter_runs_the_students_of_its_method(project: Path) -> None:
+    replace(project / "config/methods/msd-instance.yaml", "temperature: ", "temperature: 1")
+    replace(project / "config/smoke.yaml", "# ", "# A remark in the study file. ")
+    resolve = "Write down the study with everything it names"
+    assert next_jobs(project) == sorted([*of_method("msd-instance"), resolve, *END])
