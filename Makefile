@@ -32,5 +32,8 @@ lint: setup
 	python workflow/lint.py
 	mypy
 
+bench: setup
+	python bench/student_step.py
+
 clean:
 	rm -rf results/smoke .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -57,6 +57,9 @@ def parser() -> argparse.ArgumentParser:
     plan = commands.add_parser("plan", help="what a study would run and cost; runs nothing")
     plan.add_argument("--study", default="config/demo.yaml", help="YAML file of a study")
     plan.set_defaults(command=_plan)
+    publish = commands.add_parser("publish", help="copy a study's tables to results/published and the README")
+    publish.add_argument("--study", default="config/demo.yaml", help="name or YAML file of a study (default: demo)")
+    publish.set_defaults(command=_publish)
     return top
 
 
@@ -103,4 +106,11 @@ def _plan(options: argparse.Namespace) -> int:
     from msd.plan import plan
 
     print(plan(options.study))
+    return 0
+
+
+def _publish(options: argparse.Namespace) -> int:
+    from msd.reporting.publish import publish
+
+    print(publish(study_name(options.study)))
     return 0

@@ -55,9 +55,13 @@ def evaluate(logits: Tensor, targets: Tensor, *, dataset_task: str) -> dict[str,
         "multilabel": _multilabel,
         "vqa": _vqa,
     }
+    if targets.ndim == 2 and not bool(((targets >= 0) & (targets <= 1)).all()):
+        raise ValueError("targets: scores must lie in [0, 1]")
     if targets.ndim == 2 and dataset_task in ("binary", "multiclass"):
         targets = targets.argmax(1)
-    return measure[dataset_task](logits.double().numpy(), targets.numpy())
+    if targets.ndim == 1 and not 0 <= int(targets.min()) <= int(targets.max()) < logits.shape[1]:
+        raise ValueError(f"targets: class indices must lie in [0, {logits.shape[1]})")
+    return measure[dataset_task](logits.detach().double().numpy(), targets.numpy())
 
 
 def mean_divergence(student_logits: Tensor, teacher_logits: Tensor, *, dataset_task: str) -> float:

@@ -46,6 +46,9 @@ def modality_saliency(
         raise ValueError(f"outputs: the view {missing[0]!r} is missing; expected 'both', 'image' and 'text'")
     if measure not in get_args(Measure):
         raise ValueError(f"measure: must be one of {get_args(Measure)}, not {measure!r}")
+    for view in ("both", "image", "text"):
+        if outputs[view].shape != outputs["both"].shape or not bool(torch.isfinite(outputs[view]).all()):
+            raise ValueError(f"outputs[{view!r}]: must be finite and of shape {tuple(outputs['both'].shape)}")
     saliency = {}
     for modality, without in WITHOUT.items():
         if measure == "kl":

@@ -66,15 +66,16 @@ def holm(pvalues: Sequence[float | None]) -> list[float | None]:
 
 
 def paired_difference(
-    a: Sequence[Scorer], b: Sequence[Scorer], *, samples: int, draws: int, rng_name: str
+    a: Sequence[Scorer], b: Sequence[Scorer], *, groups: NDArray[np.int64], draws: int, rng_name: str
 ) -> Difference:
-    """Mean score of a minus that of b by a two-level paired bootstrap, over seeds and over test samples.
+    """Mean score of a minus that of b by a two-level paired bootstrap, over seeds and over test pictures.
 
     a, b: one scorer per seed, in the same order of seeds; a side with one scorer (a teacher, a probe) is
-    held against every seed of the other. samples: N of the test split; draws: bootstrap draws.
-    Each draw takes N samples and S seeds with replacement, the same ones for a and b. Seeds are few, and
+    held against every seed of the other. groups: (N,) the number 0..G−1 of each test sample's picture: samples
+    that share a picture are not independent, so they are drawn together. draws: bootstrap draws.
+    Each draw takes G pictures and S seeds with replacement, the same ones for a and b. Seeds are few, and
     S resampled seeds vary by (S−1)/S too little: their deviations are stretched by √(S/(S−1)).
-    With one seed on both sides only the samples are drawn, and the interval says nothing about seeds.
+    With one seed on both sides only the pictures are drawn, and the interval says nothing about seeds.
 
     low and high are percentiles of the draws; p is twice the smaller share of draws on either side of
     zero, (1 + count)/(1 + draws), so it inverts the interval and is never below 2/(1 + draws). Simulated
@@ -85,10 +86,10 @@ def paired_difference(
     seeds = max(len(a), len(b))
     if not seeds or len(a) not in (1, seeds) or len(b) not in (1, seeds):
         raise ValueError(f"a and b must pair by seed; got {len(a)} and {len(b)} scorers")
-    if samples < 1 or draws < 1:
-        raise ValueError(f"samples and draws must be at least 1; got {samples} and {draws}")
-    whole = float(_gaps(a, b, np.ones((1, samples))).mean())
-    resampled = _resampled(a, b, samples=samples, draws=draws, rng_name=rng_name)
+    if not len(groups) or draws < 1:
+        raise ValueError(f"groups and draws must be at least 1; got {len(groups)} and {draws}")
+    whole = float(_gaps(a, b, np.ones((1, len(groups)))).mean())
+    resampled = _resampled(a, b, groups=groups, draws=draws, rng_name=rng_name)
     resampled = resampled[np.isfinite(resampled)]  # a draw without positives has no AUROC
     if not math.isfinite(whole) or not resampled.size:
         return Difference(whole, None, None, None)
@@ -97,16 +98,19 @@ def paired_difference(
     return Difference(whole, float(low), float(high), min(1.0, 2 * min(sides) / (1 + resampled.size)))
 
 
-def _resampled(a: Sequence[Scorer], b: Sequence[Scorer], *, samples: int, draws: int, rng_name: str) -> FloatArray:
+def _resampled(
+    a: Sequence[Scorer], b: Sequence[Scorer], *, groups: NDArray[np.int64], draws: int, rng_name: str
+) -> FloatArray:
     """Resampled differences (draws,); the streams do not depend on how the draws are cut into chunks."""
     sample_stream, seed_stream = generator(f"{rng_name}/samples"), generator(f"{rng_name}/seeds")
     seeds = max(len(a), len(b))
     stretch = math.sqrt(seeds / (seeds - 1)) if seeds > 1 else 0.0
-    chunk = max(1, _CHUNK // samples)
+    chunk = max(1, _CHUNK // len(groups))
+    pictures = int(groups.max()) + 1
     parts = []
     for start in range(0, draws, chunk):
         size = min(chunk, draws - start)
-        gaps = _gaps(a, b, _counts(sample_stream, samples, size))
+        gaps = _gaps(a, b, _counts(sample_stream, pictures, size)[:, groups])
         shares = _counts(seed_stream, seeds, size) / seeds
         centre = gaps.mean(axis=1)
         parts.append(centre + stretch * ((gaps * shares).sum(axis=1) - centre))
@@ -125,6 +129,22 @@ def _gaps(a: Sequence[Scorer], b: Sequence[Scorer], weights: FloatArray) -> Floa
     of_a, of_b = (np.stack([score(weights) for score in side], axis=1) for side in (a, b))
     gaps: FloatArray = of_a - of_b
     return gaps
+
+
+def clustered_interval(values: Sequence[float], groups: NDArray[np.int64]) -> tuple[float, float, float]:
+    """Mean of per-sample values (N,) with its 95 % interval when samples of one group, a picture, hang together.
+
+    Standard error √(G/(G−1) · Σ_g (Σ_{i∈g} (x_i − x̄))²) / N, Student's t with G − 1 degrees of freedom.
+    Raises ValueError for fewer than two groups.
+    """
+    column = np.asarray(values, dtype=np.float64)
+    count = int(groups.max()) + 1 if len(groups) else 0
+    if count < 2 or len(column) != len(groups):
+        raise ValueError(f"groups: {len(column)} values need as many group numbers of at least two groups")
+    sums = np.bincount(groups, weights=column - column.mean(), minlength=count)
+    error = math.sqrt(count / (count - 1) * float((sums**2).sum())) / len(column)
+    half = float(student_t.ppf((1 + LEVEL) / 2, count - 1)) * error
+    return float(column.mean()), float(column.mean()) - half, float(column.mean()) + half
 
 
 def mean_scorer(values: FloatArray) -> Scorer:

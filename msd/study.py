@@ -14,6 +14,16 @@ from msd.errors import UserError
 from msd.yaml_file import nearest, read_model, read_yaml
 
 CONFIG = Path("config")
+WEIGHTINGS = ("uniform", "population", "instance")
+REGION = 32
+"""Pixels of a region's side: the extractors' last feature map has a 32nd of the picture's resolution."""
+METRICS = {
+    "binary": ("auroc", "accuracy"),
+    "multiclass": ("accuracy", "macro_f1"),
+    "multilabel": ("micro_f1", "macro_f1", "weighted_f1"),
+    "vqa": ("accuracy",),
+}
+"""Task -> the metrics that may select and be compared."""
 Scalar = float | int | str | bool
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
@@ -60,6 +70,12 @@ class DatasetConfig(Strict):
     labels: str
     prepare: dict[str, Any]
 
+    @model_validator(mode="after")
+    def _metric_fits_task(self) -> DatasetConfig:
+        if self.metric not in METRICS[self.task]:
+            raise ValueError(f"metric {self.metric!r} does not fit the task {self.task!r}: {METRICS[self.task]}")
+        return self
+
 
 class EncoderConfig(Strict):
     """config/encoders/<name>.yaml: pretrained weights and what is fixed by them."""
@@ -90,6 +106,9 @@ class MethodConfig(Strict):
     @classmethod
     def _in_range(cls, parameters: dict[str, Scalar | list[Scalar]]) -> dict[str, Scalar | list[Scalar]]:
         ranges = {"lambda": (0, 1), "temperature": (1e-6, 1e6), "strength": (0, 1e6)}
+        weighting = parameters.get("weighting", WEIGHTINGS[0])
+        if weighting not in WEIGHTINGS:
+            raise ValueError(f"weighting {weighting!r} is unknown{nearest(str(weighting), list(WEIGHTINGS))}")
         for name, value in parameters.items():
             values = value if isinstance(value, list) else [value]
             if not values:
@@ -128,7 +147,7 @@ class Training(Strict):
     epochs: Count
     batch_size: Count
     learning_rate: Positive
-    weight_decay: Annotated[float, Field(ge=0)]
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     warmup: Annotated[float, Field(ge=0, lt=1)]
     clip: Positive
     max_steps: Count | None = None
@@ -287,12 +306,29 @@ class Study(Strict):
 
     def check(self) -> Study:
         """Read every file the study names, so that a fault shows before any job starts."""
-        for loaded in (self.runs, self.encoder_configs, self.dataset_configs):
-            assert loaded
+        assert self.runs
+        self._check_encoders()
         for dataset in self.datasets:
             self.training("teacher", dataset)
             self.training("student", dataset)
         return self
+
+    def _check_encoders(self) -> None:
+        text, image = (self.encoder_configs[name] for name in (self.data.text_encoder, self.data.extractor))
+        if text.layers is None:
+            raise UserError(f"data.text_encoder: {text.name} is no text encoder")
+        if image.module is None or image.size is None:
+            raise UserError(f"data.extractor: {image.name} reads no pictures")
+        if self.data.window > image.size // REGION:
+            grid = f"{image.size // REGION}×{image.size // REGION}"
+            raise UserError(f"data.window: {self.data.window} does not fit into the {grid} regions of {image.name}")
+        for dataset in self.dataset_configs:
+            teacher: Teacher = self.training("teacher", dataset)
+            if teacher.layers > text.layers or teacher.width != text.dims:
+                raise UserError(
+                    f"the teacher of {dataset} has {teacher.layers} layers of width {teacher.width}; "
+                    f"{text.name} gives at most {text.layers} of width {text.dims}"
+                )
 
     def fetch_params(self, config: DatasetConfig | EncoderConfig) -> dict[str, Any]:
         """Parameters of a `fetch` job."""

@@ -62,6 +62,9 @@ def test_mean_divergence_is_zero_for_the_teacher_itself() -> None:
         (torch.full((1, 2), math.nan), torch.tensor([0]), "binary", "logits"),
         (torch.zeros(2, 2), torch.tensor([0, 1]), "multilabel", "targets"),
         (torch.zeros(2, 2), torch.zeros(2, 3), "vqa", "targets"),
+        (torch.zeros(2, 2), torch.tensor([0, 5]), "binary", "targets"),
+        (torch.zeros(2, 2), torch.tensor([0, -1]), "multiclass", "targets"),
+        (torch.zeros(2, 2), torch.full((2, 2), math.nan), "multilabel", "targets"),
     ],
 )
 def test_bad_arguments_are_named(logits, targets, task: str, name: str) -> None:

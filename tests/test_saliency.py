@@ -58,6 +58,8 @@ def test_js_is_bounded_and_gold_is_the_lost_probability() -> None:
 def test_bad_arguments_are_named() -> None:
     with pytest.raises(ValueError, match="'text' is missing"):
         modality_saliency({"both": torch.zeros(1, 2), "image": torch.zeros(1, 2)}, task="multiclass")
+    with pytest.raises(ValueError, match=r"outputs\['text'\]"):
+        modality_saliency({**outputs(), "text": torch.zeros(1, 4)}, task="multiclass")
     with pytest.raises(ValueError, match="measure"):
         modality_saliency(outputs(), task="multiclass", measure="cosine")
     with pytest.raises(ValueError, match="targets"):

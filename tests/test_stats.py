@@ -14,7 +14,7 @@ from msd.stats import auroc_scorer, f1_scorer, generator, holm, mean_interval, m
 
 
 def compare(a, b, *, samples, draws=500, rng_name="test"):
-    return paired_difference(a, b, samples=samples, draws=draws, rng_name=rng_name)
+    return paired_difference(a, b, groups=np.arange(samples), draws=draws, rng_name=rng_name)
 
 
 def seeds_of(rng, *, seeds, samples, shift=0.0):
@@ -127,7 +127,7 @@ class TestPairedDifference:
         leads = np.array([0.0, 0.1, 0.3, 0.4])
         a = [mean_scorer(np.full(20, lead)) for lead in leads]
         zero = [mean_scorer(np.zeros(20))] * 4
-        draws = stats._resampled(a, zero, samples=20, draws=20_000, rng_name="seeds")
+        draws = stats._resampled(a, zero, groups=np.arange(20), draws=20_000, rng_name="seeds")
         assert draws.std() == pytest.approx(scipy_stats.sem(leads), rel=0.03)
 
     def test_one_model_is_held_against_every_seed(self):
@@ -176,3 +176,34 @@ class TestPairedDifference:
             found = compare([mean_scorer(row) for row in lead], zero, samples=samples, draws=300, rng_name=str(index))
             covered += found.low <= truth <= found.high
         assert 0.88 <= covered / rounds <= 0.99
+
+
+class TestClusteredInterval:
+    """Samples that share a picture count as one."""
+
+    def test_without_sharing_it_is_the_t_interval(self):
+        values = generator("t").normal(size=40).tolist()
+        assert stats.clustered_interval(values, np.arange(40)) == pytest.approx(stats.mean_interval(values))
+
+    def test_repeating_every_sample_changes_nothing(self):
+        values = generator("r").normal(size=40).tolist()
+        repeated = stats.clustered_interval(values * 3, np.tile(np.arange(40), 3))
+        assert repeated == pytest.approx(stats.clustered_interval(values, np.arange(40)))
+
+    def test_repeated_samples_leave_a_comparison_as_it_was(self):
+        rng = generator("c")
+        a, b = rng.normal(0.2, 1, 60), rng.normal(0, 1, 60)
+        groups = np.arange(60)
+        once = paired_difference([mean_scorer(a)], [mean_scorer(b)], groups=groups, draws=500, rng_name="x")
+        twice = paired_difference(
+            [mean_scorer(np.tile(a, 2))],
+            [mean_scorer(np.tile(b, 2))],
+            groups=np.tile(groups, 2),
+            draws=500,
+            rng_name="x",
+        )
+        assert (twice.low, twice.high) == pytest.approx((once.low, once.high))
+
+    def test_groups_must_fit(self):
+        with pytest.raises(ValueError, match="groups"):
+            stats.clustered_interval([1.0, 2.0], np.array([0, 0]))

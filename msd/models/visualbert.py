@@ -103,12 +103,13 @@ def start_from_bert(model: VisualBertClassifier, weights: Mapping[str, Tensor], 
     state["embeddings.position_embeddings.weight"] = state["embeddings.position_embeddings.weight"][:positions]
     for part in ("token_type_embeddings", "position_embeddings"):
         state[f"embeddings.visual_{part}.weight"] = state[f"embeddings.{part}.weight"]
+    absent = [name for name, _ in model.encoder.named_parameters() if ".layer." in name and name not in state]
+    if absent:
+        raise ValueError(f"the checkpoint has no {absent[0]}; take fewer layers, or a BERT checkpoint")
     copied = []
     for name, parameter in model.encoder.named_parameters():
         if name in state:
             with torch.no_grad():
                 parameter.copy_(state[name])
             copied.append(f"encoder.{name}")
-    if not any(name.startswith("encoder.encoder.layer.") for name in copied):
-        raise ValueError("the checkpoint holds no BERT encoder layers: expected names like encoder.layer.0.…")
     return copied

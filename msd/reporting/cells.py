@@ -66,7 +66,7 @@ class Study:
         )
 
     def against(self, name: str, a: Side, b: Side, results: DatasetResults) -> dict[str, Any]:
-        """A cell's "against": a minus b, paired by seed and test sample; p_holm is filled in by `correct`.
+        """A cell's "against": a minus b, paired by seed and test picture; p_holm is filled in by `correct`.
 
         The random stream is named by the dataset alone: every comparison on it sees the same resampled splits.
         """
@@ -76,11 +76,11 @@ class Study:
         if not of_a or not of_b:
             return found | {"why": "this metric has no paired bootstrap" if a and b else "no seed in common"}
         draws, stream = self.params["draws"], f"{results.name}/test"
-        result = paired_difference(of_a, of_b, samples=len(results.targets), draws=draws, rng_name=stream)
+        result = paired_difference(of_a, of_b, groups=results.groups, draws=draws, rng_name=stream)
         if not math.isfinite(result.difference):
             return found | {"why": "the metric is undefined for a seed"}
         found |= {"difference": result.difference, "low": result.low, "high": result.high, "p": result.p}
-        return found | ({"why": "one seed on both sides: samples alone are drawn"} if found["n"] == 1 else {})
+        return found | ({"why": "one seed on both sides: pictures alone are drawn"} if found["n"] == 1 else {})
 
 
 def table_cell(

@@ -59,7 +59,7 @@ def teacher_table(study: Study) -> Table:
         caption="The teacher's test score with both modalities and with one alone, and its gap to what it should beat.",
         notes=[
             "The best constant answer is chosen on the test split itself: a generous chance level.",
-            "There is one teacher: intervals cover test samples and a student's seeds, not the teacher's training.",
+            "There is one teacher: intervals cover test pictures and a student's seeds, not the teacher's training.",
         ],
     )
 
@@ -129,7 +129,7 @@ def saliency_table(summaries: Mapping[str, Any], params: Mapping[str, Any]) -> T
         caption="Mean saliency of each modality: how far the teacher's answer moves when that modality is removed.",
         notes=[
             f"Measure: {MEASURES.get(params['saliency_measure'], params['saliency_measure'])}.",
-            "Here n counts samples, and the interval is over samples.",
+            "Here n counts samples, and the interval is over pictures.",
         ],
     )
 
@@ -169,7 +169,7 @@ def _table(
         draws = params["draws"]
         notes = [
             *notes,
-            "Brackets: 95 % interval of the difference, seeds and test samples resampled together in pairs "
+            "Brackets: 95 % interval of the difference, seeds and test pictures resampled together in pairs "
             f"({draws:,} draws); p is two-sided, corrected by Holm over the {family} comparisons of this table "
             f"(the smallest p that so many draws can show here is {min(1.0, 2 * family / (1 + draws)):.3f}).",
         ]

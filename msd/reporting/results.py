@@ -62,6 +62,7 @@ class DatasetResults:
     targets: Array  # (N,) classes or (N, C) scores of the test split
     teacher: Mapping[str, Array]  # view -> logits (N, C) of the test split
     cells: Mapping[str, Cell]
+    groups: NDArray[np.int64]  # (N,) number of each test sample's picture
     probe: Array | None = None
 
 
@@ -95,6 +96,7 @@ def load_results(job: Job) -> dict[str, DatasetResults]:
             targets=read_targets(prepared[name], labels=len(names), dataset_task=about["task"]),
             teacher=teacher,
             cells=cells[name],
+            groups=pd.factorize(pd.read_parquet(prepared[name], columns=["image"])["image"])[0],
             probe=probe,
         )
         _check_rows(results[name], prepared[name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,9 +16,11 @@ from torch import Tensor
 from msd.data.batches import Samples, load_regions, load_samples
 from msd.data.tokenizer import read_tokenizer
 from msd.distill.losses import Task
+from msd.errors import UserError
 from msd.metrics import DATASET_TASKS, evaluate
 from msd.models.views import VIEWS
 from msd.models.visualbert import VisualBertClassifier
+from msd.training.loop import predict
 
 SPLITS = ("train", "val", "test")
 
@@ -59,6 +62,10 @@ class Dataset:
         """Metrics of logits (N, C) on a split."""
         return evaluate(logits, self.splits[split].targets, dataset_task=self.dataset_task)
 
+    def validate(self, model: VisualBertClassifier) -> dict[str, float]:
+        """Metrics of a model on image and text of the validation split."""
+        return self.evaluate(predict(model, self.splits["val"], "both")[0], "val")
+
     def new_model(self, architecture: Mapping[str, Any], *, seed: int) -> VisualBertClassifier:
         """A freshly initialised model of the dataset's sizes; regions are standardised over the training pictures."""
         train = self.splits["train"]
@@ -71,7 +78,15 @@ class Dataset:
         return model
 
 
-def read_views(path: str) -> dict[str, Tensor]:
-    """view -> logits (N, C) of a teacher's outputs."""
+def read_views(path: str, *, prepared: str) -> dict[str, Tensor]:
+    """view -> logits (N, C) of a teacher's outputs; UserError if they answer another version of the split."""
     with safetensors.safe_open(path, framework="pt") as file:
+        if (file.metadata() or {}).get("prepared_sha256") != prepared_sha256(prepared):
+            raise UserError(f"{path} does not belong to {prepared} as it is now; `snakemake {path}` makes it anew")
         return {view: file.get_tensor(f"{view}/logits").to(torch.float32) for view in VIEWS}
+
+
+def prepared_sha256(path: str) -> str:
+    """The sha256 of a prepared table, which a teacher's outputs carry in their metadata."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

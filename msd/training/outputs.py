@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 import safetensors.torch
 
 from msd.models.views import VIEWS
-from msd.training.dataset import SPLITS, Dataset
+from msd.training.dataset import SPLITS, Dataset, prepared_sha256
 from msd.training.loop import predict, single_thread
 from msd.training.teacher import load_teacher
 
@@ -29,7 +28,6 @@ def teacher_outputs(job: Job) -> dict[str, float]:
             tensors |= {f"{view}/logits": logits, f"{view}/features": features}
             scores = dataset.evaluate(logits, split)
             metrics.update({f"{split}/{view}/{name}": value for name, value in scores.items()})
-        with open(job.inputs[split], "rb") as prepared:
-            digest = hashlib.file_digest(prepared, "sha256").hexdigest()
-        safetensors.torch.save_file(tensors, job.outputs[split], metadata={"prepared_sha256": digest})
+        belongs = {"prepared_sha256": prepared_sha256(job.inputs[split])}
+        safetensors.torch.save_file(tensors, job.outputs[split], metadata=belongs)
     return metrics

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import safetensors.torch
 import torch
 from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression
-from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+from torch.nn import functional as F
 
-from msd.data.batches import Samples
 from msd.data.tokenizer import read_member
+from msd.distill.losses import Task
 from msd.training.dataset import Dataset
 from msd.training.loop import predict, single_thread
 from msd.training.teacher import start_from_encoder
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from msd.job import Job
 
 Features = dict[str, np.ndarray]
-STRENGTHS = (0.003, 0.03)
-"""Inverse regularisation strengths; the better one on validation is taken."""
+LinearModel = Callable[[np.ndarray], Tensor]
+STRENGTHS = (0.003, 0.03, 0.3, 1.0)
+"""Inverse regularisation strengths C; the best on validation is taken."""
 COMPONENTS = 32
 """Principal components of each modality in the product features."""
 
@@ -33,32 +35,30 @@ def probe(job: Job) -> dict[str, float]:
     """Write predictions.safetensors: <split>/both logits (N, C) of the best probe on validation, val and test.
 
     Candidates: text and image features side by side, and the outer product of 32 principal components of each
-    (a matching task is at chance without a product); each with two regularisation strengths.
+    (a matching task is at chance without a product); each with four regularisation strengths.
     """
     single_thread()
     dataset = Dataset.load(job.params, job.inputs, splits=("train", "val", "test"))
     frozen = _frozen_features(dataset, job.inputs["encoder"], job.inputs["tokenizer"])
-    metric = job.params["metric"]
-    best: tuple[float, str, Any, Features] | None = None
+    train, metric = dataset.splits["train"], job.params["metric"]
+    best: tuple[float, str, float, Features, LinearModel] | None = None
     for name, features in {"concatenation": _concatenation(frozen), "product": _product(frozen)}.items():
         for strength in STRENGTHS:
-            model = _fit(features["train"], dataset.splits["train"], strength=strength)
-            score = dataset.evaluate(_logits(model, features["val"], dataset.labels), "val")[metric]
+            model = fit(features["train"], train.targets, task=dataset.task, labels=dataset.labels, strength=strength)
+            score = dataset.evaluate(model(features["val"]), "val")[metric]
             if best is None or score > best[0]:
-                best = (score, f"{name}, C={strength}", model, features)
+                best = (score, name, strength, features, model)
     assert best is not None
-    _, chosen, model, features = best
-    predictions = {split: _logits(model, features[split], dataset.labels) for split in ("val", "test")}
+    _, name, strength, features, model = best
+    predictions = {split: model(features[split]) for split in ("val", "test")}
     safetensors.torch.save_file(
         {f"{split}/both": logits for split, logits in predictions.items()},
         job.outputs["predictions"],
-        metadata={"selected": chosen},
+        metadata={"features": name, "strength": str(strength)},
     )
-    return {
-        f"{split}/{name}": value
-        for split, logits in predictions.items()
-        for name, value in dataset.evaluate(logits, split).items()
-    }
+    scores = {split: dataset.evaluate(logits, split) for split, logits in predictions.items()}
+    flat = {f"{split}/{name}": value for split, values in scores.items() for name, value in values.items()}
+    return {**flat, "selected/strength": strength, "selected/product": float(name == "product")}
 
 
 def _frozen_features(dataset: Dataset, encoder: str, tokenizer: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -100,24 +100,31 @@ def _product(frozen: dict[str, tuple[np.ndarray, np.ndarray]]) -> Features:
     return {split: scaler.transform(features) for split, features in products.items()}
 
 
-def _fit(features: np.ndarray, samples: Samples, *, strength: float) -> Any:
-    model = LogisticRegression(C=strength, max_iter=300)
-    targets = samples.targets.numpy()
-    if targets.ndim == 1:
-        return model.fit(features, targets)
-    gold = targets > 0.5
-    if (gold.sum(1) == 1).all():
-        return model.fit(features, gold.argmax(1))
-    return OneVsRestClassifier(model).fit(features, gold)
+def fit(features: np.ndarray, targets: Tensor, *, task: Task, labels: int, strength: float) -> LinearModel:
+    """Logistic regression with an L2 penalty: min Σ task(XW + b, y) + ‖W‖² / (2C); features (N, D) -> logits.
 
+    One L-BFGS run for all labels at once: scikit-learn's one-against-rest fits the same 40 problems one by one,
+    which takes many times as long. A test holds the two against each other.
+    """
+    inputs = torch.from_numpy(np.ascontiguousarray(features, dtype=np.float64))
+    weight = torch.zeros(features.shape[1], labels, dtype=torch.float64, requires_grad=True)
+    bias = torch.zeros(labels, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS(
+        [weight, bias], max_iter=300, tolerance_grad=1e-4, tolerance_change=1e-9, line_search_fn="strong_wolfe"
+    )
+    hard = F.one_hot(targets, labels).double() if task == "multiclass" else targets.double()
 
-def _logits(model: Any, features: np.ndarray, labels: int) -> torch.Tensor:
-    """(N, C) decision values; a class that training never saw gets a value no other is below."""
-    values = np.asarray(model.decision_function(features), dtype=np.float32)
-    if values.ndim == 1:
-        values = np.stack((np.zeros_like(values), values), axis=1)
-    if isinstance(model, OneVsRestClassifier) or values.shape[1] == labels:
-        return torch.from_numpy(np.ascontiguousarray(values))
-    logits = np.full((len(values), labels), values.min() - 1, dtype=np.float32)
-    logits[:, model.classes_] = values
-    return torch.from_numpy(logits)
+    def objective() -> Tensor:
+        optimiser.zero_grad()
+        logits = inputs @ weight + bias
+        if task == "multiclass":
+            loss = -(hard * logits.log_softmax(1)).sum()
+        else:
+            loss = F.binary_cross_entropy_with_logits(logits, hard, reduction="sum")
+        total = loss + weight.square().sum() / (2 * strength)
+        total.backward()
+        return total
+
+    optimiser.step(objective)
+    final = weight.detach().float(), bias.detach().float()
+    return lambda rows: torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32)) @ final[0] + final[1]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from msd.metrics import DATASET_TASKS
 from msd.saliency import modality_saliency
-from msd.stats import mean_interval
+from msd.stats import clustered_interval
 from msd.training.dataset import SPLITS, read_views
 
 if TYPE_CHECKING:
@@ -20,23 +20,21 @@ if TYPE_CHECKING:
 def saliency(job: Job) -> dict[str, float]:
     """Write {split}.parquet (uid, image, text) and summary.json {split: {modality: mean, low, high, n}}."""
     task: Any = DATASET_TASKS[job.params["dataset_task"]]
-    summary: dict[str, dict[str, dict[str, float | int | None]]] = {}
+    summary: dict[str, dict[str, dict[str, float]]] = {}
     for split in SPLITS:
-        scores = modality_saliency(read_views(job.inputs[f"{split}_outputs"]), task=task, measure=job.params["measure"])
-        table = pd.DataFrame(
-            {
-                "uid": pd.read_parquet(job.inputs[split])["uid"],
-                **{modality: values.numpy() for modality, values in scores.items()},
-            }
-        )
-        table.to_parquet(job.outputs[split], index=False)
+        outputs = read_views(job.inputs[f"{split}_outputs"], prepared=job.inputs[split])
+        scores = modality_saliency(outputs, task=task, measure=job.params["measure"])
+        samples = pd.read_parquet(job.inputs[split], columns=["uid", "image"])
+        columns = {modality: values.numpy() for modality, values in scores.items()}
+        pd.DataFrame({"uid": samples["uid"], **columns}).to_parquet(job.outputs[split], index=False)
         summary[split] = {}
+        pictures = pd.factorize(samples["image"])[0]
         for modality, values in scores.items():
-            mean, low, high = mean_interval(values.double().tolist())
+            mean, low, high = clustered_interval(values.double().tolist(), pictures)
             summary[split][modality] = {"mean": mean, "low": low, "high": high, "n": len(values)}
     Path(job.outputs["summary"]).write_text(json.dumps(summary, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return {
-        f"{split}/{modality}": float(entry["mean"] or 0.0)
+        f"{split}/{modality}": entry["mean"]
         for split, entries in summary.items()
         for modality, entry in entries.items()
     }

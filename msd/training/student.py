@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from msd.metrics import mean_divergence
 from msd.models.views import VIEWS
 from msd.seeds import derive_seed
 from msd.training.dataset import Dataset, read_views
-from msd.training.loop import History, Schedule, predict, predict_views, single_thread, train
+from msd.training.loop import History, Schedule, predict_views, single_thread, train
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -33,7 +34,9 @@ def train_students(job: Job) -> dict[str, float]:
     single_thread()
     params = job.params
     dataset = Dataset.load(params, job.inputs, splits=("train", *SCORED))
-    teacher = {split: read_views(job.inputs[f"{split}_outputs"]) for split in ("train", *SCORED)}
+    teacher = {
+        split: read_views(job.inputs[f"{split}_outputs"], prepared=job.inputs[split]) for split in ("train", *SCORED)
+    }
     method = _method(params, dataset, teacher["train"], job.inputs["saliency"])
     history, scores = History(), []
     predictions: dict[str, Tensor] = {}
@@ -72,9 +75,6 @@ def train_one(
     def step_loss(rows: Tensor, targets: Tensor, forward: Any) -> tuple[Tensor, dict[str, Tensor]]:
         return method.loss(Step(rows, targets, forward))
 
-    def validate() -> dict[str, float]:
-        return dataset.evaluate(predict(student, dataset.splits["val"], "both")[0], "val")
-
     train(
         student,
         step_loss,
@@ -83,7 +83,7 @@ def train_one(
         dataset=dataset.name,
         seed=seed,
         history=history,
-        validate=validate,
+        validate=partial(dataset.validate, student),
         removal=params["removal"],
     )
     return student

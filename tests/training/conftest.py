@@ -15,6 +15,7 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 
 from msd.job import Job
+from msd.training.dataset import prepared_sha256
 
 WORDS = ["red", "blue", "cat", "dog", "a", "the"]
 SIZES = {"train": 48, "val": 24, "test": 24}
@@ -77,7 +78,8 @@ def toy(tmp_path: Path) -> dict[str, str]:
             f"{view}/logits": torch.randn(size, 3) + 2 * torch.eye(3)[labels] for view in ("both", "image", "text")
         }
         inputs[f"{split}_outputs"] = str(tmp_path / f"{split}.safetensors")
-        safetensors.torch.save_file(logits, inputs[f"{split}_outputs"])
+        belongs = {"prepared_sha256": prepared_sha256(inputs[split])}
+        safetensors.torch.save_file(logits, inputs[f"{split}_outputs"], metadata=belongs)
         if split == "train":
             saliency = {"uid": table["uid"], **{m: generator.random(size, dtype=np.float32) for m in ("image", "text")}}
             pd.DataFrame(saliency).to_parquet(inputs["saliency"])

@@ -110,3 +110,10 @@ def test_a_diverging_run_names_its_step(student_job) -> None:
 def test_an_unknown_method_names_the_nearest(student_job) -> None:
     with pytest.raises(UserError, match="did you mean 'finetune'"):
         train_students(student_job("finetun", {}))
+
+
+def test_a_teacher_of_another_table_is_refused(student_job, toy) -> None:
+    table = pd.read_parquet(toy["train"])
+    table.iloc[::-1].to_parquet(toy["train"])
+    with pytest.raises(UserError, match="does not belong to"):
+        train_students(student_job("kd", KD))

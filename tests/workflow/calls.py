@@ -1,27 +1,50 @@
-"""Snakemake as a user calls it, and what it says that it would do."""
+"""Snakemake as a user calls it, and what it says that it would do.
+
+Importing Snakemake takes longer than most of these calls: a server that has imported it, and nothing of ours, forks a
+process for each.
+"""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
-SNAKEMAKE = [sys.executable, "-m", "snakemake"]
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["snakemake.cli"])
 
 
 def environment() -> dict[str, str]:
-    """The environment of a plain shell: no traces of a Snakemake around us, our package where a test imports it."""
+    """That of a plain shell: no traces of a Snakemake around us, no paths of Python."""
     return {key: value for key, value in os.environ.items() if not key.startswith(("SNAKEMAKE", "PYTHON"))}
 
 
 def snakemake(*arguments: str, folder: Path = PROJECT) -> subprocess.CompletedProcess[str]:
-    """Call Snakemake in `folder`; Python finds the `msd` of that folder first."""
-    return subprocess.run(
-        [*SNAKEMAKE, *arguments], cwd=folder, env=environment(), capture_output=True, text=True, check=False
-    )
+    """Call Snakemake in `folder`; Python finds the `msd` of that folder first, as with `python -m snakemake`."""
+    with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
+        files = [multiprocessing.reduction.DupFd(file.fileno()) for file in (stdout, stderr)]
+        process = SERVER.Process(target=_serve, args=(arguments, folder, environment(), files))
+        process.start()
+        process.join()
+        texts = [file.seek(0) or file.read() for file in (stdout, stderr)]
+    return subprocess.CompletedProcess(arguments, process.exitcode or 0, *texts)
+
+
+def _serve(arguments: tuple[str, ...], folder: Path, variables: dict[str, str], files: list) -> None:
+    for number, file in enumerate(files, start=1):
+        os.dup2(file.detach(), number)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(variables)
+    sys.path.insert(0, str(folder))
+    from snakemake.cli import main
+
+    main(list(arguments))
 
 
 def success(*arguments: str, folder: Path = PROJECT) -> str:

@@ -77,7 +77,36 @@ def test_an_edit_of_one_method_runs_its_students_and_what_follows(project: Path)
 
 
 def test_a_changed_parameter_runs_the_students_of_its_method(project: Path) -> None:
-    replace(project / "config/methods/msd-instance.yaml", "temperature: ", "temperature: 1")
-    replace(project / "config/smoke.yaml", "# ", "# A remark in the study file. ")
+    replace(project / "config/smoke.yaml", "msd-instance: {lambda: 0.9}", "msd-instance: {lambda: 0.8} # a remark")
     resolve = "Write down the study with everything it names"
     assert next_jobs(project) == sorted([*of_method("msd-instance"), resolve, *END])
+
+
+def test_a_later_seed_leaves_the_students_of_earlier_seeds_alone(project: Path) -> None:
+    replace(project / "config/smoke.yaml", "seeds: [0, 1]", "seeds: [0, 1, 2]")
+    trainings = [message for message in next_jobs(project) if message.startswith(("Fine-tune", "Train"))]
+    assert trainings == [
+        f"Train {method} (default, seeds-2-2) on {dataset}"
+        for method in ("finetune", "kd", "msd-instance")
+        for dataset in DATASETS
+    ]
+
+
+def test_a_lost_file_that_nothing_reads_comes_back_and_a_new_caption_only_writes_the_report(project: Path) -> None:
+    (project / "results/smoke/probes/clipart-tags/metrics.json").unlink()
+    caption = project / "workflow/report/main.rst"
+    caption.write_text(caption.read_text() + "And one more sentence.\n")
+    probe = "Fit logistic regression on the frozen features of clipart-tags"
+    assert next_jobs(project) == sorted([probe, *END])
+
+
+def test_a_job_finds_the_python_that_runs_snakemake(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has to activate .venv."""
+    folder = project / "results/smoke/config"
+    shutil.rmtree(folder)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    success(str((folder / "study.yaml").relative_to(project)), *STUDY, folder=project)
+    assert "study: smoke" in (folder / "study.yaml").read_text()
+    log = (project / "results/smoke/logs/resolve/resolve.log").read_text()
+    assert log.startswith("# by hand: python -m msd stage resolve")
+    assert (project / "results/smoke/benchmarks/resolve/resolve.tsv").exists()

@@ -51,6 +51,10 @@ class Stage:
         """Digest of the job's code: Snakemake sees no edits to an imported package."""
         return code_digest(self._modules(wildcards))
 
+    def settings(self, wildcards):
+        """The job's parameters: Snakemake compares no params that depend on files, as `job` does."""
+        return json.dumps(self._params(wildcards), sort_keys=True)
+
     def job(self, wildcards, input, output):
         """The job as JSON, all that `msd stage` needs to know."""
         content = {

@@ -27,6 +27,7 @@ for config in SOURCES:
             network=1,
         params:
             code=FETCH.code,
+            settings=FETCH.settings,
             job=FETCH.job,
         message:
             f"Fetch {config.title} ({config.licence.name})"
@@ -62,6 +63,7 @@ rule prepare:
         runtime=60,
     params:
         code=PREPARE.code,
+        settings=PREPARE.settings,
         job=PREPARE.job,
     message:
         "Prepare the splits of {wildcards.dataset}"
@@ -89,6 +91,7 @@ rule tokenizer:
         runtime=30,
     params:
         code=TOKENIZER.code,
+        settings=TOKENIZER.settings,
         job=TOKENIZER.job,
     message:
         "Cut the word pieces to the texts of {wildcards.dataset}"
@@ -124,6 +127,7 @@ rule features:
         runtime=240,
     params:
         code=FEATURES.code,
+        settings=FEATURES.settings,
         job=FEATURES.job,
     message:
         f"Extract region features of {{wildcards.dataset}} with {study.data.extractor}"

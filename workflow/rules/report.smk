@@ -31,6 +31,7 @@ rule collect:
         runtime=30,
     params:
         code=COLLECT.code,
+        settings=COLLECT.settings,
         job=COLLECT.job,
     message:
         "Choose the configuration of {wildcards.method} on {wildcards.dataset} by validation"
@@ -70,6 +71,7 @@ rule tables:
         runtime=60,
     params:
         code=TABLES.code,
+        settings=TABLES.settings,
         job=TABLES.job,
     message:
         "Make the tables"
@@ -97,6 +99,7 @@ rule figures:
         runtime=60,
     params:
         code=DRAW.code,
+        settings=DRAW.settings,
         job=DRAW.job,
     message:
         "Draw the figures"
@@ -120,6 +123,7 @@ rule resolve:
         runtime=10,
     params:
         code=RESOLVE.code,
+        settings=RESOLVE.settings,
         job=RESOLVE.job,
     message:
         "Write down the study with everything it names"
@@ -154,6 +158,7 @@ rule write_report:
         runtime=30,
     params:
         code=REPORT.code,
+        settings=REPORT.settings,
         job=REPORT.job,
     message:
         "Write the report"

@@ -31,6 +31,7 @@ rule student:
         runtime=600,
     params:
         code=STUDENT.code,
+        settings=STUDENT.settings,
         job=STUDENT.job,
     message:
         "Train {wildcards.method} ({wildcards.variant}, {wildcards.seeds}) on {wildcards.dataset}"

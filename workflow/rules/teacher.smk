@@ -24,6 +24,7 @@ rule probe:
         runtime=60,
     params:
         code=PROBE.code,
+        settings=PROBE.settings,
         job=PROBE.job,
     message:
         "Fit logistic regression on the frozen features of {wildcards.dataset}"
@@ -62,6 +63,7 @@ rule teacher:
         runtime=600,
     params:
         code=TEACHER.code,
+        settings=TEACHER.settings,
         job=TEACHER.job,
     message:
         "Fine-tune the teacher of {wildcards.dataset}"
@@ -97,6 +99,7 @@ rule teacher_outputs:
         runtime=240,
     params:
         code=TEACHER_OUTPUTS.code,
+        settings=TEACHER_OUTPUTS.settings,
         job=TEACHER_OUTPUTS.job,
     message:
         "Ask the teacher of {wildcards.dataset} for its answers to image and text, image alone, text alone"
@@ -135,6 +138,7 @@ rule saliency:
         runtime=30,
     params:
         code=SALIENCY.code,
+        settings=SALIENCY.settings,
         job=SALIENCY.job,
     message:
         "Measure how much each prediction on {wildcards.dataset} depends on image and on text"

@@ -1,0 +1,28 @@
+"""The probe is logistic regression, as scikit-learn fits it."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from msd.training.probe import fit
+
+
+@pytest.mark.parametrize("strength", [0.03, 1.0])
+def test_multiclass_equals_scikit_learn(strength: float) -> None:
+    generator = np.random.default_rng(0)
+    features, labels = generator.normal(size=(200, 12)), generator.integers(0, 3, 200)
+    features[:, 0] += labels
+    ours = fit(features, torch.from_numpy(labels), task="multiclass", labels=3, strength=strength)(features)
+    theirs = LogisticRegression(C=strength, tol=1e-8, max_iter=1000).fit(features, labels)
+    assert ours.softmax(1).numpy() == pytest.approx(theirs.predict_proba(features), abs=1e-3)
+
+
+def test_multilabel_equals_one_scikit_learn_model_a_label() -> None:
+    generator = np.random.default_rng(1)
+    features = generator.normal(size=(150, 8))
+    gold = (features[:, :2] + generator.normal(size=(150, 2))) > 0.3
+    ours = fit(features, torch.from_numpy(gold).float(), task="multilabel", labels=2, strength=0.3)(features)
+    for label in range(2):
+        theirs = LogisticRegression(C=0.3, tol=1e-8, max_iter=1000).fit(features, gold[:, label])
+        assert ours[:, label].sigmoid().numpy() == pytest.approx(theirs.predict_proba(features)[:, 1], abs=1e-3)
