@@ -14,12 +14,12 @@ setup: .venv/.ready
 	touch $@
 
 reproduce: setup
-	snakemake --quiet rules
+	snakemake --quiet reason
 	@cat results/demo/tables/main.md
 	@echo "The report: $(CURDIR)/results/demo/report.html"
 
 smoke: setup
-	snakemake --quiet rules --configfile config/smoke.yaml
+	snakemake --quiet reason --configfile config/smoke.yaml
 	@cat results/smoke/tables/main.md
 
 test: setup

@@ -271,7 +271,8 @@ def _logging(job: Job) -> Iterator[None]:
             print(f"# done: peak memory {record.peak_memory_bytes() / 2**20:.0f} MiB", file=log)
         except BaseException as error:
             print(f"{type(error).__name__}: {' '.join(str(error).split())}", file=log)
-            traceback.print_exc(file=log)
+            if not isinstance(error, UserError):  # whose sentence says all
+                traceback.print_exc(file=log)
             raise
         finally:
             sys.stderr.flush()

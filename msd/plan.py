@@ -3,91 +3,123 @@
 from __future__ import annotations
 
 import csv
+import re
 import subprocess
 import sys
 from pathlib import Path
 from statistics import mean
 
+from msd.configs import DatasetConfig, EncoderConfig
 from msd.errors import UserError
 from msd.study import Study, load_study
 
+RESULTS = Path("results")
 
-def plan(path: str) -> str:
-    """A readable account of a study's open jobs, trainings, downloads, and the time they take.
 
-    Jobs are those of Snakemake's own dry run. Times are means over the benchmarks of earlier jobs of the same rule
-    on this machine; a rule that never ran here has none.
+def plan(study: str) -> str:
+    """A readable account of a study's open jobs, trainings, times, disk use and downloads.
+
+    `study` is the study's file, or its name for config/<name>.yaml. Jobs are those of Snakemake's own dry run.
+
+    Raises:
+        UserError: one sentence on a faulty study or workflow.
     """
-    study = load_study(path)
+    path = study if Path(study).suffix else f"config/{study}.yaml"
+    loaded = load_study(path)
     jobs = open_jobs(path)
-    lines = [f"Study {study.study}: {study.title}", ""]
-    lines += _grid(study)
-    lines += _jobs(jobs)
-    lines += _downloads(study, pending={rule for rule in jobs if rule.startswith("fetch_")})
-    return "\n".join(lines)
+    parts = [_grid(loaded), _jobs(jobs, study=loaded.study), _disk(loaded), _sources(loaded, jobs)]
+    return "\n\n".join("\n".join(part) for part in parts)
 
 
 def open_jobs(path: str) -> dict[str, int]:
-    """rule -> number of jobs that Snakemake would run for the study."""
+    """rule -> number of jobs that Snakemake would run for the study file at `path`."""
     command = [sys.executable, "-m", "snakemake", "--configfile", path, "--dry-run", "--nolock"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
-        raise UserError(f"Snakemake cannot plan {path}: {done.stderr.strip().splitlines()[-1]}")
-    jobs: dict[str, int] = {}
-    counting = False
-    for line in (done.stdout + done.stderr).splitlines():
-        words = line.split()
-        if words[:2] == ["job", "count"]:
-            counting = True
-        elif counting and len(words) == 2 and words[1].isdigit() and words[0] not in ("total", "all", "default"):
-            jobs[words[0]] = int(words[1])
-        elif counting and words[:1] == ["total"]:
-            break
-    return jobs
+        raise UserError(f"Snakemake cannot plan {path}: {_fault(done.stdout)}")
+    table = done.stdout.partition("Job stats:")[2].partition("\ntotal ")[0]
+    rows = re.findall(r"^(\w+) +(\d+)$", table, flags=re.MULTILINE)
+    return {rule: int(count) for rule, count in rows if rule not in ("all", "default")}
+
+
+def _fault(output: str) -> str:
+    """Snakemake's error in one line, without the traceback below it."""
+    lines = output.splitlines()
+    start = next((number for number, line in enumerate(lines) if re.match(r"\w+(Error|Exception)\b", line)), 0)
+    return " ".join(line.strip() for line in lines[start:] if not line.startswith("  File "))
 
 
 def _grid(study: Study) -> list[str]:
     seeds = len(study.seeds)
     points = sum(len(config.points) for config in study.method_configs.values())
     return [
-        f"Grid: {len(study.datasets)} datasets × {points} configurations of {len(study.methods)} methods × "
-        f"{seeds} seeds = {len(study.datasets) * points * seeds} students in {len(study.runs)} jobs",
-        f"Teachers: {len(study.datasets)}",
-        "",
+        f"Study {study.study}: {study.title}",
+        f"  {len(study.datasets)} teachers, one a dataset: {', '.join(study.datasets)}",
+        f"  {len(study.datasets) * points * seeds} students: {len(study.datasets)} datasets × {points} configurations"
+        f" of {len(study.methods)} methods × {seeds} seeds, in {len(study.runs)} jobs",
     ]
 
 
-def _jobs(jobs: dict[str, int]) -> list[str]:
+def _jobs(jobs: dict[str, int], *, study: str) -> list[str]:
+    """Jobs and times; a time is the mean of earlier jobs of the same rule in the same study, on this machine."""
     if not jobs:
-        return ["Jobs to run: none, everything is up to date", ""]
-    lines = [f"{'Jobs to run':<28}{'count':>6}{'CPU hours':>12}"]
-    known, unknown = 0.0, 0
+        return ["Jobs to run: none, everything is up to date"]
+    lines = [f"{'Jobs to run':<28}{'count':>6}{'each':>10}{'together':>10}"]
+    known, without = 0.0, 0
     for rule, count in jobs.items():
-        seconds = _mean_seconds(rule)
-        hours = "no estimate" if seconds is None else f"{count * seconds / 3600:.3f}"
-        known += count * (seconds or 0.0) / 3600
-        unknown += count if seconds is None else 0
-        lines.append(f"  {rule:<26}{count:>6}{hours:>12}")
-    lines.append(f"  {'total':<26}{sum(jobs.values()):>6}{known:>12.3f}")
-    if unknown:
-        lines.append(f"  {unknown} jobs are of rules that never ran here, and are left out of the total of hours")
-    return [*lines, ""]
+        seconds = _mean_seconds(rule, study=study)
+        if seconds is None:
+            lines.append(f"  {rule:<26}{count:>6}{'?':>10}{'?':>10}")
+            without += count
+        else:
+            lines.append(f"  {rule:<26}{count:>6}{_duration(seconds):>10}{_duration(count * seconds):>10}")
+            known += count * seconds
+    lines.append(f"  {'all':<26}{sum(jobs.values()):>6}{'':>10}{_duration(known):>10}")
+    if without:
+        lines.append(f"  ?: never ran in this study, so {without} jobs are not in the time of all")
+    lines.append("  Times are of one job at a time; two cores take about half")
+    return lines
 
 
-def _mean_seconds(rule: str) -> float | None:
-    folder = rule if not rule.startswith("fetch_") else "fetch"
+def _mean_seconds(rule: str, *, study: str) -> float | None:
+    """Mean duration of a rule's jobs by their benchmarks, which are filed under the stage that the rule runs."""
+    stage = "fetch" if rule.startswith("fetch_") else rule.removeprefix("write_")
     seconds = []
-    for file in Path("results").glob(f"*/benchmarks/{folder}/*.tsv"):
-        with file.open(encoding="utf-8", newline="") as table:
-            seconds += [float(row["s"]) for row in csv.DictReader(table, delimiter="\t")]
+    for folder in (RESULTS / study, RESULTS / "data"):
+        for file in folder.glob(f"benchmarks/{stage}/*.tsv"):
+            with file.open(encoding="utf-8", newline="") as table:
+                seconds += [float(row["s"]) for row in csv.DictReader(table, delimiter="\t")]
     return mean(seconds) if seconds else None
 
 
-def _downloads(study: Study, *, pending: set[str]) -> list[str]:
-    lines = ["Data and weights, with their licences"]
-    for config in [*study.dataset_configs.values(), *study.encoder_configs.values()]:
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def _disk(study: Study) -> list[str]:
+    folders = [RESULTS / "data" / name for name in study.datasets]
+    folders += [RESULTS / "data" / "encoders" / name for name in study.encoder_configs]
+    shared, own = (sum(map(_megabytes, group)) for group in (folders, [RESULTS / study.study]))
+    return [f"On disk now: {shared:.1f} MB of data and encoders, {own:.1f} MB in {RESULTS / study.study}"]
+
+
+def _megabytes(folder: Path) -> float:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
+
+
+def _sources(study: Study, jobs: dict[str, int]) -> list[str]:
+    """Data and weights with their licences; what must be asked for first is said."""
+    configs: list[DatasetConfig | EncoderConfig] = [*study.dataset_configs.values(), *study.encoder_configs.values()]
+    lines, missing = [], 0.0
+    for config in configs:
         size = sum(source.bytes for source in config.sources) / 1e6
-        state = "to fetch" if f"fetch_{config.name.replace('-', '_')}" in pending else "present"
-        kinds = ", ".join(sorted({source.kind for source in config.sources}))
-        lines.append(f"  {config.name:<20}{size:>8.1f} MB  {state:<9} {kinds:<10} {config.licence.name}")
-    return lines
+        kinds = {source.kind for source in config.sources}
+        is_open = f"fetch_{config.name.replace('-', '_')}" in jobs
+        missing += size if is_open and kinds != {"committed"} else 0.0
+        origin = "in git" if kinds == {"committed"} else "/".join(sorted(kinds))
+        gate = "" if config.licence.gate == "none" else f" (first: {config.licence.gate})"
+        state = "to fetch" if is_open else "present"
+        lines.append(f"  {config.name:<22}{size:>8.1f} MB  {state:<9}{origin:<7} {config.licence.name}{gate}")
+    return [f"Data and weights, {missing:.1f} MB of them to download", *lines]

@@ -10,7 +10,8 @@ import re
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from msd.study import DatasetConfig, EncoderConfig, MethodConfig, Study
+from msd.configs import DatasetConfig, EncoderConfig, MethodConfig
+from msd.study import Study
 from msd.yaml_file import model_in
 
 HEAD = """# Configuration
@@ -40,7 +41,7 @@ def _rows(model: type[BaseModel], prefix: str) -> list[str]:
     rows = []
     for name, field in model.model_fields.items():
         key = f"{prefix}{name}"
-        default = "required" if field.is_required() else f"`{field.get_default()}`"
+        default = "required" if field.is_required() else f"`{field.get_default(call_default_factory=True)}`"
         rows.append(f"| `{key}` | {_type(field)} | {default} |")
         inner = model_in(field.annotation)
         if inner is not None:
@@ -54,9 +55,8 @@ def _type(field: FieldInfo) -> str:
     annotation = field.annotation
     plain = isinstance(annotation, type) and not hasattr(annotation, "__args__")
     text = annotation.__name__ if plain else str(annotation)  # type: ignore[union-attr]
-    text = re.sub(
-        r"Annotated\[(\w+), FieldInfo\(.*?\)\]\)\]", r"\1", text.replace("typing.", "").replace("msd.study.", "")
-    )
+    text = re.sub(r"typing\.|msd\.\w+\.", "", text)
+    text = re.sub(r"Annotated\[(\w+), FieldInfo\(.*?\)\]\)\]", r"\1", text)
     text = re.sub(r"Optional\[(.*)\]", r"\1 | None", text)
     limits = [str(item) for item in field.metadata if "allow_inf_nan" not in str(item)]
     return "; ".join([text, *limits]).replace("|", "\\|")

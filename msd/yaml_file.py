@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +13,8 @@ from pydantic import BaseModel, ValidationError
 from msd.errors import UserError
 
 Model = TypeVar("Model", bound=BaseModel)
+BRANCH = re.compile(r"(str|int|float|bool|constrained-str)|.*\]")
+"""What pydantic adds to the place of a fault for a branch of a union."""
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -64,8 +67,7 @@ def nearest(name: str, known: list[str]) -> str:
 def _sentence(model: type[BaseModel], path: str | Path, error: ValidationError) -> str:
     faults = error.errors()
     fault = next((item for item in faults if item["type"] == "extra_forbidden"), faults[0])
-    # Dots in a location separate keys; pydantic adds names of union branches, which no file holds.
-    location = [part for part in fault["loc"] if not (isinstance(part, str) and part.endswith("]"))]
+    location = [part for part in fault["loc"] if not (isinstance(part, str) and BRANCH.fullmatch(part))]
     key = ".".join(str(part) for part in location)
     place = f"{path}{_line(path, location)}"
     if fault["type"] == "extra_forbidden":

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from msd.configs import MethodConfig
 from msd.errors import UserError
-from msd.study import MethodConfig, load_study
+from msd.study import load_study
 
 DEMO = Path("config/demo.yaml")
 

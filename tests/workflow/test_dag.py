@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import pytest
+import yaml
 from calls import PROJECT, outputs, snakemake, success
 
 from msd.study import load_study
@@ -14,10 +16,15 @@ from msd.study import load_study
 PHONY = {"all", "default", "data", "features_all", "teachers", "outputs_all", "saliency_all", "grid", "report"}
 
 
-def test_the_study_makes_each_job_once_and_keeps_every_file() -> None:
+@pytest.fixture(scope="module")
+def files() -> dict[str, str]:
+    """file -> rule of all that the default study makes."""
+    return outputs(success("--summary", "--nolock"))
+
+
+def test_the_study_makes_each_job_once_and_keeps_every_file(files: dict[str, str]) -> None:
     """What no target names would never come back when it is lost."""
     plan = success("--dry-run", "--nolock", "--forceall")
-    files = outputs(success("--summary", "--nolock"))
     kept = re.findall(r"^rule default:\n    input: (.*)$", plan, flags=re.MULTILINE)
     assert sorted(kept[0].split(", ")) == sorted(files)
     study = load_study(PROJECT / "config/demo.yaml")
@@ -32,6 +39,16 @@ def test_the_study_makes_each_job_once_and_keeps_every_file() -> None:
     texts = [path.read_text() for path in (PROJECT / "Snakefile", *PROJECT.glob("workflow/rules/*.smk"))]
     rules = {rule for text in texts for rule in re.findall(r"^rule (\w+):", text, flags=re.MULTILINE)}
     assert rules - set(files.values()) == PHONY
+
+
+def test_every_file_is_in_exactly_one_out_of_dvc_yaml(files: dict[str, str]) -> None:
+    stages = yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"]
+    outs = [path for stage in stages.values() for out in stage["outs"] for path in out]
+    found = {file: [path for path in outs if f"{file}/".startswith(f"{path}/")] for file in files}
+    # The mark of `msd track`, whose database is an index that can be made again.
+    assert found.pop("results/demo/logs/tracked") == []
+    assert not {file: paths for file, paths in found.items() if len(paths) != 1}
+    assert set(outs) == {path for paths in found.values() for path in paths}
 
 
 def test_a_faulty_study_is_refused_before_any_job(tmp_path: Path) -> None:

@@ -110,3 +110,13 @@ def test_a_job_finds_the_python_that_runs_snakemake(project: Path, monkeypatch: 
     log = (project / "results/smoke/logs/resolve/resolve.log").read_text()
     assert log.startswith("# by hand: python -m msd stage resolve")
     assert (project / "results/smoke/benchmarks/resolve/resolve.tsv").exists()
+
+
+def test_snakemake_s_own_report_has_every_table_and_figure_with_its_caption(project: Path) -> None:
+    success("--report", "report.html", *STUDY, folder=project)
+    page = (project / "report.html").read_text()
+    for kind in ("workflow", "tables", "main", "curves", "densities", "saliency", "report"):
+        first_line = (project / f"workflow/report/{kind}.rst").read_text().splitlines()[0]
+        assert first_line in page, kind
+    for name in ("tables/teacher.csv", "figures/densities-clipart-tags.svg", "report.html"):
+        assert f"results/smoke/{name}" in page

@@ -1,0 +1,84 @@
+"""`msd plan` says what Snakemake would do, with times that were measured, and refuses what cannot be planned."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from msd.cli import main
+from msd.plan import open_jobs, plan
+from msd.study import load_study
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project without results."""
+    for name in ("msd", "profiles", "Snakefile"):
+        (tmp_path / name).symlink_to(PROJECT / name)
+    for name in ("config", "workflow"):
+        shutil.copytree(PROJECT / name, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_fresh_study_has_every_job_open_and_no_time_known(project: Path) -> None:
+    study = load_study("config/smoke.yaml")
+    datasets = len(study.datasets)
+    each = ("prepare", "tokenizer", "features", "probe", "teacher", "teacher_outputs", "saliency")
+    fetched = [f"fetch_{name.replace('-', '_')}" for name in (*study.dataset_configs, *study.encoder_configs)]
+    once = [*fetched, "resolve", "tables", "figures", "write_report", "track"]
+    jobs = open_jobs("config/smoke.yaml")
+    assert jobs == {
+        **dict.fromkeys(each, datasets),
+        **dict.fromkeys(once, 1),
+        "student": len(study.runs),
+        "collect": datasets * len(study.methods),
+    }
+    text = plan("smoke")
+    assert f"{sum(jobs.values())} jobs are not in the time of all" in text
+    assert "12 students: 2 datasets × 3 configurations of 3 methods × 2 seeds, in 6 jobs" in text
+    downloads = sum(
+        source.bytes
+        for config in (*study.dataset_configs.values(), *study.encoder_configs.values())
+        for source in config.sources
+        if source.kind != "committed"
+    )
+    assert f"{downloads / 1e6:.1f} MB of them to download" in text
+    assert "On disk now: 0.0 MB of data and encoders, 0.0 MB in results/smoke" in text
+
+
+def test_times_are_means_of_the_study_s_own_benchmarks(project: Path) -> None:
+    for study, seconds in (("smoke", (10, 30)), ("demo", (9000, 9000))):
+        folder = project / f"results/{study}/benchmarks/teacher"
+        folder.mkdir(parents=True)
+        for dataset, second in zip(("clipart-tags", "emoji-relation"), seconds, strict=True):
+            (folder / f"{dataset}.tsv").write_text(f"s\th:m:s\n{second}\t0:00:00\n")
+    rows = [line.split() for line in plan("config/smoke.yaml").splitlines()]
+    assert ["teacher", "2", "20", "s", "40", "s"] in rows
+    assert ["student", "6", "?", "?"] in rows
+    assert next(row for row in rows if row[:1] == ["all"])[2:] == ["40", "s"]
+
+
+@pytest.mark.parametrize(
+    ("study", "sentence"),
+    [
+        ("smok", "there is no file config/smok.yaml; did you mean 'config/smoke.yaml'?"),
+        ("config/smoke.yml", "there is no file config/smoke.yml; did you mean 'config/smoke.yaml'?"),
+        ("faulty", "unknown key 'sedes'; did you mean 'seeds'?"),
+        ("smoke", "Snakemake cannot plan config/smoke.yaml: MissingInputException"),
+    ],
+)
+def test_what_cannot_be_planned(project: Path, capsys: pytest.CaptureFixture[str], study: str, sentence: str) -> None:
+    smoke = (project / "config/smoke.yaml").read_text()
+    (project / "config/faulty.yaml").write_text(smoke.replace("seeds:", "sedes:"))
+    (project / "workflow/report/main.rst").unlink()
+    assert main(["plan", "--study", study]) == 1
+    reply = capsys.readouterr()
+    assert reply.out == ""
+    assert reply.err.startswith("msd plan: ")
+    assert sentence in reply.err
+    assert reply.err.count("\n") == 1
