@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     track.add_argument("--study", default="config/demo.yaml", help="name or YAML file of a study (default: demo)")
     track.set_defaults(command=_track)
     plan = commands.add_parser("plan", help="what a study would run and cost; runs nothing")
-    plan.add_argument("--study", default="config/demo.yaml", help="YAML file of a study")
+    plan.add_argument("--study", default="config/demo.yaml", help="name or YAML file of a study")
     plan.set_defaults(command=_plan)
     publish = commands.add_parser("publish", help="copy a study's tables to results/published and the README")
     publish.add_argument("--study", default="config/demo.yaml", help="name or YAML file of a study (default: demo)")
