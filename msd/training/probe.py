@@ -110,8 +110,8 @@ def fit(features: np.ndarray, targets: Tensor, *, task: Task, labels: int, stren
     weight = torch.zeros(features.shape[1], labels, dtype=torch.float64, requires_grad=True)
     bias = torch.zeros(labels, dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS(
-        [weight, bias], max_iter=300, tolerance_grad=1e-4, tolerance_change=1e-9, line_search_fn="strong_wolfe"
-    )
+        [weight, bias], max_iter=300, tolerance_grad=1e-5 * len(inputs), line_search_fn="strong_wolfe"
+    )  # scikit-learn stops at a mean gradient of 1e-4
     hard = F.one_hot(targets, labels).double() if task == "multiclass" else targets.double()
 
     def objective() -> Tensor:
