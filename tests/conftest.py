@@ -1,9 +1,12 @@
 """What every test starts from."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+
+WORDS = ["red", "blue", "cat", "dog", "a", "the"]
 
 
 @pytest.fixture(autouse=True)
@@ -14,3 +17,24 @@ def _plain_float_mode() -> Iterator[None]:
     if torch is not None:
         torch.set_flush_denormal(False)
         torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture
+def write_tokenizer() -> Callable[[Path], None]:
+    """A function that writes a tokenizer.json of a few words."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordPiece
+    from tokenizers.normalizers import BertNormalizer
+    from tokenizers.pre_tokenizers import BertPreTokenizer
+    from tokenizers.processors import TemplateProcessing
+
+    def write(path: Path) -> None:
+        pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+        tokenizer = Tokenizer(WordPiece({piece: number for number, piece in enumerate(pieces)}, unk_token="[UNK]"))
+        tokenizer.normalizer = BertNormalizer()
+        tokenizer.pre_tokenizer = BertPreTokenizer()
+        ends = [("[CLS]", 2), ("[SEP]", 3)]
+        tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
+        tokenizer.save(str(path))
+
+    return write

@@ -1,6 +1,6 @@
 """Batches by length, region windows, and faults in prepared tables."""
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 import torch
 
-from msd.data.batches import length_batches, load_regions, read_targets
+from msd.data.batches import length_batches, load_regions, load_samples, read_targets
+from msd.data.tokenizer import read_tokenizer
 from msd.errors import UserError
 
 
@@ -53,15 +54,10 @@ def test_faulty_targets_are_named(target, score, task: str, message: str) -> Non
         read_targets(table, labels=3, task=task, path="x.parquet")
 
 
-def test_a_picture_without_features_is_named(tmp_path: Path) -> None:
-    from msd.data.batches import load_samples
-    from msd.data.tokenizer import read_tokenizer
-    from tests.training.conftest import write_tokenizer
-
+def test_a_picture_without_features_is_named(tmp_path: Path, write_tokenizer: Callable[[Path], None]) -> None:
     write_tokenizer(tmp_path / "tokenizer.json")
     table = {"uid": ["a"], "image": ["lost.png"], "text": ["the cat"], "target": [[0]], "score": [[1.0]]}
     pd.DataFrame(table).to_parquet(tmp_path / "train.parquet")
-    assert json.loads((tmp_path / "tokenizer.json").read_text())
     with pytest.raises(UserError, match=r"picture 'lost.png' has no region features"):
         load_samples(
             tmp_path / "train.parquet",

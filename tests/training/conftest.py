@@ -1,6 +1,7 @@
 """A small generated dataset in the real file formats, with signal in both modalities."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,6 @@ import pandas as pd
 import pytest
 import safetensors.torch
 import torch
-from tokenizers import Tokenizer
-from tokenizers.models import WordPiece
-from tokenizers.normalizers import BertNormalizer
-from tokenizers.pre_tokenizers import BertPreTokenizer
-from tokenizers.processors import TemplateProcessing
 
 from msd.job import Job
 from msd.training.dataset import prepared_sha256
@@ -45,17 +41,8 @@ PARAMS = {
 }
 
 
-def write_tokenizer(path: Path) -> None:
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
-    tokenizer = Tokenizer(WordPiece({piece: number for number, piece in enumerate(pieces)}, unk_token="[UNK]"))
-    tokenizer.normalizer = BertNormalizer()
-    tokenizer.pre_tokenizer = BertPreTokenizer()
-    tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
-    tokenizer.save(str(path))
-
-
 @pytest.fixture
-def toy(tmp_path: Path) -> dict[str, str]:
+def toy(tmp_path: Path, write_tokenizer: Callable[[Path], None]) -> dict[str, str]:
     """Inputs of a student job: prepared tables, tokenizer, regions, teacher outputs and saliency."""
     generator = np.random.default_rng(0)
     inputs = {name: str(tmp_path / name) for name in (*SIZES, "labels", "tokenizer", "regions", "spec", "saliency")}
