@@ -30,10 +30,11 @@ def publish(study: str, *, readme: Path = Path("README.md"), results: Path = Pat
 
 
 def with_table(text: str, study: str, table: str) -> str:
-    """The README's text with the study's main table between its two marks."""
+    """The README's text with the study's main figure and table between its two marks."""
     start = START.format(study=study)
     before, found, rest = text.partition(start)
     _, end, after = rest.partition(END)
     if not found or not end:
         raise UserError(f"README.md has no lines {start!r} and {END!r} to put the main table of {study} between")
-    return f"{before}{start}\n{table.strip()}\n{END}{after}"
+    picture = f"![Test score of every method on every dataset](results/published/{study}/main.png)"
+    return f"{before}{start}\n{picture}\n\n{table.strip()}\n{END}{after}"
