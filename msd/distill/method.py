@@ -9,48 +9,108 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
+from msd.data.batches import Samples
 from msd.distill import methods
 from msd.distill.losses import Task
 from msd.errors import UserError
-from msd.models.views import View
+from msd.models.views import Inputs, Removal, View
+from msd.models.visualbert import Output, VisualBertClassifier
+from msd.seeds import derive_seed
 
 
 @dataclass(frozen=True)
 class TeacherTargets:
-    """The cached teacher on the training split: logits (N, C) per view, and saliency (N,) per modality."""
+    """The teacher on the training split.
 
-    logits: Mapping[str, Tensor]
-    saliency: Mapping[str, Tensor]
+    Attributes:
+        logits, features: view -> (N, C) and (N, H), cached.   saliency: modality -> (N,).
+        model: the teacher itself in eval mode, for methods whose YAML says `teacher: model`; else None.
+    """
+
+    logits: Mapping[str, Tensor] = field(default_factory=dict)
+    features: Mapping[str, Tensor] = field(default_factory=dict)
+    saliency: Mapping[str, Tensor] = field(default_factory=dict)
+    model: VisualBertClassifier | None = None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a method is given once for each seed, before training.
+
+    Attributes:
+        dataset: its name.   seed: of this replicate.   task: kind of loss.   samples: the training split, N samples.
+        student: the model to be trained, not yet trained.   teacher: its answers to `samples`.
+        removal: how a view removes a modality.
+    """
+
+    dataset: str
+    seed: int
+    task: Task
+    samples: Samples
+    student: VisualBertClassifier
+    teacher: TeacherTargets = field(default_factory=TeacherTargets)
+    removal: Removal = "mask"
+
+    def stream(self, purpose: str) -> int:
+        """The seed of this replicate's random stream for `purpose`."""
+        return derive_seed(self.dataset, self.seed, purpose)
 
 
 @dataclass
 class Step:
-    """One batch: row numbers into the training split (B,), targets, and the student's logits by view.
+    """One batch: row numbers into the training split (B,), targets, inputs, and the student's outputs by view.
 
     `forward` runs the student on one view; its result is kept, so a view is computed at most once a step.
     """
 
     rows: Tensor
     targets: Tensor
-    forward: Callable[[View], Tensor]
-    _logits: dict[View, Tensor] = field(default_factory=dict)
+    inputs: Inputs
+    forward: Callable[[View], Output]
+    _outputs: dict[View, Output] = field(default_factory=dict)
+
+    def output(self, view: View) -> Output:
+        """All that the student says of `view`."""
+        if view not in self._outputs:
+            self._outputs[view] = self.forward(view)
+        return self._outputs[view]
 
     def logits(self, view: View) -> Tensor:
         """The student's logits (B, C) on `view`."""
-        if view not in self._logits:
-            self._logits[view] = self.forward(view)
-        return self._logits[view]
+        return self.output(view).logits
+
+    def features(self, view: View) -> Tensor:
+        """The student's pooled features (B, H) on `view`, what its head reads."""
+        return self.output(view).features
 
 
-class Method:
-    """Base of all methods: keeps the resolved parameters, the kind of task and the cached teacher."""
+class Method(nn.Module):
+    """Base of all methods: keeps the resolved parameters as `options`, and the setting.
 
-    def __init__(self, parameters: Mapping[str, Any], *, task: Task, teacher: TeacherTargets) -> None:
-        self.parameters = parameters
-        self.task: Task = task
-        self.teacher = teacher
+    A method's own parameters (a projection, say) are those of the module; the student's optimiser trains them too,
+    and they are thrown away afterwards.
+
+    Attributes:
+        internals: whether the student's outputs hold hidden states and attentions.
+        kept: names of the terms whose every sample goes into the history, not the batch's mean alone.
+    """
+
+    internals: bool = False
+    kept: tuple[str, ...] = ()
+
+    def __init__(self, options: Mapping[str, Any], setting: Setting) -> None:
+        super().__init__()
+        self.options = options
+        self.setting = setting
+        self.task: Task = setting.task
+        self.teacher = setting.teacher
+
+    def training_rows(self) -> Tensor:
+        """Rows of the training split that the student is trained on: all of them."""
+        return torch.arange(len(self.setting.samples))
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss per sample (B,), and named per-sample terms (B,) for the training history."""

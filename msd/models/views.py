@@ -23,6 +23,7 @@ class Inputs:
         regions: (B, R, D) region features, or None.
         text, image: whether the modality is present; an absent one pools to zero.
         content: (B, L) factor on the word embeddings (`removal: zero` alone), or None.
+        words: (B, L, W) word embeddings of the tokens, looked up once for all views, or None.
     """
 
     tokens: Tensor
@@ -31,6 +32,7 @@ class Inputs:
     text: bool = True
     image: bool = True
     content: Tensor | None = None
+    words: Tensor | None = None
 
 
 def take_view(inputs: Inputs, view: View, *, removal: Removal = "mask") -> Inputs:
@@ -55,7 +57,9 @@ def take_view(inputs: Inputs, view: View, *, removal: Removal = "mask") -> Input
     rows = torch.arange(len(inputs.tokens))
     last = inputs.token_mask.sum(1).long() - 1
     ends = torch.stack((inputs.tokens[:, 0], inputs.tokens[rows, last]), dim=1)
-    return replace(inputs, tokens=ends, token_mask=torch.ones_like(ends, dtype=torch.float32), text=False)
+    words = None if inputs.words is None else torch.stack((inputs.words[:, 0], inputs.words[rows, last]), dim=1)
+    mask = torch.ones_like(ends, dtype=torch.float32)
+    return replace(inputs, tokens=ends, token_mask=mask, words=words, text=False)
 
 
 def _zeroed(inputs: Inputs, view: View) -> Inputs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -14,10 +15,15 @@ from msd.models.views import Inputs
 
 
 class Output(NamedTuple):
-    """logits (B, C) and features (B, H), what the head reads."""
+    """logits (B, C) and features (B, H), what the head reads; on request the encoder's internals.
+
+    hidden: (B, S, W) of the embeddings and of each layer.   attentions: (B, heads, S, S) of each layer.
+    """
 
     logits: Tensor
     features: Tensor
+    hidden: tuple[Tensor, ...] = ()
+    attentions: tuple[Tensor, ...] = ()
 
 
 class VisualBertClassifier(nn.Module):
@@ -60,19 +66,25 @@ class VisualBertClassifier(nn.Module):
         self.register_buffer("region_mean", torch.zeros(config["region_width"]))
         self.register_buffer("region_scale", torch.ones(config["region_width"]))
 
-    def forward(self, inputs: Inputs) -> Output:
+    def look_up(self, inputs: Inputs) -> Inputs:
+        """The same inputs with their word embeddings, so that views share one gradient of the embedding matrix."""
+        if inputs.words is not None:
+            return inputs
+        return replace(inputs, words=self.encoder.embeddings.word_embeddings(inputs.tokens))
+
+    def forward(self, inputs: Inputs, *, internals: bool = False) -> Output:
         """Logits and pooled features of the samples in `inputs`, whatever modalities they have."""
-        arguments: dict[str, Tensor] = {"attention_mask": inputs.token_mask}
-        if inputs.content is None:
-            arguments["input_ids"] = inputs.tokens
-        else:
-            words = self.encoder.embeddings.word_embeddings(inputs.tokens)
-            arguments["inputs_embeds"] = words * inputs.content[:, :, None]
+        words = self.look_up(inputs).words
+        assert words is not None
+        if inputs.content is not None:
+            words = words * inputs.content[:, :, None]
+        arguments = {"inputs_embeds": words, "attention_mask": inputs.token_mask}
         if inputs.regions is not None:
             arguments["visual_embeds"] = (inputs.regions - self.region_mean) * self.region_scale
-        outcome = self.encoder(**arguments)
+        outcome = self.encoder(**arguments, output_hidden_states=internals, output_attentions=internals)
         features = outcome.pooler_output if self.pool == "first" else self._means(outcome.last_hidden_state, inputs)
-        return Output(self.head(self.head_dropout(features)), features)
+        logits = self.head(self.head_dropout(features))
+        return Output(logits, features, outcome.hidden_states or (), outcome.attentions or ())
 
     def _means(self, hidden: Tensor, inputs: Inputs) -> Tensor:
         length = inputs.tokens.shape[1]

@@ -67,7 +67,11 @@ class Dataset:
         return self.evaluate(predict(model, self.splits["val"], "both")[0], "val")
 
     def new_model(self, architecture: Mapping[str, Any], *, seed: int) -> VisualBertClassifier:
-        """A freshly initialised model of the dataset's sizes; regions are standardised over the training pictures."""
+        """A freshly initialised model of the dataset's sizes.
+
+        Regions are standardised over the training pictures. The head of a multilabel model starts at the labels'
+        prior log-odds, or its first epoch goes into saying "no" (Lin et al., "Focal Loss", ICCV 2017, section 3.3).
+        """
         train = self.splits["train"]
         torch.manual_seed(seed)
         sizes = {"vocabulary": self.pieces, "labels": self.labels, "region_width": train.regions.shape[2]}
@@ -75,15 +79,18 @@ class Dataset:
         seen = train.regions[train.pictures.unique()].flatten(0, 1)
         model.region_mean.copy_(seen.mean(0))
         model.region_scale.copy_(1 / seen.std(0).clamp_min(1e-6))
+        if self.task == "multilabel":
+            with torch.no_grad():
+                model.head.bias.copy_(train.targets.mean(0).clamp(1e-3, 1 - 1e-3).logit())
         return model
 
 
-def read_views(path: str, *, prepared: str) -> dict[str, Tensor]:
-    """view -> logits (N, C) of a teacher's outputs; UserError if they answer another version of the split."""
+def read_views(path: str, *, prepared: str, part: str = "logits") -> dict[str, Tensor]:
+    """view -> logits (N, C) or features (N, H) of a teacher; UserError if they answer another version of the split."""
     with safetensors.safe_open(path, framework="pt") as file:
         if (file.metadata() or {}).get("prepared_sha256") != prepared_sha256(prepared):
             raise UserError(f"{path} does not belong to {prepared} as it is now; `snakemake {path}` makes it anew")
-        return {view: file.get_tensor(f"{view}/logits").to(torch.float32) for view in VIEWS}
+        return {view: file.get_tensor(f"{view}/{part}").to(torch.float32) for view in VIEWS}
 
 
 def prepared_sha256(path: str) -> str:

@@ -11,13 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from msd.data.batches import Samples, length_batches
+from msd.distill.method import Method, Step
 from msd.errors import UserError
 from msd.models.views import VIEWS, Inputs, Removal, View, take_view
-from msd.models.visualbert import VisualBertClassifier
-from msd.seeds import derive_seed
-
-StepLoss = Callable[[Tensor, Tensor, Callable[[View], Tensor]], tuple[Tensor, dict[str, Tensor]]]
-"""(rows (B,), targets, forward(view) -> logits) -> loss per sample (B,), named per-sample terms."""
+from msd.models.visualbert import Output, VisualBertClassifier
 
 
 @dataclass(frozen=True)
@@ -47,20 +44,25 @@ class Schedule:
 
 @dataclass
 class History:
-    """Training curves in long form: one row per seed, step and term."""
+    """Training curves in long form: one row per seed, step and term, or per sample where a method keeps those."""
 
-    rows: list[tuple[int, int, int, str, float]] = field(default_factory=list)
+    rows: list[tuple[int, int, int, str, float, int | None]] = field(default_factory=list)
 
     def add(self, seed: int, step: int, epoch: int, values: dict[str, float]) -> None:
         """Note the values of one step."""
-        self.rows.extend((seed, step, epoch, term, value) for term, value in values.items())
+        self.rows.extend((seed, step, epoch, term, value, None) for term, value in values.items())
+
+    def add_samples(self, seed: int, step: int, epoch: int, term: str, samples: Tensor, values: Tensor) -> None:
+        """Note one value for each of the training samples with the numbers `samples` (B,)."""
+        pairs = zip(samples.tolist(), values.tolist(), strict=True)
+        self.rows.extend((seed, step, epoch, term, value, sample) for sample, value in pairs)
 
     def write(self, path: str) -> None:
-        """Write history.parquet: seed, step, epoch, term, value."""
+        """Write history.parquet: seed, step, epoch, term, value, sample (null: the mean of the batch)."""
         import pandas as pd
 
-        columns = ["seed", "step", "epoch", "term", "value"]
-        pd.DataFrame(self.rows, columns=columns).to_parquet(path, index=False)
+        table = pd.DataFrame(self.rows, columns=["seed", "step", "epoch", "term", "value", "sample"])
+        table.astype({"sample": "Int32"}).to_parquet(path, index=False)
 
 
 def single_thread() -> None:
@@ -73,19 +75,14 @@ def single_thread() -> None:
 
 
 def train(
-    model: VisualBertClassifier,
-    step_loss: StepLoss,
-    samples: Samples,
+    method: Method,
     *,
     schedule: Schedule,
-    dataset: str,
-    seed: int,
     history: History,
     validate: Callable[[], dict[str, float]],
     pretrained: tuple[str, ...] = (),
-    removal: Removal = "mask",
 ) -> None:
-    """Train `model` in place on `samples`.
+    """Train the student of a method's setting in place, on the rows that the method chooses.
 
     The order of the samples and the dropout of each step and view are drawn from streams named by dataset and seed,
     so that two methods with the same seed see the same batches, and a further view changes no other view's dropout.
@@ -93,27 +90,34 @@ def train(
     Raises:
         UserError: the loss is no longer finite (names dataset, seed and step).
     """
-    optimiser, rates = _optimiser(model, schedule, pretrained)
-    total = schedule.steps(len(samples))
-    order = torch.Generator().manual_seed(derive_seed(dataset, seed, "order"))
-    dropout = derive_seed(dataset, seed, "dropout") >> 8
+    setting = method.setting
+    model, samples, seed = setting.student, setting.samples, setting.seed
+    optimiser, rates = _optimiser(method, schedule, pretrained)
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    trained_on = method.training_rows()
+    total = schedule.steps(len(trained_on))
+    order = torch.Generator().manual_seed(setting.stream("order"))
     step = 0
     for epoch in range(schedule.epochs):
         model.train()
-        batches = length_batches(samples.lengths, batch_size=schedule.batch_size, generator=order)
-        for rows in itertools.islice(batches, total - step):
+        batches = length_batches(samples.lengths[trained_on], batch_size=schedule.batch_size, generator=order)
+        for batch in itertools.islice(batches, total - step):
             factor = _warm_then_decay(step, total, schedule.warmup)
             for group, rate in zip(optimiser.param_groups, rates, strict=True):
                 group["lr"] = rate * factor
-            where = f"{dataset}, seed {seed}, step {step}"
-            forward = _forward(model, samples.inputs(rows), removal, dropout + len(VIEWS) * step, where)
-            per_sample, terms = step_loss(rows, samples.targets[rows], forward)
+            rows = trained_on[batch]
+            inputs = samples.inputs(rows)
+            where = f"{setting.dataset}, seed {seed}, step {step}"
+            forward = _forward(method, inputs, step=step, where=where)
+            per_sample, terms = method.loss(Step(rows, samples.targets[rows], inputs, forward))
             loss = per_sample.mean()
             _require_finite(loss, f"{where}: the values of the loss")
             loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), schedule.clip)
+            nn.utils.clip_grad_norm_(parameters, schedule.clip)
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
+            for term in method.kept:
+                history.add_samples(seed, step, epoch, term, rows, terms.pop(term).detach())
             means = {name: float(term.detach().mean()) for name, term in terms.items()}
             history.add(seed, step, epoch, {"loss": loss.item(), **means, "learning_rate": rates[-1] * factor})
             step += 1
@@ -123,26 +127,28 @@ def train(
     model.eval()
 
 
-def _forward(
-    model: VisualBertClassifier, inputs: Inputs, removal: Removal, dropout: int, where: str
-) -> Callable[[View], Tensor]:
-    """view -> logits (B, C), each view with a dropout stream of its own."""
+def _forward(method: Method, inputs: Inputs, *, step: int, where: str) -> Callable[[View], Output]:
+    """view -> the student's output, each view with a dropout stream of its own."""
+    model, removal = method.setting.student, method.setting.removal
+    dropout = (method.setting.stream("dropout") >> 8) + len(VIEWS) * step
+    looked_up = model.look_up(inputs)
 
-    def forward(view: View) -> Tensor:
+    def forward(view: View) -> Output:
         torch.manual_seed(dropout + VIEWS.index(view))
-        logits = model(take_view(inputs, view, removal=removal)).logits
-        _require_finite(logits, f"{where}: the logits of the view {view!r}")
-        return logits
+        output: Output = model(take_view(looked_up, view, removal=removal), internals=method.internals)
+        _require_finite(output.logits, f"{where}: the logits of the view {view!r}")
+        return output
 
     return forward
 
 
 def _optimiser(
-    model: VisualBertClassifier, schedule: Schedule, pretrained: tuple[str, ...]
+    method: Method, schedule: Schedule, pretrained: tuple[str, ...]
 ) -> tuple[torch.optim.Optimizer, list[float]]:
+    """AdamW over the student's parameters and the method's own, and the full learning rate of each group."""
     copied = set(pretrained)
     groups: dict[float, list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
+    for name, parameter in [*method.setting.student.named_parameters(), *method.named_parameters(prefix="method")]:
         rate = schedule.pretrained_learning_rate if name in copied else schedule.learning_rate
         groups.setdefault(rate, []).append(parameter)
     rates = sorted(groups)

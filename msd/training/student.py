@@ -12,7 +12,7 @@ import torch
 import yaml
 from torch import Tensor
 
-from msd.distill.method import Method, Step, TeacherTargets, method_class
+from msd.distill.method import Setting, TeacherTargets, method_class
 from msd.metrics import mean_divergence
 from msd.models.views import VIEWS
 from msd.seeds import derive_seed
@@ -37,12 +37,12 @@ def train_students(job: Job) -> dict[str, float]:
     teacher = {
         split: read_views(job.inputs[f"{split}_outputs"], prepared=job.inputs[split]) for split in ("train", *SCORED)
     }
-    method = _method(params, dataset, teacher["train"], job.inputs["saliency"])
+    targets = _targets(dataset, teacher["train"], job)
     history, scores = History(), []
     predictions: dict[str, Tensor] = {}
     models: dict[str, Tensor] = {}
     for seed in params["seeds"]:
-        student = train_one(method, dataset, params, seed=seed, history=history)
+        student = train_one(dataset, targets, params, seed=seed, history=history)
         models |= {f"seed-{seed}/{name}": tensor for name, tensor in student.state_dict().items()}
         for split in SCORED:
             logits = predict_views(student, dataset.splits[split], removal=params["removal"])
@@ -58,33 +58,29 @@ def train_students(job: Job) -> dict[str, float]:
     return {str(name): float(value) for name, value in means.items()}
 
 
-def _method(params: dict[str, Any], dataset: Dataset, teacher: dict[str, Tensor], saliency: str) -> Method:
-    """The method of a run, with the cached teacher on the training split."""
-    table = pd.read_parquet(saliency)
-    modalities = {modality: torch.tensor(table[modality].to_numpy()) for modality in ("image", "text")}
-    known = TeacherTargets(teacher, modalities)
-    return method_class(params["implementation"])(params["parameters"], task=dataset.task, teacher=known)
+def _targets(dataset: Dataset, teacher: dict[str, Tensor], job: Job) -> TeacherTargets:
+    """What the methods are told of the teacher on the training split."""
+    table = pd.read_parquet(job.inputs["saliency"])
+    return TeacherTargets(
+        logits=teacher,
+        features=read_views(job.inputs["train_outputs"], prepared=job.inputs["train"], part="features"),
+        saliency={modality: torch.tensor(table[modality].to_numpy()) for modality in ("image", "text")},
+    )
 
 
 def train_one(
-    method: Method, dataset: Dataset, params: dict[str, Any], *, seed: int, history: History
+    dataset: Dataset, teacher: TeacherTargets, params: dict[str, Any], *, seed: int, history: History
 ) -> VisualBertClassifier:
     """A student trained from scratch with one seed."""
     student = dataset.new_model(params["architecture"], seed=derive_seed(dataset.name, seed, "student"))
-
-    def step_loss(rows: Tensor, targets: Tensor, forward: Any) -> tuple[Tensor, dict[str, Tensor]]:
-        return method.loss(Step(rows, targets, forward))
-
+    samples, removal = dataset.splits["train"], params["removal"]
+    setting = Setting(dataset.name, seed, dataset.task, samples, student, teacher, removal)
+    torch.manual_seed(setting.stream("method"))  # of what a method adds to the student
     train(
-        student,
-        step_loss,
-        dataset.splits["train"],
+        method_class(params["implementation"])(params["parameters"], setting),
         schedule=Schedule(**params["schedule"]),
-        dataset=dataset.name,
-        seed=seed,
         history=history,
         validate=partial(dataset.validate, student),
-        removal=params["removal"],
     )
     return student
 

@@ -6,14 +6,14 @@ import json
 import shutil
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import safetensors.torch
 import torch
-from torch import Tensor
 
 from msd.data.tokenizer import read_member, read_member_bytes
-from msd.distill.losses import task_loss
+from msd.distill.method import Setting
+from msd.distill.methods.finetune import Finetune
 from msd.models.visualbert import VisualBertClassifier, start_from_bert
 from msd.seeds import derive_seed
 from msd.training.dataset import Dataset
@@ -32,18 +32,9 @@ def train_teacher(job: Job) -> dict[str, float]:
     model = dataset.new_model(params["architecture"], seed=derive_seed(dataset.name, seed, "teacher"))
     copied = start_from_encoder(model, job.inputs["encoder"], job.inputs["tokenizer"])
     history = History()
-
-    def step_loss(rows: Tensor, targets: Tensor, forward: Any) -> tuple[Tensor, dict[str, Tensor]]:
-        loss = task_loss(forward("both"), targets, task=dataset.task)
-        return loss, {"task": loss}
-
     train(
-        model,
-        step_loss,
-        dataset.splits["train"],
+        Finetune({}, Setting(dataset.name, seed, dataset.task, dataset.splits["train"], model)),
         schedule=Schedule(**params["schedule"]),
-        dataset=dataset.name,
-        seed=seed,
         history=history,
         validate=partial(dataset.validate, model),
         pretrained=tuple(copied),

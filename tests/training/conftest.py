@@ -64,6 +64,7 @@ def toy(tmp_path: Path, write_tokenizer: Callable[[Path], None]) -> dict[str, st
         logits = {
             f"{view}/logits": torch.randn(size, 3) + 2 * torch.eye(3)[labels] for view in ("both", "image", "text")
         }
+        logits |= {f"{view}/features": torch.randn(size, 24) for view in ("both", "image", "text")}
         inputs[f"{split}_outputs"] = str(tmp_path / f"{split}.safetensors")
         belongs = {"prepared_sha256": prepared_sha256(inputs[split])}
         safetensors.torch.save_file(logits, inputs[f"{split}_outputs"], metadata=belongs)

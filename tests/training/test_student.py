@@ -66,7 +66,7 @@ def test_files_have_the_documented_keys_and_columns(student_job) -> None:
     assert list(metrics.columns) == ["seed", "split", "metric", "value"]
     assert {"accuracy", "image/accuracy", "kl/text"} <= set(metrics["metric"])
     history = pd.read_parquet(job.outputs["history"])
-    assert list(history.columns) == ["seed", "step", "epoch", "term", "value"]
+    assert list(history.columns) == ["seed", "step", "epoch", "term", "value", "sample"]
     assert {
         "loss",
         "task",

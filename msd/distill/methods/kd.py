@@ -16,7 +16,7 @@ class KD(Method):
     """
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
-        share, temperature = self.parameters["lambda"], self.parameters["temperature"]
+        share, temperature = self.options["lambda"], self.options["temperature"]
         task = task_loss(step.logits("both"), step.targets, task=self.task)
         teacher = self.teacher.logits["both"][step.rows]
         kd = kd_divergence(step.logits("both"), teacher, temperature=temperature, task=self.task)

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from msd.distill.losses import Task, kd_divergence, task_loss
-from msd.distill.method import Method, Step, TeacherTargets
+from msd.distill.losses import kd_divergence, task_loss
+from msd.distill.method import Method, Setting, Step
 from msd.distill.weighting import MODALITIES, WEIGHTINGS
 from msd.models.views import VIEWS
 
@@ -20,15 +20,15 @@ class MSD(Method):
     formulas as this project reads the abstract. With both weights 0 it is KD, bit for bit.
     """
 
-    def __init__(self, parameters: Mapping[str, Any], *, task: Task, teacher: TeacherTargets) -> None:
-        super().__init__(parameters, task=task, teacher=teacher)
-        weigh = WEIGHTINGS[parameters["weighting"]]
-        weights = weigh(teacher.saliency, strength=parameters["strength"])
-        samples = len(teacher.saliency["image"])
+    def __init__(self, options: Mapping[str, Any], setting: Setting) -> None:
+        super().__init__(options, setting)
+        weigh = WEIGHTINGS[options["weighting"]]
+        weights = weigh(self.teacher.saliency, strength=options["strength"])
+        samples = len(setting.samples)
         self.weights = {modality: weights[modality].expand(samples) for modality in MODALITIES}
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
-        share, temperature = self.parameters["lambda"], self.parameters["temperature"]
+        share, temperature = self.options["lambda"], self.options["temperature"]
         terms = {"task": task_loss(step.logits("both"), step.targets, task=self.task)}
         for view in VIEWS:
             teacher = self.teacher.logits[view][step.rows]
