@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 from torch import Tensor
 
 from msd.data.batches import Samples, load_regions, load_samples
 from msd.data.tokenizer import read_tokenizer
 from msd.distill.losses import Task
-from msd.errors import UserError
 from msd.metrics import DATASET_TASKS, evaluate
-from msd.models.views import VIEWS
 from msd.models.visualbert import VisualBertClassifier
 from msd.training.loop import predict
-
-SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -83,17 +77,3 @@ class Dataset:
             with torch.no_grad():
                 model.head.bias.copy_(train.targets.mean(0).clamp(1e-3, 1 - 1e-3).logit())
         return model
-
-
-def read_views(path: str, *, prepared: str, part: str = "logits") -> dict[str, Tensor]:
-    """view -> logits (N, C) or features (N, H) of a teacher; UserError if they answer another version of the split."""
-    with safetensors.safe_open(path, framework="pt") as file:
-        if (file.metadata() or {}).get("prepared_sha256") != prepared_sha256(prepared):
-            raise UserError(f"{path} does not belong to {prepared} as it is now; `snakemake {path}` makes it anew")
-        return {view: file.get_tensor(f"{view}/{part}").to(torch.float32) for view in VIEWS}
-
-
-def prepared_sha256(path: str) -> str:
-    """The sha256 of a prepared table, which a teacher's outputs carry in their metadata."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

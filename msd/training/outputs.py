@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import safetensors.torch
 
 from msd.models.views import VIEWS
-from msd.training.dataset import SPLITS, Dataset, prepared_sha256
+from msd.training.answers import SPLITS, prepared_sha256
+from msd.training.dataset import Dataset
 from msd.training.loop import predict, single_thread
 from msd.training.teacher import load_teacher
 

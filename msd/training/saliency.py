@@ -11,7 +11,7 @@ import pandas as pd
 from msd.metrics import DATASET_TASKS
 from msd.saliency import modality_saliency
 from msd.stats import clustered_interval
-from msd.training.dataset import SPLITS, read_views
+from msd.training.answers import SPLITS, read_views
 
 if TYPE_CHECKING:
     from msd.job import Job

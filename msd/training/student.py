@@ -16,7 +16,8 @@ from msd.distill.method import Setting, TeacherTargets, method_class
 from msd.metrics import mean_divergence
 from msd.models.views import VIEWS
 from msd.seeds import derive_seed
-from msd.training.dataset import Dataset, read_views
+from msd.training.answers import read_views
+from msd.training.dataset import Dataset
 from msd.training.loop import History, Schedule, predict_views, single_thread, train
 
 if TYPE_CHECKING:
