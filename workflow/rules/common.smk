@@ -24,6 +24,9 @@ shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH
 DATA = "results/data"
 RESULTS = f"results/{study.study}"
 SPLITS = ["train", "val", "test"]
+FIRST = (
+    10  # priority of the chain up to the teacher's outputs, which all students wait for
+)
 
 
 wildcard_constraints:

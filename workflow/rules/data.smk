@@ -58,6 +58,7 @@ rule prepare:
         PREPARE.log,
     benchmark:
         PREPARE.benchmark
+    priority: FIRST
     resources:
         mem_mb=1000,
         runtime=60,
@@ -86,6 +87,7 @@ rule tokenizer:
         TOKENIZER.log,
     benchmark:
         TOKENIZER.benchmark
+    priority: FIRST
     resources:
         mem_mb=1000,
         runtime=30,
@@ -122,6 +124,7 @@ rule features:
         FEATURES.log,
     benchmark:
         FEATURES.benchmark
+    priority: FIRST
     resources:
         mem_mb=2000,
         runtime=240,

@@ -38,8 +38,6 @@ TEACHER = Stage(
     "{dataset}",
     lambda wildcards: study.teacher_params(wildcards.dataset),
 )
-# The longest chain of the study starts with the teacher: its jobs go first.
-FIRST = 10
 
 
 rule teacher:
