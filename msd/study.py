@@ -45,13 +45,15 @@ class Report(Strict):
     """What the tables and figures compare.
 
     `baseline`: the method that differences are against; `from_scratch`: the student without a teacher;
-    `best_of`: the methods of which figures show the one that is best on validation; `draws`: of the bootstrap.
+    `best_of`: the methods of which figures show the one that is best on validation; `draws`: of the bootstrap;
+    `learned`: the method whose learned weights a figure shows, if any.
     """
 
     baseline: str
     from_scratch: str
     best_of: Annotated[list[str], Field(min_length=1)]
     draws: Annotated[int, Field(ge=100)]
+    learned: str | None = None
 
 
 class Run(NamedTuple):
@@ -87,8 +89,9 @@ class Study(Strict):
 
     @model_validator(mode="after")
     def _report_compares_what_is_run(self) -> Study:
-        for name in [self.report.baseline, self.report.from_scratch, *self.report.best_of]:
-            if name not in self.methods:
+        named = [self.report.baseline, self.report.from_scratch, *self.report.best_of, self.report.learned]
+        for name in named:
+            if name is not None and name not in self.methods:
                 raise ValueError(f"report: {name!r} is none of the study's methods{nearest(name, list(self.methods))}")
         return self
 

@@ -19,6 +19,7 @@ from msd.reporting.plots import curves_figure, main_figure, saliency_figure
 from msd.reporting.results import DatasetResults, histories, load_results, mean_by_epoch, parallel, read_json
 from msd.reporting.style import SETTINGS, looks, save
 from msd.reporting.tables import check_params, declared
+from msd.reporting.weights import learned_weights, weights_figure
 from msd.stats import FloatArray
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ Curves = dict[str, dict[str, dict[str, pd.DataFrame]]]
 
 
 def figures(job: Job) -> dict[str, float]:
-    """Write each output by its file name: densities-<dataset>, main, saliency and curves, as .svg or .png."""
+    """Write each output by its file name, as .svg or .png.
+
+    densities-<dataset>, main, saliency, curves; and weights, where params["learned"] names a method that learns them.
+    """
     check_params(job)
     study = load_results(job)
     makers = _makers(job, study)
@@ -59,10 +63,22 @@ def _makers(job: Job, study: Mapping[str, DatasetResults]) -> dict[str, Callable
     }
     makers["main"] = lambda: main_figure(read_json(job.inputs["main"]), styles=styles)
     makers["saliency"] = lambda: saliency_figure(
-        _saliency(job), titles=named["dataset"], measure=job.params["saliency_measure"]
+        _saliency(job, "saliency"), titles=named["dataset"], measure=job.params["saliency_measure"]
     )
     makers["curves"] = lambda: curves_figure(_curves(job, study), titles=named, styles=styles)
+    if job.params["learned"] is not None:
+        makers["weights"] = lambda: weights_figure(
+            _weights(job, study), _saliency(job, "train_saliency"), titles=named["dataset"]
+        )
     return makers
+
+
+def _weights(job: Job, study: Mapping[str, DatasetResults]) -> dict[str, pd.DataFrame]:
+    """Dataset -> the learned weights of the selected variant."""
+    return {
+        name: learned_weights(histories(job, name, results.cells[job.params["learned"]]))
+        for name, results in study.items()
+    }
 
 
 def density_methods(job: Job, results: DatasetResults) -> list[str]:
@@ -72,8 +88,9 @@ def density_methods(job: Job, results: DatasetResults) -> list[str]:
     return list(dict.fromkeys(name for name in wanted if name is not None))
 
 
-def _saliency(job: Job) -> dict[str, dict[str, FloatArray]]:
-    frames = {name: pd.read_parquet(path) for name, path in parallel(job, "saliency").items()}
+def _saliency(job: Job, files: str) -> dict[str, dict[str, FloatArray]]:
+    """Dataset -> modality -> (N,), from the input list `files`."""
+    frames = {name: pd.read_parquet(path) for name, path in parallel(job, files).items()}
     return {
         name: {column: frame[column].to_numpy(dtype=float) for column in frame.columns if column != "uid"}
         for name, frame in frames.items()

@@ -24,6 +24,7 @@ FIGURE_TITLES = {
     "densities": "Model outputs",
     "saliency": "Saliency",
     "curves": "Training curves",
+    "weights": "Learned weights",
 }
 
 

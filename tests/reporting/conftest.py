@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthetic_study import DATASETS, METHODS, VARIANTS, StudyFiles
+from synthetic_study import DATASETS, LEARNED, METHODS, VARIANTS, StudyFiles
 
 from msd.job import Job
 from msd.reporting.collect import collect
@@ -16,6 +16,8 @@ from msd.reporting.report import report
 from msd.reporting.tables import tables
 
 FORMS = ("json", "csv", "md", "tex")
+FIGURES = ["main", "curves", "saliency", *(f"densities-{dataset}" for dataset in DATASETS), "weights"]
+CAPTIONS = ("main", "densities", "saliency", "curves", "weights")
 
 
 class FakeStudy(StudyFiles):
@@ -36,6 +38,7 @@ class FakeStudy(StudyFiles):
             "best_of": ["msd-uniform", "msd-instance"],
             "draws": self.draws,
             "saliency_measure": "kl",
+            "learned": LEARNED,
         }
         return params | changed
 
@@ -91,30 +94,32 @@ class FakeStudy(StudyFiles):
 
     def figures_job(self, folder: str = "figures", **changed: Any) -> Job:
         """The figures job."""
-        names = ["main", "curves", "saliency", *(f"densities-{dataset}" for dataset in DATASETS)]
-        samples = [f"results/{self.study}/teachers/{dataset}/saliency/test.parquet" for dataset in DATASETS]
-        own = {"saliency": samples, "main": f"results/{self.study}/tables/main.json"}
+        moves = [f"results/{self.study}/teachers/{dataset}/saliency" for dataset in DATASETS]
+        own = {
+            "saliency": [f"{folder}/test.parquet" for folder in moves],
+            "train_saliency": [f"{folder}/train.parquet" for folder in moves],
+            "main": f"results/{self.study}/tables/main.json",
+        }
         return Job(
             "figures",
             params=self.params(**changed),
             inputs=self.shared_inputs() | own,
-            outputs=self._outputs(folder, [f"{name}.{form}" for name in names for form in ("svg", "png")]),
+            outputs=self._outputs(folder, [f"{name}.{form}" for name in FIGURES for form in ("svg", "png")]),
         )
 
     def report_job(self, name: str = "report.html", **changed: Any) -> Job:
         """The report job."""
         made = f"results/{self.study}"
-        figures = ["main", "curves", "saliency", *(f"densities-{dataset}" for dataset in DATASETS)]
         captions = Path(__file__).parents[2] / "workflow/report"
         return Job(
             "report",
             params=self.params(title="A tiny study") | changed,
             inputs={
                 "tables": [f"{made}/tables/{table}.json" for table in ("main", "teacher", "views", "saliency")],
-                "figures": [f"{made}/figures/{figure}.svg" for figure in figures],
+                "figures": [f"{made}/figures/{figure}.svg" for figure in FIGURES],
                 "cells": self.shared_inputs()["cells"],
                 "sources": [f"results/data/{dataset}/source.json" for dataset in DATASETS],
-                "captions": [str(captions / f"{kind}.rst") for kind in ("main", "densities", "saliency", "curves")],
+                "captions": [str(captions / f"{kind}.rst") for kind in CAPTIONS],
                 "study": f"{made}/study.yaml",
                 "environment": f"{made}/tables/record.json",
             },

@@ -31,6 +31,7 @@ VARIANTS = {"finetune": ["only"], "kd": ["l0.5", "l0.9"], "msd-uniform": ["c0.5"
 # Share of samples answered correctly with both modalities; the first variant listed is the better one.
 CORRECT = {"teacher": 0.95, "probe": 0.80, "finetune": 0.70, "kd": 0.80, "msd-uniform": 0.85, "msd-instance": 0.825}
 TEXT_CORRECT = {"teacher": 0.60, "finetune": 0.45, "kd": 0.45, "msd-uniform": 0.58, "msd-instance": 0.55}
+LEARNED = "msd-instance"  # plays the part of the method whose history holds a weight of every sample
 BLOCKS = ([0, 1], [2])
 VIEWS = ("both", "image", "text")
 
@@ -150,7 +151,8 @@ class StudyFiles:
         )
         saliency = {modality: values.numpy() for modality, values in scores.items()}
         uids = [f"{dataset}-{index}" for index in range(self.samples["test"])]
-        pd.DataFrame({"uid": uids, **saliency}).to_parquet(self._path(f"{folder}/saliency/test.parquet"))
+        for split in ("train", "test"):
+            pd.DataFrame({"uid": uids, **saliency}).to_parquet(self._path(f"{folder}/saliency/{split}.parquet"))
         entry = {"image": {"mean": 2.0, "low": 1.5, "high": 2.5, "n": 40}}
         entry["text"] = {"mean": 1.0, "low": 0.75, "high": 1.25, "n": 40}
         self._write_json(f"{folder}/saliency/summary.json", {"test": entry, "train": entry})
@@ -185,8 +187,14 @@ class StudyFiles:
         for seed in seeds:
             for epoch in range(4):
                 for step in range(3 * epoch, 3 * epoch + 3):
-                    rows.append((seed, step, epoch, "loss", float(len(method)) / (step + 1)))
+                    rows.append((seed, step, epoch, "loss", float(len(method)) / (step + 1), None))
+                    if method == LEARNED:
+                        rows += [
+                            (seed, step, epoch, f"weight/{view}", 1 + (place - 1) * step / 12, sample)
+                            for place, view in enumerate(VIEWS)
+                            for sample in range(4)
+                        ]
                 share = CORRECT[method] * (1 - 0.5 ** (epoch + 1))
-                rows.append((seed, 3 * epoch + 2, epoch, f"val/{DATASETS[dataset]['metric']}", share))
-        frame = pd.DataFrame(rows, columns=["seed", "step", "epoch", "term", "value"])
-        frame.to_parquet(self._path(name))
+                rows.append((seed, 3 * epoch + 2, epoch, f"val/{DATASETS[dataset]['metric']}", share, None))
+        frame = pd.DataFrame(rows, columns=["seed", "step", "epoch", "term", "value", "sample"])
+        frame.astype({"sample": "Int32"}).to_parquet(self._path(name))

@@ -12,13 +12,18 @@ from msd.reporting.densities import best_on_validation, density
 from msd.reporting.figures import density_methods, figures
 from msd.reporting.results import load_results
 from msd.reporting.style import PALETTE, looks
+from msd.reporting.weights import learned_weights
 
 
 def test_all_figures_are_written_and_the_same_twice(in_study):
     first, again = in_study.figures_job(), in_study.figures_job("again")
-    assert len(first.outputs) == 14
-    for name in [name for name in again.outputs if name.startswith(("curves", "densities-match", "densities-tags"))]:
-        del again.outputs[name]  # three kinds are enough to make twice
+    assert len(first.outputs) == 16
+    for name in [
+        name
+        for name in again.outputs
+        if name.startswith(("curves", "densities-match", "densities-tags", "densities-answers"))
+    ]:
+        del again.outputs[name]
     assert figures(again) == {"figures": 4.0}
     for name, path in first.outputs.items():
         content = Path(path).read_bytes()
@@ -40,6 +45,15 @@ def test_a_history_that_is_not_declared_is_named(in_study):
     job.inputs["histories"] = [path for path in job.inputs["histories"] if "match/kd/l0.5" not in path]
     with pytest.raises(UserError, match=r"match/kd/l0\.5/seeds-0-1/history\.parquet"):
         figures(job)
+
+
+def test_learned_weights_come_sample_by_sample(in_study):
+    history = in_study.shared_inputs()["histories"]
+    frame = learned_weights([path for path in history if "match/msd-instance/c0.5" in path])
+    assert len(frame) == 3 * 12 * 3 * 4  # seeds, steps, views, samples
+    assert frame.groupby("view")["value"].mean().round(3).to_dict() == {"both": 0.542, "image": 1.0, "text": 1.458}
+    with pytest.raises(UserError, match="holds no weights of single samples"):
+        learned_weights([path for path in history if "match/kd/l0.5" in path])
 
 
 def test_density_figures_show_the_best_method_on_validation(in_study):

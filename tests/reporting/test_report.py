@@ -61,7 +61,7 @@ def test_loads_nothing_from_elsewhere(html, page):
 
 def test_every_picture_has_a_text_and_a_size(page):
     images = page.all("img")
-    assert len(images) == 7
+    assert len(images) == 8
     assert all(len(image["alt"]) > 20 and int(image["width"]) > 200 and int(image["height"]) > 200 for image in images)
     assert "KD 0.808" in images[0]["alt"]
 

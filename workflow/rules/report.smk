@@ -1,8 +1,9 @@
 # collect → tables, figures → report, and the import of everything into MLflow.
 NAMES = ["main", "teacher", "views", "saliency"]
 FORMS = ["json", "csv", "md", "tex"]
-KINDS = ["main", "densities", "saliency", "curves"]
-FIGURES = ["main", "curves", "saliency", *of_datasets("densities-{dataset}")]
+WEIGHTS = ["weights"] if study.report.learned else []
+KINDS = ["main", "densities", "saliency", "curves", *WEIGHTS]
+FIGURES = ["main", "curves", "saliency", *of_datasets("densities-{dataset}"), *WEIGHTS]
 PICTURES = ["svg", "png"]
 
 COLLECT = Stage(
@@ -86,6 +87,7 @@ rule figures:
     input:
         **REPORTED,
         saliency=of_datasets(rules.saliency.output.test),
+        train_saliency=of_datasets(rules.saliency.output.train),
         main=f"{RESULTS}/tables/main.json",
     output:
         figures=[shown("figures", name, form) for name in FIGURES for form in PICTURES],
