@@ -17,6 +17,15 @@ METRICS = {
     "vqa": ("accuracy",),
 }
 """Task -> the metrics that may select and be compared."""
+SHARE, ABOVE, WEIGHT = "a number between 0 and 1", "a number above 0", "a number not below 0"
+COUNT = "a whole number above 0"
+RANGES = {
+    **dict.fromkeys(("lambda", "momentum"), (0, 1, SHARE)),
+    **dict.fromkeys(("temperature", "contrast_temperature"), (1e-6, 1e6, ABOVE)),
+    **dict.fromkeys(("strength", "alpha", "beta", "gamma", "distance", "angle"), (0, 1e6, WEIGHT)),
+    **dict.fromkeys(("width", "negatives"), (1, 1e6, COUNT)),
+}
+"""Parameter of a method -> its least and greatest value, and how an error says so."""
 Scalar = float | int | str | bool
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
@@ -99,7 +108,6 @@ class MethodConfig(Strict):
     @field_validator("parameters")
     @classmethod
     def _in_range(cls, parameters: dict[str, Scalar | list[Scalar]]) -> dict[str, Scalar | list[Scalar]]:
-        ranges = {"lambda": (0, 1), "temperature": (1e-6, 1e6), "strength": (0, 1e6)}
         weighting = parameters.get("weighting", WEIGHTINGS[0])
         if weighting not in WEIGHTINGS:
             raise ValueError(f"weighting {weighting!r} is unknown{nearest(str(weighting), list(WEIGHTINGS))}")
@@ -109,11 +117,11 @@ class MethodConfig(Strict):
                 raise ValueError(f"{name} is an empty grid; give at least one value")
             if len(set(values)) < len(values):
                 raise ValueError(f"{name} lists a value twice: {values}")
-            for number in values if name in ranges else []:
-                low, high = ranges[name]
-                if isinstance(number, str | bool) or not low <= number <= high:
-                    limits = f"between {low} and {high}" if name == "lambda" else "above 0"
-                    raise ValueError(f"{name} must be a number {limits}, not {number!r}")
+            for number in values if name in RANGES else []:
+                low, high, kind = RANGES[name]
+                whole = kind != COUNT or isinstance(number, int)
+                if isinstance(number, str | bool) or not whole or not low <= number <= high:
+                    raise ValueError(f"{name} must be {kind}, not {number!r}")
         return parameters
 
     @property

@@ -73,6 +73,18 @@ def test_a_dataset_overrides_training_values(tmp_path: Path) -> None:
         (lambda c: c["methods"].update(kd={"temperature": -2}), r"temperature must be a number above 0, not -2"),
         (lambda c: c["methods"].update(kd={"lambda": 1.5}), r"lambda must be a number between 0 and 1, not 1.5"),
         (lambda c: c["methods"].update(kd={"lambda": []}), r"lambda is an empty grid"),
+        (lambda c: c["methods"].update(sp={"beta": [1, -1]}), r"beta must be a number not below 0, not -1"),
+        (lambda c: c["methods"].update(dkd={"alpha": "much"}), r"alpha must be a number not below 0, not 'much'"),
+        (lambda c: c["methods"].update(crd={"momentum": 1.1}), r"momentum must be a number between 0 and 1, not 1.1"),
+        (lambda c: c["methods"].update(crd={"negatives": 0}), r"negatives must be a whole number above 0, not 0"),
+        (lambda c: c["methods"].update(crd={"negatives": 2.5}), r"negatives must be a whole number above 0, not 2.5"),
+        (lambda c: c["methods"].update(crd={"width": True}), r"width must be a whole number above 0, not True"),
+        (
+            lambda c: c["methods"].update(crd={"contrast_temperature": 0}),
+            r"contrast_temperature must be a number above 0",
+        ),
+        (lambda c: c["methods"].update({"fitnet+msd": {"strength": -1}}), r"strength must be a number not below 0"),
+        (lambda c: c["methods"].update({"fitnet+mds": {}}), r"no method 'fitnet\+mds' .*did you mean 'fitnet\+msd'"),
         (
             lambda c: c["methods"].update(kd={"temprature": 2}),
             r"unknown key 'temprature'; did you mean 'temperature'\?",

@@ -34,12 +34,7 @@ def task_loss(logits: Tensor, targets: Tensor, *, task: Task) -> Tensor:
     _check_task(task)
     logits = logits.float()
     if targets.ndim == 1 and task == "multiclass":
-        if targets.shape[0] != logits.shape[0]:
-            raise ValueError(f"targets: {targets.shape[0]} labels for {logits.shape[0]} rows of logits")
-        if targets.is_floating_point():
-            raise ValueError("targets: class indices must be integers")
-        if len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < logits.shape[1]:
-            raise ValueError(f"targets: class indices must lie in [0, {logits.shape[1]})")
+        check_classes(targets, logits)
         return F.cross_entropy(logits, targets.long(), reduction="none")
     if targets.shape != logits.shape:
         raise ValueError(f"targets: shape {tuple(targets.shape)} does not fit logits {tuple(logits.shape)}")
@@ -73,6 +68,20 @@ def kd_divergence(student_logits: Tensor, teacher_logits: Tensor, *, temperature
     Differs from `F.kl_div(reduction="mean")`, which divides by C, and from TextBrewer and TinyBERT, which
     keep the teacher's entropy in the value and leave the T² out.
     """
+    check_predictions(student_logits, teacher_logits, temperature=temperature, task=task)
+    student, teacher = student_logits.float() / temperature, teacher_logits.float() / temperature
+    if task == "multiclass":
+        log_p, log_q = teacher.log_softmax(-1), student.log_softmax(-1)
+        divergence = (log_p.exp() * (log_p - log_q)).sum(-1)
+    else:
+        positive = F.logsigmoid(teacher) - F.logsigmoid(student)
+        negative = F.logsigmoid(-teacher) - F.logsigmoid(-student)
+        divergence = (teacher.sigmoid() * positive + (-teacher).sigmoid() * negative).sum(-1)
+    return temperature**2 * divergence
+
+
+def check_predictions(student_logits: Tensor, teacher_logits: Tensor, *, temperature: float, task: str) -> None:
+    """ValueError that names the argument unless these are two finite (B, C) logits, a temperature and a task."""
     _check_logits(student_logits, "student_logits")
     _check_logits(teacher_logits, "teacher_logits")
     _check_task(task)
@@ -83,15 +92,17 @@ def kd_divergence(student_logits: Tensor, teacher_logits: Tensor, *, temperature
         )
     if not 0 < temperature < float("inf"):
         raise ValueError(f"temperature: must be a finite number above 0, not {temperature}")
-    student, teacher = student_logits.float() / temperature, teacher_logits.float() / temperature
-    if task == "multiclass":
-        log_p, log_q = teacher.log_softmax(-1), student.log_softmax(-1)
-        divergence = (log_p.exp() * (log_p - log_q)).sum(-1)
-    else:
-        positive = F.logsigmoid(teacher) - F.logsigmoid(student)
-        negative = F.logsigmoid(-teacher) - F.logsigmoid(-student)
-        divergence = (teacher.sigmoid() * positive + (-teacher).sigmoid() * negative).sum(-1)
-    return temperature**2 * divergence
+
+
+def check_classes(targets: Tensor, logits: Tensor) -> None:
+    """ValueError unless `targets` (B,) are indices of the classes of `logits` (B, C)."""
+    if targets.shape != logits.shape[:1]:
+        shape = tuple(targets.shape)
+        raise ValueError(f"targets: expected class indices ({len(logits)},), one for each row of logits, got {shape}")
+    if targets.is_floating_point():
+        raise ValueError("targets: class indices must be integers")
+    if len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < logits.shape[1]:
+        raise ValueError(f"targets: class indices must lie in [0, {logits.shape[1]})")
 
 
 def _check_logits(logits: Tensor, name: str) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-MODALITIES = ("image", "text")
+Modality = Literal["image", "text"]
+MODALITIES: tuple[Modality, ...] = get_args(Modality)
 
 
 def uniform_weights(saliency: Mapping[str, Tensor], *, strength: float) -> dict[str, Tensor]:
@@ -43,7 +45,7 @@ def instance_weights(saliency: Mapping[str, Tensor], *, strength: float) -> dict
     return _shares({modality: saliency[modality].double() for modality in MODALITIES}, strength)
 
 
-def _shares(values: Mapping[str, Tensor], strength: float) -> dict[str, Tensor]:
+def _shares(values: Mapping[Modality, Tensor], strength: float) -> dict[str, Tensor]:
     total = values["image"] + values["text"]
     safe = torch.where(total > 0, total, torch.ones_like(total))
     image = torch.where(total > 0, values["image"] / safe, torch.full_like(total, 0.5))

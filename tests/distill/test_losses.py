@@ -6,15 +6,20 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional as F
 
 from msd.distill.losses import kd_divergence, task_loss
 
 TASKS = ("multiclass", "multilabel")
 finite = st.floats(-20, 20, width=32)
+huge = st.sampled_from([-1e4, -1.0, 0.0, 1.0, 1e4])
+temperatures = st.sampled_from([0.5, 1.0, 2.0, 4.0])
 
 
-def matrices(rows: int = 3, columns: int = 4) -> st.SearchStrategy[torch.Tensor]:
-    return st.lists(finite, min_size=rows * columns, max_size=rows * columns).map(
+def matrices(
+    rows: int = 3, columns: int = 4, values: st.SearchStrategy[float] = finite
+) -> st.SearchStrategy[torch.Tensor]:
+    return st.lists(values, min_size=rows * columns, max_size=rows * columns).map(
         lambda values: torch.tensor(values, dtype=torch.float32).reshape(rows, columns)
     )
 
@@ -99,6 +104,98 @@ def test_high_temperature_limit_is_the_squared_distance_of_centred_logits() -> N
     difference = (student - student.mean(1, keepdim=True)) - (teacher - teacher.mean(1, keepdim=True))
     limit = difference.square().sum(1) / (2 * 5)
     assert torch.allclose(kd_divergence(student, teacher, temperature=100, task="multiclass"), limit, rtol=0.05)
+
+
+@settings(max_examples=50, deadline=None)
+@given(student=matrices(), teacher=matrices(), temperature=temperatures)
+def test_divergence_is_zero_only_where_predictions_agree(student, teacher, temperature) -> None:
+    for task in TASKS:
+        values = kd_divergence(student, teacher, temperature=temperature, task=task).double()
+        squash = (lambda z: z.softmax(1)) if task == "multiclass" else torch.sigmoid
+        gap = (squash(student.double() / temperature) - squash(teacher.double() / temperature)).abs()
+        total_variation = gap.sum(1) / 2 if task == "multiclass" else gap.square().sum(1).sqrt()
+        # Pinsker: KL ≥ 2·TV², of two classes and of many; so a value of 0 leaves no room for a difference.
+        assert (values >= temperature**2 * 2 * total_variation.square() - 1e-4).all()
+        assert kd_divergence(teacher, teacher, temperature=temperature, task=task).tolist() == [0.0] * 3
+
+
+@settings(max_examples=50, deadline=None)
+@given(logits=matrices(), shift=finite)
+def test_cross_entropy_ignores_a_constant_per_row_and_labels_are_two_class_problems(logits, shift) -> None:
+    classes = torch.tensor([3, 0, 1])
+    plain = task_loss(logits, classes, task="multiclass")
+    assert torch.allclose(plain, task_loss(logits + shift, classes, task="multiclass"), atol=1e-3, rtol=1e-3)
+    scores = torch.arange(12).reshape(3, 4) / 11
+    pairs = torch.stack((logits, torch.zeros_like(logits)), -1).reshape(-1, 2)
+    two_class = task_loss(pairs, torch.stack((scores, 1 - scores), -1).reshape(-1, 2), task="multiclass")
+    assert torch.allclose(task_loss(logits, scores, task="multilabel"), two_class.reshape(3, 4).sum(1), atol=1e-3)
+
+
+@settings(max_examples=50, deadline=None)
+@given(student=matrices(values=huge), teacher=matrices(values=huge), temperature=temperatures)
+def test_losses_stay_finite_for_any_huge_logits_in_any_precision(student, teacher, temperature) -> None:
+    scores = torch.eye(4)[:3]
+    for task in TASKS:
+        for dtype in (torch.float32, torch.float16, torch.bfloat16):
+            leaf = student.clone().to(dtype).requires_grad_(True)
+            values = kd_divergence(leaf, teacher.to(dtype), temperature=temperature, task=task)
+            values = values + task_loss(leaf, scores, task=task)
+            values.sum().backward()
+            assert torch.isfinite(values).all()
+            assert torch.isfinite(leaf.grad).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(student=matrices(), teacher=matrices(), temperature=temperatures)
+def test_the_mean_over_samples_is_the_batch_value_and_a_sample_does_not_see_the_others(
+    student, teacher, temperature
+) -> None:
+    classes, scores = torch.tensor([3, 0, 1]), torch.eye(4)[:3]
+    for task in TASKS:
+        values = kd_divergence(student, teacher, temperature=temperature, task=task)
+        alone = [
+            kd_divergence(*pair, temperature=temperature, task=task)
+            for pair in zip(student.split(1), teacher.split(1), strict=True)
+        ]
+        assert torch.allclose(values, torch.cat(alone), rtol=1e-6, atol=1e-6)
+    log_q, p = (student / temperature).log_softmax(1), (teacher / temperature).softmax(1)
+    batch = temperature**2 * F.kl_div(log_q, p, reduction="batchmean")
+    values = kd_divergence(student, teacher, temperature=temperature, task="multiclass")
+    assert torch.allclose(values.mean(), batch, rtol=1e-3, atol=1e-3)
+    assert torch.allclose(task_loss(student, classes, task="multiclass").mean(), F.cross_entropy(student, classes))
+    expected = 4 * F.binary_cross_entropy_with_logits(student, scores)
+    assert torch.allclose(task_loss(student, scores, task="multilabel").mean(), expected, rtol=1e-5)
+
+
+@settings(max_examples=25, deadline=None)
+@given(student=matrices(), teacher=matrices(), direction=matrices(values=st.floats(-1, 1, width=32)))
+def test_gradients_are_finite_differences_of_the_reference(student, teacher, direction) -> None:
+    step, scores = 1e-4, torch.eye(4)[:3]
+    for task in TASKS:
+        leaf = student.clone().requires_grad_(True)
+        kd_divergence(leaf, teacher, temperature=2.0, task=task).sum().backward()
+        ahead, behind = (student.double() + sign * step * direction.double() for sign in (1, -1))
+        references = [sum(reference_divergence(logits, teacher, 2.0, task)) for logits in (ahead, behind)]
+        slope = (references[0] - references[1]) / (2 * step)
+        assert (leaf.grad.double() * direction.double()).sum().item() == pytest.approx(slope, rel=1e-3, abs=1e-3)
+        leaf = student.double().requires_grad_(True)
+        task_loss(leaf, scores, task=task).sum().backward()
+        expected = leaf.softmax(1) - scores if task == "multiclass" else leaf.sigmoid() - scores
+        assert torch.allclose(leaf.grad, expected.double(), atol=1e-5)
+
+
+@settings(max_examples=25, deadline=None)
+@given(student=matrices(values=st.floats(-3, 3, width=32)), teacher=matrices(values=st.floats(-3, 3, width=32)))
+def test_towards_high_temperature_the_limit_comes_nearer_in_proportion(student, teacher) -> None:
+    difference = (student - teacher).double()
+    centred = difference - difference.mean(1, keepdim=True)
+    limits = {"multiclass": centred.square().sum(1) / (2 * 4), "multilabel": difference.square().sum(1) / 8}
+    for task, limit in limits.items():
+        for temperature in (30, 300, 3000):
+            value = torch.tensor(reference_divergence(student, teacher, temperature, task), dtype=torch.float64)
+            assert ((value - limit).abs() <= 30 / temperature).all()
+        ours = kd_divergence(student, teacher, temperature=30, task=task).double()
+        assert torch.allclose(ours, torch.tensor(reference_divergence(student, teacher, 30, task)).double(), atol=5e-3)
 
 
 def test_task_loss_is_cross_entropy_or_binary_cross_entropy_summed_over_labels() -> None:

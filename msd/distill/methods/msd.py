@@ -7,10 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
+from msd.distill.auxiliary import AuxiliaryTerms
 from msd.distill.losses import kd_divergence, task_loss
 from msd.distill.method import Method, Setting, Step
-from msd.distill.weighting import MODALITIES, WEIGHTINGS
-from msd.models.views import VIEWS
 
 
 class MSD(Method):
@@ -22,19 +21,12 @@ class MSD(Method):
 
     def __init__(self, options: Mapping[str, Any], setting: Setting) -> None:
         super().__init__(options, setting)
-        weigh = WEIGHTINGS[options["weighting"]]
-        weights = weigh(self.teacher.saliency, strength=options["strength"])
-        samples = len(setting.samples)
-        self.weights = {modality: weights[modality].expand(samples) for modality in MODALITIES}
+        self.auxiliary = AuxiliaryTerms(options, setting)
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         share, temperature = self.options["lambda"], self.options["temperature"]
-        terms = {"task": task_loss(step.logits("both"), step.targets, task=self.task)}
-        for view in VIEWS:
-            teacher = self.teacher.logits[view][step.rows]
-            terms[f"kd/{view}"] = kd_divergence(step.logits(view), teacher, temperature=temperature, task=self.task)
-        distilled = terms["kd/both"]
-        for modality in MODALITIES:
-            terms[f"weight/{modality}"] = self.weights[modality][step.rows]
-            distilled = distilled + terms[f"weight/{modality}"] * terms[f"kd/{modality}"]
-        return (1 - share) * terms["task"] + share * distilled, terms
+        task = task_loss(step.logits("both"), step.targets, task=self.task)
+        teacher = self.teacher.logits["both"][step.rows]
+        kd = kd_divergence(step.logits("both"), teacher, temperature=temperature, task=self.task)
+        distilled, auxiliary = self.auxiliary.added_to(kd, step)
+        return (1 - share) * task + share * distilled, {"task": task, "kd/both": kd, **auxiliary}

@@ -1,0 +1,51 @@
+"""The base of methods that compare features, with or without the auxiliary terms of MSD."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from msd.distill.auxiliary import AuxiliaryTerms
+from msd.distill.losses import task_loss
+from msd.distill.method import Method, Setting, Step
+
+
+class FeatureMethod(Method):
+    """L = task(z_S^both, y) + β·X, X a distance between the pooled features of student and teacher on `both`.
+
+    With a `weighting` among the options MSD's auxiliary terms come on top (`<method>+msd`):
+    L = task + β·X + λ·[w_image·D(image) + w_text·D(text)]; with strength 0 it is the plain method, bit for bit.
+
+    A method says with `parts` what X is. That the terms of Jin et al., "MSD", Findings of EMNLP 2021, are added to
+    another method like this is this project's reading.
+    """
+
+    def __init__(self, options: Mapping[str, Any], setting: Setting) -> None:
+        super().__init__(options, setting)
+        self.auxiliary = AuxiliaryTerms(options, setting) if "weighting" in options else None
+
+    @property
+    def widths(self) -> tuple[int, int]:
+        """H of the student's pooled features and of the teacher's."""
+        return self.setting.student.head.in_features, self.teacher.features["both"].shape[1]
+
+    def features(self, step: Step) -> tuple[Tensor, Tensor]:
+        """Pooled features on `both`: of the student (B, H_S) and of the teacher (B, H_T)."""
+        return step.features("both"), self.teacher.features["both"][step.rows]
+
+    def parts(self, step: Step) -> dict[str, Tensor]:
+        """The parts that X is the sum of, by name, per sample (B,)."""
+        raise TypeError(f"{type(self).__module__} defines no parts(step)")
+
+    def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
+        task = task_loss(step.logits("both"), step.targets, task=self.task)
+        parts = self.parts(step)
+        loss = task + self.options["beta"] * sum(parts.values())
+        terms = {"task": task, **parts}
+        if self.auxiliary is None:
+            return loss, terms
+        added, more = self.auxiliary.added_to(torch.zeros_like(loss), step)
+        return loss + self.options["lambda"] * added, terms | more

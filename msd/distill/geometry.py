@@ -1,0 +1,35 @@
+"""Rows of two networks side by side, and their directions without a division by zero."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def paired(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
+    """Both matrices in float32 at least (float64 stays), after a look at their shapes.
+
+    Args:
+        student, teacher: (B, ·) float, one row for each sample; the widths may differ.
+
+    Raises:
+        ValueError: no float matrix, or unequal numbers of rows; the message names the argument.
+    """
+    for name, values in (("student", student), ("teacher", teacher)):
+        if values.ndim != 2 or not values.is_floating_point():
+            shape = f"{values.dtype} of shape {tuple(values.shape)}"
+            raise ValueError(f"{name}: expected a float tensor (B, width), got {shape}")
+    if len(student) != len(teacher):
+        raise ValueError(f"teacher: {len(teacher)} rows beside {len(student)} of the student")
+    return full_precision(student), full_precision(teacher)
+
+
+def full_precision(values: Tensor) -> Tensor:
+    """Half precision as float32; float32 and float64 as they are."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def unit(vectors: Tensor, *, dim: int = 1) -> Tensor:
+    """v / ‖v‖ along `dim`; a vector of zeros stays zero, with a finite gradient."""
+    length = torch.linalg.vector_norm(vectors, dim=dim, keepdim=True)
+    return vectors / torch.where(length > 0, length, torch.ones_like(length))

@@ -1,0 +1,68 @@
+"""DIST: predictions correlate with the teacher's, within a sample and within a class."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from msd.distill.geometry import full_precision
+from msd.distill.losses import Task, check_predictions, task_loss
+from msd.distill.method import Method, Step
+
+
+def correlation_losses(
+    student_logits: Tensor, teacher_logits: Tensor, *, temperature: float, task: Task
+) -> tuple[Tensor, Tensor]:
+    """T²·(1 − Pearson correlation) within each sample and within each class, the *mean* over classes; the T² included.
+
+    inter_i = T²·(1 − ρ(p_i·, q_i·));   intra = T²·Σ_c (1 − ρ(p_·c, q_·c))/C, the same for every sample of the batch;
+    p and q are softmax(z/T) of teacher and student for multiclass, σ(z/T) for multilabel.
+    A row or column that is constant (to rounding) has correlation 0 and no gradient.
+
+    Args:
+        student_logits, teacher_logits: (B, C) float; gradients flow through the student's.
+        temperature: T > 0.
+        task: "multiclass" or "multilabel".
+
+    Returns:
+        inter (B,), intra (B,): float32 (float64 if both are). With one sample intra is T². With two classes rows
+        correlate by 1 or −1, so that inter has no gradient.
+
+    Raises:
+        ValueError: as `kd_divergence`; the message names the argument.
+
+    Huang, You, Wang, Qian, Xu, "Knowledge Distillation from A Stronger Teacher", NeurIPS 2022.
+    The T² is that of the authors' code, σ for multilabel tasks this project's.
+    Differs from that code, which adds an ε of 1e-8 to the product of the lengths.
+    """
+    check_predictions(student_logits, teacher_logits, temperature=temperature, task=task)
+    scaled = [full_precision(logits) / temperature for logits in (student_logits, teacher_logits)]
+    student, teacher = (z.softmax(1) if task == "multiclass" else z.sigmoid() for z in scaled)
+    inter = 1 - (_standardised(student, dim=1) * _standardised(teacher, dim=1)).sum(1)
+    intra = 1 - (_standardised(student, dim=0) * _standardised(teacher, dim=0)).sum(0).mean()
+    return temperature**2 * inter, temperature**2 * intra.expand(len(student))
+
+
+def _standardised(values: Tensor, *, dim: int) -> Tensor:
+    """Centred and of length 1 along `dim`; 0 where all that is left after centring is rounding."""
+    centred = values - values.mean(dim, keepdim=True)
+    length = torch.linalg.vector_norm(centred, dim=dim, keepdim=True)
+    rounding = 8 * torch.finfo(values.dtype).eps * torch.linalg.vector_norm(values.detach(), dim=dim, keepdim=True)
+    scaled = centred / torch.where(length > rounding, length, torch.ones_like(length))
+    return torch.where(length > rounding, scaled, torch.zeros_like(scaled))
+
+
+class DIST(Method):
+    """L = (1−λ)·task(z_S^both, y) + λ·[β·inter + γ·intra] on `both`.
+
+    Huang, You, Wang, Qian, Xu, "Knowledge Distillation from A Stronger Teacher", NeurIPS 2022.
+    Differs from the paper: the terms are mixed with λ and 1−λ.
+    """
+
+    def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
+        share, temperature = self.options["lambda"], self.options["temperature"]
+        student, teacher = step.logits("both"), self.teacher.logits["both"][step.rows]
+        task = task_loss(student, step.targets, task=self.task)
+        inter, intra = correlation_losses(student, teacher, temperature=temperature, task=self.task)
+        distilled = self.options["beta"] * inter + self.options["gamma"] * intra
+        return (1 - share) * task + share * distilled, {"task": task, "dist/inter": inter, "dist/intra": intra}

@@ -1,0 +1,66 @@
+"""Decoupled knowledge distillation: the target class and the other classes, each with a weight of its own."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from msd.distill.losses import Task, check_classes, check_predictions, kd_divergence, task_loss
+from msd.distill.method import Method, Step
+
+
+def decoupled_losses(
+    student_logits: Tensor, teacher_logits: Tensor, targets: Tensor, *, temperature: float, task: Task
+) -> tuple[Tensor, Tensor]:
+    """TCKD and NCKD per sample, the T² included and no weights: T²·KL of "the target or not", T²·KL of the rest.
+
+    multiclass: TCKD = T²·KL(Bernoulli(p_y) ‖ Bernoulli(q_y)); NCKD = T²·KL(p̂ ‖ q̂), p̂ and q̂ the distributions over
+    the classes other than y; p = softmax(z_T/T), q = softmax(z_S/T). Then KD = TCKD + (1−p_y)·NCKD.
+    multilabel: each label is a problem of two classes, in which a single class is left over: NCKD is exactly 0 and
+    TCKD is the sum of the labels' Bernoulli KL, whether a label is set or not: that of `kd_divergence`.
+
+    Args:
+        student_logits, teacher_logits: (B, C) float, C ≥ 2 classes or any number of labels.
+        targets: (B,) class indices; not looked at for multilabel.
+        temperature: T > 0.
+        task: "multiclass" or "multilabel".
+
+    Returns:
+        TCKD (B,), NCKD (B,): float32, in nats times T². With two classes NCKD is exactly 0 too.
+
+    Raises:
+        ValueError: as `kd_divergence` and `task_loss`; the message names the argument.
+
+    Zhao, Cui, Song, Qiu, Liang, "Decoupled Knowledge Distillation", CVPR 2022.
+    Differs from the authors' code: the other classes are taken out, where the code lowers the target's logit by 1000.
+    """
+    if task == "multilabel":
+        whole = kd_divergence(student_logits, teacher_logits, temperature=temperature, task=task)
+        return whole, torch.zeros_like(whole)
+    check_predictions(student_logits, teacher_logits, temperature=temperature, task=task)
+    check_classes(targets, student_logits)
+    chosen = F.one_hot(targets.long(), student_logits.shape[1]).bool()
+    odds, rest = [], []
+    for logits in (student_logits.float(), teacher_logits.float()):
+        rest.append(logits[~chosen].reshape(len(logits), -1))
+        odds.append(logits[chosen] - temperature * (rest[-1] / temperature).logsumexp(1))
+    target = kd_divergence(odds[0][:, None], odds[1][:, None], temperature=temperature, task="multilabel")
+    return target, kd_divergence(*rest, temperature=temperature, task="multiclass")
+
+
+class DKD(Method):
+    """L = (1−λ)·task(z_S^both, y) + λ·[α·TCKD + β·NCKD] on `both`.
+
+    Zhao, Cui, Song, Qiu, Liang, "Decoupled Knowledge Distillation", CVPR 2022.
+    Differs from the paper: the task loss is mixed with λ and 1−λ, and the authors' code raises the distillation's
+    weight over the first epochs. For multilabel tasks, which the paper has not, NCKD is 0 and it is KD with λ·α.
+    """
+
+    def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
+        share, temperature = self.options["lambda"], self.options["temperature"]
+        student, teacher = step.logits("both"), self.teacher.logits["both"][step.rows]
+        task = task_loss(student, step.targets, task=self.task)
+        tckd, nckd = decoupled_losses(student, teacher, step.targets, temperature=temperature, task=self.task)
+        distilled = self.options["alpha"] * tckd + self.options["beta"] * nckd
+        return (1 - share) * task + share * distilled, {"task": task, "dkd/target": tckd, "dkd/rest": nckd}

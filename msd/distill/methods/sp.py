@@ -1,0 +1,41 @@
+"""Similarity-preserving distillation: samples that are alike to the teacher are alike to the student."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from msd.distill.feature_method import FeatureMethod
+from msd.distill.geometry import paired, unit
+from msd.distill.method import Step
+
+
+def similarity_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """‖g_i^S − g_i^T‖² / B per sample, so that the batch's *mean* is the published ‖G^S − G^T‖²_F / B².
+
+    G = F·Fᵀ (B, B) with each row g_i scaled to length 1; a row of zeros stays zero.
+
+    Args:
+        student: (B, H_S) float; gradients flow through these.
+        teacher: (B, H_T) float.
+
+    Returns:
+        (B,) float32 (float64 if both are), between 0 and 4/B.
+
+    Raises:
+        ValueError: wrong shapes; the message names the argument.
+
+    Tung, Mori, "Similarity-Preserving Knowledge Distillation", ICCV 2019.
+    """
+    student, teacher = (unit(features @ features.T) for features in paired(student, teacher))
+    return (student - teacher).square().sum(1) / len(student)
+
+
+class SP(FeatureMethod):
+    """L = task + β·‖G^S − G^T‖²_F / B², G the row-normalised similarities of a batch's pooled features.
+
+    Tung, Mori, "Similarity-Preserving Knowledge Distillation", ICCV 2019.
+    Differs from the paper: one pair of pooled features in place of the flattened maps of several layers.
+    """
+
+    def parts(self, step: Step) -> dict[str, Tensor]:
+        return {"sp": similarity_loss(*self.features(step))}

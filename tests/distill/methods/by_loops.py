@@ -1,0 +1,104 @@
+"""What the tests of methods share: comparison with a reference in loops, inputs that divide by zero, a small step."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from msd.data.batches import Samples
+from msd.distill.method import Method, Setting, Step, TeacherTargets
+from msd.models.views import VIEWS, take_view
+from msd.models.visualbert import VisualBertClassifier
+
+Loss = Callable[..., Tensor]
+
+
+def matrix(seed: int, rows: int, columns: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def assert_same_values_and_gradients(
+    loss: Loss, reference: Loss, student: Tensor, teacher: Tensor, *, rtol: float = 1e-10
+) -> None:
+    """Both give (B,) of (student, teacher); gradients of a weighted sum of them are compared, not of their mean alone."""
+    values, gradients = [], []
+    for function in (loss, reference):
+        leaf = student.clone().requires_grad_(True)
+        outcome = function(leaf, teacher)
+        assert outcome.shape == (len(student),)
+        weights = torch.arange(1, len(student) + 1)
+        (outcome * weights).sum().backward()
+        values.append(outcome.detach().double())
+        gradients.append(leaf.grad.double())
+    assert torch.allclose(*values, rtol=rtol, atol=rtol)
+    assert torch.allclose(*gradients, rtol=rtol, atol=rtol)
+    assert gradients[0].abs().max() > 0
+
+
+def degenerate_pairs(student_width: int = 3, teacher_width: int = 3) -> dict[str, tuple[Tensor, Tensor]]:
+    """Pairs of float32 matrices in which lengths, distances or variances are zero, or almost."""
+    student, teacher = matrix(1, 5, student_width, torch.float32), matrix(2, 5, teacher_width, torch.float32)
+    twice = student.clone()
+    twice[1] = twice[0]
+    return {
+        "one sample": (student[:1], teacher[:1]),
+        "two samples": (student[:2], teacher[:2]),
+        "a sample twice": (twice, teacher),
+        "a sample twice for the teacher": (student, teacher[[0, 0, 2, 3, 4]]),
+        "identical rows": (student[:1].expand(5, -1), teacher),
+        "identical rows of both": (student[:1].expand(5, -1), teacher[:1].expand(5, -1)),
+        "constant": (torch.full_like(student, 1 / 3), teacher),
+        "zero": (torch.zeros_like(student), teacher),
+        "zero teacher": (student, torch.zeros_like(teacher)),
+        "zero both": (torch.zeros_like(student), torch.zeros_like(teacher)),
+        "a row of zeros": (student * torch.tensor([0.0, 1, 1, 1, 1])[:, None], teacher),
+        "the same matrix": (student, student.clone()),
+        "large": (1e4 * student, 1e4 * teacher),
+        "half precision": (student.half(), teacher.half()),
+        "bfloat": (student.bfloat16(), teacher.bfloat16()),
+    }
+
+
+def assert_finite(loss: Loss, student: Tensor, teacher: Tensor, *, bound: float = 1e8) -> Tensor:
+    """Values (B,) of loss(student, teacher), in single precision, whose gradients are finite and below `bound`."""
+    leaf = student.detach().clone().requires_grad_(True)
+    values = loss(leaf, teacher)
+    values.sum().backward()
+    assert values.shape == (len(student),)
+    assert values.dtype == torch.float32
+    assert torch.isfinite(values).all()
+    assert leaf.grad is not None
+    assert torch.isfinite(leaf.grad).all()
+    assert leaf.grad.abs().max() < bound
+    return values.detach()
+
+
+def small_setting(task: str = "multiclass", *, samples: int = 12, seed: int = 0) -> Setting:
+    """A student of width 24 before its first step, and a teacher whose features are 10 wide, on random samples."""
+    generator = torch.Generator().manual_seed(7)
+    labels = torch.randint(0, 3, (samples,), generator=generator)
+    targets = torch.eye(3)[labels] if task == "multilabel" else labels
+    split = Samples(
+        uids=[str(row) for row in range(samples)],
+        tokens=torch.randint(5, 11, (samples, 4), generator=generator),
+        lengths=torch.full((samples,), 4),
+        pictures=torch.arange(samples),
+        regions=torch.randn(samples, 4, 6, generator=generator),
+        targets=targets,
+    )
+    sizes = {"vocabulary": 11, "labels": 3, "region_width": 6, "layers": 1, "width": 8, "heads": 2, "feed_forward": 16}
+    torch.manual_seed(3)
+    student = VisualBertClassifier({**sizes, "dropout": 0.0, "pool": "modality-means", "positions": 8})
+    teacher = TeacherTargets(
+        logits={view: torch.randn(samples, 3, generator=generator) for view in VIEWS},
+        features={view: torch.randn(samples, 10, generator=generator) for view in VIEWS},
+        saliency={modality: torch.rand(samples, generator=generator) for modality in ("image", "text")},
+    )
+    return Setting("small", seed, task, split, student, teacher)
+
+
+def step_of(method: Method, rows: Tensor) -> Step:
+    """One step of the method's student on the samples `rows`."""
+    setting = method.setting
+    inputs = setting.samples.inputs(rows)
+    return Step(rows, setting.samples.targets[rows], inputs, lambda view: setting.student(take_view(inputs, view)))
