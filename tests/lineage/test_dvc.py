@@ -19,6 +19,7 @@ import yaml
 from msd.job import STAGES
 from msd.lineage.digest import module_digests
 from msd.study import load_study
+from msd.yaml_file import read_yaml
 
 PROJECT = Path(__file__).resolve().parents[2]
 DVC = Path(sys.executable).parent / "dvc"
@@ -50,12 +51,13 @@ def is_below(path: str, folders: list[str]) -> bool:
 
 
 def hashed_modules(rule: str) -> set[str]:
-    """Files of the modules in a rule's code digest, the plugins that config/ names included."""
+    """Files of the modules in a rule's code digest, the plugins that config/ names and all methods included."""
     study = load_study(str(PROJECT / "config/demo.yaml"))
+    methods = [read_yaml(path)["implementation"] for path in sorted((PROJECT / "config/methods").glob("*.yaml"))]
     plugins = {
         "prepare": [f"msd.data.{name.replace('-', '_')}" for name in study.datasets],
         "features": [f"msd.features.{study.encoder_configs[study.data.extractor].module}"],
-        "student": [f"msd.distill.methods.{config.implementation}" for config in study.method_configs.values()],
+        "student": [f"msd.distill.methods.{method}" for method in methods],
     }
     names = module_digests([STAGES[rule].partition(":")[0], *plugins.get(rule, [])])
     paths = (PROJECT.joinpath(*name.split(".")) for name in names)
