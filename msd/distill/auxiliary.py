@@ -8,33 +8,46 @@ from typing import Any
 from torch import Tensor
 
 from msd.distill.losses import kd_divergence
-from msd.distill.method import Setting, Step
+from msd.distill.method import Method, Setting, Step
 from msd.distill.weighting import MODALITIES, WEIGHTINGS
+from msd.models.views import View
 
 
-class AuxiliaryTerms:
-    """w_image·D(image) + w_text·D(text), D = T²·KL(teacher ‖ student) per sample, weights by modality saliency.
+class AuxiliaryMethod(Method):
+    """Base of methods that add w_image·D(image) + w_text·D(text), D = T²·KL(teacher ‖ student) per sample.
 
-    The options are `weighting` and `strength` (of the weights) and `temperature` (T). Of MSD, and of `<method>+msd`.
+    The options are `weighting` and `strength` (of the weights, by modality saliency) and `temperature` (T). Without
+    a `weighting` nothing is added. A control says with `target` or `unimodal` what stands in place of D.
     """
 
-    def __init__(self, options: Mapping[str, Any], setting: Setting) -> None:
-        weigh = WEIGHTINGS[options["weighting"]]
-        weights = weigh(setting.teacher.saliency, strength=options["strength"])
-        samples = len(setting.samples)
-        self.weights = {modality: weights[modality].expand(samples) for modality in MODALITIES}
-        self.temperature = options["temperature"]
-        self.setting = setting
+    auxiliary = "kd"
+    """What the two terms are called in the history."""
 
-    def added_to(self, loss: Tensor, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
-        """`loss` (B,) with the two terms on top, and the divergences and weights (B,) by name."""
-        task, logits = self.setting.task, self.setting.teacher.logits
-        terms = {}
-        for modality in MODALITIES:
-            teacher = logits[modality][step.rows]
-            student = step.logits(modality)
-            terms[f"kd/{modality}"] = kd_divergence(student, teacher, temperature=self.temperature, task=task)
-        for modality in MODALITIES:
-            terms[f"weight/{modality}"] = self.weights[modality][step.rows]
-            loss = loss + terms[f"weight/{modality}"] * terms[f"kd/{modality}"]
+    def __init__(self, options: Mapping[str, Any], setting: Setting) -> None:
+        super().__init__(options, setting)
+        self.weights: dict[str, Tensor] = {}
+        if "weighting" in options:
+            weights = WEIGHTINGS[options["weighting"]](self.teacher.saliency, strength=options["strength"])
+            self.weights = {modality: weights[modality].expand(len(setting.samples)) for modality in MODALITIES}
+
+    def target(self, view: View, rows: Tensor) -> Tensor:
+        """The logits (B, C) that the student imitates on `view` of the training samples `rows` (B,)."""
+        return self.teacher.logits[view][rows]
+
+    def divergence(self, view: View, step: Step) -> Tensor:
+        """D(view), per sample (B,)."""
+        target, temperature = self.target(view, step.rows), self.options["temperature"]
+        return kd_divergence(step.logits(view), target, temperature=temperature, task=self.task)
+
+    def unimodal(self, view: View, step: Step) -> Tensor:
+        """The auxiliary term of image or text, per sample (B,): D(view)."""
+        return self.divergence(view, step)
+
+    def with_auxiliary(self, loss: Tensor, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
+        """`loss` (B,) with the weighted terms on top, and terms and weights (B,) by name."""
+        terms: dict[str, Tensor] = {}
+        for modality in MODALITIES if self.weights else ():
+            weight, term = self.weights[modality][step.rows], self.unimodal(modality, step)
+            terms |= {f"weight/{modality}": weight, f"{self.auxiliary}/{modality}": term}
+            loss = loss + weight * term
         return loss, terms

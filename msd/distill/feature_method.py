@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from msd.distill.auxiliary import AuxiliaryTerms
+from msd.distill.auxiliary import AuxiliaryMethod
 from msd.distill.losses import task_loss
-from msd.distill.method import Method, Setting, Step
+from msd.distill.method import Step
 
 
-class FeatureMethod(Method):
+class FeatureMethod(AuxiliaryMethod):
     """L = task(z_S^both, y) + β·X, X a distance between the pooled features of student and teacher on `both`.
 
     With a `weighting` among the options MSD's auxiliary terms come on top (`<method>+msd`):
@@ -22,10 +19,6 @@ class FeatureMethod(Method):
     A method says with `parts` what X is. That the terms of Jin et al., "MSD", Findings of EMNLP 2021, are added to
     another method like this is this project's reading.
     """
-
-    def __init__(self, options: Mapping[str, Any], setting: Setting) -> None:
-        super().__init__(options, setting)
-        self.auxiliary = AuxiliaryTerms(options, setting) if "weighting" in options else None
 
     @property
     def widths(self) -> tuple[int, int]:
@@ -45,7 +38,7 @@ class FeatureMethod(Method):
         parts = self.parts(step)
         loss = task + self.options["beta"] * sum(parts.values())
         terms = {"task": task, **parts}
-        if self.auxiliary is None:
+        if not self.weights:
             return loss, terms
-        added, more = self.auxiliary.added_to(torch.zeros_like(loss), step)
-        return loss + self.options["lambda"] * added, terms | more
+        added, auxiliary = self.with_auxiliary(torch.zeros_like(loss), step)
+        return loss + self.options["lambda"] * added, terms | auxiliary
