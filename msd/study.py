@@ -248,11 +248,11 @@ class Study(Strict):
 
     def report_params(self) -> dict[str, Any]:
         """Parameters that tables, figures and report share."""
-        keys = {"title", "role", "task", "metric"}
+        keys = {"name", "title", "role", "task", "metric"}
         return {
             "study": self.study,
             "title": self.title,
-            "datasets": {name: config.model_dump(include=keys) for name, config in self.dataset_configs.items()},
+            "datasets": [config.model_dump(include=keys) for config in self.dataset_configs.values()],
             "methods": [{"name": name, "title": config.title} for name, config in self.method_configs.items()],
             "saliency_measure": self.saliency.measure,
             **self.report.model_dump(),

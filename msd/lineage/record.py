@@ -26,7 +26,7 @@ LOCK = Path("requirements.lock")
 
 def command(rule: str, body: dict[str, Any]) -> str:
     """The shell command that runs one job by hand, from the project's folder."""
-    text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
     return f"python -m msd stage {rule} {shlex.quote(text)}"
 
 

@@ -137,10 +137,10 @@ def saliency_table(summaries: Mapping[str, Any], params: Mapping[str, Any]) -> T
 def titles(params: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """Printed names of datasets, methods and references."""
     return {
-        "dataset": {name: about["title"] for name, about in params["datasets"].items()},
+        "dataset": {about["name"]: about["title"] for about in params["datasets"]},
         "method": REFERENCES | {method["name"]: method["title"] for method in params["methods"]},
         "modality": {"image": "Image", "text": "Text"},
-        "metric": {name: metric_title(about["metric"]) for name, about in params["datasets"].items()},
+        "metric": {about["name"]: metric_title(about["metric"]) for about in params["datasets"]},
     }
 
 

@@ -70,7 +70,7 @@ def parallel(job: Job, name: str) -> dict[str, str]:
     """Dataset -> path of an input list that runs parallel to params["datasets"]."""
     paths = job.inputs[name]
     paths = [paths] if isinstance(paths, str) else paths
-    datasets = job.params["datasets"]
+    datasets = [about["name"] for about in job.params["datasets"]]
     if len(paths) != len(datasets):
         raise UserError(f"the {job.rule} job has {len(paths)} inputs {name!r} for {len(datasets)} datasets")
     return dict(zip(datasets, paths, strict=True))
@@ -82,7 +82,8 @@ def load_results(job: Job) -> dict[str, DatasetResults]:
     prepared, labels, outputs = (parallel(job, name) for name in ("prepared", "labels", "teacher_outputs"))
     probes = parallel(job, "probes") if "probes" in job.inputs else {}
     results = {}
-    for name, about in job.params["datasets"].items():
+    for about in job.params["datasets"]:
+        name = about["name"]
         names = read_json(labels[name])
         teacher = _read_tensors(outputs[name], {view: f"{view}/logits" for view in VIEWS})
         probe = _read_tensors(probes[name], {"both": "test/both"})["both"] if name in probes else None
@@ -110,7 +111,7 @@ def _load_cells(job: Job) -> dict[str, dict[str, Cell]]:
         content = read_json(path)
         found[content["dataset"], content["method"]] = Cell(content, predictions)
     cells: dict[str, dict[str, Cell]] = {}
-    for dataset in job.params["datasets"]:
+    for dataset in [about["name"] for about in job.params["datasets"]]:
         cells[dataset] = {}
         for method in job.params["methods"]:
             if (dataset, method["name"]) not in found:

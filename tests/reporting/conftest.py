@@ -32,7 +32,12 @@ class FakeStudy(StudyFiles):
     def params(self, **changed: Any) -> dict[str, Any]:
         """Parameters that tables and figures share."""
         methods = [{"name": name, "title": title} for name, title in METHODS.items()]
-        params = {"study": self.study, "datasets": DATASETS, "methods": methods, "baseline": "kd"}
+        params = {
+            "study": self.study,
+            "datasets": [{"name": name, **about} for name, about in DATASETS.items()],
+            "methods": methods,
+            "baseline": "kd",
+        }
         params |= {
             "from_scratch": "finetune",
             "best_of": ["msd-uniform", "msd-instance"],

@@ -56,7 +56,7 @@ class Stage:
 
     def settings(self, wildcards):
         """The job's parameters: Snakemake compares no params that depend on files, as `job` does."""
-        return json.dumps(self._params(wildcards), sort_keys=True)
+        return json.dumps(self._params(wildcards))
 
     def job(self, wildcards, input, output):
         """The job as JSON, all that `msd stage` needs to know."""
@@ -67,7 +67,7 @@ class Stage:
             "modules": self._modules(wildcards),
             "log": self.log.format(**wildcards),
         }
-        return json.dumps(content, sort_keys=True)
+        return json.dumps(content)
 
 
 def named(files):
