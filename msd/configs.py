@@ -88,12 +88,17 @@ class EncoderConfig(Strict):
 
 
 class MethodConfig(Strict):
-    """config/methods/<name>.yaml: a method's code and parameters; a parameter given as a list is a grid axis."""
+    """config/methods/<name>.yaml: a method's code and parameters; a parameter given as a list is a grid axis.
+
+    `teacher`: what the method learns from: the teacher's cached outputs, these and the model itself, or in place of
+    both the outputs of the student that the study trains from scratch with the same seed.
+    """
 
     name: str
     title: str
     source: str
     implementation: str
+    teacher: Literal["outputs", "model", "student"] = "outputs"
     parameters: dict[str, Scalar | list[Scalar]]
 
     @field_validator("parameters")

@@ -23,7 +23,7 @@ def task_loss(logits: Tensor, targets: Tensor, *, task: Task) -> Tensor:
         task: "multiclass" or "multilabel".
 
     Returns:
-        (B,) float32, in nats.
+        (B,) float32 (float64 for float64 logits), in nats.
 
     Raises:
         ValueError: wrong shape, a non-finite value or an unknown task; the message names the argument.
@@ -32,7 +32,7 @@ def task_loss(logits: Tensor, targets: Tensor, *, task: Task) -> Tensor:
     """
     _check_logits(logits, "logits")
     _check_task(task)
-    logits = logits.float()
+    logits = _at_least_single(logits)
     if targets.ndim == 1 and task == "multiclass":
         if targets.shape[0] != logits.shape[0]:
             raise ValueError(f"targets: {targets.shape[0]} labels for {logits.shape[0]} rows of logits")
@@ -43,7 +43,7 @@ def task_loss(logits: Tensor, targets: Tensor, *, task: Task) -> Tensor:
         return F.cross_entropy(logits, targets.long(), reduction="none")
     if targets.shape != logits.shape:
         raise ValueError(f"targets: shape {tuple(targets.shape)} does not fit logits {tuple(logits.shape)}")
-    targets = targets.float()
+    targets = targets.to(logits.dtype)
     if not bool(((targets >= 0) & (targets <= 1)).all()):
         raise ValueError("targets: scores must lie in [0, 1]")
     if task == "multiclass":
@@ -64,7 +64,7 @@ def kd_divergence(student_logits: Tensor, teacher_logits: Tensor, *, temperature
         task: "multiclass" or "multilabel".
 
     Returns:
-        (B,) float32, in nats times T², never below zero but for rounding.
+        (B,) float32 (float64 for float64 logits), in nats times T², never below zero but for rounding.
 
     Raises:
         ValueError: wrong shape, a non-finite value, T ≤ 0 or an unknown task; the message names the argument.
@@ -83,7 +83,7 @@ def kd_divergence(student_logits: Tensor, teacher_logits: Tensor, *, temperature
         )
     if not 0 < temperature < float("inf"):
         raise ValueError(f"temperature: must be a finite number above 0, not {temperature}")
-    student, teacher = student_logits.float() / temperature, teacher_logits.float() / temperature
+    student, teacher = (_at_least_single(logits) / temperature for logits in (student_logits, teacher_logits))
     if task == "multiclass":
         log_p, log_q = teacher.log_softmax(-1), student.log_softmax(-1)
         divergence = (log_p.exp() * (log_p - log_q)).sum(-1)
@@ -92,6 +92,10 @@ def kd_divergence(student_logits: Tensor, teacher_logits: Tensor, *, temperature
         negative = F.logsigmoid(-teacher) - F.logsigmoid(-student)
         divergence = (teacher.sigmoid() * positive + (-teacher).sigmoid() * negative).sum(-1)
     return temperature**2 * divergence
+
+
+def _at_least_single(values: Tensor) -> Tensor:
+    return values if values.dtype == torch.float64 else values.float()
 
 
 def _check_logits(logits: Tensor, name: str) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-MODALITIES = ("image", "text")
+MODALITIES: tuple[Literal["image", "text"], ...] = ("image", "text")
 
 
 def uniform_weights(saliency: Mapping[str, Tensor], *, strength: float) -> dict[str, Tensor]:
@@ -30,7 +31,7 @@ def population_weights(saliency: Mapping[str, Tensor], *, strength: float) -> di
         ValueError: a missing modality, unequal shapes, negative or non-finite values.
     """
     _check(saliency, strength)
-    means = {modality: saliency[modality].double().mean() for modality in MODALITIES}
+    means: dict[str, Tensor] = {modality: saliency[modality].double().mean() for modality in MODALITIES}
     return _shares(means, strength)
 
 
