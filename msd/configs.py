@@ -20,10 +20,10 @@ METRICS = {
 SHARE, ABOVE, WEIGHT = "a number between 0 and 1", "a number above 0", "a number not below 0"
 COUNT = "a whole number above 0"
 RANGES = {
-    **dict.fromkeys(("lambda", "momentum"), (0, 1, SHARE)),
-    **dict.fromkeys(("temperature", "contrast_temperature"), (1e-6, 1e6, ABOVE)),
+    **dict.fromkeys(("lambda", "momentum", "meta_share"), (0, 1, SHARE)),
+    **dict.fromkeys(("temperature", "contrast_temperature", "step_length", "meta_learning_rate"), (1e-6, 1e6, ABOVE)),
     **dict.fromkeys(("strength", "alpha", "beta", "gamma", "distance", "angle"), (0, 1e6, WEIGHT)),
-    **dict.fromkeys(("width", "negatives"), (1, 1e6, COUNT)),
+    **dict.fromkeys(("width", "negatives", "hidden", "meta_samples", "meta_every"), (1, 1e6, COUNT)),
 }
 """Parameter of a method -> its least and greatest value, and how an error says so."""
 Scalar = float | int | str | bool
@@ -97,12 +97,17 @@ class EncoderConfig(Strict):
 
 
 class MethodConfig(Strict):
-    """config/methods/<name>.yaml: a method's code and parameters; a parameter given as a list is a grid axis."""
+    """config/methods/<name>.yaml: a method's code and parameters; a parameter given as a list is a grid axis.
+
+    `teacher`: what the method learns from: the teacher's cached outputs, these and the model itself, or in place of
+    both the outputs of the student that the study trains from scratch with the same seed.
+    """
 
     name: str
     title: str
     source: str
     implementation: str
+    teacher: Literal["outputs", "model", "student"] = "outputs"
     parameters: dict[str, Scalar | list[Scalar]]
 
     @field_validator("parameters")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from msd.configs import Count, DatasetConfig, EncoderConfig, MethodConfig, Strict, Teacher, Training
 from msd.errors import UserError
@@ -148,9 +147,16 @@ class Study(Strict):
             for block in self.blocks
         ]
 
+    def from_scratch(self, run: Run) -> Run:
+        """The run of the student without a teacher, of the same seeds, that `teacher: student` learns from."""
+        method = self.report.from_scratch
+        return run._replace(method=method, variant=self.method_configs[method].points[0][0])
+
     def check(self) -> Study:
         """Read every file the study names, so that a fault shows before any job starts."""
         assert self.runs
+        if self.method_configs[self.report.from_scratch].teacher == "student":
+            raise UserError(f"report.from_scratch: {self.report.from_scratch!r} would be its own teacher")
         self._check_encoders()
         for dataset in self.datasets:
             self.training("teacher", dataset)
@@ -213,11 +219,8 @@ class Study(Strict):
         """Parameters of a `teacher` job."""
         teacher: Teacher = self.training("teacher", dataset)
         architecture = teacher.architecture(positions=self.data.max_tokens)
-        return self.model_params(dataset) | {
-            "seed": teacher.seed,
-            "architecture": architecture,
-            "schedule": teacher.schedule(),
-        }
+        own = {"seed": teacher.seed, "architecture": architecture, "schedule": teacher.schedule()}
+        return self.model_params(dataset) | own
 
     def student_params(self, run: Run) -> dict[str, Any]:
         """Parameters of a `student` job."""
@@ -260,14 +263,9 @@ class Study(Strict):
 
     def resolved(self) -> dict[str, Any]:
         """The study with every file it names merged in."""
-        named: dict[str, Mapping[str, BaseModel]] = {
-            "dataset_configs": self.dataset_configs,
-            "encoder_configs": self.encoder_configs,
-            "method_configs": self.method_configs,
-        }
         files = {
-            kind: {name: config.model_dump(exclude_none=True) for name, config in configs.items()}
-            for kind, configs in named.items()
+            kind: {name: config.model_dump(exclude_none=True) for name, config in getattr(self, kind).items()}
+            for kind in ("dataset_configs", "encoder_configs", "method_configs")
         }
         return {**self.model_dump(exclude_none=True), **files}
 

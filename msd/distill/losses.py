@@ -23,7 +23,7 @@ def task_loss(logits: Tensor, targets: Tensor, *, task: Task) -> Tensor:
         task: "multiclass" or "multilabel".
 
     Returns:
-        (B,) float32, in nats.
+        (B,) float32 (float64 for float64 logits), in nats.
 
     Raises:
         ValueError: wrong shape, a non-finite value or an unknown task; the message names the argument.
@@ -32,13 +32,13 @@ def task_loss(logits: Tensor, targets: Tensor, *, task: Task) -> Tensor:
     """
     _check_logits(logits, "logits")
     _check_task(task)
-    logits = logits.float()
+    logits = _at_least_single(logits)
     if targets.ndim == 1 and task == "multiclass":
         check_classes(targets, logits)
         return F.cross_entropy(logits, targets.long(), reduction="none")
     if targets.shape != logits.shape:
         raise ValueError(f"targets: shape {tuple(targets.shape)} does not fit logits {tuple(logits.shape)}")
-    targets = targets.float()
+    targets = targets.to(logits.dtype)
     if not bool(((targets >= 0) & (targets <= 1)).all()):
         raise ValueError("targets: scores must lie in [0, 1]")
     if task == "multiclass":
@@ -59,7 +59,7 @@ def kd_divergence(student_logits: Tensor, teacher_logits: Tensor, *, temperature
         task: "multiclass" or "multilabel".
 
     Returns:
-        (B,) float32, in nats times T², never below zero but for rounding.
+        (B,) float32 (float64 for float64 logits), in nats times T², never below zero but for rounding.
 
     Raises:
         ValueError: wrong shape, a non-finite value, T ≤ 0 or an unknown task; the message names the argument.
@@ -69,7 +69,7 @@ def kd_divergence(student_logits: Tensor, teacher_logits: Tensor, *, temperature
     keep the teacher's entropy in the value and leave the T² out.
     """
     check_predictions(student_logits, teacher_logits, temperature=temperature, task=task)
-    student, teacher = student_logits.float() / temperature, teacher_logits.float() / temperature
+    student, teacher = (_at_least_single(logits) / temperature for logits in (student_logits, teacher_logits))
     if task == "multiclass":
         log_p, log_q = teacher.log_softmax(-1), student.log_softmax(-1)
         divergence = (log_p.exp() * (log_p - log_q)).sum(-1)
@@ -103,6 +103,10 @@ def check_classes(targets: Tensor, logits: Tensor) -> None:
         raise ValueError("targets: class indices must be integers")
     if len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < logits.shape[1]:
         raise ValueError(f"targets: class indices must lie in [0, {logits.shape[1]})")
+
+
+def _at_least_single(values: Tensor) -> Tensor:
+    return values if values.dtype == torch.float64 else values.float()
 
 
 def _check_logits(logits: Tensor, name: str) -> None:

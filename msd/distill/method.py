@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -59,6 +60,12 @@ class Setting:
         return derive_seed(self.dataset, self.seed, purpose)
 
 
+class Forward(Protocol):
+    """Run the student on one view of a batch, with its own parameters or with others by the same names."""
+
+    def __call__(self, view: View, parameters: Mapping[str, Tensor] | None = None) -> Output: ...
+
+
 @dataclass
 class Step:
     """One batch: row numbers into the training split (B,), targets, inputs, and the student's outputs by view.
@@ -69,7 +76,7 @@ class Step:
     rows: Tensor
     targets: Tensor
     inputs: Inputs
-    forward: Callable[[View], Output]
+    forward: Forward
     _outputs: dict[View, Output] = field(default_factory=dict)
 
     def output(self, view: View) -> Output:
@@ -85,6 +92,10 @@ class Step:
     def features(self, view: View) -> Tensor:
         """The student's pooled features (B, H) on `view`, what its head reads."""
         return self.output(view).features
+
+    def moved(self, parameters: Mapping[str, Tensor]) -> Step:
+        """The same batch, with the same dropout, of a student with these parameters (name -> tensor)."""
+        return Step(self.rows, self.targets, self.inputs, partial(self.forward, parameters=parameters))
 
 
 class Method(nn.Module):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from msd.data.batches import Samples, length_batches
-from msd.distill.method import Method, Step
+from msd.distill.method import Forward, Method, Step
 from msd.errors import UserError
 from msd.models.views import VIEWS, Inputs, Removal, View, take_view
 from msd.models.visualbert import Output, VisualBertClassifier
@@ -127,15 +128,20 @@ def train(
     model.eval()
 
 
-def _forward(method: Method, inputs: Inputs, *, step: int, where: str) -> Callable[[View], Output]:
+def _forward(method: Method, inputs: Inputs, *, step: int, where: str) -> Forward:
     """view -> the student's output, each view with a dropout stream of its own."""
     model, removal = method.setting.student, method.setting.removal
     dropout = (method.setting.stream("dropout") >> 8) + len(VIEWS) * step
     looked_up = model.look_up(inputs)
 
-    def forward(view: View) -> Output:
+    def forward(view: View, parameters: Mapping[str, Tensor] | None = None) -> Output:
         torch.manual_seed(dropout + VIEWS.index(view))
-        output: Output = model(take_view(looked_up, view, removal=removal), internals=method.internals)
+        options = {"internals": method.internals}
+        if parameters is None:
+            output: Output = model(take_view(looked_up, view, removal=removal), **options)
+        else:
+            moved = take_view(inputs, view, removal=removal)
+            output = functional_call(model, dict(parameters), (moved,), options)
         _require_finite(output.logits, f"{where}: the logits of the view {view!r}")
         return output
 

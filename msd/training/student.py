@@ -18,7 +18,8 @@ from msd.models.views import VIEWS
 from msd.seeds import derive_seed
 from msd.training.answers import read_views
 from msd.training.dataset import Dataset
-from msd.training.loop import History, Schedule, predict_views, single_thread, train
+from msd.training.loop import History, Schedule, predict, predict_views, single_thread, train
+from msd.training.teacher import load_teacher
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -30,7 +31,8 @@ SCORED = ("val", "test")
 def train_students(job: Job) -> dict[str, float]:
     """Write metrics.parquet, predictions, history, models and run.yaml of all seeds of one run.
 
-    The teacher is read from its cached outputs alone; finetune, which has no use for it, is compared with it too.
+    The teacher is read from its cached outputs; itself only where the job is given it. finetune, which has no use for
+    it, is compared with it too, and so is a method that learns from a student.
     """
     single_thread()
     params = job.params
@@ -43,7 +45,9 @@ def train_students(job: Job) -> dict[str, float]:
     predictions: dict[str, Tensor] = {}
     models: dict[str, Tensor] = {}
     for seed in params["seeds"]:
-        student = train_one(dataset, targets, params, seed=seed, history=history)
+        student = train_one(
+            dataset, _in_its_place(targets, dataset, job, seed=seed), params, seed=seed, history=history
+        )
         models |= {f"seed-{seed}/{name}": tensor for name, tensor in student.state_dict().items()}
         for split in SCORED:
             logits = predict_views(student, dataset.splits[split], removal=params["removal"])
@@ -62,11 +66,25 @@ def train_students(job: Job) -> dict[str, float]:
 def _targets(dataset: Dataset, teacher: dict[str, Tensor], job: Job) -> TeacherTargets:
     """What the methods are told of the teacher on the training split."""
     table = pd.read_parquet(job.inputs["saliency"])
+    is_live = "teacher_model" in job.inputs
     return TeacherTargets(
         logits=teacher,
         features=read_views(job.inputs["train_outputs"], prepared=job.inputs["train"], part="features"),
         saliency={modality: torch.tensor(table[modality].to_numpy()) for modality in ("image", "text")},
+        model=load_teacher(job.inputs["teacher_config"], job.inputs["teacher_model"]) if is_live else None,
     )
+
+
+def _in_its_place(teacher: TeacherTargets, dataset: Dataset, job: Job, *, seed: int) -> TeacherTargets:
+    """The teacher, or where the job is given students, the one of this seed: its answers on image and text."""
+    if "teacher_students" not in job.inputs:
+        return teacher
+    model, prefix = dataset.new_model(job.params["architecture"], seed=seed), f"seed-{seed}/"
+    tensors = safetensors.torch.load_file(job.inputs["teacher_students"])
+    state = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    model.load_state_dict(state)
+    logits, features = predict(model, dataset.splits["train"], "both", removal=job.params["removal"])
+    return TeacherTargets({"both": logits.clone()}, {"both": features.clone()})  # outside inference mode
 
 
 def train_one(

@@ -141,6 +141,21 @@ def run_files(name, runs):
     return [rules.student.output[name].format(**run._asdict()) for run in runs]
 
 
+def live_teacher(wildcards):
+    """What a student's job reads of its teacher besides the cached answers."""
+    kind = study.method_configs[wildcards.method].teacher
+    if kind == "model":
+        files = rules.teacher.output
+        return {
+            "teacher_model": files.model.format(**wildcards),
+            "teacher_config": files.config.format(**wildcards),
+        }
+    if kind == "student":
+        source = study.from_scratch(Run(**wildcards))
+        return {"teacher_students": run_files("models", [source])[0]}
+    return {}
+
+
 def cell_files(name):
     """Input function: one output of each run of a cell, in the order of the grid."""
     return lambda cell: run_files(

@@ -11,6 +11,7 @@ RUN = f"{RESULTS}/students/{{dataset}}/{{method}}/{{variant}}/{{seeds}}"
 
 rule student:
     input:
+        unpack(live_teacher),
         **DATASET,
         **OUTPUTS,
         saliency=rules.saliency.output.train,

@@ -15,9 +15,13 @@ class KD(Method):
     Differs from the paper in that the two terms are mixed with λ and 1−λ.
     """
 
+    def target(self, rows: Tensor) -> Tensor:
+        """The logits (B, C) that the student imitates on the training samples `rows` (B,)."""
+        return self.teacher.logits["both"][rows]
+
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         share, temperature = self.options["lambda"], self.options["temperature"]
         task = task_loss(step.logits("both"), step.targets, task=self.task)
-        teacher = self.teacher.logits["both"][step.rows]
-        kd = kd_divergence(step.logits("both"), teacher, temperature=temperature, task=self.task)
+        target = self.target(step.rows)
+        kd = kd_divergence(step.logits("both"), target, temperature=temperature, task=self.task)
         return (1 - share) * task + share * kd, {"task": task, "kd/both": kd}

@@ -1,0 +1,28 @@
+"""Control: knowledge distillation from the teacher's predictions for other samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from msd.distill.method import Setting
+from msd.distill.methods.kd import KD
+
+
+class ShuffledKD(KD):
+    """KD with the teacher's rows permuted across the training samples, once, by a stream of the seed.
+
+    What is left of the teacher is its mean prediction and how sure it tends to be: a gain that remains is none of
+    its knowledge. A sample keeps its own row as often as chance will have it.
+    """
+
+    def __init__(self, options: Mapping[str, Any], setting: Setting) -> None:
+        super().__init__(options, setting)
+        generator = torch.Generator().manual_seed(setting.stream("shuffled teacher"))
+        self.other = torch.randperm(len(setting.samples), generator=generator)
+
+    def target(self, rows: Tensor) -> Tensor:
+        return super().target(self.other[rows])

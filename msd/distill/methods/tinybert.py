@@ -1,0 +1,111 @@
+"""Distillation of hidden states and attentions, layer by layer, besides the prediction."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from msd.distill.losses import kd_divergence, task_loss
+from msd.distill.method import Method, Setting, Step
+from msd.models.visualbert import Output
+
+
+def hidden_distance(
+    student: Sequence[Tensor], teacher: Sequence[Tensor], mask: Tensor, *, projections: Sequence[nn.Module]
+) -> Tensor:
+    """Σ over the student's states of the mean squared difference from the teacher's, per sample.
+
+    Σ_m mean over tokens and channels of (P_m(h_m) − H_g(m))², m = 0 (embeddings) … M, g as in `teacher_layer`.
+
+    Args:
+        student: M+1 states (B, S, W), the embeddings first.   teacher: N+1 states (B, S, W_T).
+        mask: (B, S) 1 for a token or region, 0 for padding, which does not count.
+        projections: M+1 maps W -> W_T.
+
+    Returns:
+        (B,) of the states' dtype.
+    """
+    layers, deeper = len(student) - 1, len(teacher) - 1
+    tokens = mask.sum(1)
+    total = torch.zeros_like(tokens)
+    for number, (state, project) in enumerate(zip(student, projections, strict=True)):
+        difference = project(state) - teacher[teacher_layer(number, layers, deeper)]
+        total = total + (difference.square().mean(2) * mask).sum(1) / tokens
+    return total
+
+
+def attention_distance(student: Sequence[Tensor], teacher: Sequence[Tensor], mask: Tensor) -> Tensor:
+    """Σ over the student's layers of the mean squared difference of attentions from the teacher's, per sample.
+
+    Σ_m mean over heads, queries and keys of (a_m − A_g(m))², m = 1 … M; attentions are those after the softmax. Where
+    student and teacher differ in their number of heads, each is averaged over its heads first.
+
+    Args:
+        student: M attentions (B, heads, S, S).   teacher: N attentions (B, heads_T, S, S).
+        mask: (B, S) 1 for a token or region, 0 for padding, which counts neither as query nor as key.
+
+    Returns:
+        (B,) of the attentions' dtype.
+    """
+    pairs = mask[:, :, None] * mask[:, None, :]
+    total = torch.zeros_like(mask[:, 0])
+    for number, attention in enumerate(student, start=1):
+        other = teacher[teacher_layer(number, len(student), len(teacher)) - 1]
+        if attention.shape[1] != other.shape[1]:
+            attention, other = attention.mean(1, keepdim=True), other.mean(1, keepdim=True)
+        total = total + ((attention - other).square().mean(1) * pairs).sum((1, 2)) / pairs.sum((1, 2))
+    return total
+
+
+def teacher_layer(number: int, layers: int, deeper: int) -> int:
+    """The teacher's layer, of `deeper`, for the student's layer `number`, of `layers`: ceil(m·N/M); 0, embeddings."""
+    return math.ceil(number * deeper / layers)
+
+
+class TinyBERT(Method):
+    """L = (1−λ)·task + λ·D(both) + β·[hidden + attention] on `both`, the teacher running along.
+
+    Jiao et al., "TinyBERT: Distilling BERT for Natural Language Understanding", Findings of EMNLP 2020.
+    Differs from the paper: one stage in place of two (general and task-specific, layers before predictions), from
+    scratch and without augmented data; attentions after the softmax (and the student's after dropout), not the scores
+    before it, their heads averaged where the models differ in their number; a task loss; D as in `kd_divergence`.
+    """
+
+    internals = True
+
+    def __init__(self, options: Mapping[str, Any], setting: Setting) -> None:
+        super().__init__(options, setting)
+        assert self.teacher.model is not None, "the method's YAML says `teacher: model`"
+        width, wider = setting.student.config["width"], self.teacher.model.config["width"]
+        self.of_embeddings = nn.Linear(width, wider, bias=False)
+        self.of_layers = nn.Linear(width, wider, bias=False)
+
+    def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
+        share, strength = self.options["lambda"], self.options["beta"]
+        task = task_loss(step.logits("both"), step.targets, task=self.task)
+        logits = self.teacher.logits["both"][step.rows]
+        kd = kd_divergence(step.logits("both"), logits, temperature=self.options["temperature"], task=self.task)
+        student, teacher, mask = step.output("both"), self._ask(step), _mask(step)
+        projections = [self.of_embeddings] + [self.of_layers] * (len(student.hidden) - 1)
+        hidden = hidden_distance(student.hidden, teacher.hidden, mask, projections=projections)
+        attention = attention_distance(student.attentions, teacher.attentions, mask)
+        terms = {"task": task, "kd/both": kd, "hidden": hidden, "attention": attention}
+        return (1 - share) * task + share * kd + strength * (hidden + attention), terms
+
+    @torch.no_grad()
+    def _ask(self, step: Step) -> Output:
+        model = self.teacher.model
+        assert model is not None
+        answer: Output = model(step.inputs, internals=True)
+        return answer
+
+
+def _mask(step: Step) -> Tensor:
+    """(B, L + R): 1 for tokens and regions, 0 for padding."""
+    regions = step.inputs.regions
+    assert regions is not None
+    return torch.cat((step.inputs.token_mask, torch.ones(regions.shape[:2])), dim=1)

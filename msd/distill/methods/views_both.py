@@ -1,0 +1,15 @@
+"""Control: further passes on single modalities without anything modality-specific to learn from them."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from msd.distill.methods.msd import MSD
+from msd.models.views import View
+
+
+class ViewsBoth(MSD):
+    """MSD whose student imitates, on image alone and on text alone too, what the teacher predicts from both."""
+
+    def target(self, view: View, rows: Tensor) -> Tensor:
+        return super().target("both", rows)

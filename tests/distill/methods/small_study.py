@@ -1,0 +1,53 @@
+"""A small student, a teacher's answers and a batch, made of random numbers, to ask a method for its loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch.func import functional_call
+
+from msd.data.batches import Samples
+from msd.distill.method import Method, Setting, Step, TeacherTargets
+from msd.models.views import VIEWS, View, take_view
+from msd.models.visualbert import Output, VisualBertClassifier
+
+SIZE, LABELS = 12, 4
+SHAPE = {"layers": 2, "width": 16, "heads": 2, "feed_forward": 32, "dropout": 0.0, "pool": "modality-means"}
+SIZES = {"vocabulary": 30, "labels": LABELS, "region_width": 7, "positions": 12}
+KD = {"lambda": 0.7, "temperature": 2}
+MSD = {**KD, "weighting": "instance", "strength": 1}
+
+
+def new_model(seed: int, **changes) -> VisualBertClassifier:
+    torch.manual_seed(seed)
+    return VisualBertClassifier({**SIZES, **SHAPE, **changes})
+
+
+def new_setting(*, task: str = "multiclass", seed: int = 0, **changes) -> Setting:
+    generator = torch.Generator().manual_seed(5)
+    lengths = torch.randint(3, 8, (SIZE,), generator=generator)
+    tokens = torch.randint(5, 30, (SIZE, 7), generator=generator) * (torch.arange(7)[None] < lengths[:, None])
+    classes = torch.randint(0, LABELS, (SIZE,), generator=generator)
+    targets = classes if task == "multiclass" else torch.rand(SIZE, LABELS, generator=generator)
+    regions = torch.randn(SIZE, 3, 7, generator=generator)
+    samples = Samples([str(row) for row in range(SIZE)], tokens, lengths, torch.arange(SIZE), regions, targets)
+    teacher = TeacherTargets(
+        logits={view: 3 * torch.randn(SIZE, LABELS, generator=generator) for view in VIEWS},
+        saliency={modality: torch.rand(SIZE, generator=generator) for modality in ("image", "text")},
+    )
+    return Setting("small", seed, task, samples, new_model(1), replace(teacher, **changes))
+
+
+def new_step(method: Method, rows: torch.Tensor | None = None) -> Step:
+    """A batch of the setting's samples (all of them, unless `rows` says which), seen by its student."""
+    samples, student = method.setting.samples, method.setting.student
+    rows = torch.arange(len(samples)) if rows is None else rows
+    inputs = samples.inputs(rows)
+
+    def forward(view: View, parameters: Mapping[str, torch.Tensor] | None = None) -> Output:
+        options = {"internals": method.internals}
+        return functional_call(student, dict(parameters or {}), (take_view(inputs, view),), options)
+
+    return Step(rows, samples.targets[rows], inputs, forward)

@@ -1,0 +1,154 @@
+"""Hidden states and attentions against loops written from the formula, and what does not count."""
+
+import pytest
+import torch
+from small_study import KD, new_model, new_setting, new_step
+from torch import nn
+
+from msd.distill.method import method_class
+from msd.distill.methods.tinybert import attention_distance, hidden_distance, teacher_layer
+from msd.training.loop import History, Schedule, train
+
+OPTIONS = {**KD, "beta": 0.5}
+MASK = torch.tensor([[1.0, 1, 1, 0, 0, 1], [1.0, 1, 1, 1, 1, 1], [1.0, 1, 0, 0, 0, 1]])
+
+
+def states(layers: int, width: int, seed: int) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(3, 6, width, generator=generator) for _ in range(layers + 1)]
+
+
+def attentions(layers: int, heads: int, seed: int) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(3, heads, 6, 6, generator=generator).softmax(3) for _ in range(layers)]
+
+
+@pytest.mark.parametrize(
+    ("layers", "deeper", "expected"),
+    [
+        (2, 6, [0, 3, 6]),
+        (2, 4, [0, 2, 4]),
+        (2, 3, [0, 2, 3]),
+        (2, 1, [0, 1, 1]),
+        (1, 6, [0, 6]),
+        (4, 4, [0, 1, 2, 3, 4]),
+    ],
+)
+def test_layers_are_mapped_evenly_and_the_last_to_the_last(layers: int, deeper: int, expected: list[int]) -> None:
+    assert [teacher_layer(number, layers, deeper) for number in range(layers + 1)] == expected
+
+
+def test_hidden_distance_is_the_mean_squared_difference_summed_over_layers() -> None:
+    student, teacher = states(2, 4, 0), states(3, 5, 1)
+    torch.manual_seed(2)
+    projections = [nn.Linear(4, 5, bias=False) for _ in range(3)]
+    values = hidden_distance(student, teacher, MASK, projections=projections)
+    for sample in range(3):
+        expected = 0.0
+        for number, other in ((0, 0), (1, 2), (2, 3)):
+            squares = []
+            for token in range(6):
+                if MASK[sample, token]:
+                    projected = projections[number].weight @ student[number][sample, token]
+                    squares += [
+                        (a - b) ** 2
+                        for a, b in zip(projected.tolist(), teacher[other][sample, token].tolist(), strict=True)
+                    ]
+            expected += sum(squares) / len(squares)
+        assert values[sample].item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("heads", "others"), [(2, 2), (2, 6), (1, 3)])
+def test_attention_distance_is_over_pairs_of_tokens_heads_averaged_where_they_differ(heads: int, others: int) -> None:
+    student, teacher = attentions(2, heads, 0), attentions(4, others, 1)
+    values = attention_distance(student, teacher, MASK)
+    for sample in range(3):
+        expected = 0.0
+        for number, other in ((0, 1), (1, 3)):
+            ours, theirs = student[number][sample], teacher[other][sample]
+            if heads != others:
+                ours, theirs = ours.mean(0, keepdim=True), theirs.mean(0, keepdim=True)
+            tokens = [token for token in range(6) if MASK[sample, token]]
+            squares = [
+                (ours[head, a, b] - theirs[head, a, b]).item() ** 2
+                for head in range(len(ours))
+                for a in tokens
+                for b in tokens
+            ]
+            expected += sum(squares) / len(squares)
+        assert values[sample].item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_student_that_is_its_teacher_has_no_distance_and_padding_does_not_count() -> None:
+    hidden, attention = states(2, 4, 0), attentions(2, 2, 0)
+    same = [nn.Identity()] * 3
+    assert not hidden_distance(hidden, hidden, MASK, projections=same).any()
+    assert not attention_distance(attention, attention, MASK).any()
+    noise = 100 * (1 - MASK)
+    padded = [state + noise[:, :, None] for state in hidden]
+    assert not hidden_distance(padded, hidden, MASK, projections=same).any()
+    padded = [each + noise[:, None, :, None] + noise[:, None, None, :] for each in attention]
+    assert not attention_distance(padded, attention, MASK).any()
+
+
+def live_setting(**changes):
+    teacher = new_model(7, layers=3, width=24, heads=4).eval().requires_grad_(False)
+    return new_setting(model=teacher, **changes)
+
+
+def test_more_padding_in_a_batch_changes_no_sample() -> None:
+    method = method_class("tinybert")(OPTIONS, live_setting())
+    short = method.setting.samples.lengths.argsort()[:3]
+    alone, _ = method.loss(new_step(method, short))
+    together, _ = method.loss(new_step(method))
+    assert torch.allclose(alone, together[short], rtol=1e-4)
+
+
+def test_without_beta_it_is_kd_and_otherwise_both_terms_are_added() -> None:
+    setting = live_setting()
+    kd = method_class("kd")(KD, setting)
+    plain = kd.loss(new_step(kd))[0]
+    for beta in (0.0, 0.5, 2.0):
+        method = method_class("tinybert")({**KD, "beta": beta}, setting)
+        loss, terms = method.loss(new_step(method))
+        assert torch.allclose(loss, plain + beta * (terms["hidden"] + terms["attention"]), rtol=1e-5)
+        assert terms["hidden"].min() > 0
+        assert terms["attention"].min() > 0
+
+
+def test_gradients_reach_student_and_projections_and_never_the_teacher() -> None:
+    setting = live_setting()
+    method = method_class("tinybert")(OPTIONS, setting)
+    assert {name.split(".")[0] for name, _ in method.named_parameters()} == {"of_embeddings", "of_layers"}
+    method.loss(new_step(method))[0].mean().backward()
+    assert all(parameter.grad.any() for parameter in method.parameters())
+    first = setting.student.encoder.encoder.layer[0].attention.self.query.weight
+    assert first.grad.any()
+    assert all(parameter.grad is None for parameter in setting.teacher.model.parameters())
+    assert not setting.teacher.model.training
+
+
+def test_training_changes_nothing_of_the_teacher() -> None:
+    setting = live_setting()
+    teacher = setting.teacher.model
+    before = {name: tensor.clone() for name, tensor in teacher.state_dict().items()}
+    method = method_class("tinybert")(OPTIONS, setting)
+    projection = method.of_layers.weight.detach().clone()
+    train(method, schedule=Schedule(3, 4, 1e-2, 0.01, 0.1, 1.0), history=History(), validate=dict)
+    assert not torch.equal(projection, method.of_layers.weight)
+    assert all(torch.equal(before[name], tensor) for name, tensor in teacher.state_dict().items())
+    assert not any(module.training for module in teacher.modules())
+    assert not any(parameter.requires_grad for parameter in teacher.parameters())
+
+
+def test_hidden_distance_has_the_gradient_of_its_finite_differences() -> None:
+    student, teacher = [each.double() for each in states(1, 2, 0)], [each.double() for each in states(2, 3, 1)]
+    projection = nn.Linear(2, 3, bias=False).double()
+    attention = [each.double().requires_grad_() for each in attentions(1, 2, 0)]
+    others = [each.double() for each in attentions(2, 2, 1)]
+    mask = MASK.double()
+    assert torch.autograd.gradcheck(
+        lambda *each: hidden_distance(each, teacher, mask, projections=[projection] * 2),
+        [each.requires_grad_() for each in student],
+    )
+    assert torch.autograd.gradcheck(lambda *each: attention_distance(each, others, mask), attention)

@@ -1,0 +1,208 @@
+"""The exact hyper-gradient, the split that it is taken on, and the net that it teaches."""
+
+from collections.abc import Mapping
+
+import pytest
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from msd.distill.losses import kd_divergence, task_loss
+from msd.distill.weight_learning import WeightLearner, WeightNet, meta_gradient, meta_split, weighted_loss
+from msd.models.views import VIEWS, Inputs, take_view
+from msd.models.visualbert import VisualBertClassifier
+
+SHARE, STEP_LENGTH, LABELS = 0.7, 0.05, 5
+
+
+class Problem:
+    """A small student in float64, a batch with a teacher, and other samples to be judged on."""
+
+    def __init__(self, task: str, *, pool: str = "modality-means", dropout: float = 0.0) -> None:
+        torch.manual_seed(0)
+        sizes = {"vocabulary": 30, "labels": LABELS, "region_width": 7, "positions": 12}
+        shape = {"layers": 2, "width": 16, "heads": 2, "feed_forward": 32, "dropout": dropout, "pool": pool}
+        self.task = task
+        self.student = VisualBertClassifier({**sizes, **shape}).double()
+        self.generator = torch.Generator().manual_seed(1)
+        self.inputs, self.others = self._inputs(6), self._inputs(9)
+        self.targets, self.gold = self._targets(6), self._targets(9)
+        self.teacher = {view: 3 * self._normal(6, LABELS) for view in VIEWS}
+        self.parameters = dict(self.student.named_parameters())
+        self.weights = 2 * torch.rand(6, 3, generator=self.generator, dtype=torch.float64)
+
+    def _normal(self, *shape: int) -> Tensor:
+        return torch.randn(*shape, generator=self.generator, dtype=torch.float64)
+
+    def _inputs(self, size: int) -> Inputs:
+        lengths = torch.randint(3, 7, (size,), generator=self.generator)
+        mask = (torch.arange(6)[None] < lengths[:, None]).double()
+        tokens = torch.randint(5, 30, (size, 6), generator=self.generator) * mask.long()
+        return Inputs(tokens, mask, self._normal(size, 4, 7))
+
+    def _targets(self, size: int) -> Tensor:
+        if self.task == "multiclass":
+            return torch.randint(0, LABELS, (size,), generator=self.generator)
+        return torch.rand(size, LABELS, generator=self.generator, dtype=torch.float64)
+
+    def losses(self, parameters: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        logits = {}
+        for seed, view in enumerate(VIEWS):
+            torch.manual_seed(seed)
+            logits[view] = functional_call(self.student, dict(parameters), (take_view(self.inputs, view),)).logits
+        divergences = [kd_divergence(logits[view], self.teacher[view], temperature=2, task=self.task) for view in VIEWS]
+        return task_loss(logits["both"], self.targets, task=self.task), torch.stack(divergences, dim=1)
+
+    def meta_loss(self, parameters: Mapping[str, Tensor]) -> Tensor:
+        torch.manual_seed(9)
+        logits = functional_call(self.student, dict(parameters), (self.others,)).logits
+        return task_loss(logits, self.gold, task=self.task).mean()
+
+    def forward_mode(self, **changes) -> Tensor:
+        arguments = {"parameters": self.parameters, "weights": self.weights, "share": SHARE, "step_length": STEP_LENGTH}
+        return meta_gradient(self.losses, self.meta_loss, **{**arguments, **changes})
+
+    def gradient(self, weights: Tensor, **options) -> list[Tensor]:
+        loss = weighted_loss(*self.losses(self.parameters), weights, share=SHARE).mean()
+        leaves = list(self.parameters.values())
+        return list(torch.autograd.grad(loss, leaves, allow_unused=True, materialize_grads=True, **options))
+
+    def moved(self, weights: Tensor, rate: Tensor, **options) -> dict[str, Tensor]:
+        steps = zip(self.parameters.items(), self.gradient(weights, **options), strict=True)
+        return {name: parameter - rate * step for (name, parameter), step in steps}
+
+    def rate(self) -> Tensor:
+        return STEP_LENGTH / torch.cat([part.flatten() for part in self.gradient(self.weights)]).norm()
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+@pytest.mark.parametrize("pool", ["modality-means", "first"])
+@pytest.mark.parametrize("task", ["multiclass", "multilabel"])
+def test_it_is_the_gradient_through_the_unrolled_step(task: str, pool: str, dropout: float) -> None:
+    problem = Problem(task, pool=pool, dropout=dropout)
+    weights = problem.weights.clone().requires_grad_()
+    ahead = problem.moved(weights, problem.rate(), create_graph=True)
+    (unrolled,) = torch.autograd.grad(problem.meta_loss(ahead), weights)
+    ours = problem.forward_mode()
+    assert unrolled.abs().min() > 0
+    assert (ours - unrolled).norm() <= 1e-10 * unrolled.norm()
+    known = dict(zip(problem.parameters, problem.gradient(problem.weights), strict=True))
+    assert (problem.forward_mode(gradient=known) - unrolled).norm() <= 1e-10 * unrolled.norm()
+
+
+@pytest.mark.parametrize("task", ["multiclass", "multilabel"])
+def test_finite_differences_of_the_meta_loss_agree(task: str) -> None:
+    problem, size = Problem(task), 1e-3
+    rate, ours = problem.rate(), problem.forward_mode()
+    for place in [(0, 0), (2, 1), (5, 2)]:
+        moved = []
+        for sign in (1, -1):
+            weights = problem.weights.clone()
+            weights[place] += sign * size
+            moved.append(problem.meta_loss(problem.moved(weights, rate)).item())
+        assert (moved[0] - moved[1]) / (2 * size) == pytest.approx(ours[place].item(), rel=1e-5)
+
+
+def test_the_student_stays_as_it_is_and_a_share_of_zero_gives_zero() -> None:
+    problem = Problem("multiclass")
+    before = {name: parameter.detach().clone() for name, parameter in problem.parameters.items()}
+    assert not problem.forward_mode(share=0.0).any()
+    problem.forward_mode()
+    assert all(torch.equal(before[name], parameter) for name, parameter in problem.parameters.items())
+    assert all(parameter.grad is None for parameter in problem.parameters.values())
+
+
+def test_no_gradient_no_step() -> None:
+    problem = Problem("multiclass")
+    nothing = {name: torch.zeros_like(parameter) for name, parameter in problem.parameters.items()}
+    assert not problem.forward_mode(gradient=nothing).any()
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"step_length": 0.0}, "step_length"),
+        ({"step_length": float("nan")}, "step_length"),
+        ({"weights": torch.ones(6, 2)}, "weights"),
+        ({"weights": torch.ones(6, 1)}, "weights"),
+    ],
+)
+def test_bad_arguments_are_named(changes: dict, name: str) -> None:
+    problem = Problem("multiclass")
+    gradient = dict(zip(problem.parameters, problem.gradient(problem.weights), strict=True))
+    for known in (gradient, None):
+        with pytest.raises(ValueError, match=f"^{name}"):
+            problem.forward_mode(gradient=known, **changes)
+
+
+def classes(size: int = 500) -> Tensor:
+    return torch.multinomial(torch.tensor([0.6, 0.3, 0.08, 0.02]), size, replacement=True)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.33, 0.5])
+def test_every_label_has_its_share_of_what_is_held_out(share: float) -> None:
+    targets = classes()
+    rows, held_out = meta_split(targets, share=share, seed=3)
+    assert len(held_out) == round(share * len(targets))
+    assert torch.equal(torch.cat((rows, held_out)).sort().values, torch.arange(len(targets)))
+    for label in range(4):
+        assert abs((targets[held_out] == label).sum() - share * (targets == label).sum()) <= 1
+
+
+def test_a_sample_of_several_labels_counts_for_its_rarest() -> None:
+    targets = torch.zeros(100, 3)
+    targets[:90, 0] = 1
+    targets[:20, 1] = 0.3
+    targets[10:20, 2] = 0.9
+    _, held_out = meta_split(targets, share=0.1, seed=0)
+    counts = [((held_out >= low) & (held_out < high)).sum() for low, high in ((0, 10), (10, 20), (20, 90), (90, 100))]
+    assert counts == [1, 1, 7, 1]
+
+
+def test_the_split_follows_the_seed_and_is_never_empty() -> None:
+    targets = classes()
+    first, again, other = (meta_split(targets, share=0.1, seed=seed)[1] for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    for share in (0.01, 0.99):
+        assert all(len(part) for part in meta_split(targets[:3], share=share, seed=0))
+    with pytest.raises(ValueError, match=r"^share"):
+        meta_split(targets, share=1.0, seed=0)
+
+
+def test_weights_start_at_one_and_stay_between_zero_and_two() -> None:
+    net = WeightNet(5, 3, hidden=8)
+    features = 100 * torch.randn(64, 5)
+    net.observe(features)
+    assert (net(features) == 1).all()
+    torch.nn.init.normal_(net.last.weight, std=10)
+    weights = net(features)
+    assert weights.min() >= 0
+    assert weights.max() <= 2
+    assert weights.std() > 0.1
+
+
+def test_running_statistics_are_those_of_all_that_was_seen() -> None:
+    net, seen = WeightNet(2, 3, hidden=4), torch.randn(50, 8, 2) * torch.tensor([0.01, 30]) + 5
+    for batch in seen:
+        net.observe(batch)
+    flat = seen.flatten(0, 1)
+    assert torch.allclose(net.mean, flat.mean(0), rtol=1e-4)
+    assert torch.allclose((net.square - net.mean.square())[1], flat.var(0, unbiased=False)[1], rtol=1e-2)
+
+
+@pytest.mark.parametrize("size", [1e-7, 1.0, 1e5])
+def test_weights_move_against_the_hypergradient_whatever_its_size(size: float) -> None:
+    torch.manual_seed(0)
+    learner = WeightLearner(5, 3, hidden=8, learning_rate=0.01)
+    features = torch.randn(32, 5)
+    learner.net.observe(features)
+    direction = torch.tensor([1.0, -1.0, 0.0]).expand(32, 3)
+    for _ in range(20):
+        learner.learn(learner.net(features), size * direction)
+    both, image, text = learner.net(features).mean(0).tolist()
+    assert both < 0.9 < 1.1 < image
+    assert text == 1
+    kept = learner.net(features)
+    learner.learn(learner.net(features), torch.zeros(32, 3))
+    assert torch.equal(kept, learner.net(features))

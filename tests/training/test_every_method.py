@@ -1,0 +1,114 @@
+"""Every method of config/methods, whoever added it: trains, repeats itself bit for bit, and leaves its teacher alone."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import safetensors.torch
+import torch
+
+from msd.configs import MethodConfig
+from msd.job import Job
+from msd.models.visualbert import VisualBertClassifier
+from msd.training.dataset import Dataset
+from msd.training.loop import predict
+from msd.training.student import train_students
+from msd.yaml_file import read_model
+
+METHODS = {path.stem: read_model(MethodConfig, path) for path in sorted(Path("config/methods").glob("*.yaml"))}
+TEACHER = {
+    **{"vocabulary": 11, "labels": 3, "region_width": 6, "positions": 8, "pool": "modality-means"},
+    **{"layers": 3, "width": 24, "heads": 4, "feed_forward": 32, "dropout": 0.1},
+}
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> dict[str, str]:
+    """A teacher of the toy dataset as a student's job reads it."""
+    torch.manual_seed(5)
+    files = {"teacher_model": str(tmp_path / "model.safetensors"), "teacher_config": str(tmp_path / "config.json")}
+    safetensors.torch.save_file(VisualBertClassifier(TEACHER).state_dict(), files["teacher_model"])
+    Path(files["teacher_config"]).write_text(json.dumps(TEACHER))
+    return files
+
+
+@pytest.fixture
+def job_of(student_job, live: dict[str, str]) -> Callable[[str], Job]:
+    """A function: name of a method -> a job of its first grid point, with the inputs that its YAML asks for."""
+
+    def make(name: str) -> Job:
+        config = METHODS[name]
+        job = student_job(config.implementation, config.points[0][1])
+        further: dict[str, str] = {}
+        if config.teacher == "model":
+            further = live
+        elif config.teacher == "student":
+            first = student_job("finetune", {})
+            train_students(first)
+            further = {"teacher_students": first.outputs["models"]}
+        return replace(job, inputs={**job.inputs, **further})
+
+    return make
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_it_trains_and_the_same_seed_gives_the_same_files(job_of, live: dict[str, str], name: str) -> None:
+    digests = [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in live.values()]
+    first, second = job_of(name), job_of(name)
+    metrics = train_students(first)
+    assert metrics == train_students(second)
+    for output in ("predictions", "models", "metrics_table", "history"):
+        assert Path(first.outputs[output]).read_bytes() == Path(second.outputs[output]).read_bytes(), output
+    tensors = safetensors.torch.load_file(first.outputs["predictions"])
+    assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
+    history = pd.read_parquet(first.outputs["history"])
+    assert history["value"].notna().all()
+    assert {"loss", "task"} <= set(history["term"])
+    assert digests == [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in live.values()]
+
+
+def test_a_born_again_student_has_the_student_of_its_own_seed_as_its_teacher(job_of, student_job, toy) -> None:
+    """The same as KD from a teacher whose cached answers are that student's."""
+    job = job_of("self")
+    train_students(job)
+    born = safetensors.torch.load_file(job.outputs["predictions"])
+    with_teacher = student_job("kd", job.params["parameters"])
+    train_students(with_teacher)
+    dataset = Dataset.load(job.params, toy, splits=("train",))
+    states = safetensors.torch.load_file(job.inputs["teacher_students"])
+    for seed in (0, 1):
+        prefix = f"seed-{seed}/"
+        model = dataset.new_model(job.params["architecture"], seed=0)
+        model.load_state_dict({name.removeprefix(prefix): t for name, t in states.items() if name.startswith(prefix)})
+        with safetensors.safe_open(toy["train_outputs"], framework="pt") as file:
+            belongs = file.metadata()
+            answers = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        answers["both/logits"] = predict(model, dataset.splits["train"], "both")[0].clone()
+        safetensors.torch.save_file(answers, toy["train_outputs"], metadata=belongs)
+        expected = student_job("kd", job.params["parameters"], seeds=[seed])
+        train_students(expected)
+        for name, tensor in safetensors.torch.load_file(expected.outputs["predictions"]).items():
+            assert torch.equal(tensor, born[name]), name
+    other = safetensors.torch.load_file(with_teacher.outputs["predictions"])
+    assert not torch.equal(born["seed-0/test/both"], other["seed-0/test/both"])
+
+
+def test_a_control_is_kd_or_finetune_where_its_teacher_does_not_count(student_job) -> None:
+    def predictions(implementation: str, parameters: dict) -> dict[str, torch.Tensor]:
+        job = student_job(implementation, parameters)
+        train_students(job)
+        return safetensors.torch.load_file(job.outputs["predictions"])
+
+    nothing, kd = {"lambda": 0, "temperature": 2}, {"lambda": 0.7, "temperature": 2}
+    alone = {"weighting": "uniform", "strength": 0}
+    expected = {"finetune": predictions("finetune", {}), "kd": predictions("kd", kd)}
+    for name in ("kd_shuffled", "kd_uniform"):
+        same = predictions(name, nothing)
+        assert all(torch.equal(tensor, same[key]) for key, tensor in expected["finetune"].items()), name
+    for name in ("msd_swapped", "views_both", "views_task"):
+        same = predictions(name, {**kd, **alone})
+        assert all(torch.equal(tensor, same[key]) for key, tensor in expected["kd"].items()), name
