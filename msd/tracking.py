@@ -243,12 +243,12 @@ def _curves(content: dict[str, Any], project: Path, time: int) -> Iterator[Metri
 
 
 def _read_curves(path: Path) -> dict[str, list[tuple[int, float]]]:
-    """(step, value) points of each curve; what is not finite cannot be drawn and is left out."""
+    """(step, value) points of each curve, of a term kept by sample the mean; what is not finite is left out."""
     import numpy
     import pandas
 
     table = pandas.read_parquet(path, columns=["seed", "step", "term", "value"])
-    table = table[numpy.isfinite(table["value"])].sort_values("step", kind="stable")
+    table = table[numpy.isfinite(table["value"])].groupby(["seed", "term", "step"], as_index=False)["value"].mean()
     curves: dict[str, list[tuple[int, float]]] = {}
     for (seed, term), rows in table.groupby(["seed", "term"], sort=False):
         curves[_name(f"seed-{seed}/{term}")] = list(zip(rows["step"].tolist(), rows["value"].tolist(), strict=True))

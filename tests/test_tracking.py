@@ -38,6 +38,8 @@ def learn(job: Job) -> dict[str, float]:
             ]
             rows.append({"seed": 0, "step": 0, "epoch": 0, "term": "val/f1 @ all", "value": 0.5})
             rows.append({"seed": 0, "step": 1, "epoch": 0, "term": "val/f1 @ all", "value": math.nan})
+            kept = {"seed": 1, "step": 4, "epoch": 0, "term": "weight/text"}
+            rows += [{**kept, "value": value, "sample": sample} for sample, value in enumerate((1.0, 2.0))]
             pandas.DataFrame(rows).to_parquet(path)
         elif name not in ("record", "metrics"):
             Path(path).write_text("7")
@@ -116,7 +118,7 @@ def test_curves_are_thinned_and_keep_their_ends(study: Path) -> None:
     result = track("tiny", RESULTS)
     student = runs(result)["student students/numbers/kd/base/seeds-0-1"]
     client = client_of(result)
-    share = (RUN_POINTS - 1) // 4  # the validation curve has one point, four others share the rest
+    share = (RUN_POINTS - 2) // 4  # the validation curve and the weights have one point, four others share the rest
     assert share <= MAX_POINTS
     for seed in (0, 1):
         points = {
@@ -128,6 +130,7 @@ def test_curves_are_thinned_and_keep_their_ends(study: Path) -> None:
         assert all(value == step + seed for step, value in points.items())
     assert student.data.metrics["seed-0/loss"] == STEPS - 1
     assert student.data.metrics["seed-0/val/f1 _ all"] == 0.5
+    assert student.data.metrics["seed-1/weight/text"] == 1.5  # of two samples
 
 
 def test_a_second_import_brings_nothing_and_a_new_record_is_brought(study: Path) -> None:
