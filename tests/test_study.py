@@ -51,6 +51,13 @@ def test_blocks_of_seeds_cover_every_seed_once(tmp_path: Path) -> None:
     assert {run.seeds for run in study.runs} == {"seeds-0-1", "seeds-2-5", "seeds-7-7"}
 
 
+def test_a_born_again_student_learns_from_the_first_run_from_scratch_of_its_seeds(tmp_path: Path) -> None:
+    study = load_study(changed(tmp_path, lambda c: c["methods"].update({"self": {}})))
+    runs = [run for run in study.runs if run.method == "self"]
+    assert {study.from_scratch(run) for run in runs} == {run for run in study.runs if run.method == "finetune"}
+    assert all(study.from_scratch(run)[::3] == run[::3] for run in runs)  # dataset and seeds
+
+
 def test_a_dataset_overrides_training_values(tmp_path: Path) -> None:
     study = load_study(changed(tmp_path, lambda c: c["datasets"]["easy-vqa"].update(student={"epochs": 77})))
     run = next(run for run in study.runs if run.dataset == "easy-vqa")
@@ -78,6 +85,10 @@ def test_a_dataset_overrides_training_values(tmp_path: Path) -> None:
         (lambda c: c["methods"].update(crd={"momentum": 1.1}), r"momentum must be a number between 0 and 1, not 1.1"),
         (lambda c: c["methods"].update(crd={"negatives": 0}), r"negatives must be a whole number above 0, not 0"),
         (lambda c: c["methods"].update(crd={"negatives": 2.5}), r"negatives must be a whole number above 0, not 2.5"),
+        (
+            lambda c: c["methods"].update({"msd-learned": {"meta_every": 0}}),
+            r"meta_every must be a whole number above 0",
+        ),
         (lambda c: c["methods"].update(crd={"width": True}), r"width must be a whole number above 0, not True"),
         (
             lambda c: c["methods"].update(crd={"contrast_temperature": 0}),
@@ -93,6 +104,10 @@ def test_a_dataset_overrides_training_values(tmp_path: Path) -> None:
         (
             lambda c: c["report"].update(baseline="kb"),
             r"report: 'kb' is none of the study's methods; did you mean 'kd'",
+        ),
+        (
+            lambda c: (c["methods"].update({"self": {}}), c["report"].update(from_scratch="self")),
+            r"report.from_scratch: 'self' would be its own teacher",
         ),
         (lambda c: c["teacher"].update(layers=8), r"teacher of clipart-match has 8 layers .*at most 6 of width 384"),
         (lambda c: c["data"].update(window=4), r"data.window: 4 does not fit into the 3×3 regions"),

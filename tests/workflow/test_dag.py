@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from collections import Counter
 from pathlib import Path
 
@@ -49,6 +51,29 @@ def test_every_file_is_in_exactly_one_out_of_dvc_yaml(files: dict[str, str]) -> 
     assert found.pop("results/demo/logs/tracked") == []
     assert not {file: paths for file, paths in found.items() if len(paths) != 1}
     assert set(outs) == {path for paths in found.values() for path in paths}
+
+
+def test_a_student_s_job_is_given_of_its_teacher_what_its_method_learns_from(tmp_path: Path) -> None:
+    content = yaml.safe_load((PROJECT / "config/smoke.yaml").read_text())
+    content["methods"] = {"finetune": {}, "kd": {"lambda": 0.9}, "tinybert": {"lambda": 0.9}, "self": {"lambda": 0.9}}
+    content["report"]["best_of"] = ["kd"]
+    path = tmp_path / "smoke.yaml"
+    path.write_text(yaml.safe_dump(content))
+    plan = success("--configfile", str(path), "--dry-run", "--nolock", "--forceall", "--printshellcmds", "grid")
+    jobs = [json.loads(shlex.split(line)[0]) for line in re.findall(r"msd stage student (.*)$", plan, re.MULTILINE)]
+    given = {
+        job["params"]["method"]: {name: file for name, file in job["inputs"].items() if name.startswith("teacher_")}
+        for job in jobs
+        if job["params"]["dataset"] == "clipart-tags"
+    }
+    folder = "results/smoke/teachers/clipart-tags"
+    run = "results/smoke/students/clipart-tags/finetune/default/seeds-0-1"
+    assert given == {
+        "finetune": {},
+        "kd": {},
+        "tinybert": {"teacher_model": f"{folder}/model.safetensors", "teacher_config": f"{folder}/config.json"},
+        "self": {"teacher_students": f"{run}/models.safetensors"},
+    }
 
 
 def test_a_faulty_study_is_refused_before_any_job(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def test_where_the_teacher_does_not_count_nothing_is_learned() -> None:
 
 
 def test_bad_settings_are_named() -> None:
-    for name, value in (("meta_every", 0), ("share", 1.0), ("step_length", 0.0)):
+    for name, value in (("share", 1.0), ("step_length", 0.0)):
         with pytest.raises(ValueError, match=f"^{name}"):
             trained(learned(new_setting(), **{"meta_share" if name == "share" else name: value}))
 
