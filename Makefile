@@ -23,7 +23,7 @@ smoke: setup
 	@cat results/smoke/tables/main.md
 
 test: setup
-	pytest -n 2
+	pytest -n 2 --dist loadgroup
 
 lint: setup
 	ruff check .

@@ -20,6 +20,13 @@ FIGURES = ["main", "curves", "saliency", *(f"densities-{dataset}" for dataset in
 CAPTIONS = ("main", "densities", "saliency", "curves", "weights")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests of this folder go to one process: the reported study takes half a minute to make."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.xdist_group("reporting"))
+
+
 class FakeStudy(StudyFiles):
     """A synthetic study with the jobs that report it."""
 
