@@ -50,14 +50,19 @@ def _fault(output: str) -> str:
 
 
 def _grid(study: Study) -> list[str]:
-    seeds = len(study.seeds)
+    datasets, seeds = len(study.datasets), len(study.seeds)
     points = sum(len(config.points) for config in study.method_configs.values())
+    factors = f"{_number(datasets, 'dataset')} × {_number(points, 'configuration')}"
     return [
         f"Study {study.study}: {study.title}",
-        f"  {len(study.datasets)} teachers, one a dataset: {', '.join(study.datasets)}",
-        f"  {len(study.datasets) * points * seeds} students: {len(study.datasets)} datasets × {points} configurations"
-        f" of {len(study.methods)} methods × {seeds} seeds, in {len(study.runs)} jobs",
+        f"  {_number(datasets, 'teacher')}, one a dataset: {', '.join(study.datasets)}",
+        f"  {_number(datasets * points * seeds, 'student')}: {factors} of {_number(len(study.methods), 'method')}"
+        f" × {_number(seeds, 'seed')}, in {_number(len(study.runs), 'job')}",
     ]
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def _jobs(jobs: dict[str, int], *, study: str) -> list[str]:
