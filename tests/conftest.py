@@ -1,10 +1,13 @@
 """What every test starts from."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads it when first imported; two processes share two cores
 
 WORDS = ["red", "blue", "cat", "dog", "a", "the"]
 
