@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,17 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.uids)
+
+    def take(self, rows: Tensor) -> Samples:
+        """The samples with the numbers `rows` (B,)."""
+        return replace(
+            self,
+            uids=[self.uids[row] for row in rows.tolist()],
+            tokens=self.tokens[rows],
+            lengths=self.lengths[rows],
+            pictures=self.pictures[rows],
+            targets=self.targets[rows],
+        )
 
     def inputs(self, rows: Tensor) -> Inputs:
         """The inputs of the samples `rows` (B,), padded to their longest text."""

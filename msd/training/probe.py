@@ -77,7 +77,9 @@ def _frozen_features(dataset: Dataset, encoder: str, tokenizer: str) -> dict[str
     start_from_encoder(model, encoder, tokenizer)
     frozen = {}
     for split, samples in dataset.splits.items():
-        text = predict(model, samples, "text")[1][:, : facts["hidden_size"]]
+        _, first, text_of = np.unique(samples.tokens, axis=0, return_index=True, return_inverse=True)
+        texts = samples.take(torch.from_numpy(first))  # many samples share a text: each is encoded once
+        text = predict(model, texts, "text")[1][text_of, : facts["hidden_size"]]
         frozen[split] = (text.numpy(), samples.regions.mean(1)[samples.pictures].numpy())
     scalers = [StandardScaler().fit(features) for features in frozen["train"]]
     return {split: (scalers[0].transform(text), scalers[1].transform(image)) for split, (text, image) in frozen.items()}
