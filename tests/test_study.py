@@ -81,7 +81,11 @@ def test_a_dataset_overrides_training_values(tmp_path: Path) -> None:
         (lambda c: c["methods"].update(kd={"temperature": 0}), r"temperature must be a number above 0, not 0"),
         (lambda c: c["methods"].update(kd={"temperature": -2}), r"temperature must be a number above 0, not -2"),
         (lambda c: c["methods"].update(kd={"lambda": 1.5}), r"lambda must be a number between 0 and 1, not 1.5"),
-        (lambda c: c["methods"].update(kd={"lambda": []}), r"lambda is an empty grid"),
+        (
+            lambda c: c["methods"].update(kd={"lambda": []}),
+            r"study.yaml: methods.kd.parameters: lambda is an empty grid",
+        ),
+        (lambda c: c["methods"].update(kdd=c["methods"].pop("kd")), r"no method 'kdd' .*did you mean 'kd'"),
         (lambda c: c["methods"].update(sp={"beta": [1, -1]}), r"beta must be a number not below 0, not -1"),
         (lambda c: c["methods"].update(dkd={"alpha": "much"}), r"alpha must be a number not below 0, not 'much'"),
         (lambda c: c["methods"].update(crd={"momentum": 1.1}), r"momentum must be a number between 0 and 1, not 1.1"),
