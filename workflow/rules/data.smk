@@ -21,6 +21,7 @@ for config in SOURCES:
             FETCH.log,
         benchmark:
             FETCH.benchmark
+        priority: FIRST
         resources:
             mem_mb=500,
             runtime=60,
