@@ -162,9 +162,7 @@ class TestPairedDifference:
 
     def test_one_picture_says_nothing_about_others(self):
         a = [mean_scorer(np.array([1.0, 0.0]))]
-        assert paired_difference(
-            a, a, groups=np.zeros(2, dtype=int), draws=10, rng_name="one"
-        ) == stats.Difference(0.0)
+        assert paired_difference(a, a, groups=np.zeros(2, dtype=int), draws=10, rng_name="one") == stats.Difference(0.0)
 
     def test_one_model_is_held_against_every_seed(self):
         rng = generator("teacher")

@@ -37,7 +37,10 @@ def test_accuracy_by_matching_answers(matching, expected):
         ("dog", ["a dog"] * 9 + ["cat"], 1, 1),
         ("yes", ["yes"] * 3 + ["no"] * 2, 0.8, 0.8),
         ("", [""] * 10, 1, 1),
-        *[(answer, NUMBERS, value, value) for answer, value in {"one": 1, "1": 1, "2": 0.6, "0": 0.3, "none": 0.3}.items()],
+        *[
+            (answer, NUMBERS, value, value)
+            for answer, value in {"one": 1, "1": 1, "2": 0.6, "0": 0.3, "none": 0.3}.items()
+        ],
     ],
 )
 def test_golden_accuracies(answer, gold, official, normalised):
