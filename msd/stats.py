@@ -21,6 +21,7 @@ Scorer = Callable[[FloatArray], FloatArray]
 """Sample weights (K, N) -> scores (K,): one run's metric on K resampled test splits."""
 
 LEVEL = 0.95
+LEAST_SHARE = 0.1
 _CHUNK = 2_000_000  # weights of samples held at once
 _BLOCKS = 1000  # beyond so many pictures, those of a block are left out and swapped together
 
@@ -95,7 +96,7 @@ class Resampling:
         self._signs = generator(f"{rng_name}/signs").choice(np.array([-1, 1], dtype=np.int8), size=(draws, self.blocks))
 
     def scores(self, scorer: Scorer) -> FloatArray:
-        """One run's metric on the whole split, on each bootstrap draw, and with each picture left out, or block of them."""
+        """One run's metric on the whole split, on each bootstrap draw, and with each picture (or block) left out."""
         chunk = max(1, _CHUNK // len(self.groups))
         parts = np.split(self._times, range(chunk, len(self._times), chunk))
         return np.concatenate([scorer(part[:, self.groups].astype(np.float64)) for part in parts])
@@ -160,7 +161,8 @@ def _standard_error(gaps: FloatArray, draws: FloatArray, *, pictures: int) -> tu
     """Standard error and degrees of freedom of the mean of gaps (S,) whose bootstrap over pictures gave draws (S, K).
 
     V = V_seeds + max(0, V_pictures − V_both): V_seeds = s²/S of the gaps, V_pictures the bootstrap's variance of
-    their mean, V_both the part of it that single seeds do not share, which is in V_seeds already.
+    their mean, V_both the part of it that single seeds do not share, which is in V_seeds already. V is at least a
+    tenth of V_pictures: two or three seeds that count right answers often agree exactly, by chance.
     Satterthwaite's degrees of freedom. V_pictures and G − 1 for a single seed.
     Source: crossed random effects by analysis of variance (Searle, Casella, McCulloch, "Variance Components", 1992).
     """
@@ -171,7 +173,7 @@ def _standard_error(gaps: FloatArray, draws: FloatArray, *, pictures: int) -> tu
         return math.sqrt(of_pictures), pictures - 1
     of_both = max(0.0, float(covariance.trace()) / seeds - of_pictures) / (seeds - 1)
     of_seeds = float(gaps.var(ddof=1)) / seeds
-    variance = of_seeds + max(0.0, of_pictures - of_both)
+    variance = max(of_seeds + max(0.0, of_pictures - of_both), LEAST_SHARE * of_pictures)
     others = (of_pictures**2 + of_both**2 / (seeds - 1)) / max(1, pictures - 1)
     spread = of_seeds**2 / (seeds - 1) + others
     freedom = variance**2 / spread if spread else 0.0
@@ -183,7 +185,7 @@ def effect_size(gaps: FloatArray) -> float | None:
 
     Cohen, "Statistical Power Analysis for the Behavioral Sciences", 1988; not corrected for few seeds.
     """
-    if len(gaps) < 2 or np.ptp(gaps) == 0:
+    if len(gaps) < 2 or np.ptp(gaps) < 1e-9:
         return None
     return float(gaps.mean() / gaps.std(ddof=1))
 

@@ -144,8 +144,14 @@ class TestPairedDifference:
         assert found.p == pytest.approx(expected.pvalue, rel=0.2)
         assert found.effect is None
 
+    def test_two_seeds_that_agree_by_chance_prove_little(self):
+        a = [mean_scorer(np.roll(np.arange(40) < 4, 8 * seed).astype(float)) for seed in range(2)]
+        found = compare(a, [mean_scorer(np.zeros(40))] * 2, samples=40)
+        assert found.difference == pytest.approx(0.1)
+        assert found.p > 0.03
+
     def test_permutation_is_that_of_scipy(self):
-        a, b = generator("randomly swapped").normal(0, 1, (2, 80)) + [[0.25], [0]]
+        a, b = generator("randomly swapped").normal(0, 1, (2, 80)) + np.array([[0.25], [0]])
         found = compare([mean_scorer(a)], [mean_scorer(b)], samples=80, draws=5000)
         expected = scipy_stats.permutation_test(
             (a - b,), np.mean, permutation_type="samples", n_resamples=5000, rng=np.random.default_rng(0)
@@ -153,7 +159,7 @@ class TestPairedDifference:
         assert found.p_permutation == pytest.approx(expected.pvalue, abs=0.025)
 
     def test_many_pictures_are_swapped_in_blocks(self, monkeypatch):
-        a, b = generator("blocks").normal(0.1, 1, (2, 600)) + [[0.1], [0]]
+        a, b = generator("blocks").normal(0.1, 1, (2, 600)) + np.array([[0.1], [0]])
         single = compare([mean_scorer(a)], [mean_scorer(b)], samples=600, draws=2000)
         monkeypatch.setattr(stats, "_BLOCKS", 150)
         blocks = compare([mean_scorer(a)], [mean_scorer(b)], samples=600, draws=2000)

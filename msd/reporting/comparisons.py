@@ -74,9 +74,7 @@ def _vqa_note(study: Study) -> list[str]:
     """Which VQA accuracy is meant, where a data set asks for one."""
     if all(results.task != "vqa" for results in study.datasets.values()):
         return []
-    return [
-        "VQA accuracy is the gold score of the most probable answer; answers are normalised always, not officially."
-    ]
+    return ["VQA accuracy: the gold score of the most probable answer, both always normalised (not the official way)."]
 
 
 def _teacher_gaps(study: Study, results: DatasetResults) -> Iterator[tuple[str, dict[str, Any]]]:

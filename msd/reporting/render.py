@@ -76,7 +76,7 @@ def grid(table: Table) -> Grid:
 
 
 def entry(cell: Cell) -> Entry:
-    """What is printed for one cell: mean with interval and n, then the difference with interval and p."""
+    """What is printed for one cell: mean with interval and n, then the difference with interval and p; or a verdict."""
     why = str(cell.get("why", ""))
     if "verdict" in cell:
         return Entry((cell["verdict"], *filter(None, [cell["evidence"]])), bold=is_earned(cell), why=why)

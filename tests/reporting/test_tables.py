@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import TABLES
+from synthetic_study import METHODS
 
 from msd.errors import UserError
+from msd.reporting.names import table_names
 from msd.reporting.tables import tables
 
+TABLES = table_names(list(METHODS))
 FIELDS = {"dataset", "method", "metric", "split", "mean", "low", "high", "n", "values", "selected", "runs", "against"}
 
 
