@@ -6,6 +6,7 @@ Times differ from run to run: they are measured here once, and tables are made f
 from __future__ import annotations
 
 import json
+import statistics
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,16 +78,18 @@ def flops(model: VisualBertClassifier, samples: Samples) -> int:
 
 @torch.inference_mode()
 def latencies(models: dict[str, VisualBertClassifier], samples: Samples) -> dict[str, list[float]]:
-    """Milliseconds a sample in each round; the models take turns, so that a busy machine slows both."""
+    """Median milliseconds a sample in each round; the models take turns, so that a busy machine slows both."""
     rows = _by_length(samples, PER_ROUND)
     found: dict[str, list[float]] = {name: [] for name in models}
     for turn in range(ROUNDS + 1):
         for name, model in models.items():
-            start = time.perf_counter()
+            times = []
             for row in rows:
+                start = time.perf_counter()
                 model(samples.inputs(row[None]))
+                times.append((time.perf_counter() - start) * 1e3)
             if turn:  # the first one warms up
-                found[name].append((time.perf_counter() - start) / len(rows) * 1e3)
+                found[name].append(statistics.median(times))
     return found
 
 

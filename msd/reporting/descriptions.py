@@ -84,7 +84,7 @@ def cost_table(costs: Mapping[str, Any], params: Mapping[str, Any]) -> Table:
         notes=[
             "Regions are read from the cache: the picture encoder that both share is not counted.",
             "FLOPs: of the test sample of median length, a multiplication and an addition counted as two.",
-            "Latency: one sample at a time, one thread, over rounds of samples of all lengths; n counts rounds.",
+            "Latency: one sample at a time, one thread; the median of each of n rounds of samples of all lengths.",
         ],
         with_metric=False,
     )
