@@ -166,6 +166,10 @@ def measured_student(wildcards):
     )
 
 
+def measured_models(wildcards):
+    return run_files("models", [measured_student(wildcards)])[0]
+
+
 def cell_files(name):
     """Input function: one output of each run of a cell, in the order of the grid."""
     return lambda cell: run_files(

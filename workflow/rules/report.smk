@@ -41,6 +41,8 @@ rule collect:
         "python -m msd stage collect {params.job:q}"
 
 
+# What a trained model needs to be asked.
+ASKED = ["test", "labels", "tokenizer", "regions", "spec"]
 COST = Stage(
     "cost",
     RESULTS,
@@ -51,10 +53,10 @@ COST = Stage(
 
 rule cost:
     input:
-        **{name: file for name, file in DATASET.items() if name not in ("train", "val")},
+        **{name: DATASET[name] for name in ASKED},
         teacher=rules.teacher.output.model,
         teacher_config=rules.teacher.output.config,
-        students=lambda wildcards: run_files("models", [measured_student(wildcards)])[0],
+        students=measured_models,
     output:
         cost=f"{RESULTS}/costs/{{dataset}}/cost.json",
         metrics=f"{RESULTS}/costs/{{dataset}}/metrics.json",
@@ -71,7 +73,7 @@ rule cost:
         settings=COST.settings,
         job=COST.job,
     message:
-        "Measure what teacher and student of {wildcards.dataset} cost: size, arithmetic, time"
+        "Measure size, arithmetic and time of teacher and student of {wildcards.dataset}"
     shell:
         "python -m msd stage cost {params.job:q}"
 
