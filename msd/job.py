@@ -36,6 +36,7 @@ STAGES: dict[str, str] = {
     "saliency": "msd.training.saliency:saliency",
     "student": "msd.training.student:train_students",
     "collect": "msd.reporting.collect:collect",
+    "cost": "msd.reporting.cost:cost",
     "tables": "msd.reporting.tables:tables",
     "figures": "msd.reporting.figures:figures",
     "resolve": "msd.reporting.resolve:resolve",

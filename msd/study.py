@@ -44,8 +44,8 @@ class Report(Strict):
     """What the tables and figures compare.
 
     `baseline`: the method that differences are against; `from_scratch`: the student without a teacher;
-    `best_of`: the methods of which figures show the one that is best on validation; `draws`: of the bootstrap;
-    `learned`: the method whose learned weights a figure shows, if any.
+    `best_of`: the methods of which figures show the one that is best on validation; `draws`: of the bootstrap and of
+    the permutations; `learned`: the method whose learned weights a figure shows, if any.
     """
 
     baseline: str

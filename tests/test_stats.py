@@ -99,7 +99,8 @@ class TestScorers:
 class TestPairedDifference:
     def test_equal_systems_differ_by_exactly_nothing(self):
         a = seeds_of(generator("a"), seeds=3, samples=50)
-        assert compare(a, a, samples=50) == stats.Difference(0.0, 0.0, 0.0, 1.0)
+        found = compare(a, a, samples=50)
+        assert found == stats.Difference(0, 0, 0, p=1, p_permutation=1, effect=None, improvement=0.5)
 
     def test_swapping_the_sides_flips_everything_but_p(self):
         rng = generator("swap")
@@ -107,13 +108,17 @@ class TestPairedDifference:
         there, back = compare(a, b, samples=80), compare(b, a, samples=80)
         assert there.difference == -back.difference
         assert (there.low, there.high) == pytest.approx((-back.high, -back.low))
-        assert there.p == back.p
+        assert (there.p, there.p_permutation) == pytest.approx((back.p, back.p_permutation))
+        assert there.effect == pytest.approx(-back.effect)
+        assert there.improvement == pytest.approx(1 - back.improvement)
 
     def test_a_constant_lead_is_found_exactly(self):
         base = generator("lead").random((3, 40))
         lead = compare([mean_scorer(row + 0.125) for row in base], [mean_scorer(row) for row in base], samples=40)
         assert (lead.difference, lead.low, lead.high) == pytest.approx((0.125, 0.125, 0.125))
-        assert lead.p == pytest.approx(2 / 501)  # the smallest that 500 draws can show
+        assert lead.p < 1e-6
+        assert lead.p_permutation == 1 / 501  # the smallest that 500 swaps can show
+        assert lead.improvement > 0.5
 
     def test_one_seed_each_has_the_standard_error_of_the_paired_samples(self):
         rng = generator("one")
@@ -122,13 +127,48 @@ class TestPairedDifference:
         half = 1.96 * scipy_stats.sem(a - b)
         assert found.high - found.low == pytest.approx(2 * half, rel=0.05)
 
-    def test_seed_spread_is_not_understated(self):
-        # Every sample alike: all variance is between seeds, and that of their mean is s²/n.
+    def test_seeds_alone_give_their_t_test(self):
+        # Every sample alike: all variance is between seeds.
         leads = np.array([0.0, 0.1, 0.3, 0.4])
-        a = [mean_scorer(np.full(20, lead)) for lead in leads]
-        zero = [mean_scorer(np.zeros(20))] * 4
-        draws = stats._resampled(a, zero, groups=np.arange(20), draws=20_000, rng_name="seeds")
-        assert draws.std() == pytest.approx(scipy_stats.sem(leads), rel=0.03)
+        found = compare([mean_scorer(np.full(20, lead)) for lead in leads], [mean_scorer(np.zeros(20))] * 4, samples=20)
+        expected = scipy_stats.ttest_1samp(leads, 0)
+        assert found.p == pytest.approx(expected.pvalue)
+        assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval()))
+        assert found.effect == pytest.approx(leads.mean() / leads.std(ddof=1))
+
+    def test_pictures_alone_give_their_t_test(self):
+        # Three seeds of the same model: all variance is between pictures.
+        a, b = generator("pictures").normal(0.2, 1, (2, 150))
+        found = compare([mean_scorer(a)] * 3, [mean_scorer(b)] * 3, samples=150, draws=5000)
+        expected = scipy_stats.ttest_rel(a, b)
+        assert found.p == pytest.approx(expected.pvalue, rel=0.2)
+        assert found.effect is None
+
+    def test_two_seeds_that_agree_by_chance_prove_little(self):
+        a = [mean_scorer(np.roll(np.arange(40) < 4, 8 * seed).astype(float)) for seed in range(2)]
+        found = compare(a, [mean_scorer(np.zeros(40))] * 2, samples=40)
+        assert found.difference == pytest.approx(0.1)
+        assert found.p > 0.03
+
+    def test_permutation_is_that_of_scipy(self):
+        a, b = generator("randomly swapped").normal(0, 1, (2, 80)) + np.array([[0.25], [0]])
+        found = compare([mean_scorer(a)], [mean_scorer(b)], samples=80, draws=5000)
+        expected = scipy_stats.permutation_test(
+            (a - b,), np.mean, permutation_type="samples", n_resamples=5000, rng=np.random.default_rng(0)
+        )
+        assert found.p_permutation == pytest.approx(expected.pvalue, abs=0.025)
+
+    def test_many_pictures_are_swapped_in_blocks(self, monkeypatch):
+        a, b = generator("blocks").normal(0.1, 1, (2, 600)) + np.array([[0.1], [0]])
+        single = compare([mean_scorer(a)], [mean_scorer(b)], samples=600, draws=2000)
+        monkeypatch.setattr(stats, "_BLOCKS", 150)
+        blocks = compare([mean_scorer(a)], [mean_scorer(b)], samples=600, draws=2000)
+        assert blocks.p_permutation == pytest.approx(single.p_permutation, abs=0.1)
+        assert (blocks.low, blocks.high, blocks.p) == (single.low, single.high, single.p)
+
+    def test_one_picture_says_nothing_about_others(self):
+        a = [mean_scorer(np.array([1.0, 0.0]))]
+        assert paired_difference(a, a, groups=np.zeros(2, dtype=int), draws=10, rng_name="one") == stats.Difference(0.0)
 
     def test_one_model_is_held_against_every_seed(self):
         rng = generator("teacher")
@@ -164,18 +204,38 @@ class TestPairedDifference:
         with pytest.raises(ValueError, match="at least 1"):
             compare(three, three, samples=5, draws=0)
 
-    def test_interval_covers_the_true_difference(self):
-        """Five seeds, seed and sample noise of like size: at least nine of ten nominal 95 % intervals hold the truth."""
-        rng = generator("coverage")
-        truth, seeds, samples, rounds = 0.1, 5, 100, 200
-        covered = 0
-        for index in range(rounds):
-            common = rng.normal(0, 0.3, samples)
-            lead = truth + rng.normal(0, 0.05, (seeds, 1)) + common + rng.normal(0, 0.2, (seeds, samples))
-            zero = [mean_scorer(np.zeros(samples))] * seeds
-            found = compare([mean_scorer(row) for row in lead], zero, samples=samples, draws=300, rng_name=str(index))
-            covered += found.low <= truth <= found.high
-        assert 0.88 <= covered / rounds <= 0.99
+
+def studies(*, seed_share, picture_share, answers):
+    """2,000 studies of two methods that do not differ, with 5 seeds and 100 test samples.
+
+    A difference on a sample has variance 1, of which `picture_share` is the picture's own, whatever the seed, and
+    `seed_share` makes, 20-fold smaller, the seed's own, whatever the picture. answers: rounded to whole numbers, as
+    differences of right and wrong answers are, with many ties.
+    """
+    rng = generator(f"{seed_share}/{picture_share}/{answers}")
+    shares = np.sqrt([seed_share / 20, picture_share, 1 - seed_share - picture_share])
+    resampling = stats.Resampling(np.arange(100), draws=200, rng_name="studies")
+    nothing = [resampling.scores(mean_scorer(np.zeros(100)))]
+    for _ in range(2000):
+        parts = rng.normal(size=(5, 1)), rng.normal(size=(1, 100)), rng.normal(size=(5, 100))
+        lead = sum(share * part for share, part in zip(shares, parts, strict=True))
+        lead = np.round(lead) if answers else lead
+        yield resampling.compare([resampling.scores(mean_scorer(row)) for row in lead], nothing)
+
+
+class TestSimulation:
+    """Nominal 95 % intervals cover, and p < .05 comes up, as often as they say, wherever the variance comes from."""
+
+    @pytest.mark.parametrize(
+        ("seed_share", "picture_share", "answers"),
+        [(0, 0, False), (0, 0.5, True), (0.3, 0.3, False), (0.3, 0.1, True), (0.9, 0.05, False)],
+    )
+    def test_coverage_and_size(self, seed_share, picture_share, answers):
+        found = list(studies(seed_share=seed_share, picture_share=picture_share, answers=answers))
+        assert 0.92 <= np.mean([one.low <= 0 <= one.high for one in found]) <= 0.97
+        assert 0.03 <= np.mean([one.p < 0.05 for one in found]) <= 0.07
+        if not seed_share:  # the models at hand are then as good as any others
+            assert 0.03 <= np.mean([one.p_permutation < 0.05 for one in found]) <= 0.07
 
 
 class TestClusteredInterval:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -12,11 +12,12 @@ import torch
 from msd.errors import UserError
 from msd.metrics import evaluate
 from msd.reporting.results import Array, Cell, DatasetResults
-from msd.reporting.scoring import divergence_scorer, score, scorer
-from msd.stats import Scorer, holm, mean_interval, paired_difference
+from msd.reporting.scoring import agreement_scorer, divergence_scorer, score, scorer
+from msd.stats import FloatArray, Resampling, Scorer, holm, mean_interval
 
 TableCell = dict[str, Any]
-Side = Sequence[Scorer | None]
+Side = Sequence[FloatArray | None]
+"""Of each seed the score on all resampled test splits; None for a metric that has no scorer."""
 ONE_SEED = "one seed: no interval over seeds"
 ONE_MODEL = "one model, not trained anew with further seeds: no interval over seeds"
 
@@ -25,12 +26,14 @@ ONE_MODEL = "one model, not trained anew with further seeds: no interval over se
 class Study:
     """Everything the tables of a study are made from; makes their cells.
 
-    teacher_seeds: dataset -> the seed its teacher was trained with.
+    teacher_seeds: dataset -> the seed its teacher was trained with. What it resamples it keeps: tables share runs.
     """
 
     params: Mapping[str, Any]
     datasets: Mapping[str, DatasetResults]
     teacher_seeds: Mapping[str, str]
+    _resampling: dict[str, Resampling] = field(default_factory=dict)
+    _resampled: dict[tuple[str, ...], FloatArray | None] = field(default_factory=dict)
 
     @property
     def baseline(self) -> str:
@@ -47,40 +50,78 @@ class Study:
         seed = self.teacher_seeds[results.name]
         return table_cell((results.name, name), (metric, "test"), values={seed: value}, runs=[folder], why=ONE_MODEL)
 
-    def method_cell(self, results: DatasetResults, cell: Cell, *, view: str = "both", kind: str = "score") -> TableCell:
-        """Cell of a method's test score, or of its divergence from the teacher (kind "kl"), against the baseline."""
-        content, metric = cell.content, metric_name(results, view=view, kind=kind)
-        against = None
-        if content["method"] != self.baseline:
-            base = results.cells[self.baseline]
-            seeds = [seed for seed in cell.seeds if seed in base.seeds]
-            own, other = (seed_scorers(results, one, view=view, kind=kind, seeds=seeds) for one in (cell, base))
-            against = self.against(self.baseline, own, other, results)
+    def method_cell(
+        self,
+        results: DatasetResults,
+        method: str,
+        *,
+        view: str = "both",
+        kind: str = "score",
+        against: str | None = None,
+    ) -> TableCell:
+        """Cell of a method's test score, or of its likeness to the teacher (kind "kl" or "agreement").
+
+        against: the method it is compared with, if any.
+        """
+        cell = results.cells[method]
+        metric = metric_name(results, view=view, kind=kind)
+        values = method_values(results, cell, view=view, kind=kind)
+        compared = None
+        if against is not None:
+            seeds = [seed for seed in cell.seeds if seed in results.cells[against].seeds]
+            own, other = (self.runs(results, name, view=view, kind=kind, seeds=seeds) for name in (method, against))
+            compared = self.against(against, own, other, results)
         return table_cell(
-            (results.name, content["method"]),
+            (results.name, method),
             (metric, "test"),
-            values=cell.values("test", metric),
-            selected=content["selected"],
-            runs=content["runs"],
-            against=against,
+            values=values,
+            selected=cell.content["selected"],
+            runs=cell.content["runs"],
+            against=compared,
         )
 
-    def against(self, name: str, a: Side, b: Side, results: DatasetResults) -> dict[str, Any]:
-        """A cell's "against": a minus b, paired by seed and test picture; p_holm is filled in by `correct`.
+    def against_baseline(self, method: str) -> str | None:
+        """The baseline; None for itself."""
+        return None if method == self.baseline else self.baseline
+
+    def runs(
+        self, results: DatasetResults, method: str, *, view: str = "both", kind: str = "score", seeds: Sequence[str]
+    ) -> Side:
+        """A method's resampled scores, seed by seed; raises UserError for predictions of another run."""
+        names = {seed: (results.name, method, metric_name(results, view=view, kind=kind), seed) for seed in seeds}
+        missing = [seed for seed in seeds if names[seed] not in self._resampled]
+        scorers = seed_scorers(results, results.cells[method], view=view, kind=kind, seeds=missing)
+        for seed, found in zip(missing, scorers, strict=True):
+            self._resampled[names[seed]] = self.resampled(results, found)
+        return [self._resampled[names[seed]] for seed in seeds]
+
+    def resampled(self, results: DatasetResults, found: Scorer | None) -> FloatArray | None:
+        """A metric on the resampled test splits of a dataset.
 
         The random stream is named by the dataset alone: every comparison on it sees the same resampled splits.
         """
-        found: dict[str, Any] = dict.fromkeys(("method", "difference", "low", "high", "p", "p_holm"))
-        found |= {"method": name, "n": max(len(a), len(b))}
+        if results.name not in self._resampling:
+            draws, stream = self.params["draws"], f"{results.name}/test"
+            self._resampling[results.name] = Resampling(results.groups, draws=draws, rng_name=stream)
+        return None if found is None else self._resampling[results.name].scores(found)
+
+    def against(self, name: str, a: Side, b: Side, results: DatasetResults) -> dict[str, Any]:
+        """A cell's "against": a minus b, paired by seed and test picture; p_holm is filled in by `correct`."""
+        found: dict[str, Any] = {"method": name, "n": max(len(a), len(b))}
         of_a, of_b = ([one for one in side if one is not None] for side in (a, b))
         if not of_a or not of_b:
-            return found | {"why": "this metric has no paired bootstrap" if a and b else "no seed in common"}
-        draws, stream = self.params["draws"], f"{results.name}/test"
-        result = paired_difference(of_a, of_b, groups=results.groups, draws=draws, rng_name=stream)
+            why = "this metric has no paired bootstrap" if a and b else "no seed in common"
+            return found | NO_DIFFERENCE | {"why": why}
+        result = self._resampling[results.name].compare(of_a, of_b)
         if not math.isfinite(result.difference):
-            return found | {"why": "the metric is undefined for a seed"}
-        found |= {"difference": result.difference, "low": result.low, "high": result.high, "p": result.p}
+            return found | NO_DIFFERENCE | {"why": "the metric is undefined for a seed"}
+        found |= NO_DIFFERENCE | asdict(result)
         return found | ({"why": "one seed on both sides: pictures alone are drawn"} if found["n"] == 1 else {})
+
+
+NO_DIFFERENCE = dict.fromkeys(
+    ("difference", "low", "high", "p", "p_holm", "p_permutation", "effect", "improvement")
+)  # what an "against" holds
 
 
 def table_cell(
@@ -120,9 +161,9 @@ def correct(cells: Sequence[TableCell]) -> int:
 
 
 def metric_name(results: DatasetResults, *, view: str = "both", kind: str = "score") -> str:
-    """Name in cell.json of the primary metric, or of the divergence from the teacher (kind "kl"), in a view."""
-    if kind == "kl":
-        return f"kl/{view}"
+    """Name of the primary metric, or of the divergence from or agreement with the teacher, in a view."""
+    if kind != "score":
+        return f"{kind}/{view}"
     return results.metric if view == "both" else f"{view}/{results.metric}"
 
 
@@ -131,7 +172,11 @@ def seed_scorers(
 ) -> list[Scorer | None]:
     """Scorers of `metric_name`, seed by seed; raises UserError when a prediction does not give the stated value."""
     metric = metric_name(results, view=view, kind=kind)
-    stated, logits = cell.values("test", metric), cell.logits("test", view)
+    logits = cell.logits("test", view) if seeds else {}
+    if kind == "agreement":  # no job has stated it
+        likeness = {seed: (logits[seed], results.teacher[view]) for seed in seeds}
+        return [agreement_scorer(*pair, dataset_task=results.task) for pair in likeness.values()]
+    stated = cell.values("test", metric)
     scorers: list[Scorer | None] = []
     for seed in seeds:
         if kind == "kl":
@@ -149,6 +194,17 @@ def seed_scorers(
                 "they are not of one run: delete both and run the workflow again"
             )
     return scorers
+
+
+def method_values(results: DatasetResults, cell: Cell, *, view: str, kind: str) -> Mapping[str, float | None]:
+    """Seed -> value of `metric_name`: as the run has measured it, or from its predictions."""
+    if kind != "agreement":
+        return cell.values("test", metric_name(results, view=view, kind=kind))
+    scorers = seed_scorers(results, cell, view=view, kind=kind, seeds=cell.seeds)
+    return {
+        seed: None if found is None else score(found, len(results.targets))
+        for seed, found in zip(cell.seeds, scorers, strict=True)
+    }
 
 
 def evaluate_metrics(results: DatasetResults, logits: Array) -> dict[str, float]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from msd.reporting.cells import Study, TableCell, correct, seed_scorers, table_cell
-from msd.reporting.results import VIEWS, DatasetResults
+from msd.reporting.cells import Side, Study, TableCell, correct, table_cell
+from msd.reporting.names import Pair
+from msd.reporting.results import VIEWS, Array, DatasetResults
 from msd.reporting.scoring import best_constant, score, scorer
 
 Table = dict[str, Any]
-REFERENCES = {"teacher": "Teacher", "probe": "Logistic probe", "constant": "Best constant answer"}
+REFERENCES = {
+    "teacher": "Teacher",
+    "probe": "Logistic probe",
+    "constant": "Best constant answer",
+    "student": "Student",
+}
 UNIMODAL = VIEWS[1:]
 MEASURES = {
     "kl": "KL divergence, nats",
@@ -27,15 +33,15 @@ def main_table(study: Study) -> Table:
         cells.append(study.reference_cell(results, results.teacher["both"]))
         if results.probe is not None:
             cells.append(study.reference_cell(results, results.probe, name="probe"))
-        cells += [study.method_cell(results, cell) for cell in results.cells.values()]
+        cells += [study.method_cell(results, name, against=study.against_baseline(name)) for name in results.cells]
     baseline = titles(study.params)["method"][study.baseline]
-    return _table(
+    return make_table(
         "main",
         cells,
         study.params,
         layout=(["method"], ["dataset"]),
         caption=f"Test score of each method on each dataset, and its difference to {baseline}.",
-        notes=["Teacher and logistic probe are references: one model each, not part of the tests."],
+        notes=["Teacher and logistic probe are references: one model each, not part of the tests.", *_vqa_note(study)],
     ) | {"samples": {name: len(results.targets) for name, results in study.datasets.items()}}
 
 
@@ -50,7 +56,7 @@ def teacher_table(study: Study) -> Table:
             measures[measure] = f"{_view_title(view)}, against {named[against['method']].lower()}"
             extra = {"view": view, "measure": measure, "against": against}
             cells.append(study.reference_cell(results, results.teacher[view], view=view) | extra)
-    return _table(
+    return make_table(
         "teacher",
         cells,
         study.params,
@@ -64,51 +70,101 @@ def teacher_table(study: Study) -> Table:
     )
 
 
+def _vqa_note(study: Study) -> list[str]:
+    """Which VQA accuracy is meant, where a data set asks for one."""
+    if all(results.task != "vqa" for results in study.datasets.values()):
+        return []
+    return ["VQA accuracy: the gold score of the most probable answer, both always normalised (not the official way)."]
+
+
 def _teacher_gaps(study: Study, results: DatasetResults) -> Iterator[tuple[str, dict[str, Any]]]:
     """(view, against) of each comparison of a teacher that can be made."""
-    own = {view: [scorer(results.metric, logits, results.targets)] for view, logits in results.teacher.items()}
+
+    def resampled(logits: Array) -> Side:
+        return [study.resampled(results, scorer(results.metric, logits, results.targets))]
+
+    own = {view: resampled(logits) for view, logits in results.teacher.items()}
     if results.probe is not None:
-        probe = [scorer(results.metric, results.probe, results.targets)]
-        yield "both", study.against("probe", own["both"], probe, results)
+        yield "both", study.against("probe", own["both"], resampled(results.probe), results)
     scratch = study.params["from_scratch"]
     if scratch is not None:
-        student = results.cells[scratch]
-        yield (
-            "both",
-            study.against(scratch, own["both"], seed_scorers(results, student, seeds=student.seeds), results),
-        )
+        runs = study.runs(results, scratch, seeds=results.cells[scratch].seeds)
+        yield "both", study.against(scratch, own["both"], runs, results)
     labels = len(results.labels)
     constant = best_constant(results.metric, results.targets, labels=labels, dataset_task=results.task)
     chance = None if constant is None else score(constant, len(results.targets))
     for view in UNIMODAL:
-        yield view, study.against("constant", own[view], [constant], results) | {"mean": chance}
+        against = study.against("constant", own[view], [study.resampled(results, constant)], results)
+        yield view, against | {"mean": chance}
 
 
 def views_table(study: Study) -> Table:
-    """Claim C2: how each student does with one modality alone, and how far it is from the teacher in each view."""
-    measures = {view: f"{_view_title(view)}: score" for view in UNIMODAL}
-    measures |= {f"kl/{view}": f"{_view_title(view)}: KL from the teacher" for view in VIEWS}
+    """Claim C2: how far each student is from the teacher in each view, by divergence and by agreement."""
+    kinds = {"kl": ("KL", "lower"), "agreement": ("agreement", "higher")}
+    measures = {
+        f"{kind}/{view}": f"{_view_title(view)}: {title}" for kind, (title, _) in kinds.items() for view in VIEWS
+    }
     cells: list[TableCell] = []
     for results in study.datasets.values():
-        for view in UNIMODAL:
-            extra = {"view": view, "measure": view, "better": "higher"}
-            cells.append(study.reference_cell(results, results.teacher[view], view=view) | extra)
-        for cell in results.cells.values():
-            for view in UNIMODAL:
-                extra = {"view": view, "measure": view, "better": "higher"}
-                cells.append(study.method_cell(results, cell, view=view) | extra)
-            for view in VIEWS:
-                extra = {"view": view, "measure": f"kl/{view}", "better": "lower"}
-                cells.append(study.method_cell(results, cell, view=view, kind="kl") | extra)
-    return _table(
+        for name in results.cells:
+            against = study.against_baseline(name)
+            for measure in measures:
+                kind, view = measure.split("/")
+                extra = {"view": view, "measure": measure, "better": kinds[kind][1]}
+                cells.append(study.method_cell(results, name, view=view, kind=kind, against=against) | extra)
+    return make_table(
         "views",
         cells,
         study.params,
         layout=(["dataset", "method"], ["measure"]),
         measures=measures,
-        caption="Test score with one modality removed, and mean KL divergence from the teacher in the same view.",
-        notes=["KL(teacher ‖ student) at temperature 1, in nats, summed over labels; lower is closer."],
+        caption="How far each student is from the teacher, on the test split, with both modalities and with one alone.",
+        notes=[
+            "KL(teacher ‖ student) at temperature 1, in nats, summed over labels; lower is closer.",
+            "Agreement: share of samples with the same answer (multi-label: of labels decided alike).",
+        ],
     )
+
+
+def missing_table(study: Study) -> Table:
+    """Scores of one model when a modality is missing at test time."""
+    measures = {view: _view_title(view) for view in VIEWS}
+    cells: list[TableCell] = []
+    for results in study.datasets.values():
+        for view in VIEWS:
+            extra = {"view": view, "measure": view}
+            cells.append(study.reference_cell(results, results.teacher[view], view=view) | extra)
+        for name in results.cells:
+            for view in VIEWS:
+                against = study.against_baseline(name) if view in UNIMODAL else None
+                extra = {"view": view, "measure": view}
+                cells.append(study.method_cell(results, name, view=view, against=against) | extra)
+    return make_table(
+        "missing",
+        cells,
+        study.params,
+        layout=(["dataset", "method"], ["measure"]),
+        measures=measures,
+        caption="Test score of each model when image or text is missing at test time.",
+        notes=["With both modalities as in the main table, where differences to the baseline are."],
+    )
+
+
+def pairs_table(study: Study, name: str, pairs: Sequence[Pair], *, caption: str) -> Table:
+    """Test scores of methods, each against the one that it is paired with."""
+    named = titles(study.params)["method"]
+    labels = {_pair_name(*pair): " against ".join(named[one] for one in pair if one) for pair in pairs}
+    cells = [
+        study.method_cell(results, method, against=other) | {"comparison": _pair_name(method, other)}
+        for results in study.datasets.values()
+        for method, other in pairs
+    ]
+    table = make_table(name, cells, study.params, layout=(["comparison"], ["dataset"]), caption=caption, notes=[])
+    return table | {"titles": table["titles"] | {"comparison": labels}}
+
+
+def _pair_name(method: str, other: str | None) -> str:
+    return method if other is None else f"{method} - {other}"
 
 
 def saliency_table(summaries: Mapping[str, Any], params: Mapping[str, Any]) -> Table:
@@ -121,7 +177,7 @@ def saliency_table(summaries: Mapping[str, Any], params: Mapping[str, Any]) -> T
                 cell = table_cell((dataset, "teacher"), ("saliency", split), values={}, runs=runs)
                 cell |= {key: entry[key] for key in ("mean", "low", "high", "n")}
                 cells.append(cell | {"modality": modality, "over": "samples"})
-    return _table(
+    return make_table(
         "saliency",
         cells,
         params,
@@ -131,6 +187,7 @@ def saliency_table(summaries: Mapping[str, Any], params: Mapping[str, Any]) -> T
             f"Measure: {MEASURES.get(params['saliency_measure'], params['saliency_measure'])}.",
             "Here n counts samples, and the interval is over pictures.",
         ],
+        with_metric=False,
     )
 
 
@@ -140,6 +197,7 @@ def titles(params: Mapping[str, Any]) -> dict[str, dict[str, str]]:
         "dataset": {about["name"]: about["title"] for about in params["datasets"]},
         "method": REFERENCES | {method["name"]: method["title"] for method in params["methods"]},
         "modality": {"image": "Image", "text": "Text"},
+        "split": {"train": "Training", "val": "Validation", "test": "Test"},
         "metric": {about["name"]: metric_title(about["metric"]) for about in params["datasets"]},
     }
 
@@ -153,7 +211,7 @@ def _view_title(view: str) -> str:
     return "Both" if view == "both" else f"{view.capitalize()} alone"
 
 
-def _table(
+def make_table(
     name: str,
     cells: list[TableCell],
     params: Mapping[str, Any],
@@ -162,19 +220,23 @@ def _table(
     caption: str,
     notes: list[str],
     measures: Mapping[str, str] | None = None,
+    with_metric: bool = True,
 ) -> Table:
-    """The whole JSON of a table; its comparisons are corrected as one family."""
+    """The whole JSON of a table; its comparisons are corrected as one family.
+
+    with_metric: whether the metric stands beside the name of a data set.
+    """
     family = correct(cells)
     if family:
-        draws = params["draws"]
         notes = [
             *notes,
-            "Brackets: 95 % interval of the difference, seeds and test pictures resampled together in pairs "
-            f"({draws:,} draws); p is two-sided, corrected by Holm over the {family} comparisons of this table "
-            f"(the smallest p that so many draws can show here is {min(1.0, 2 * family / (1 + draws)):.3f}).",
+            "Brackets: 95 % interval of the difference, paired by seed and by test picture, both of which vary "
+            f"({params['draws']:,} bootstrap draws of pictures, Student's t); p is two-sided, of the same t, corrected "
+            f"by Holm over the {family} comparisons of this table.",
         ]
     if any(cell["low"] is not None and cell["values"] for cell in cells):
         notes = ["± is half a 95 % t-interval over the n seeds.", *notes]
+    named = titles(params) | ({} if with_metric else {"metric": {}})
     return {
         "name": name,
         "caption": caption,
@@ -182,6 +244,6 @@ def _table(
         "study": params["study"],
         "family": family,
         "layout": {"rows": layout[0], "columns": layout[1]},
-        "titles": titles(params) | {"measure": dict(measures or {})},
+        "titles": named | {"measure": dict(measures or {})},
         "cells": cells,
     }

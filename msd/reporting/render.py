@@ -30,6 +30,8 @@ _LATEX = {
     "‖": r"$\Vert$",
     "<": r"$<$",
     ">": r"$>$",
+    "α": r"$\alpha$",
+    "γ": r"$\gamma$",
     "λ": r"$\lambda$",
     "→": r"$\to$",
     "…": r"\ldots{}",
@@ -76,8 +78,10 @@ def grid(table: Table) -> Grid:
 
 
 def entry(cell: Cell) -> Entry:
-    """What is printed for one cell: mean with interval and n, then the difference with interval and p."""
+    """What is printed for one cell: mean with interval and n, then the difference with interval and p; or a verdict."""
     why = str(cell.get("why", ""))
+    if "verdict" in cell:
+        return Entry((cell["verdict"], *filter(None, [cell["evidence"]])), bold=is_earned(cell), why=why)
     lines = [score_text(cell)]
     against = cell.get("against")
     if against is not None:
@@ -100,7 +104,9 @@ def is_earned(cell: Cell) -> bool:
 
 
 def score_text(cell: Cell) -> str:
-    """Mean ± half the interval (n=…); – where the mean is undefined."""
+    """Mean ± half the interval (n=…); – where the mean is undefined; what is counted, not measured, has no n."""
+    if cell.get("counted"):
+        return number(cell["mean"])
     if cell["mean"] is None:
         return f"– (n={cell['n']})"
     spread = "" if cell["low"] is None else f" ± {number((cell['high'] - cell['low']) / 2)}"
@@ -123,6 +129,8 @@ def p_text(against: Cell) -> str:
 
 def number(value: float, *, signed: bool = False) -> str:
     """Three decimals, fewer for values from 10 on; a true minus sign, and none before zero."""
+    if abs(value) >= 10_000:
+        return f"{'−' if value < 0 else '+' if signed else ''}{abs(value):,.0f}"
     digits = 3 if abs(value) < 10 else 2 if abs(value) < 100 else 1
     text = f"{abs(value):.{digits}f}"
     if float(text) == 0:
@@ -202,7 +210,7 @@ def _title(table: Table, names: Sequence[str], key: Sequence[str], *, with_metri
     for name, value in zip(names, key, strict=True):
         title = table["titles"].get(name, {}).get(value, value)
         metric = table["titles"]["metric"].get(value) if name == "dataset" and with_metric else None
-        parts.append(f"{title} ({metric})" if metric and table["name"] != "saliency" else title)
+        parts.append(f"{title} ({metric})" if metric else title)
     return ", ".join(parts)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from msd.distill.losses import kd_divergence
 from msd.metrics import DATASET_TASKS
+from msd.reporting.measures import agreement
 from msd.reporting.results import Array
 from msd.stats import FloatArray, Scorer, auroc_scorer, f1_scorer, mean_scorer
 
@@ -41,6 +42,11 @@ def divergence_scorer(student: Array, teacher: Array, *, dataset_task: str) -> S
         task=DATASET_TASKS[dataset_task],  # type: ignore[arg-type]
     )
     return mean_scorer(values.double().numpy())
+
+
+def agreement_scorer(student: Array, teacher: Array, *, dataset_task: str) -> Scorer:
+    """Scorer of `msd.reporting.measures.agreement`."""
+    return mean_scorer(agreement(student, teacher, dataset_task=dataset_task))
 
 
 def score(metric_scorer: Scorer, samples: int) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,31 @@ import pandas as pd
 
 from msd.errors import UserError
 from msd.reporting.cells import Study, evaluate_metrics
-from msd.reporting.comparisons import Table, main_table, saliency_table, teacher_table, views_table
+from msd.reporting.claim_models import read_claims
+from msd.reporting.claims import claims_table, published_table
+from msd.reporting.comparisons import (
+    Table,
+    main_table,
+    missing_table,
+    pairs_table,
+    saliency_table,
+    teacher_table,
+    views_table,
+)
+from msd.reporting.descriptions import classes_table, cost_table, grid_table
+from msd.reporting.measures import agreement, measures
+from msd.reporting.names import combined_pairs, table_names, weighting_pairs
 from msd.reporting.render import RENDERINGS
-from msd.reporting.results import DatasetResults, histories, load_results, mean_by_epoch, parallel, read_json
+from msd.reporting.results import (
+    VIEWS,
+    Array,
+    DatasetResults,
+    histories,
+    load_results,
+    mean_by_epoch,
+    parallel,
+    read_json,
+)
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -51,13 +73,30 @@ def read_study(job: Job) -> Study:
 
 
 def build_tables(job: Job, study: Study) -> dict[str, Table]:
-    """Table name -> its JSON."""
+    """Table name -> its JSON, for all that `table_names` lists."""
+    names = list(next(iter(study.datasets.values())).cells)
     summaries = {name: read_json(path) for name, path in parallel(job, "saliency").items()}
-    return {
-        "main": main_table(study),
-        "teacher": teacher_table(study),
-        "views": views_table(study),
-        "saliency": saliency_table(summaries, job.params),
+    frames = {name: pd.read_parquet(path) for name, path in parallel(job, "test_saliency").items()}
+    costs = {name: read_json(path) for name, path in parallel(job, "costs").items()}
+    unweighted = "Test score of each weighting scheme of MSD, and its difference to another one."
+    on_top = "Test score of other distillation losses, and what the terms of MSD on top of them change."
+    makers: dict[str, Callable[[], Table]] = {
+        "main": lambda: main_table(study),
+        "teacher": lambda: teacher_table(study),
+        "views": lambda: views_table(study),
+        "missing": lambda: missing_table(study),
+        "weighting": lambda: pairs_table(study, "weighting", weighting_pairs(names), caption=unweighted),
+        "combined": lambda: pairs_table(study, "combined", combined_pairs(names), caption=on_top),
+        "saliency": lambda: saliency_table(summaries, job.params),
+        "saliency-classes": lambda: classes_table(study, frames),
+        "cost": lambda: cost_table(costs, job.params),
+        "grid": lambda: grid_table(study),
+    }
+    made = {name: makers[name]() for name in table_names(names) if name in makers}
+    claims = read_claims(job.inputs["claims"])
+    return made | {
+        "claims": claims_table(claims, made, job.params),
+        "published": published_table(claims, made, job.params),
     }
 
 
@@ -96,11 +135,25 @@ def _flat_metrics(study: Mapping[str, DatasetResults]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, results in study.items():
         references = {"teacher": results.teacher["both"]} | ({} if results.probe is None else {"probe": results.probe})
-        flat[name] = {method: evaluate_metrics(results, logits) for method, logits in references.items()}
+        flat[name] = {
+            method: _measured(results, [logits]) | evaluate_metrics(results, logits)
+            for method, logits in references.items()
+        }
         for method, cell in results.cells.items():
-            measured = cell.content["metrics"]["test"]
-            flat[name][method] = {metric: _mean(list(values.values())) for metric, values in measured.items()}
+            stated = cell.content["metrics"]["test"]
+            predicted = {view: list(cell.logits("test", view).values()) for view in VIEWS}
+            flat[name][method] = _measured(results, predicted["both"])
+            flat[name][method] |= {metric: _mean(list(values.values())) for metric, values in stated.items()}
+            for view, seeds in predicted.items():
+                alike = [agreement(one, results.teacher[view], dataset_task=results.task).mean() for one in seeds]
+                flat[name][method][f"agreement/{view}"] = float(sum(alike) / len(alike))
     return flat
+
+
+def _measured(results: DatasetResults, seeds: list[Array]) -> dict[str, float | None]:
+    """The mean over seeds of all further measures."""
+    found = [measures(logits, results.targets, dataset_task=results.task) for logits in seeds]
+    return {name: _mean([one[name].value for one in found]) for name in sorted(found[0])}
 
 
 def _mean(values: list[float | None]) -> float | None:

@@ -30,6 +30,7 @@ RULES = {
     "outputs": ["teacher_outputs"],
     "saliency": ["saliency"],
     "grid": ["student"],
+    "cost": ["cost"],
     "tables": ["collect", "tables", "figures", "resolve", "report"],
 }
 
@@ -160,7 +161,7 @@ def test_after_snakemake_dvc_repro_rebuilds_nothing_and_shows_metrics_and_plots(
     assert metrics[""]["data"]["results/demo/tables/metrics.json"]["data"] == {"toy": {"kd": {"accuracy": len(RULES)}}}
     call(tmp_path, DVC, "plots", "show")
     page = (tmp_path / "dvc_plots/index.html").read_text()
-    assert '"method": "kd", "value": "7"' in page
+    assert '"method": "kd", "value": "8"' in page
     assert "Validation score while training" in page
     status = subprocess.run(
         ["git", "status", "--short"], cwd=tmp_path, capture_output=True, text=True, check=True

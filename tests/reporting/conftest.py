@@ -12,9 +12,11 @@ from synthetic_study import DATASETS, LEARNED, METHODS, VARIANTS, StudyFiles
 from msd.job import Job
 from msd.reporting.collect import collect
 from msd.reporting.figures import figures
+from msd.reporting.names import table_names
 from msd.reporting.report import report
 from msd.reporting.tables import tables
 
+TABLES = table_names(list(METHODS))
 FORMS = ("json", "csv", "md", "tex")
 FIGURES = ["main", "curves", "saliency", *(f"densities-{dataset}" for dataset in DATASETS), "weights"]
 CAPTIONS = ("main", "densities", "saliency", "curves", "weights")
@@ -91,11 +93,14 @@ class FakeStudy(StudyFiles):
 
     def tables_job(self, folder: str = "tables", **changed: Any) -> Job:
         """The tables job."""
-        names = [f"{name}.{form}" for name in ("main", "teacher", "views", "saliency") for form in FORMS]
+        names = [f"{name}.{form}" for name in TABLES for form in FORMS]
         teachers = [f"results/{self.study}/teachers/{dataset}" for dataset in DATASETS]
         own = {
             "probes": [f"results/{self.study}/probes/{dataset}/predictions.safetensors" for dataset in DATASETS],
             "saliency": [f"{teacher}/saliency/summary.json" for teacher in teachers],
+            "test_saliency": [f"{teacher}/saliency/test.parquet" for teacher in teachers],
+            "costs": [f"results/{self.study}/costs/{dataset}/cost.json" for dataset in DATASETS],
+            "claims": str(Path(__file__).parents[2] / "config/claims.yaml"),
         }
         return Job(
             "tables",
@@ -127,7 +132,7 @@ class FakeStudy(StudyFiles):
             "report",
             params=self.params(title="A tiny study") | changed,
             inputs={
-                "tables": [f"{made}/tables/{table}.json" for table in ("main", "teacher", "views", "saliency")],
+                "tables": [f"{made}/tables/{table}.json" for table in TABLES],
                 "figures": [f"{made}/figures/{figure}.svg" for figure in FIGURES],
                 "cells": self.shared_inputs()["cells"],
                 "sources": [f"results/data/{dataset}/source.json" for dataset in DATASETS],

@@ -126,7 +126,15 @@ class StudyFiles:
             target = [np.flatnonzero(row).tolist() for row in rows]
             score = [row[np.flatnonzero(row)].tolist() for row in rows]
         uids = [f"{dataset}-{index}" for index in range(len(rows))]
-        table = pd.DataFrame({"uid": uids, "image": "0.png", "text": "a", "target": target, "score": score})
+        table = pd.DataFrame(
+            {
+                "uid": uids,
+                "image": [f"{index}.png" for index in range(len(rows))],
+                "text": "a",
+                "target": target,
+                "score": score,
+            }
+        )
         table.to_parquet(self._path(f"{folder}/prepared/test.parquet"))
         self._write_json(f"{folder}/prepared/labels.json", [f"label {index}" for index in range(LABELS[dataset])])
         file = {"kind": "pypi", "package": f"{dataset}-data", "version": "1.0", "file": "data.zip"}
@@ -156,6 +164,12 @@ class StudyFiles:
         entry = {"image": {"mean": 2.0, "low": 1.5, "high": 2.5, "n": 40}}
         entry["text"] = {"mean": 1.0, "low": 0.75, "high": 1.25, "n": 40}
         self._write_json(f"{folder}/saliency/summary.json", {"test": entry, "train": entry})
+        models = {
+            "teacher": {"parameters": 20_000, "bytes": 80_500, "flops": 9_000_000, "latency_ms": [4.0, 5.0, 6.0]},
+            "student": {"parameters": 5_000, "bytes": 20_500, "flops": 1_000_000, "latency_ms": [3.0, 4.0, 8.0]},
+        }
+        found = {"models": {name: {**entry, "run": f"results/{self.study}/{name}"} for name, entry in models.items()}}
+        self._write_json(f"results/{self.study}/costs/{dataset}/cost.json", found)
         self._write_history(f"{folder}/history.parquet", dataset, "teacher", seeds=[7])
 
     def _write_run(self, dataset: str, method: str, variant: str, *, seeds: list[int], penalty: float) -> None:

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from synthetic_study import METHODS
 
 from msd.errors import UserError
+from msd.reporting.names import table_names
 from msd.reporting.tables import tables
 
+TABLES = table_names(list(METHODS))
 FIELDS = {"dataset", "method", "metric", "split", "mean", "low", "high", "n", "values", "selected", "runs", "against"}
 
 
@@ -32,14 +35,14 @@ def find(table, **wanted):
 
 
 def test_cells_have_the_fields_of_the_architecture(made):
-    for name in ("main", "teacher", "views", "saliency"):
+    for name in TABLES:
         table = made[f"{name}.json"]
         assert {"name", "caption", "cells"} <= set(table)
         assert table["name"] == name
         for cell in table["cells"]:
             assert set(cell) >= FIELDS
             undefined = [key for key in ("mean", "low", "high") if cell[key] is None]
-            assert not undefined or cell["why"]
+            assert not undefined or cell.get("counted") or cell.get("verdict") or cell["why"]
             if cell["against"] is not None:
                 assert {"method", "difference", "low", "high", "p", "p_holm"} <= set(cell["against"])
 
@@ -89,16 +92,71 @@ def test_teacher_is_held_against_probe_student_and_chance(made):
     assert text["against"]["difference"] == pytest.approx(72 / 120 - 1 / 3)
 
 
-def test_views_hold_scores_and_divergences(made, fake_study):
+def test_views_hold_divergence_and_agreement(made, fake_study):
     table = made["views.json"]
-    text = find(table, dataset="match", method="msd-uniform", measure="text")
-    assert text["metric"] == "text/accuracy"
-    assert text["values"]["0"] == pytest.approx(round(0.58 * 120) / 120)
     cell = json.loads((fake_study.root / "results/tiny/cells/match/kd/cell.json").read_text())
     divergence = find(table, dataset="match", method="kd", measure="kl/text")
     assert divergence["values"] == cell["metrics"]["test"]["kl/text"]
     assert divergence["better"] == "lower"
-    assert table["family"] == 4 * 3 * 5
+    agreement = find(table, dataset="match", method="msd-uniform", measure="agreement/both")
+    assert 0.8 < agreement["mean"] < 1
+    assert agreement["against"]["difference"] > 0
+    assert table["family"] == 4 * 3 * 6
+
+
+def test_a_missing_modality_costs_what_the_predictions_say(made):
+    table = made["missing.json"]
+    text = find(table, dataset="match", method="msd-uniform", measure="text")
+    assert text["metric"] == "text/accuracy"
+    assert text["values"]["0"] == pytest.approx(round(0.58 * 120) / 120)
+    assert text["against"]["method"] == "kd"
+    both = find(table, dataset="match", method="msd-uniform", measure="both")
+    assert both["mean"] == find(made["main.json"], dataset="match", method="msd-uniform")["mean"]
+    assert both["against"] is None
+    assert find(table, dataset="match", method="teacher", measure="text")["mean"] == pytest.approx(0.6)
+    assert table["family"] == 4 * 3 * 2
+
+
+def test_schemes_are_held_against_no_weighting(made):
+    cell = find(made["weighting.json"], dataset="relation", comparison="msd-instance - msd-uniform")
+    assert cell["against"]["method"] == "msd-uniform"
+    assert cell["against"]["difference"] == pytest.approx(-3 / 120)
+    assert find(made["weighting.json"], dataset="relation", comparison="msd-uniform")["against"] is None
+    assert "combined.json" not in made  # no method of this study has a counterpart with MSD on top
+
+
+def test_effect_and_probability_of_improvement_are_those_of_the_seeds(made):
+    against = find(made["main.json"], dataset="relation", method="msd-uniform")["against"]
+    assert against["effect"] is None  # its lead is the same for every seed
+    assert against["improvement"] == 1
+    assert 0 < against["p_permutation"] <= 1
+
+
+def test_saliency_by_class_is_the_mean_of_its_samples(made, fake_study):
+    frame = pd.read_parquet(fake_study.root / "results/tiny/teachers/match/saliency/test.parquet")
+    gold = fake_study.targets("match", "test") == 1
+    cell = find(made["saliency-classes.json"], dataset="match", label="label 1", modality="text")
+    assert cell["mean"] == pytest.approx(frame["text"][gold].mean())
+    assert cell["n"] == gold.sum()
+    assert cell["low"] < cell["mean"] < cell["high"]
+
+
+def test_costs_are_printed_in_full(made):
+    assert find(made["cost.json"], dataset="match", method="student", measure="bytes")["mean"] == 20_500
+    latency = find(made["cost.json"], dataset="match", method="teacher", measure="latency_ms")
+    assert (latency["mean"], latency["n"]) == (5.0, 3)
+    assert "| Match | Student | 5000.0 | 20,500 | 1,000,000 | 5.000 ±" in made["cost.md"].replace("|  |", "| Match |")
+
+
+def test_grid_has_every_point_and_names_the_selected_one(made):
+    table = made["grid.json"]
+    assert len(table["cells"]) == 4 * (1 + 2 + 1 + 2) * 2
+    cell = find(table, dataset="match", method="kd", variant="l0.9", split="test")
+    assert cell["point"] == "l0.9"
+    assert cell["mean"] == pytest.approx(find(made["main.json"], dataset="match", method="kd")["mean"] - 0.1, abs=0.01)
+    assert cell["runs"] == [f"results/tiny/students/match/kd/l0.9/seeds-{seeds}" for seeds in ("0-1", "2-2")]
+    chosen = find(table, dataset="match", method="kd", variant="l0.5", split="val")
+    assert chosen["point"] == "l0.5 (selected)"
 
 
 def test_saliency_repeats_the_summary(made):
@@ -110,7 +168,8 @@ def test_flat_metrics_for_dvc(made):
     flat = made["metrics.json"]
     assert flat["match"]["kd"]["accuracy"] == pytest.approx(97 / 120)
     assert flat["match"]["teacher"]["accuracy"] == pytest.approx(114 / 120)
-    assert set(flat["tags"]["finetune"]) >= {"micro_f1", "macro_f1", "text/micro_f1", "kl/image"}
+    assert set(flat["tags"]["finetune"]) >= {"micro_f1", "macro_f1", "text/micro_f1", "kl/image", "ece"}
+    assert 0 < flat["tags"]["kd"]["agreement/text"] < 1
 
 
 def test_curves_are_means_over_steps_and_seeds(made, fake_study):
@@ -138,11 +197,11 @@ def test_made_twice_is_the_same_to_the_byte(in_study):
 
 
 def test_one_seed_prints_as_one_and_is_never_bold(new_study):
-    study = new_study(samples={"val": 40, "test": 400}, blocks=([0],))
+    study = new_study(samples={"val": 40, "test": 2000}, blocks=([0],))
     study.collect()
     job = study.tables_job(datasets=study.params()["datasets"][:1])
     for name, paths in job.inputs.items():
-        if name != "histories":
+        if name not in ("histories", "claims"):
             job.inputs[name] = [path for path in paths if "/match/" in path]
     tables(job)
     main = json.loads(Path("results/tiny/tables/main.json").read_text())

@@ -15,7 +15,7 @@ from calls import PROJECT, outputs, snakemake, success
 from msd.study import load_study
 
 # They make no file of their own: targets for people, and for the stages of dvc.yaml.
-PHONY = {"all", "default", "data", "features_all", "teachers", "outputs_all", "saliency_all", "grid", "report"}
+PHONY = {"all", "default", "data", "features_all", "teachers", "outputs_all", "saliency_all", "grid", "costs", "report"}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_the_study_makes_each_job_once_and_keeps_every_file(files: dict[str, str
     datasets = len(study.datasets)
     assert jobs.pop("student") == len(study.runs)
     assert jobs.pop("collect") == datasets * len(study.methods)
-    for rule in ("prepare", "tokenizer", "features", "probe", "teacher", "teacher_outputs", "saliency"):
+    for rule in ("prepare", "tokenizer", "features", "probe", "teacher", "teacher_outputs", "saliency", "cost"):
         assert jobs.pop(rule) == datasets, rule
     once = [f"fetch_{name.replace('-', '_')}" for name in (*study.dataset_configs, *study.encoder_configs)]
     assert jobs == dict.fromkeys([*once, "tables", "figures", "resolve", "write_report", "track"], 1)

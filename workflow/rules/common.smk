@@ -7,6 +7,7 @@ from pathlib import Path
 from msd.errors import UserError
 from msd.job import STAGES
 from msd.lineage.digest import code_digest
+from msd.reporting.names import table_names
 from msd.study import Run, load_study
 
 if len(workflow.configfiles) > 1:
@@ -154,6 +155,19 @@ def live_teacher(wildcards):
         source = study.from_scratch(Run(**wildcards))
         return {"teacher_students": run_files("models", [source])[0]}
     return {}
+
+
+def measured_student(wildcards):
+    """The run whose first student stands for all: they share one architecture."""
+    return next(
+        run
+        for run in study.runs
+        if (run.dataset, run.method) == (wildcards.dataset, study.report.from_scratch)
+    )
+
+
+def measured_models(wildcards):
+    return run_files("models", [measured_student(wildcards)])[0]
 
 
 def cell_files(name):

@@ -1,6 +1,7 @@
-# collect → tables, figures → report, and the import of everything into MLflow.
-NAMES = ["main", "teacher", "views", "saliency"]
+# collect, cost → tables, figures → report, and the import of everything into MLflow.
+NAMES = table_names(list(study.methods))
 FORMS = ["json", "csv", "md", "tex"]
+CLAIMS = "config/claims.yaml"
 WEIGHTS = ["weights"] if study.report.learned else []
 KINDS = ["main", "densities", "saliency", "curves", *WEIGHTS]
 FIGURES = ["main", "curves", "saliency", *of_datasets("densities-{dataset}"), *WEIGHTS]
@@ -40,6 +41,43 @@ rule collect:
         "python -m msd stage collect {params.job:q}"
 
 
+# What a trained model needs to be asked.
+ASKED = ["test", "labels", "tokenizer", "regions", "spec"]
+COST = Stage(
+    "cost",
+    RESULTS,
+    "{dataset}",
+    lambda wildcards: study.student_params(measured_student(wildcards)),
+)
+
+
+rule cost:
+    input:
+        **{name: DATASET[name] for name in ASKED},
+        teacher=rules.teacher.output.model,
+        teacher_config=rules.teacher.output.config,
+        students=measured_models,
+    output:
+        cost=f"{RESULTS}/costs/{{dataset}}/cost.json",
+        metrics=f"{RESULTS}/costs/{{dataset}}/metrics.json",
+        record=f"{RESULTS}/costs/{{dataset}}/record.json",
+    log:
+        COST.log,
+    benchmark:
+        COST.benchmark
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=COST.code,
+        settings=COST.settings,
+        job=COST.job,
+    message:
+        "Measure size, arithmetic and time of teacher and student of {wildcards.dataset}"
+    shell:
+        "python -m msd stage cost {params.job:q}"
+
+
 # What tables and figures share.
 REPORTED = {
     "cells": of_cells(rules.collect.output.cell),
@@ -58,6 +96,9 @@ rule tables:
         **REPORTED,
         probes=of_datasets(rules.probe.output.predictions),
         saliency=of_datasets(rules.saliency.output.summary),
+        test_saliency=of_datasets(rules.saliency.output.test),
+        costs=of_datasets(rules.cost.output.cost),
+        claims=CLAIMS,
     output:
         tables=[shown("tables", name, form) for name in NAMES for form in FORMS],
         metrics_table=f"{RESULTS}/tables/metrics.json",
@@ -206,6 +247,11 @@ rule grid:
         [run_files(name, study.runs) for name in rules.student.output.keys()],
 
 
+rule costs:
+    input:
+        of_datasets(rules.cost.output),
+
+
 rule report:
     input:
         of_cells(rules.collect.output),
@@ -223,6 +269,7 @@ ARTEFACTS = [
     *rules.outputs_all.input,
     *rules.saliency_all.input,
     *rules.grid.input,
+    *rules.costs.input,
     *rules.report.input,
 ]
 

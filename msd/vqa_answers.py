@@ -1,0 +1,71 @@
+"""VQA accuracy of answer strings: as the official evaluation does it, and with every answer normalised.
+
+What the released evaluation (VQA, Antol et al., ICCV 2015; Goyal et al., CVPR 2017) does was read off its results, its
+oddities included; no code of it is here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+MARKS = ';/[]"{}()=+\\_-><@`,?!'
+NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+WORDS = {word: str(number) for number, word in enumerate(NUMBERS)} | {"none": "0"}
+ARTICLES = ("a", "an", "the")
+_SHORT = """ain't aren't can't could've couldn't couldn't've didn't doesn't don't hadn't hadn't've hasn't haven't he'd
+he'd've he's how'd how'll how's isn't it'd it'd've it'll ma'am mightn't mightn't've might've mustn't must've needn't
+not've o'clock oughtn't 'ow's'at shan't she'd've should've shouldn't shouldn't've somebody'd've somebody'll somebody's
+someone'd someone'd've someone'll someone's something'd something'd've something'll that's there'd there'd've there're
+there's they'd they'd've they'll they're they've 'twas wasn't we'd've we've weren't what'll what're what's what've
+when's where'd where's where've who'd who'd've who'll who's who've why'll why're why's won't would've wouldn't
+wouldn't've y'all y'all'll y'all'd've you'd you'd've you'll you're you've"""
+CONTRACTIONS = {
+    form[:place] + form[place + 1 :]: form
+    for form in _SHORT.split()
+    for place, letter in enumerate(form)
+    if letter == "'"
+} | {"somebody'd": "somebodyd"}
+"""A form that lacks one apostrophe -> the whole form; the last one is the other way round in the released table."""
+_THOUSANDS = re.compile(r"\d,\d")
+_PERIOD = re.compile(r"\.(?!\d)")
+_PERIODS = 32  # a flag that the released code passes in the place of the count
+
+
+def normalise(answer: str) -> str:
+    """An answer in small letters without articles and most punctuation, numbers up to ten in digits."""
+    return _plain_words(_without_marks(_one_line(answer)))
+
+
+def vqa_accuracy(answer: str, gold: Sequence[str], *, always_normalise: bool = False) -> float:
+    """Mean over the annotators of min(1, others who gave this answer / 3), in [0, 1].
+
+    The official evaluation normalises neither side when all gold answers are equal: "Yes" is wrong where ten people
+    said "yes". `always_normalise` does so always.
+    Raises ValueError for no gold answers.
+    """
+    if not gold:
+        raise ValueError("gold: a question needs at least one answer")
+    said, others = _one_line(answer), [_one_line(one) for one in gold]
+    if always_normalise or len(set(others)) > 1:
+        said, others = normalise(said), [normalise(one) for one in others]
+    matches = [one == said for one in others]
+    return sum(min(1.0, (sum(matches) - match) / 3) for match in matches) / len(matches)
+
+
+def _one_line(answer: str) -> str:
+    return answer.replace("\n", " ").replace("\t", " ").strip()
+
+
+def _without_marks(text: str) -> str:
+    """A mark next to a space goes, and so does every mark beside a number like 1,000; others become a space."""
+    plain = text
+    for mark in MARKS:
+        gone = f"{mark} " in text or f" {mark}" in text or _THOUSANDS.search(text)
+        plain = plain.replace(mark, "" if gone else " ")
+    return _PERIOD.sub("", plain, count=_PERIODS)
+
+
+def _plain_words(text: str) -> str:
+    words = (WORDS.get(word, word) for word in text.lower().split())
+    return " ".join(CONTRACTIONS.get(word, word) for word in words if word not in ARTICLES)

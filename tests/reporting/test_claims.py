@@ -1,0 +1,156 @@
+"""Claims: the file is validated, verdicts follow the stated rules, nothing that did not run is dropped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from msd.errors import UserError
+from msd.reporting.claim_models import Claims, read_claims
+from msd.reporting.claims import claims_table, published_table
+
+FILE = Path(__file__).parents[2] / "config/claims.yaml"
+PARAMS = {"study": "s", "draws": 100, "datasets": [{"name": "d", "title": "D", "metric": "accuracy"}], "methods": []}
+ABOUT = {"statement": "it works", "source": "a paper"}
+
+
+def cell(method="msd-instance", **changed):
+    base = {"dataset": "d", "method": method, "metric": "accuracy", "split": "test", "mean": 0.7, "low": 0.6}
+    return base | {"high": 0.8, "n": 3, "values": {}, "selected": None, "runs": [], "against": None} | changed
+
+
+def against(difference, p_holm, method="kd"):
+    bounds = {"low": difference - 0.01, "high": difference + 0.01}
+    return {"method": method, "difference": difference, **bounds, "p": p_holm, "p_holm": p_holm}
+
+
+def verdicts(cells, **claim):
+    """Verdict of each cell of one claim put to a table with these cells."""
+    about = ABOUT | {"rule": "higher", "table": "main", "methods": ["msd-instance"], "against": ["kd"]} | claim
+    claims = Claims.model_validate({"claims": {"C": about}, "published": {}})
+    tables = {about["table"]: {"cells": cells, "titles": {"measure": {}}}}
+    return [found["verdict"] for found in claims_table(claims, tables, PARAMS)["cells"]]
+
+
+@pytest.mark.parametrize(
+    ("rule", "difference", "p_holm", "verdict"),
+    [
+        ("higher", 0.1, 0.01, "supported"),
+        ("higher", -0.1, 0.01, "not supported"),
+        ("higher", 0.1, 0.05, "inconclusive"),
+        ("lower", -0.1, 0.01, "supported"),
+        ("lower", 0.1, 0.01, "not supported"),
+    ],
+)
+def test_a_difference_needs_its_corrected_p(rule, difference, p_holm, verdict):
+    assert verdicts([cell(against=against(difference, p_holm))], rule=rule) == [verdict]
+
+
+def test_what_is_not_in_the_study_is_not_run():
+    assert verdicts([]) == ["not run"]
+    assert verdicts([cell(against=against(0.1, 0.01, method="finetune"))]) == ["not run"]
+    assert verdicts([], rule="separate", against=[]) == ["not run"]
+
+
+def test_an_undefined_difference_is_inconclusive():
+    undefined = dict.fromkeys(("difference", "low", "high", "p", "p_holm")) | {"method": "kd", "why": "one class"}
+    assert verdicts([cell(against=undefined)]) == ["inconclusive"]
+
+
+@pytest.mark.parametrize(
+    ("image", "text", "verdict"),
+    [((1, 2), (3, 4), "supported"), ((1, 3), (2, 4), "inconclusive"), ((-0.1, 0.1), (3, 4), "not supported")],
+)
+def test_modalities_must_lie_apart_and_above_zero(image, text, verdict):
+    cells = [
+        cell("teacher", modality=name, mean=sum(bounds) / 2, low=bounds[0], high=bounds[1])
+        for name, bounds in (("image", image), ("text", text))
+    ]
+    assert verdicts(cells, rule="separate", table="saliency", methods=["teacher"], against=[]) == [verdict]
+
+
+@pytest.mark.parametrize(
+    ("student", "teacher", "verdict"),
+    [((1, 2), (3, 4), "supported"), ((1, 3), (2, 4), "inconclusive"), ((3, 4), (1, 2), "not supported")],
+)
+def test_smaller_counts_intervals(student, teacher, verdict):
+    cells = [
+        cell(name, measure="bytes", mean=sum(bounds) / 2, low=bounds[0], high=bounds[1])
+        for name, bounds in (("student", student), ("teacher", teacher))
+    ]
+    sides = {"methods": ["student"], "against": ["teacher"], "measures": ["bytes"]}
+    assert verdicts(cells, rule="smaller", table="cost", **sides) == [verdict]
+
+
+def compared(value, cells, **changed):
+    """The one cell of a published value."""
+    item = {"title": "T", "source": "a paper", "mark": "tab", "table": "gaussian", "dataset": "d"}
+    item |= {"metric": "accuracy", "values": {"msd-instance": [value]}} | changed
+    claims = Claims.model_validate({"claims": {}, "published": {"P": item}})
+    [found] = published_table(claims, {"gaussian": {"cells": cells}}, PARAMS)["cells"]
+    return found["verdict"], found["gap"]
+
+
+def test_numbers_are_within_our_interval_or_outside():
+    assert compared(0.75, [cell()]) == ("within our interval", pytest.approx(-0.05))
+    assert compared(0.85, [cell()]) == ("outside our interval", pytest.approx(-0.15))
+    assert compared(0.75, [cell(low=None, high=None)]) == ("inconclusive", pytest.approx(-0.05))
+    assert compared(None, [cell()]) == ("no paper value", None)
+    assert compared(0.75, []) == ("not run", None)
+
+
+def test_published_differences_and_settings_find_their_cell():
+    cells = [cell(setting=setting, against=against(gap, 0.5)) for setting, gap in ((0.25, 0.1), (1 / 3, 0.2))]
+    found = compared(0.2, cells, settings=["0.33"], against="kd")
+    assert found == ("within our interval", pytest.approx(0))
+
+
+def test_every_claim_of_the_file_has_its_verdicts(in_study):
+    table = json.loads(Path("results/tiny/tables/claims.json").read_text())
+    claims = read_claims(FILE)
+    assert list(table["claims"]) == list(claims.claims)
+    assert len(table["cells"]) == sum(len(claim.tests) for claim in claims.claims.values()) * 4
+    found = {(item["claim"], item["test"], item["dataset"]): item["verdict"] for item in table["cells"]}
+    assert found["C1", "teacher", "match"] == "supported"
+    assert found["C3", "msd-learned/kd", "match"] == found["C5", "msd-learned/msd-uniform", "tags"] == "not run"
+    assert found["C6", "student/teacher/bytes", "match"] == "supported"
+    assert found["C6", "student/teacher/latency_ms", "match"] == "inconclusive"
+    [compared] = [item for item in table["cells"] if item["test"] == "msd-uniform/kd" and item["dataset"] == "relation"]
+    assert compared["against"]["difference"] > 0
+    assert found["C3", "msd-uniform/kd", "relation"] == (
+        "supported" if compared["against"]["p_holm"] < 0.05 else "inconclusive"
+    )
+    numbers = json.loads(Path("results/tiny/tables/published.json").read_text())["cells"]
+    assert {item["verdict"] for item in numbers} == {"not run", "no paper value"}
+    assert "C3: MSD beats KD" in Path("results/tiny/tables/claims.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"methods": ["msd-instanc"]}, r"claims\.C3: there is no method 'msd-instanc'; did you mean 'msd-instance'"),
+        ({"rule": "hihger"}, r"claims\.yaml:\d+: claims\.C3\.rule: Input should be 'higher'"),
+        ({"aganst": ["kd"]}, r"unknown key 'claims\.C3\.aganst'; did you mean 'against'"),
+        ({"against": []}, "needs methods and what they are held against"),
+    ],
+)
+def test_a_faulty_claim_is_named(tmp_path, change, message):
+    content = yaml.safe_load(FILE.read_text())
+    content["claims"]["C3"] |= change
+    (tmp_path / "methods").symlink_to(FILE.parent / "methods")
+    path = tmp_path / "claims.yaml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    with pytest.raises(UserError, match=message):
+        read_claims(path)
+
+
+def test_a_number_for_each_setting(tmp_path):
+    content = yaml.safe_load(FILE.read_text())
+    content["published"]["mfh-gamma"]["values"]["no-kd"].pop()
+    path = tmp_path / "claims.yaml"
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(UserError, match=r"values\.no-kd has 5 values for 6 settings"):
+        read_claims(path)

@@ -1,0 +1,27 @@
+"""Which tables a study has follows from its methods."""
+
+from msd.reporting.names import combined_pairs, table_names, weighting_pairs
+
+PLAIN = ["finetune", "kd", "rkd"]
+
+
+def test_a_table_without_methods_is_not_made():
+    assert not {"weighting", "combined"} & set(table_names([*PLAIN, "msd-uniform", "msd-swapped"]))
+    assert not weighting_pairs(["msd-instance", "msd-learned"])  # nothing unweighted to hold them against
+
+
+def test_learned_weights_are_held_against_every_scheme():
+    methods = ["msd-uniform", "msd-instance", "msd-learned"]
+    assert weighting_pairs(methods) == [
+        ("msd-uniform", None),
+        ("msd-instance", "msd-uniform"),
+        ("msd-learned", "msd-uniform"),
+        ("msd-learned", "msd-instance"),
+    ]
+    assert weighting_pairs(methods[:2])[-1] == ("msd-instance", "msd-uniform")
+
+
+def test_methods_with_msd_on_top_come_in_pairs():
+    methods = [*PLAIN, "rkd+msd", "sp+msd"]
+    assert combined_pairs(methods) == [("rkd", None), ("rkd+msd", "rkd")]
+    assert "combined" in table_names(methods)
