@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ FIGURE_TITLES = {
     "weights": "Learned weights",
     "sensitivity": "Sensitivity to hyper-parameters",
     "examples": "Examples",
-    "workflow": "The rule graph",
+    "rules": "The rule graph",
 }
 # Section -> title, tables, kinds of figures; what is in none gets a section of its own below them.
 SECTIONS: dict[str, tuple[str, list[str], list[str]]] = {
@@ -32,7 +33,7 @@ SECTIONS: dict[str, tuple[str, list[str], list[str]]] = {
     "training": ("Training curves", [], ["curves"]),
     "sensitivity": ("Does it depend on the hyper-parameters?", ["grid"], ["sensitivity"]),
 }
-LAST_FIGURE = "workflow"  # it stands with the environment
+LAST_FIGURE = "rules"  # it stands with the environment
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,9 @@ def page_figure(path: Path, main: Table) -> PageFigure:
     kind, _, which = path.stem.partition("-")
     title = main["titles"]["dataset"].get(which, FIGURE_TITLES.get(kind, path.stem))
     source = "data:image/svg+xml;base64," + base64.b64encode(text.encode()).decode()
-    return PageFigure(path.stem, title, source, width, height, _alternative(kind, title, main))
+    described = re.search(r"<dc:description>(.*?)</dc:description>", text, flags=re.DOTALL)
+    alt = html.unescape(described[1]) if described else _alternative(kind, title, main)
+    return PageFigure(path.stem, title, source, width, height, alt)
 
 
 def _alternative(kind: str, title: str, main: Table) -> str:
