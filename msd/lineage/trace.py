@@ -57,6 +57,8 @@ class Archive:
 def trace(place: str, *, archive: Archive | None = None) -> dict[str, Any]:
     """Where a result comes from: `place` is a file, or `<table>.json#<cell>` as `cell_name` names its cells.
 
+    `<table>.json#<claim>` means all cells of one claim, where the table judges claims.
+
     Returns {"place", "kind": "cell" or "file", "file", "record", "cell", "runs", "against", "via", "records", "files",
     "sources", "code", "environments", "problems"}: `record` made the file; `runs` and `against` are the records of
     the cell's runs and of those it is compared with, `via` of the jobs between them and the table. `records` holds
@@ -72,9 +74,11 @@ def trace(place: str, *, archive: Archive | None = None) -> dict[str, Any]:
     found |= {"record": maker, "cell": None, "runs": [], "against": [], "via": []}
     if is_cell:
         table = _read_table(path)
-        cell = find_cell(table, name, where=path)
-        runs, against = _runs(cell, folder=Path(path).parent), _compared(cell, table)
-        found |= {"cell": cell, "runs": runs, "against": against}
+        cells = _cells(table, name, where=path)
+        runs = list(dict.fromkeys(f"{run}/record.json" for cell in cells for run in cell["runs"]))
+        against = [run for cell in cells for run in _compared(cell, table, folder=Path(path).parent)]
+        against = [run for run in dict.fromkeys(against) if run not in runs]
+        found |= {"cell": cells[0] if len(cells) == 1 else table["claims"][name], "runs": runs, "against": against}
         found["via"] = list(dict.fromkeys(_between(maker, runs, archive) + _between(maker, against, archive)))
         names = [maker, *found["via"], *archive.ancestors([*runs, *against])]
     else:
@@ -107,23 +111,27 @@ def _read_table(path: str) -> dict[str, Any]:
     return content
 
 
-def _runs(cell: Mapping[str, Any], *, folder: Path) -> list[str]:
-    """Records of a cell's runs, and of the runs of the cells (`<table>.json#<cell>`) that it rests on."""
-    names = [f"{run}/record.json" for run in cell.get("runs") or []]
-    for place in cell.get("cells") or []:
-        file, _, name = str(place).partition("#")
-        other = folder / Path(file).name
-        names += _runs(find_cell(_read_table(relative(other)), name, where=relative(other)), folder=folder)
-    return list(dict.fromkeys(names))
+def _cells(table: Mapping[str, Any], name: str, *, where: str) -> list[dict[str, Any]]:
+    """The cell of that name, or all cells of the claim of that name."""
+    if name in table.get("claims", {}):
+        return [cell for cell in table["cells"] if cell["claim"] == name]
+    return [find_cell(table, name, where=where)]
 
 
-def _compared(cell: Mapping[str, Any], table: Mapping[str, Any]) -> list[str]:
-    """Records of the runs of the cell that this one's difference is against, where it is in the same table."""
+def _compared(cell: Mapping[str, Any], table: Mapping[str, Any], *, folder: Path) -> list[str]:
+    """Records of the runs of the cell that this one's difference is against.
+
+    It is looked for in the table that a claim's cell was judged in (its "table"), else in the same one.
+    """
     against = cell.get("against")
     if not against:
         return []
-    wanted = {key: cell[key] for key in (*table["layout"]["rows"], *table["layout"]["columns"], "dataset")}
-    wanted["method"] = against["method"]
+    if "verdict" in cell and (folder / f"{cell.get('table')}.json").is_file():
+        table = _read_table((folder / f"{cell['table']}.json").as_posix())
+    keys = {"dataset", "metric", "split", *table["layout"]["rows"], *table["layout"]["columns"]}
+    wanted = {key: cell.get(key) for key in keys} | {"method": against["method"]}
+    if "comparison" in wanted:  # names both sides
+        del wanted["comparison"]
     for other in table["cells"]:
         if all(other.get(key) == value for key, value in wanted.items()):
             return [f"{run}/record.json" for run in other["runs"]]

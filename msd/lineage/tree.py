@@ -79,7 +79,7 @@ def _cell_lines(cell: Mapping[str, Any]) -> Iterator[str]:
     """The numbers of a cell, at full precision."""
     if not cell:
         return
-    if "mean" in cell:
+    if cell.get("metric"):
         bounds = "" if cell["low"] is None else f" [{cell['low']!r}, {cell['high']!r}]"
         yield f"{cell['metric']}, {cell['split']}: mean {cell['mean']!r}{bounds}, n = {cell['n']}"
     if cell.get("values"):
@@ -90,7 +90,9 @@ def _cell_lines(cell: Mapping[str, Any]) -> Iterator[str]:
     if against:
         bounds = "" if against["low"] is None else f" [{against['low']!r}, {against['high']!r}]"
         yield f"against {against['method']}: {against['difference']!r}{bounds}, p (Holm) {against['p_holm']!r}"
-    for key in ("verdict", "reason", "why"):
+    if cell.get("verdicts"):
+        yield f"{cell['statement']}: " + ", ".join(f"{count} {verdict}" for verdict, count in cell["verdicts"].items())
+    for key in ("verdict", "evidence", "why"):
         if cell.get(key):
             yield f"{key}: {cell[key]}"
 

@@ -26,7 +26,7 @@ KINDS = {
 }
 EACH = 2
 LABELS_SHOWN = 5
-COLUMNS = 58  # letters of a line beside a picture
+COLUMNS = 50  # letters of a line beside a picture
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def examples(
 def examples_figure(shown: Sequence[Example], *, pictures: str, title: str, unit: str) -> Figure:
     """One row an example: its picture, its text, its saliency, the gold label and the answers."""
     lines = [_lines(example, unit=unit) for example in shown]
-    heights = [max(1.0, 0.165 * len(text) + 0.12) for text in lines]
+    heights = [max(1.0, 0.18 * len(text) + 0.14) for text in lines]
     kinds = sum(example.kind != before.kind for before, example in pairwise(shown)) + 1
     total = sum(heights) + 0.3 * kinds + 0.35
     figure = Figure(figsize=(WIDTH, total))
@@ -128,7 +128,7 @@ def examples_figure(shown: Sequence[Example], *, pictures: str, title: str, unit
             axes.grid(visible=False)
             for spine in axes.spines.values():
                 spine.set(visible=True, color=FAINT, linewidth=0.6)
-            figure.text(1.08 / WIDTH, (top - 0.04) / total, "\n".join(text), va="top", fontsize=8.5, parse_math=False,
+            figure.text(1.08 / WIDTH, (top - 0.04) / total, "\n".join(text), va="top", fontsize=9.5, parse_math=False,
                         linespacing=1.3)  # fmt: skip
             top -= height
     described = [f"{KINDS[example.kind]}: {' '.join(text)}." for example, text in zip(shown, lines, strict=True)]

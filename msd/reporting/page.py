@@ -25,11 +25,16 @@ FIGURE_TITLES = {
 }
 # Section -> title, tables, kinds of figures; what is in none gets a section of its own below them.
 SECTIONS: dict[str, tuple[str, list[str], list[str]]] = {
-    "verdicts": ("Verdicts", ["claims"], []),
-    "scores": ("Scores", ["main"], ["main"]),
-    "outputs": ("What students predict from one modality", ["views"], ["densities"]),
+    "verdicts": ("Verdicts", ["claims", "published"], []),
+    "scores": ("Scores", ["main", "weighting", "combined"], ["main"]),
+    "outputs": ("What students predict from one modality", ["views", "missing"], ["densities"]),
     "teacher": ("Is there something to distil?", ["teacher"], []),
-    "saliency": ("How much each modality matters", ["saliency"], ["saliency", "examples", "weights"]),
+    "saliency": (
+        "How much each modality matters",
+        ["saliency", "saliency-classes"],
+        ["saliency", "examples", "weights"],
+    ),
+    "cost": ("What teacher and student cost", ["cost"], []),
     "training": ("Training curves", [], ["curves"]),
     "sensitivity": ("Does it depend on the hyper-parameters?", ["grid"], ["sensitivity"]),
 }
@@ -105,7 +110,7 @@ def page_table(table: Table) -> PageTable:
 def _page_entry(entry: Entry, cell: Mapping[str, object] | None, table: Table) -> PageEntry:
     if cell is None:
         return PageEntry(entry)
-    value = cell.get("mean")
+    value = None if "verdict" in cell else cell.get("mean")
     sort = value if isinstance(value, int | float) else None
     return PageEntry(entry, sort, f"{table['name']}#{cell_name(cell, table)}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import matplotlib as mpl
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -15,24 +16,31 @@ from msd.reporting.page import LAST_FIGURE, group, page_figure, page_table, para
 from msd.reporting.page_lineage import as_script, page_lineage
 from msd.reporting.render import number
 from msd.reporting.results import read_json
+from msd.reporting.rule_graph import rule_graph, rule_graph_figure
+from msd.reporting.style import SETTINGS, save
 
 if TYPE_CHECKING:
     from msd.job import Job
 
 
 def report(job: Job) -> dict[str, float]:
-    """Write report.html from tables, figures, captions, cells, sources, records, the study file and the citation."""
+    """Write report.html from tables, figures, captions, cells, sources, records, the study file and the citation.
+
+    The rule graph, outputs["graph"], is drawn from the same records.
+    """
     by_path = {path: read_json(path) for path in job.inputs["tables"]}
     tables = {table["name"]: table for table in by_path.values()}
     if "main" not in tables:
         raise UserError("the report job needs the table main.json among its inputs")
-    figures = [page_figure(Path(path), tables["main"]) for path in job.inputs["figures"]]
+    drawn = [*job.inputs["figures"], _draw_rule_graph(job)]
+    figures = [page_figure(Path(path), tables["main"]) for path in drawn]
     groups = group(figures, {Path(path).stem: paragraphs(Path(path)) for path in job.inputs["captions"]})
     lineage = page_lineage(by_path, job.inputs["figures"], declared=job.inputs["records"])
     page = _template().render(
         params=job.params,
         titles=titles(job.params),
         sections=sections({name: page_table(table) for name, table in tables.items()}, groups),
+        claims=tables.get("claims", {}).get("claims", {}),
         rule_graph=groups.get(LAST_FIGURE),
         samples=tables["main"]["samples"],
         cells=[read_json(path) for path in job.inputs["cells"]],
@@ -40,11 +48,23 @@ def report(job: Job) -> dict[str, float]:
         environment=read_json(job.inputs["environment"]),
         study=Path(job.inputs["study"]).read_text(encoding="utf-8"),
         citation=_citation(job.inputs["citation"]),
+        traced=lineage["figures"],
         lineage=Markup(as_script(lineage)),  # noqa: S704 - JSON without any `<`
         problems=lineage["problems"],
     )
     Path(job.outputs["report"]).write_text(page, encoding="utf-8")
     return {"tables": float(len(tables)), "figures": float(len(figures)), "bytes": float(len(page.encode()))}
+
+
+def _draw_rule_graph(job: Job) -> str:
+    """Save the rule graph in all declared forms; the path of its SVG."""
+    read = [path for files in job.inputs.values() for path in (files if isinstance(files, list) else [files])]
+    graph, jobs = rule_graph(job.inputs["records"], last=job.rule, read=read)
+    with mpl.rc_context(SETTINGS):
+        figure = rule_graph_figure(graph, jobs)
+    for path in job.outputs["graph"]:
+        save(figure, path)
+    return next(str(path) for path in job.outputs["graph"] if path.endswith(".svg"))
 
 
 def _template() -> Any:

@@ -66,7 +66,7 @@ def sensitivity_figure(
                     at = [values.index(variant["parameters"][parameter]) + shift for variant in line]
                     label = None if number else titles["method"][method]
                     _line(axes, at, line, split=split, look=styles[method], label=label, chosen=content["selected"])
-            axes.set_xticks(range(len(values)), [f"{value:g}" for value in values])
+            axes.set_xticks(range(len(values)), [str(value) for value in values])
             axes.set_xlim(-0.5, len(values) - 0.5)
             axes.grid(visible=False, axis="x")
             axes.set_title(f"{titles['dataset'][dataset]}\n{name}" if split == "val" else f"\n{name}")

@@ -146,9 +146,9 @@ function numberText(value) {
 }
 
 function cellParts(cell) {
-  if (!("mean" in cell)) return [pairs(flat(Object.fromEntries(Object.entries(cell).filter(([key]) => key !== "runs"))))];
   const interval = cell.low === null ? null : `${cell.low} to ${cell.high}`;
-  const parts = [pairs({ Metric: cell.metric, Split: cell.split, Mean: numberText(cell.mean), "95 % interval": interval,
+  const parts = [pairs({ Verdict: cell.verdict, Evidence: cell.evidence, Published: cell.published,
+    "Ours minus published": cell.gap, Rule: cell.rule, Source: cell.source, Metric: cell.metric, Split: cell.split, Mean: numberText(cell.mean), "95 % interval": interval,
     n: cell.n, "Selected on validation": cell.selected, Note: cell.why })];
   const values = Object.entries(cell.values ?? {});
   if (values.length) parts.push(grid("Value of each seed", ["Seed", "Value"],
