@@ -23,6 +23,7 @@ class Archive:
     def __init__(self) -> None:
         self._made: dict[str, set[str]] = {}
         self._records: dict[str, dict[str, Any]] = {}
+        self._tables: dict[str, dict[str, Any]] = {}
 
     def maker(self, path: str) -> str:
         """The record that lists `path` as an output; raises UserError for a file that no job made."""
@@ -41,6 +42,15 @@ class Archive:
                 raise UserError(f"the record {name} is missing; run the workflow again, it makes what is not recorded")
             self._records[name] = json.loads(Path(name).read_text(encoding="utf-8"))
         return self._records[name]
+
+    def table(self, path: str) -> dict[str, Any]:
+        """A table's JSON; raises UserError for another file."""
+        if path not in self._tables:
+            content = json.loads(Path(path).read_text(encoding="utf-8")) if path.endswith(".json") else None
+            if not isinstance(content, dict) or not {"cells", "layout"} <= content.keys():
+                raise UserError(f"{path} is no table with cells; give one's JSON, e.g. results/demo/tables/main.json#…")
+            self._tables[path] = content
+        return self._tables[path]
 
     def parents(self, name: str) -> list[str]:
         """The records of what a job read, in the order of their names."""
@@ -73,10 +83,10 @@ def trace(place: str, *, archive: Archive | None = None) -> dict[str, Any]:
     found: dict[str, Any] = {"place": f"{path}{is_cell}{name}", "kind": "cell" if is_cell else "file", "file": path}
     found |= {"record": maker, "cell": None, "runs": [], "against": [], "via": []}
     if is_cell:
-        table = _read_table(path)
+        table = archive.table(path)
         cells = _cells(table, name, where=path)
         runs = list(dict.fromkeys(f"{run}/record.json" for cell in cells for run in cell["runs"]))
-        against = [run for cell in cells for run in _compared(cell, table, folder=Path(path).parent)]
+        against = [run for cell in cells for run in _compared(cell, _judged(cell, path, archive))]
         against = [run for run in dict.fromkeys(against) if run not in runs]
         found |= {"cell": cells[0] if len(cells) == 1 else table["claims"][name], "runs": runs, "against": against}
         found["via"] = list(dict.fromkeys(_between(maker, runs, archive) + _between(maker, against, archive)))
@@ -104,13 +114,6 @@ def find_cell(table: Mapping[str, Any], name: str, *, where: str) -> dict[str, A
     return found
 
 
-def _read_table(path: str) -> dict[str, Any]:
-    content = json.loads(Path(path).read_text(encoding="utf-8")) if path.endswith(".json") else None
-    if not isinstance(content, dict) or not {"cells", "layout"} <= content.keys():
-        raise UserError(f"{path} is no table with cells; give a table's JSON, e.g. results/demo/tables/main.json#…")
-    return content
-
-
 def _cells(table: Mapping[str, Any], name: str, *, where: str) -> list[dict[str, Any]]:
     """The cell of that name, or all cells of the claim of that name."""
     if name in table.get("claims", {}):
@@ -118,16 +121,17 @@ def _cells(table: Mapping[str, Any], name: str, *, where: str) -> list[dict[str,
     return [find_cell(table, name, where=where)]
 
 
-def _compared(cell: Mapping[str, Any], table: Mapping[str, Any], *, folder: Path) -> list[str]:
-    """Records of the runs of the cell that this one's difference is against.
+def _judged(cell: Mapping[str, Any], path: str, archive: Archive) -> Mapping[str, Any]:
+    """The table that has what a cell is held against: its own, for a claim's cell the one that it was judged in."""
+    other = (Path(path).parent / f"{cell.get('table')}.json").as_posix()
+    return archive.table(other if "verdict" in cell and Path(other).is_file() else path)
 
-    It is looked for in the table that a claim's cell was judged in (its "table"), else in the same one.
-    """
+
+def _compared(cell: Mapping[str, Any], table: Mapping[str, Any]) -> list[str]:
+    """Records of the runs of the cell of `table` that this one's difference is against."""
     against = cell.get("against")
     if not against:
         return []
-    if "verdict" in cell and (folder / f"{cell.get('table')}.json").is_file():
-        table = _read_table((folder / f"{cell['table']}.json").as_posix())
     keys = {"dataset", "metric", "split", *table["layout"]["rows"], *table["layout"]["columns"]}
     wanted = {key: cell.get(key) for key in keys} | {"method": against["method"]}
     if "comparison" in wanted:  # names both sides
