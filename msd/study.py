@@ -6,11 +6,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator
 
 from msd.configs import Count, DatasetConfig, EncoderConfig, MethodConfig, Strict, Teacher, Training
 from msd.errors import UserError
-from msd.yaml_file import nearest, read_model, read_yaml
+from msd.yaml_file import Model, nearest, read_model, read_yaml
 
 CONFIG = Path("config")
 REGION = 32
@@ -86,14 +86,6 @@ class Study(Strict):
             raise ValueError(f"a seed is given twice: {seeds}")
         return seeds
 
-    @model_validator(mode="after")
-    def _report_compares_what_is_run(self) -> Study:
-        named = [self.report.baseline, self.report.from_scratch, *self.report.best_of, self.report.learned]
-        for name in named:
-            if name is not None and name not in self.methods:
-                raise ValueError(f"report: {name!r} is none of the study's methods{nearest(name, list(self.methods))}")
-        return self
-
     @cached_property
     def dataset_configs(self) -> dict[str, DatasetConfig]:
         """The study's datasets by name."""
@@ -109,7 +101,8 @@ class Study(Strict):
         content, changes = read_yaml(path), self.methods[name]
         read_model(MethodConfig, path)
         _check_keys(changes, content["parameters"], f"methods.{name}")
-        return read_model(MethodConfig, path, {**content, "parameters": {**content["parameters"], **changes}})
+        changed = {**content, "parameters": {**content["parameters"], **changes}}
+        return _with_changes(MethodConfig, changed, f"methods.{name}")
 
     @cached_property
     def encoder_configs(self) -> dict[str, EncoderConfig]:
@@ -122,12 +115,7 @@ class Study(Strict):
         base: Training = getattr(self, role)
         changes = getattr(self.datasets[dataset], role)
         _check_keys(changes, type(base).model_fields, f"datasets.{dataset}.{role}")
-        try:
-            return type(base).model_validate({**base.model_dump(), **changes})
-        except ValidationError as error:
-            fault = error.errors()[0]
-            key = ".".join(["datasets", dataset, role, *map(str, fault["loc"])])
-            raise UserError(f"{key}: {fault['msg'].removeprefix('Value error, ')}") from error
+        return _with_changes(type(base), {**base.model_dump(), **changes}, f"datasets.{dataset}.{role}")
 
     @property
     def blocks(self) -> list[list[int]]:
@@ -155,6 +143,10 @@ class Study(Strict):
     def check(self) -> Study:
         """Read every file the study names, so that a fault shows before any job starts."""
         assert self.runs
+        named = [self.report.baseline, self.report.from_scratch, *self.report.best_of, self.report.learned]
+        for name in named:
+            if name is not None and name not in self.methods:
+                raise UserError(f"report: {name!r} is none of the study's methods{nearest(name, list(self.methods))}")
         if self.method_configs[self.report.from_scratch].teacher == "student":
             raise UserError(f"report.from_scratch: {self.report.from_scratch!r} would be its own teacher")
         self._check_encoders()
@@ -288,6 +280,16 @@ def _check_keys(changes: dict[str, Any], known: Any, where: str) -> None:
     for key in changes:
         if key not in known:
             raise UserError(f"{where}: unknown key {key!r}{nearest(key, list(known))}")
+
+
+def _with_changes(model: type[Model], content: dict[str, Any], where: str) -> Model:
+    """A valid model with changes of the study's; a fault is the changes' and names them by `where`."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join([where, *map(str, fault["loc"])])
+        raise UserError(f"{key}: {fault['msg'].removeprefix('Value error, ')}") from error
 
 
 def load_study(path: str | Path, overrides: dict[str, Any] | None = None) -> Study:

@@ -27,12 +27,14 @@ def test_every_study_in_config_is_valid() -> None:
         assert len(set(study.runs)) == len(study.runs)
 
 
-def test_the_demo_has_three_seeds_four_roles_and_equal_grids_for_all_methods_with_a_teacher() -> None:
+def test_the_demo_has_three_seeds_four_roles_and_equal_grids_for_kd_and_the_msd_forms() -> None:
     study = load_study(DEMO)
     assert len(study.seeds) >= 3
     assert len(study.datasets) == 4
-    points = {name: len(config.points) for name, config in study.method_configs.items() if name != "finetune"}
-    assert len(set(points.values())) == 1
+    compared = ["kd", "msd-uniform", "msd-population", "msd-instance"]
+    points = [[name for name, _ in study.method_configs[method].points] for method in compared]
+    assert points == [points[0]] * len(compared)
+    assert len(points[0]) > 1
 
 
 def test_a_list_is_a_grid_axis_and_names_the_variant() -> None:
@@ -79,7 +81,11 @@ def test_a_dataset_overrides_training_values(tmp_path: Path) -> None:
         (lambda c: c["methods"].update(kd={"temperature": 0}), r"temperature must be a number above 0, not 0"),
         (lambda c: c["methods"].update(kd={"temperature": -2}), r"temperature must be a number above 0, not -2"),
         (lambda c: c["methods"].update(kd={"lambda": 1.5}), r"lambda must be a number between 0 and 1, not 1.5"),
-        (lambda c: c["methods"].update(kd={"lambda": []}), r"lambda is an empty grid"),
+        (
+            lambda c: c["methods"].update(kd={"lambda": []}),
+            r"study.yaml: methods.kd.parameters: lambda is an empty grid",
+        ),
+        (lambda c: c["methods"].update(kdd=c["methods"].pop("kd")), r"no method 'kdd' .*did you mean 'kd'"),
         (lambda c: c["methods"].update(sp={"beta": [1, -1]}), r"beta must be a number not below 0, not -1"),
         (lambda c: c["methods"].update(dkd={"alpha": "much"}), r"alpha must be a number not below 0, not 'much'"),
         (lambda c: c["methods"].update(crd={"momentum": 1.1}), r"momentum must be a number between 0 and 1, not 1.1"),

@@ -1,40 +1,48 @@
-"""Copy a finished study's tables to results/published/, which git keeps, and show the main one in the README."""
+"""Copy a finished study's tables to results/published/, which git keeps; the README shows those it has a place for."""
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 from msd.errors import UserError
 
-START, END = "<!-- main table of {study}: written by `msd publish` -->", "<!-- end -->"
+BLOCK = re.compile(r"<!-- (\w+) table of ([\w-]+): written by `msd publish` -->\n.*?<!-- end -->", re.DOTALL)
 
 
 def publish(study: str, *, readme: Path = Path("README.md"), results: Path = Path("results")) -> str:
     """Copy tables (JSON, Markdown), their record and the main figure; returns what was done.
 
     Raises:
-        UserError: the study has no report yet, or the README has no place for its table.
+        UserError: the study has no report yet, or the README has a place for a table that it has not.
     """
     source, target = results / study, results / "published" / study
     if not (source / "report.html").is_file():
         raise UserError(f"{source} holds no report.html; run the study before you publish it")
-    text = readme.read_text(encoding="utf-8")
-    changed = with_table(text, study, (source / "tables" / "main.md").read_text(encoding="utf-8"))
-    target.mkdir(parents=True, exist_ok=True)
     files = [*sorted((source / "tables").glob("*.json")), *sorted((source / "tables").glob("*.md"))]
+    tables = {file.stem: file.read_text(encoding="utf-8") for file in files if file.suffix == ".md"}
+    changed = with_tables(readme.read_text(encoding="utf-8"), study, tables)
+    target.mkdir(parents=True, exist_ok=True)
     for file in [*files, source / "figures" / "main.png"]:
         shutil.copyfile(file, target / file.name)
     readme.write_text(changed, encoding="utf-8")
-    return f"{len(files) + 1} files in {target}; the main table is in {readme}"
+    return f"{len(files) + 1} files in {target}; {readme} shows the tables that it has a place for"
 
 
-def with_table(text: str, study: str, table: str) -> str:
-    """The README's text with the study's main figure and table between its two marks."""
-    start = START.format(study=study)
-    before, found, rest = text.partition(start)
-    _, end, after = rest.partition(END)
-    if not found or not end:
-        raise UserError(f"README.md has no lines {start!r} and {END!r} to put the main table of {study} between")
-    picture = f"![Test score of every method on every dataset](results/published/{study}/main.png)"
-    return f"{before}{start}\n{picture}\n\n{table.strip()}\n{END}{after}"
+def with_tables(text: str, study: str, tables: dict[str, str]) -> str:
+    """The README's text with a study's tables (name -> Markdown) between their marks, the main one below its figure."""
+
+    def block(match: re.Match[str]) -> str:
+        name, of = match.groups()
+        if of != study:
+            return match[0]
+        if name not in tables:
+            raise UserError(f"README.md has a place for the table {name!r} of {study}, which has {', '.join(tables)}")
+        picture = f"![Test score of every method on every dataset](results/published/{study}/main.png)\n\n"
+        return (
+            f"<!-- {name} table of {study}: written by `msd publish` -->\n"
+            f"{picture if name == 'main' else ''}{tables[name].strip()}\n<!-- end -->"
+        )
+
+    return BLOCK.sub(block, text)
