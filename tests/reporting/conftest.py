@@ -134,6 +134,7 @@ class FakeStudy(StudyFiles):
         project = Path(__file__).parents[2]
         captions = project / "workflow/report"
         records = sorted(path for path in self.root.rglob("record.json"))
+        graph = list(self._outputs(Path(name).stem, ["rules.svg", "rules.png"]).values())
         return Job(
             "report",
             params=self.params(title="A tiny study") | changed,
@@ -148,7 +149,7 @@ class FakeStudy(StudyFiles):
                 "environment": f"{made}/tables/record.json",
                 "citation": str(project / "CITATION.cff"),
             },
-            outputs={"report": f"{made}/{name}", "graph": [f"{made}/rules.svg", f"{made}/rules.png"]},
+            outputs={"report": f"{made}/{name}", "graph": graph},
         )
 
     def _outputs(self, folder: str, names: list[str]) -> dict[str, str]:
