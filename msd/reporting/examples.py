@@ -26,7 +26,7 @@ KINDS = {
 }
 EACH = 2
 LABELS_SHOWN = 5
-COLUMNS = 50  # letters of a line beside a picture
+COLUMNS = 60  # letters of a line beside a picture
 
 
 @dataclass(frozen=True)

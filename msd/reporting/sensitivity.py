@@ -87,9 +87,9 @@ def _line(
             points.append((place, *mean_interval(values), variant["variant"] == chosen))
     axes.plot([point[0] for point in points], [point[1] for point in points], color=look.colour, linestyle=look.dash,
               linewidth=1.0, alpha=0.6)  # fmt: skip
-    for number, (place, mean, low, high, is_chosen) in enumerate(points):
+    axes.plot([], [], marker=look.marker, markersize=6, color=look.colour, linestyle="none", label=label)
+    for place, mean, low, high, is_chosen in points:
         if low is not None:
             axes.plot([place, place], [low, high], color=look.colour, linewidth=1.5)
         face = look.colour if is_chosen else "white"
-        axes.plot(place, mean, marker=look.marker, markersize=6, color=look.colour, markerfacecolor=face,
-                  linestyle="none", label=None if number else label)  # fmt: skip
+        axes.plot(place, mean, marker=look.marker, markersize=6, color=look.colour, markerfacecolor=face)

@@ -173,5 +173,6 @@ def test_on_a_phone_wide_tables_scroll_in_their_box_and_the_first_column_stays(v
     box.evaluate("box => { box.scrollLeft = 150; }")
     assert box.evaluate("box => box.scrollLeft") == 150
     assert first.bounding_box()["x"] == pytest.approx(before["x"], abs=1)
+    assert 80 < before["width"] < page.viewport_size["width"] / 2
     box.scroll_into_view_if_needed()
     page.screenshot(path=screenshots / "phone-scrolled.png")
