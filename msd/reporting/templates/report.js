@@ -129,7 +129,7 @@ function recordPart(name, isOpen = false) {
         Commit: element("code", {}, `${git.commit}${git.dirty ? " with uncommitted changes" : ""}`),
         Ended: record.ended }),
       element("h3", {}, "Parameters"), pairs(flat(record.params)),
-      record.inputs.length ? fileTable(record.inputs, "Read") : null ?? "",
+      record.inputs.length ? fileTable(record.inputs, "Read") : "",
       fileTable(record.outputs, "Wrote"));
   });
   return part;
