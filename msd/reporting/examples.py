@@ -60,14 +60,14 @@ def said(logits: Array, labels: Sequence[str], *, dataset_task: str) -> str:
     """The answer that logits (C,) give: the likeliest label, for multi-label data all with a logit above 0."""
     if dataset_task != "multilabel":
         return str(labels[int(logits.argmax())])
-    return _listed([str(labels[place]) for place in np.flatnonzero(logits > 0)])
+    return _listed([str(labels[place]) for place in np.flatnonzero(logits > 0).tolist()])
 
 
 def gold(target: Array, labels: Sequence[str]) -> str:
     """The gold label of a class, or the labels with a score, in the order of the labels."""
     if np.ndim(target) == 0:
         return str(labels[int(target)])
-    return _listed([str(labels[place]) for place in np.flatnonzero(target > 0)])
+    return _listed([str(labels[place]) for place in np.flatnonzero(target > 0).tolist()])
 
 
 def _listed(names: Sequence[str]) -> str:

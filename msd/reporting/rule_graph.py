@@ -114,9 +114,9 @@ def rule_graph_figure(graph: Mapping[str, set[str]], jobs: Mapping[str, int]) ->
 
 def _box(axes: Any, rule: str, at: tuple[float, float], *, count: int) -> None:
     (x, y), corner = at, "round,pad=0,rounding_size=0.08"
-    look = {"facecolor": "white", "edgecolor": PALETTE[0], "linewidth": 1.4, "zorder": 3}
+    look: dict[str, Any] = {"facecolor": "white", "edgecolor": PALETTE[0], "linewidth": 1.4, "zorder": 3}
     axes.add_patch(FancyBboxPatch((x - BOX[0] / 2, y - BOX[1] / 2), *BOX, boxstyle=corner, **look))
-    middle = {"ha": "center", "va": "center", "zorder": 4}
+    middle: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 4}
     axes.text(x, y + 0.07, rule.replace("_", " "), fontsize=9, color=INK, **middle)
     axes.text(x, y - 0.1, f"{count} job{'s' if count > 1 else ''}", fontsize=7.5, color="#555555", **middle)
 
@@ -125,6 +125,6 @@ def _arrow(axes: Any, way: list[tuple[float, float]]) -> None:
     """An arrow from the lower edge of the first box by the points between to the upper edge of the last one."""
     (x0, y0), *between, (x1, y1) = way
     points = [(x0, y0 - BOX[1] / 2), *between, (x1, y1 + BOX[1] / 2)]
-    look = {"color": FAINT, "linewidth": 1.2, "zorder": 2}
+    look: dict[str, Any] = {"color": FAINT, "linewidth": 1.2, "zorder": 2}
     axes.plot(*zip(*points[:-1], strict=True), solid_joinstyle="round", **look)
     axes.add_patch(FancyArrowPatch(*points[-2:], arrowstyle="-|>", mutation_scale=10, shrinkA=0, shrinkB=0, **look))
