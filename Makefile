@@ -3,7 +3,10 @@ PYTHON ?= python3.11
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH :=
 
-.PHONY: setup reproduce smoke test lint bench clean
+.PHONY: setup reproduce smoke test test-browser lint bench clean
+
+# The page that `make test-browser` opens.
+REPORT ?= results/smoke/report.html
 
 setup: .venv/.ready
 
@@ -24,6 +27,10 @@ smoke: setup
 
 test: setup
 	pytest -n 2 --dist loadgroup
+
+test-browser: smoke
+	tests/browser/install.sh
+	REPORT=$(REPORT) pytest -m browser tests/browser
 
 lint: setup
 	ruff check .

@@ -51,6 +51,10 @@ def parser() -> argparse.ArgumentParser:
     audit.add_argument("--study", help="name or YAML file of a study (default: all)")
     audit.add_argument("--full", action="store_true", help="trust no remembered hash")
     audit.set_defaults(command=_audit)
+    trace = commands.add_parser("trace", help="from one cell, figure or claim back to runs, data and code")
+    trace.add_argument("place", help="e.g. results/demo/tables/main.json#clipart-tags/kd, or a figure's file")
+    trace.add_argument("--json", action="store_true", help="everything that the tree is drawn from")
+    trace.set_defaults(command=_trace)
     track = commands.add_parser("track", help="import what is new into MLflow")
     track.add_argument("--study", default="config/demo.yaml", help="name or YAML file of a study (default: demo)")
     track.set_defaults(command=_track)
@@ -93,6 +97,17 @@ def _audit(options: argparse.Namespace) -> int:
     result = audit(RESULTS, study_name(options.study) if options.study else None, options.full)
     print(result)
     return result.status
+
+
+def _trace(options: argparse.Namespace) -> int:
+    import json
+
+    from msd.lineage.trace import trace
+    from msd.lineage.tree import as_tree
+
+    found = trace(options.place)
+    print(json.dumps(found, indent=1, ensure_ascii=False) if options.json else as_tree(found))
+    return 0
 
 
 def _track(options: argparse.Namespace) -> int:

@@ -15,8 +15,10 @@ from matplotlib.figure import Figure
 from msd.errors import UserError
 from msd.reporting.comparisons import titles
 from msd.reporting.densities import best_on_validation, densities_figure
-from msd.reporting.plots import curves_figure, main_figure, saliency_figure
+from msd.reporting.examples import examples, examples_figure
+from msd.reporting.plots import curves_figure, main_figure, saliency_figure, saliency_scatter_figure
 from msd.reporting.results import DatasetResults, histories, load_results, mean_by_epoch, parallel, read_json
+from msd.reporting.sensitivity import searched, sensitivity_figure
 from msd.reporting.style import SETTINGS, looks, save
 from msd.reporting.tables import check_params, declared
 from msd.reporting.weights import learned_weights, weights_figure
@@ -25,13 +27,15 @@ from msd.stats import FloatArray
 if TYPE_CHECKING:
     from msd.job import Job
 
+UNITS = {"kl": "nats", "js": "nats"}  # of a saliency measure
 Curves = dict[str, dict[str, dict[str, pd.DataFrame]]]
 
 
 def figures(job: Job) -> dict[str, float]:
     """Write each output by its file name, as .svg or .png.
 
-    densities-<dataset>, main, saliency, curves; and weights, where params["learned"] names a method that learns them.
+    main, curves, saliency, saliency-scatter; densities-<dataset> and examples-<dataset>; sensitivity-<parameter>, where
+    a method searches that parameter; and weights, where params["learned"] names a method that learns them.
     """
     check_params(job)
     study = load_results(job)
@@ -61,8 +65,18 @@ def _makers(job: Job, study: Mapping[str, DatasetResults]) -> dict[str, Callable
     makers: dict[str, Callable[[], Figure]] = {
         f"densities-{name}": partial(densities, results) for name, results in study.items()
     }
+    makers |= {f"examples-{name}": partial(_examples, job, results) for name, results in study.items()}
+    makers |= {
+        f"sensitivity-{name}": partial(sensitivity_figure, study, name, titles=named, styles=styles)
+        for results in study.values()
+        for method in results.cells
+        for name in searched(results, method)
+    }
     makers["main"] = lambda: main_figure(read_json(job.inputs["main"]), styles=styles)
     makers["saliency"] = lambda: saliency_figure(
+        _saliency(job, "saliency"), titles=named["dataset"], measure=job.params["saliency_measure"]
+    )
+    makers["saliency-scatter"] = lambda: saliency_scatter_figure(
         _saliency(job, "saliency"), titles=named["dataset"], measure=job.params["saliency_measure"]
     )
     makers["curves"] = lambda: curves_figure(_curves(job, study), titles=named, styles=styles)
@@ -71,6 +85,17 @@ def _makers(job: Job, study: Mapping[str, DatasetResults]) -> dict[str, Callable
             _weights(job, study), _saliency(job, "train_saliency"), titles=named["dataset"]
         )
     return makers
+
+
+def _examples(job: Job, results: DatasetResults) -> Figure:
+    """Examples of one dataset, answered by the teacher, the baseline and the best method on validation."""
+    name, params = results.name, job.params
+    methods = list(dict.fromkeys([params["baseline"], *filter(None, [best_on_validation(results, params["best_of"])])]))
+    prepared, saliency, pictures = (parallel(job, files)[name] for files in ("prepared", "saliency", "pictures"))
+    shown = examples(results, methods, prepared=prepared, saliency=saliency, titles=titles(params)["method"])
+    return examples_figure(
+        shown, pictures=pictures, title=results.title, unit=UNITS.get(params["saliency_measure"], "")
+    )
 
 
 def _weights(job: Job, study: Mapping[str, DatasetResults]) -> dict[str, pd.DataFrame]:

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from msd.reporting.comparisons import MEASURES, Table
 from msd.reporting.densities import density
-from msd.reporting.style import FAINT, INK, MODALITY_COLOURS, Look, legend, new_figure
+from msd.reporting.style import FAINT, INK, MODALITY_COLOURS, PALETTE, Look, legend, new_figure
 from msd.stats import FloatArray
 
 FLOOR = 1e-3  # what is smaller, zero included, is drawn at the left edge
@@ -81,6 +81,37 @@ def saliency_figure(
         axes.xaxis.set_major_formatter(FuncFormatter(_power))
     panels[-1][0].set_xlabel(f"Saliency: {MEASURES.get(measure, measure)}")
     legend(figure, panels[0][0])
+    return figure
+
+
+def saliency_scatter_figure(
+    saliency: Mapping[str, Mapping[str, FloatArray]], *, titles: Mapping[str, str], measure: str
+) -> Figure:
+    """Small multiples, one a dataset: a test sample's text saliency over its image saliency, both logarithmic.
+
+    saliency: dataset -> modality -> (N,).
+    """
+    logarithms = {
+        dataset: [np.log10(np.maximum(modalities[modality], FLOOR)) for modality in ("image", "text")]
+        for dataset, modalities in saliency.items()
+    }
+    low, high = np.log10(FLOOR), max(float(values.max()) for pair in logarithms.values() for values in pair) + 0.1
+    figure, panels = new_figure((len(saliency) + 1) // 2, 2, row_height=2.3, sharex=True, sharey=True)
+    flat = [axes for row in panels for axes in row]
+    for axes, (dataset, (image, text)) in zip(flat, logarithms.items(), strict=False):
+        axes.plot([low, high], [low, high], color=FAINT, linewidth=1, linestyle=(0, (5, 1.5)), zorder=1)
+        axes.scatter(image, text, s=7, color=PALETTE[0], alpha=0.25, linewidths=0, rasterized=True, zorder=2)
+        axes.set_title(f"{titles[dataset]}\ntext ahead: {100 * float(np.mean(text > image)):.0f} %")
+        axes.set_aspect("equal")
+        axes.tick_params(labelsize=9)
+        axes.set(xlim=(low - 0.05, high), ylim=(low - 0.05, high))
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(integer=True))
+            axis.set_major_formatter(FuncFormatter(_power))
+    for axes in flat[len(saliency) :]:
+        axes.set_visible(False)
+    figure.supxlabel(f"Image saliency: {MEASURES.get(measure, measure)}", fontsize="medium")
+    figure.supylabel("Text saliency, same measure", fontsize="medium")
     return figure
 
 

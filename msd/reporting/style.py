@@ -78,8 +78,12 @@ def legend(figure: Figure, axes: Axes, *, columns: int = 3) -> None:
 
 
 def save(figure: Figure, path: str) -> None:
-    """Write SVG or PNG by the file's ending, without dates or versions."""
+    """Write SVG or PNG by the file's ending, without dates or versions.
+
+    The figure's label, if it has one, becomes the SVG's description: what it says, for those who do not see it.
+    """
     kind = Path(path).suffix.removeprefix(".")
-    metadata = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}[kind]
+    described = {"Description": str(figure.get_label())} if figure.get_label() else {}
+    metadata = {"svg": {"Date": None, "Creator": None, **described}, "png": {"Software": None}}[kind]
     with mpl.rc_context(SETTINGS):
         figure.savefig(path, format=kind, dpi=160, metadata=metadata)

@@ -59,6 +59,7 @@ def hashed_modules(rule: str) -> set[str]:
         "prepare": [f"msd.data.{name.replace('-', '_')}" for name in study.datasets],
         "features": [f"msd.features.{study.encoder_configs[study.data.extractor].module}"],
         "student": [f"msd.distill.methods.{method}" for method in methods],
+        "report": ["msd.lineage.trace"],
     }
     names = module_digests([STAGES[rule].partition(":")[0], *plugins.get(rule, [])])
     paths = (PROJECT.joinpath(*name.split(".")) for name in names)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from synthetic_records import record_job, write_chain
 from synthetic_study import DATASETS, LEARNED, METHODS, VARIANTS, StudyFiles
 
 from msd.job import Job
@@ -18,8 +19,13 @@ from msd.reporting.tables import tables
 
 TABLES = table_names(list(METHODS))
 FORMS = ("json", "csv", "md", "tex")
-FIGURES = ["main", "curves", "saliency", *(f"densities-{dataset}" for dataset in DATASETS), "weights"]
-CAPTIONS = ("main", "densities", "saliency", "curves", "weights")
+FIGURES = [
+    *["main", "curves", "saliency", "saliency-scatter"],
+    *(f"densities-{dataset}" for dataset in DATASETS),
+    *(f"examples-{dataset}" for dataset in DATASETS),
+    *["sensitivity-share", "weights"],
+]
+CAPTIONS = dict.fromkeys([*(name.split("-")[0] for name in FIGURES), "rules"])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,7 +42,9 @@ class FakeStudy(StudyFiles):
         """Collect every cell, in the study's folder as working directory."""
         for dataset in self.datasets:
             for method in METHODS:
-                collect(self.collect_job(dataset, method))
+                job = self.collect_job(dataset, method)
+                collect(job)
+                record_job(job)
 
     def params(self, **changed: Any) -> dict[str, Any]:
         """Parameters that tables and figures share."""
@@ -114,6 +122,7 @@ class FakeStudy(StudyFiles):
         moves = [f"results/{self.study}/teachers/{dataset}/saliency" for dataset in DATASETS]
         own = {
             "saliency": [f"{folder}/test.parquet" for folder in moves],
+            "pictures": [f"results/data/{dataset}/prepared/pictures.zip" for dataset in DATASETS],
             "train_saliency": [f"{folder}/train.parquet" for folder in moves],
             "main": f"results/{self.study}/tables/main.json",
         }
@@ -127,7 +136,10 @@ class FakeStudy(StudyFiles):
     def report_job(self, name: str = "report.html", **changed: Any) -> Job:
         """The report job."""
         made = f"results/{self.study}"
-        captions = Path(__file__).parents[2] / "workflow/report"
+        project = Path(__file__).parents[2]
+        captions = project / "workflow/report"
+        records = sorted(path for path in self.root.rglob("record.json"))
+        graph = list(self._outputs(Path(name).stem, ["rules.svg", "rules.png"]).values())
         return Job(
             "report",
             params=self.params(title="A tiny study") | changed,
@@ -137,10 +149,12 @@ class FakeStudy(StudyFiles):
                 "cells": self.shared_inputs()["cells"],
                 "sources": [f"results/data/{dataset}/source.json" for dataset in DATASETS],
                 "captions": [str(captions / f"{kind}.rst") for kind in CAPTIONS],
+                "records": [path.relative_to(self.root).as_posix() for path in records],
                 "study": f"{made}/study.yaml",
                 "environment": f"{made}/tables/record.json",
+                "citation": str(project / "CITATION.cff"),
             },
-            outputs={"report": f"{made}/{name}"},
+            outputs={"report": f"{made}/{name}", "graph": graph},
         )
 
     def _outputs(self, folder: str, names: list[str]) -> dict[str, str]:
@@ -153,6 +167,7 @@ def fake_study(tmp_path_factory: pytest.TempPathFactory) -> FakeStudy:
     study = FakeStudy(tmp_path_factory.mktemp("study"), samples={"val": 40, "test": 120}).write()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(study.root)
+        write_chain(study.study)
         study.collect()
     return study
 
@@ -162,8 +177,9 @@ def reported_study(fake_study: FakeStudy) -> FakeStudy:
     """The shared study with its tables, figures and report."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(fake_study.root)
-        tables(fake_study.tables_job())
-        figures(fake_study.figures_job())
+        for stage, job in ((tables, fake_study.tables_job()), (figures, fake_study.figures_job())):
+            stage(job)
+            record_job(job)
         report(fake_study.report_job())
     return fake_study
 

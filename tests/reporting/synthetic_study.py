@@ -5,7 +5,9 @@ Numbers are known by construction: `CORRECT` says how many of the test samples e
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -14,6 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 import yaml
+from PIL import Image
 from safetensors.numpy import save_file
 
 from msd.metrics import DATASET_TASKS, evaluate, mean_divergence
@@ -39,6 +42,11 @@ VIEWS = ("both", "image", "text")
 def stream(*names: object) -> np.random.Generator:
     """A random stream of its own for each name."""
     return np.random.default_rng(list("/".join(map(str, names)).encode()))
+
+
+def parameters(variant: str) -> dict[str, float]:
+    """c0.5 -> {"share": 0.5}; none for the variant of a method without a grid."""
+    return {} if variant == "only" else {"share": float(variant[1:])}
 
 
 @dataclass
@@ -104,9 +112,6 @@ class StudyFiles:
             "datasets": list(DATASETS),
         }
         self._path(f"results/{self.study}/study.yaml").write_text(yaml.safe_dump(config))
-        record = {"versions": {"python": "3.11", "torch": "2.13.0"}, "cpu": {"model": "A processor", "count": 2}}
-        record |= {"gpu": None, "git": {"commit": "c0ffee", "dirty": True}}
-        self._write_json(f"results/{self.study}/tables/record.json", record)
         return self
 
     def _path(self, name: str) -> Path:
@@ -137,6 +142,12 @@ class StudyFiles:
         )
         table.to_parquet(self._path(f"{folder}/prepared/test.parquet"))
         self._write_json(f"{folder}/prepared/labels.json", [f"label {index}" for index in range(LABELS[dataset])])
+        buffer = io.BytesIO()
+        Image.new("RGB", (8, 8), "red").save(buffer, "PNG")
+        with zipfile.ZipFile(self._path(f"{folder}/prepared/pictures.zip"), "w") as archive:
+            for index in range(len(rows)):
+                archive.writestr(f"{index}.png", buffer.getvalue())
+        self._path(f"{folder}/raw/data.zip").write_bytes(dataset.encode())
         file = {"kind": "pypi", "package": f"{dataset}-data", "version": "1.0", "file": "data.zip"}
         file |= {"origin": "package index", "sha256": "ab" * 32, "bytes": 3_200_000}
         licence = {"name": "CC0-1.0 <public domain>", "text": "free"}
@@ -194,7 +205,7 @@ class StudyFiles:
         frame.to_parquet(self._path(f"{folder}/metrics.parquet"))
         self._write_history(f"{folder}/history.parquet", dataset, method, seeds=seeds)
         run = {"dataset": dataset, "method": method, "variant": variant, "seeds": seeds}
-        self._path(f"{folder}/run.yaml").write_text(yaml.safe_dump(run | {"parameters": {"variant": variant}}))
+        self._path(f"{folder}/run.yaml").write_text(yaml.safe_dump(run | {"parameters": parameters(variant)}))
 
     def _write_history(self, name: str, dataset: str, method: str, *, seeds: list[int]) -> None:
         rows = []

@@ -5,26 +5,32 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from msd.errors import UserError
+from msd.reporting.comparisons import titles
 from msd.reporting.densities import best_on_validation, density
+from msd.reporting.examples import common, examples, gold, most_salient, said
 from msd.reporting.figures import density_methods, figures
 from msd.reporting.results import load_results
+from msd.reporting.rule_graph import layers, reduced, rule_graph
+from msd.reporting.sensitivity import lines_of, searched, sensitivity_figure
 from msd.reporting.style import PALETTE, looks
 from msd.reporting.weights import learned_weights
 
 
 def test_all_figures_are_written_and_the_same_twice(in_study):
     first, again = in_study.figures_job(), in_study.figures_job("again")
-    assert len(first.outputs) == 16
+    assert len(first.outputs) == 28
     for name in [
         name
         for name in again.outputs
         if name.startswith(("curves", "densities-match", "densities-tags", "densities-answers"))
+        or name.startswith(("examples-match", "examples-tags", "examples-answers"))
     ]:
         del again.outputs[name]
-    assert figures(again) == {"figures": 4.0}
+    assert figures(again) == {"figures": 7.0}
     for name, path in first.outputs.items():
         content = Path(path).read_bytes()
         assert content.startswith(b"\x89PNG" if name.endswith("png") else b"<?xml"), name
@@ -76,3 +82,78 @@ def test_looks_differ_for_many_methods():
     styles = looks([{"name": f"m{index}"} for index in range(20)])
     assert len(set(styles.values())) == 21
     assert styles["m0"].colour == PALETTE[0]
+
+
+def test_examples_are_the_extremes_each_picture_once():
+    saliency = {"image": np.array([5.0, 4.0, 3.0, 0.0, 2.0]), "text": np.array([0.0, 1.0, 3.0, 9.0, 2.5])}
+    shown = most_salient(saliency, ["a", "a", "b", "c", "d"])
+    assert shown == {"image": [0, 2], "text": [3, 4], "joint": []}
+    assert most_salient(saliency, list("abcde"))["joint"] == [4]  # after the pictures of the rows above
+
+
+def test_answers_are_labels_and_the_most_frequent_of_the_seeds():
+    labels = ["cat", "dog", "sun"]
+    logits = np.array([0.5, -1.0, 2.0])
+    assert said(logits, labels, dataset_task="vqa") == "sun"
+    assert said(logits, labels, dataset_task="multilabel") == "cat, sun"
+    assert said(-np.ones(3), labels, dataset_task="multilabel") == "none"
+    assert gold(np.int64(1), labels) == "dog"
+    assert gold(np.array([0.0, 0.3, 1.0]), labels) == "dog, sun"
+    assert common(["cat"]) == "cat"
+    assert common(["dog", "cat", "cat"]) == "cat (2 of 3 seeds)"
+
+
+def test_examples_show_what_everybody_answered(in_study):
+    job = in_study.figures_job()
+    results = load_results(job)["relation"]
+    files = {"prepared": job.inputs["prepared"][2], "saliency": job.inputs["saliency"][2]}
+    names = {"teacher": "Teacher", "kd": "KD"}
+    first = examples(results, ["kd"], titles=names, **files)[0]
+    assert first.kind == "image"
+    row = int(np.argmax(pd.read_parquet(files["saliency"])["image"]))
+    assert first.gold == f"label {results.targets[row]}"
+    assert first.answers["Teacher"] == f"label {results.teacher['both'][row].argmax()}"
+    assert first.answers["KD"].endswith("of 3 seeds)")
+    pd.read_parquet(files["saliency"]).iloc[::-1].to_parquet("turned.parquet")
+    with pytest.raises(UserError, match="hold different samples"):
+        examples(results, ["kd"], titles=names, prepared=files["prepared"], saliency="turned.parquet")
+
+
+def test_sensitivity_joins_points_that_differ_in_one_parameter():
+    grid = [{"parameters": {"lambda": x, "temperature": t}} for x in (0.9, 0.5) for t in (1, 2)]
+    lines = [[point["parameters"] for point in line] for line in lines_of(grid, "lambda")]
+    assert lines == [[{"lambda": 0.5, "temperature": t}, {"lambda": 0.9, "temperature": t}] for t in (1, 2)]
+
+
+def test_sensitivity_shows_the_methods_that_search_the_parameter(in_study):
+    job = in_study.figures_job()
+    results = load_results(job)
+    assert [name for name in results["match"].cells if searched(results["match"], name)] == ["kd", "msd-instance"]
+    styles = looks(job.params["methods"])
+    figure = sensitivity_figure(results, "share", titles=titles(job.params), styles=styles)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["KD", "MSD, instance"]
+    with pytest.raises(UserError, match="no method of the study searches 'temperature'"):
+        sensitivity_figure(results, "temperature", titles=titles(job.params), styles=styles)
+
+
+def test_the_rule_graph_drops_what_follows_and_stacks_the_rest():
+    graph = {"fetch": set(), "prepare": {"fetch"}, "probe": {"prepare"}, "teacher": {"prepare", "fetch"}}
+    graph |= {"student": {"teacher", "prepare"}, "tables": {"student", "probe"}, "resolve": set()}
+    graph["report"] = {"tables", "resolve", "fetch"}
+    drawn = reduced(graph)
+    assert drawn["teacher"] == {"prepare"}
+    assert drawn["student"] == {"teacher"}
+    assert drawn["report"] == {"tables", "resolve"}
+    rows = [set(row) for row in layers(drawn)]
+    assert rows[:2] == [{"fetch"}, {"prepare"}]
+    assert rows[3] == {"student", ("probe", "tables")}  # the arrow from probe passes beside the student
+    assert rows[4] == {"tables", "resolve"}
+    assert rows[5] == {"report"}
+
+
+def test_the_rule_graph_is_read_from_the_records(in_study):
+    records = in_study.report_job().inputs["records"]
+    graph, jobs = rule_graph(records, last="report", read=["results/tiny/tables/main.json"])
+    assert graph["report"] == {"tables"}
+    assert graph["student"] == {"prepare", "teacher_outputs", "saliency"}
+    assert (jobs["student"], jobs["collect"], jobs["report"]) == (4 * 6 * 2, 4 * 4, 1)

@@ -16,7 +16,7 @@ from calls import PROJECT, outputs, planned, success
 STUDY = ("--configfile", "config/smoke.yaml")
 DATASETS = ("clipart-tags",)
 END = ["Make the tables", "Draw the figures", "Write the report", "Import what is new into MLflow"]
-PARTS = ("msd", "config", "workflow", "profiles", "Snakefile")
+PARTS = ("msd", "config", "workflow", "profiles", "Snakefile", "CITATION.cff")
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +100,15 @@ def test_a_lost_file_that_nothing_reads_comes_back_and_a_new_caption_only_writes
     assert next_jobs(project) == sorted([probe, *END])
 
 
+@pytest.mark.parametrize(
+    "file", ["msd/reporting/templates/report.css", "msd/reporting/templates/report.js", "CITATION.cff"]
+)
+def test_what_only_the_page_shows_only_writes_the_report(project: Path, file: str) -> None:
+    path = project / file
+    path.write_text(path.read_text() + "\n")
+    assert next_jobs(project) == sorted(END[2:])
+
+
 def test_a_job_finds_the_python_that_runs_snakemake(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody has to activate .venv."""
     folder = project / "results/smoke/config"
@@ -115,8 +124,9 @@ def test_a_job_finds_the_python_that_runs_snakemake(project: Path, monkeypatch: 
 def test_snakemake_s_own_report_has_every_table_and_figure_with_its_caption(project: Path) -> None:
     success("--report", "report.html", *STUDY, folder=project)
     page = (project / "report.html").read_text()
-    for kind in ("workflow", "tables", "main", "curves", "densities", "saliency", "report"):
+    kinds = ("main", "curves", "densities", "saliency", "examples", "rules")
+    for kind in ("workflow", "tables", *kinds, "report"):
         first_line = (project / f"workflow/report/{kind}.rst").read_text().splitlines()[0]
         assert first_line in page, kind
-    for name in ("tables/teacher.csv", "figures/densities-clipart-tags.svg", "report.html"):
+    for name in ("tables/teacher.csv", "figures/examples-clipart-tags.svg", "figures/rules.png", "report.html"):
         assert f"results/smoke/{name}" in page

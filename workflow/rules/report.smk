@@ -3,8 +3,20 @@ NAMES = table_names(list(study.methods))
 FORMS = ["json", "csv", "md", "tex"]
 CLAIMS = "config/claims.yaml"
 WEIGHTS = ["weights"] if study.report.learned else []
-KINDS = ["main", "densities", "saliency", "curves", *WEIGHTS]
-FIGURES = ["main", "curves", "saliency", *of_datasets("densities-{dataset}"), *WEIGHTS]
+SEARCHED = {
+    name: None
+    for config in study.method_configs.values()
+    for name, value in config.parameters.items()
+    if isinstance(value, list) and len(value) > 1
+}
+FIGURES = [
+    *["main", "curves", "saliency", "saliency-scatter"],
+    *of_datasets("densities-{dataset}"),
+    *of_datasets("examples-{dataset}"),
+    *[f"sensitivity-{name}" for name in SEARCHED],
+    *WEIGHTS,
+]
+KINDS = dict.fromkeys([*[name.split("-")[0] for name in FIGURES], "rules"])
 PICTURES = ["svg", "png"]
 
 COLLECT = Stage(
@@ -129,6 +141,7 @@ rule figures:
         **REPORTED,
         saliency=of_datasets(rules.saliency.output.test),
         train_saliency=of_datasets(rules.saliency.output.train),
+        pictures=of_datasets(rules.prepare.output.pictures),
         main=f"{RESULTS}/tables/main.json",
     output:
         figures=[shown("figures", name, form) for name in FIGURES for form in PICTURES],
@@ -174,7 +187,30 @@ rule resolve:
         "python -m msd stage resolve {params.job:q}"
 
 
-REPORT = Stage("report", RESULTS, "report", lambda wildcards: study.report_params())
+REPORT = Stage(
+    "report",
+    RESULTS,
+    "report",
+    lambda wildcards: study.report_params(),
+    lambda wildcards: ["msd.lineage.trace"],
+)
+TEMPLATES = ["report.html.j2", "parts.html.j2", "report.css", "report.js"]
+# What the lineage of every number is read from.
+RECORDS = [
+    *[getattr(rules, fetch_rule(config)).output.record for config in SOURCES],
+    *of_datasets(rules.prepare.output.record),
+    *of_datasets(rules.tokenizer.output.record),
+    *of_datasets(rules.features.output.record),
+    *of_datasets(rules.teacher.output.record),
+    *of_datasets(rules.probe.output.record),
+    *of_datasets(rules.teacher_outputs.output.record),
+    *of_datasets(rules.saliency.output.record),
+    *run_files("record", study.runs),
+    *of_cells(rules.collect.output.record),
+    rules.tables.output.record,
+    rules.figures.output.record,
+    rules.resolve.output.record,
+]
 
 
 rule write_report:
@@ -184,13 +220,16 @@ rule write_report:
         captions=[f"workflow/report/{kind}.rst" for kind in KINDS],
         cells=REPORTED["cells"],
         sources=[f"{source_folder(config.name)}/source.json" for config in SOURCES],
+        records=RECORDS,
         study=rules.resolve.output.study,
-        environment=f"{RESULTS}/tables/record.json",
-        template="msd/reporting/templates/report.html.j2",
+        environment=rules.tables.output.record,
+        citation="CITATION.cff",
+        templates=[f"msd/reporting/templates/{name}" for name in TEMPLATES],
     output:
         report=report(
             f"{RESULTS}/report.html", caption="../report/report.rst", category="Report"
         ),
+        graph=[shown("figures", "rules", form) for form in PICTURES],
         record=f"{RESULTS}/record.json",
     log:
         REPORT.log,

@@ -1,0 +1,194 @@
+"""Trace: from one cell, figure or claim back to runs, teacher, data and code, by the records that jobs left."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from msd.errors import UserError
+from msd.lineage.record import producing_record, relative
+
+# Jobs that make a model: one of them belongs to a cell only where it is the cell's own run or what that came from.
+TRAININGS = ("teacher", "student", "probe")
+ENVIRONMENT = ("git", "lock_sha256", "versions", "cpu", "gpu")
+
+
+class Archive:
+    """The records of a project, each read once; paths are relative to the project's folder, the working folder."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, set[str]] = {}
+        self._records: dict[str, dict[str, Any]] = {}
+        self._tables: dict[str, dict[str, Any]] = {}
+
+    def maker(self, path: str) -> str:
+        """The record that lists `path` as an output; raises UserError for a file that no job made."""
+        if not Path(path).is_file():
+            names = [relative(file) for file in Path(path).parent.glob("*") if file.is_file()]
+            raise UserError(f"there is no file {path}{_nearest(path, names)}")
+        name = producing_record(path, self._made)
+        if name is None:
+            raise UserError(f"no record lists {path}, so nothing says what it was made from; `msd audit` says more")
+        return name
+
+    def record(self, name: str) -> dict[str, Any]:
+        """A record's content."""
+        if name not in self._records:
+            if not Path(name).is_file():
+                raise UserError(f"the record {name} is missing; run the workflow again, it makes what is not recorded")
+            self._records[name] = json.loads(Path(name).read_text(encoding="utf-8"))
+        return self._records[name]
+
+    def table(self, path: str) -> dict[str, Any]:
+        """A table's JSON; raises UserError for another file."""
+        if path not in self._tables:
+            content = json.loads(Path(path).read_text(encoding="utf-8")) if path.endswith(".json") else None
+            if not isinstance(content, dict) or not {"cells", "layout"} <= content.keys():
+                raise UserError(f"{path} is no table with cells; give one's JSON, e.g. results/demo/tables/main.json#…")
+            self._tables[path] = content
+        return self._tables[path]
+
+    def parents(self, name: str) -> list[str]:
+        """The records of what a job read, in the order of their names."""
+        return sorted({source["record"] for source in self.record(name)["inputs"] if source["record"]})
+
+    def ancestors(self, names: Iterable[str]) -> list[str]:
+        """`names` and all that they were made from, nearest first."""
+        found = list(dict.fromkeys(names))
+        for name in found:  # grows while it is read
+            found += [parent for parent in self.parents(name) if parent not in found]
+        return found
+
+
+def trace(place: str, *, archive: Archive | None = None) -> dict[str, Any]:
+    """Where a result comes from: `place` is a file, or `<table>.json#<cell>` as `cell_name` names its cells.
+
+    `<table>.json#<claim>` means all cells of one claim, where the table judges claims.
+
+    Returns {"place", "kind": "cell" or "file", "file", "record", "cell", "runs", "against", "via", "records", "files",
+    "sources", "code", "environments", "problems"}: `record` made the file; `runs` and `against` are the records of
+    the cell's runs and of those it is compared with, `via` of the jobs between them and the table. `records` holds
+    these and all that they were made from; a record's code and environment are keys of `code` and `environments`.
+
+    Raises UserError for a file or cell that is not there and for a file without a record.
+    """
+    archive = archive or Archive()
+    path, is_cell, name = place.partition("#")
+    path = relative(path)
+    maker = archive.maker(path)
+    found: dict[str, Any] = {"place": f"{path}{is_cell}{name}", "kind": "cell" if is_cell else "file", "file": path}
+    found |= {"record": maker, "cell": None, "runs": [], "against": [], "via": []}
+    if is_cell:
+        table = archive.table(path)
+        cells = _cells(table, name, where=path)
+        runs = list(dict.fromkeys(f"{run}/record.json" for cell in cells for run in cell["runs"]))
+        against = [run for cell in cells for run in _compared(cell, _judged(cell, path, archive))]
+        against = [run for run in dict.fromkeys(against) if run not in runs]
+        found |= {"cell": cells[0] if len(cells) == 1 else table["claims"][name], "runs": runs, "against": against}
+        found["via"] = list(dict.fromkeys(_between(maker, runs, archive) + _between(maker, against, archive)))
+        names = [maker, *found["via"], *archive.ancestors([*runs, *against])]
+    else:
+        names = archive.ancestors([maker])
+    return found | _describe(list(dict.fromkeys(names)), archive)
+
+
+def cell_name(cell: Mapping[str, Any], table: Mapping[str, Any]) -> str:
+    """How `trace` names a cell: its values in the table's layout, dataset and method first, joined by slashes."""
+    keys = [*table["layout"]["rows"], *table["layout"]["columns"]]
+    keys.sort(key=lambda key: ("dataset", "method").index(key) if key in ("dataset", "method") else 2)
+    return "/".join(str(cell[key]) for key in keys)
+
+
+def find_cell(table: Mapping[str, Any], name: str, *, where: str) -> dict[str, Any]:
+    """The cell of that name; raises UserError with the nearest name."""
+    cells = {cell_name(cell, table): cell for cell in table["cells"]}
+    if name not in cells:
+        longer = [other for other in cells if other.startswith(f"{name}/")]
+        hint = f"; it could be {', '.join(longer[:6])}" if longer else _nearest(name, list(cells))
+        raise UserError(f"{where} has no cell {name!r}{hint}")
+    found: dict[str, Any] = cells[name]
+    return found
+
+
+def _cells(table: Mapping[str, Any], name: str, *, where: str) -> list[dict[str, Any]]:
+    """The cell of that name, or all cells of the claim of that name."""
+    if name in table.get("claims", {}):
+        return [cell for cell in table["cells"] if cell["claim"] == name]
+    return [find_cell(table, name, where=where)]
+
+
+def _judged(cell: Mapping[str, Any], path: str, archive: Archive) -> Mapping[str, Any]:
+    """The table that has what a cell is held against: its own, for a claim's cell the one that it was judged in."""
+    other = (Path(path).parent / f"{cell.get('table')}.json").as_posix()
+    return archive.table(other if "verdict" in cell and Path(other).is_file() else path)
+
+
+def _compared(cell: Mapping[str, Any], table: Mapping[str, Any]) -> list[str]:
+    """Records of the runs of the cell of `table` that this one's difference is against."""
+    against = cell.get("against")
+    if not against:
+        return []
+    keys = {"dataset", "metric", "split", *table["layout"]["rows"], *table["layout"]["columns"]}
+    wanted = {key: cell.get(key) for key in keys} | {"method": against["method"]}
+    if "comparison" in wanted:  # names both sides
+        del wanted["comparison"]
+    for other in table["cells"]:
+        if all(other.get(key) == value for key, value in wanted.items()):
+            return [f"{run}/record.json" for run in other["runs"]]
+    return []
+
+
+def _between(maker: str, runs: Sequence[str], archive: Archive) -> list[str]:
+    """Records of the jobs that read a run's files and whose own the table read: what gathered or asked the run."""
+    return [
+        name
+        for name in archive.parents(maker)
+        if name not in runs and archive.record(name)["rule"] not in TRAININGS and set(archive.parents(name)) & set(runs)
+    ]
+
+
+def _describe(names: Sequence[str], archive: Archive) -> dict[str, Any]:
+    """The tables of a trace: records with what they read and wrote, and what several of them share."""
+    records: dict[str, Any] = {}
+    files: dict[str, Any] = {}
+    sources: dict[str, Any] = {}
+    code: dict[str, Any] = {}
+    environments: dict[str, Any] = {}
+    for name in names:
+        content = archive.record(name)
+        environment = {key: content[key] for key in ENVIRONMENT}
+        mark = hashlib.sha256(json.dumps(environment, sort_keys=True).encode()).hexdigest()[:12]
+        environments[mark], code[content["code"]["digest"]] = environment, content["code"]["modules"]
+        records[name] = {key: content[key] for key in ("rule", "params", "seeds", "started", "ended")}
+        records[name] |= {"code": content["code"]["digest"], "environment": mark}
+        for kind in ("inputs", "outputs"):
+            records[name][kind] = {item["path"]: item["sha256"] for item in content[kind]}
+        for item in content["outputs"]:
+            files[item["path"]] = {"sha256": item["sha256"], "bytes": item["bytes"], "record": name}
+            if item["path"].endswith("/source.json"):
+                sources[name] = json.loads(Path(item["path"]).read_text(encoding="utf-8"))
+        for item in content["inputs"]:
+            files.setdefault(item["path"], {key: item[key] for key in ("sha256", "bytes", "record")})
+    problems = _problems(records, files)
+    return {"records": records, "files": files, "sources": sources, "code": code, "environments": environments} | {
+        "problems": problems
+    }
+
+
+def _problems(records: Mapping[str, Any], files: Mapping[str, Any]) -> list[str]:
+    """Sentences on inputs that are not what their producers recorded; that files are as recorded `msd audit` checks."""
+    return [
+        f"{name} was made from another {path} than {files[path]['record']} recorded"
+        for name, content in records.items()
+        for path, sha256 in content["inputs"].items()
+        if files[path]["record"] in records and files[path]["sha256"] != sha256
+    ]
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.3)
+    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known[:6]) or 'none'}"

@@ -1,0 +1,102 @@
+"""The readable tree of a trace: `msd trace`."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+WIDTH = 120
+
+
+def as_tree(found: Mapping[str, Any]) -> str:
+    """What `msd.lineage.trace.trace` found, as a tree from the result to the raw files; shared parts are shown once."""
+    lines = [found["place"], *(f"  {line}" for line in _cell_lines(found["cell"] or {}))]
+    lines += _Tree(found).draw([found["record"]])
+    lines += [f"Broken: {problem}" for problem in found["problems"]]
+    lines += [f"git {state}" for state in dict.fromkeys(_git(item) for item in found["environments"].values())]
+    return "\n".join(lines)
+
+
+class _Tree:
+    """Walks the records of a trace; remembers which were shown."""
+
+    def __init__(self, found: Mapping[str, Any]) -> None:
+        self.found = found
+        self.shown: set[str] = set()
+
+    def draw(self, names: Sequence[str], indent: str = "") -> Iterator[str]:
+        for name in names:
+            is_last = name == names[-1]
+            content = self.found["records"][name]
+            head = f"{content['rule']}  {Path(name).parent.as_posix()}"
+            head += "  (compared with)" if name in self.found["against"] else ""
+            if name in self.shown:
+                yield f"{indent}{'└─' if is_last else '├─'} {head}  (above)"
+                continue
+            self.shown.add(name)
+            yield f"{indent}{'└─' if is_last else '├─'} {head}  code {content['code'][:12]}"
+            below = indent + ("   " if is_last else "│  ")
+            parents = self._parents(name)
+            margin = f"{below}{'│' if parents else ' '}  "
+            for line in self._details(name):
+                yield from textwrap.wrap(line, WIDTH, initial_indent=margin, subsequent_indent=f"{margin}  ")
+            yield from self.draw(parents, below)
+
+    def _parents(self, name: str) -> list[str]:
+        """Of what made a cell's table only the cell's own part."""
+        found = self.found
+        runs = [*found["runs"], *found["against"]]
+        made_from = {found["files"][path]["record"] for path in found["records"][name]["inputs"]} - {None}
+        if found["kind"] == "cell" and name == found["record"]:
+            gathered = {parent for via in found["via"] for parent in self._made_from(via)}
+            return [*found["via"], *(run for run in runs if run not in gathered)]
+        if name in found["via"]:
+            made_from &= set(runs)
+        return sorted(made_from & found["records"].keys())
+
+    def _made_from(self, name: str) -> set[str]:
+        return {self.found["files"][path]["record"] for path in self.found["records"][name]["inputs"]}
+
+    def _details(self, name: str) -> Iterator[str]:
+        content = self.found["records"][name]
+        if content["seeds"]:
+            yield f"seeds {', '.join(map(str, content['seeds']))}"
+        parameters = content["params"].get("parameters")
+        if parameters:
+            yield ", ".join(f"{key} {value}" for key, value in parameters.items())
+        source = self.found["sources"].get(name)
+        if source is not None:
+            yield f"licence: {source['licence']['name']}; fetched {source['date']}"
+            for file in source["files"]:
+                version = " ".join(str(file[key]) for key in ("package", "version") if file.get(key))
+                yield f"{file['file']}  {version or file['origin']}  {file['bytes']:,} bytes"
+                yield f"  sha256 {file['sha256']}"
+
+
+def _cell_lines(cell: Mapping[str, Any]) -> Iterator[str]:
+    """The numbers of a cell, at full precision."""
+    if not cell:
+        return
+    if cell.get("metric"):
+        bounds = "" if cell["low"] is None else f" [{cell['low']!r}, {cell['high']!r}]"
+        yield f"{cell['metric']}, {cell['split']}: mean {cell['mean']!r}{bounds}, n = {cell['n']}"
+    if cell.get("values"):
+        yield "by seed: " + ", ".join(f"{seed}: {value!r}" for seed, value in cell["values"].items())
+    if cell.get("selected"):
+        yield f"selected on validation: {cell['selected']}"
+    against = cell.get("against")
+    if against:
+        bounds = "" if against["low"] is None else f" [{against['low']!r}, {against['high']!r}]"
+        yield f"against {against['method']}: {against['difference']!r}{bounds}, p (Holm) {against['p_holm']!r}"
+    if cell.get("verdicts"):
+        yield f"{cell['statement']}: " + ", ".join(f"{count} {verdict}" for verdict, count in cell["verdicts"].items())
+    for key in ("verdict", "evidence", "why"):
+        if cell.get(key):
+            yield f"{key}: {cell[key]}"
+
+
+def _git(environment: Mapping[str, Any]) -> str:
+    git = environment["git"]
+    return f"{git['commit']}{' with uncommitted changes' if git['dirty'] else ''}"

@@ -1,0 +1,95 @@
+"""How scores depend on a hyper-parameter: every point of every grid, on validation and on test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from msd.errors import UserError
+from msd.reporting.results import DatasetResults
+from msd.reporting.style import Look, legend, new_figure
+from msd.stats import mean_interval
+
+Variant = Mapping[str, Any]
+SPLITS = {"val": "validation", "test": "test"}
+SYMBOLS = {
+    "lambda": "λ: share of the distillation loss",
+    "strength": "c: strength of the terms of single modalities",
+    "temperature": "T: temperature",
+}
+SPREAD = 0.6  # of the distance between two values, taken by the methods beside each other
+
+
+def searched(results: DatasetResults, method: str) -> list[str]:
+    """Parameters of which a method's variants have more than one value."""
+    variants = results.cells[method].content["variants"]
+    names = list(dict.fromkeys(name for variant in variants for name in variant["parameters"]))
+    return [name for name in names if len({str(variant["parameters"].get(name)) for variant in variants}) > 1]
+
+
+def lines_of(variants: Sequence[Variant], parameter: str) -> list[list[Variant]]:
+    """Variants that differ in `parameter` alone, in the order of its value: one line each."""
+    found: dict[str, list[Variant]] = {}
+    for variant in variants:
+        rest = {name: value for name, value in variant["parameters"].items() if name != parameter}
+        found.setdefault(str(sorted(rest.items())), []).append(variant)
+    return [sorted(line, key=lambda variant: variant["parameters"][parameter]) for line in found.values()]
+
+
+def sensitivity_figure(
+    study: Mapping[str, DatasetResults],
+    parameter: str,
+    *,
+    titles: Mapping[str, Mapping[str, str]],
+    styles: Mapping[str, Look],
+) -> Figure:
+    """One row a dataset, validation left and test right: mean and 95 % t-interval over seeds by value of `parameter`.
+
+    Each method that searches it is a line; a filled mark is the point that was selected. Raises UserError when no
+    method searches it.
+    """
+    first = next(iter(study.values()))
+    methods = [name for name in first.cells if parameter in searched(first, name)]
+    if not methods:
+        raise UserError(f"no method of the study searches {parameter!r}, so there is no figure of it")
+    variants = [variant for name in methods for variant in first.cells[name].content["variants"]]
+    values = sorted({variant["parameters"][parameter] for variant in variants})
+    figure, panels = new_figure(len(study), 2, row_height=1.9, sharey="row")
+    for (dataset, results), row in zip(study.items(), panels, strict=True):
+        for (split, name), axes in zip(SPLITS.items(), row, strict=True):
+            for place, method in enumerate(methods):
+                shift = SPREAD * ((place + 0.5) / len(methods) - 0.5)
+                content = results.cells[method].content
+                for number, line in enumerate(lines_of(content["variants"], parameter)):
+                    at = [values.index(variant["parameters"][parameter]) + shift for variant in line]
+                    label = None if number else titles["method"][method]
+                    _line(axes, at, line, split=split, look=styles[method], label=label, chosen=content["selected"])
+            axes.set_xticks(range(len(values)), [str(value) for value in values])
+            axes.set_xlim(-0.5, len(values) - 0.5)
+            axes.grid(visible=False, axis="x")
+            axes.set_title(f"{titles['dataset'][dataset]}\n{name}" if split == "val" else f"\n{name}")
+        row[0].set_ylabel(titles["metric"][dataset])
+    figure.supxlabel(SYMBOLS.get(parameter, parameter), fontsize="medium")
+    legend(figure, panels[0][0], columns=2)
+    return figure
+
+
+def _line(
+    axes: Any, at: Sequence[float], line: Sequence[Variant], *, split: str, look: Look, label: str | None, chosen: str
+) -> None:
+    """Means joined by a line, each with its interval; points that are undefined for a seed are left out."""
+    points = []
+    for place, variant in zip(at, line, strict=True):
+        values = [value for value in variant[split]["values"].values() if value is not None]
+        if len(values) == len(variant[split]["values"]):
+            points.append((place, *mean_interval(values), variant["variant"] == chosen))
+    axes.plot([point[0] for point in points], [point[1] for point in points], color=look.colour, linestyle=look.dash,
+              linewidth=1.0, alpha=0.6)  # fmt: skip
+    axes.plot([], [], marker=look.marker, markersize=6, color=look.colour, linestyle="none", label=label)
+    for place, mean, low, high, is_chosen in points:
+        if low is not None:
+            axes.plot([place, place], [low, high], color=look.colour, linewidth=1.5)
+        face = look.colour if is_chosen else "white"
+        axes.plot(place, mean, marker=look.marker, markersize=6, color=look.colour, markerfacecolor=face)
