@@ -40,6 +40,10 @@ STAGES: dict[str, str] = {
     "figures": "msd.reporting.figures:figures",
     "resolve": "msd.reporting.resolve:resolve",
     "report": "msd.reporting.report:report",
+    "gaussian": "msd.mfh.gaussian:gaussian",
+    "mfh_tables": "msd.mfh.tables:tables",
+    "mfh_figures": "msd.mfh.figures:figures",
+    "mfh_report": "msd.mfh.report:report",
 }
 
 

@@ -36,8 +36,9 @@ def gaussian(job: Job) -> dict[str, float]:
     ]
     frame = run(draws, params)
     frame.to_parquet(job.outputs["runs"], index=False)
-    means = frame.groupby(["experiment", "setting", "method"], sort=False)["accuracy"].mean()
-    return {f"{name}/{value:.2f}/{method}": float(mean) for (name, value, method), mean in means.items()}
+    means = frame.groupby(["experiment", "setting", "method"], as_index=False, sort=False)["accuracy"].mean()
+    names = means["experiment"] + "/" + means["setting"].map("{:.2f}".format) + "/" + means["method"]
+    return dict(zip(names, means["accuracy"], strict=True))
 
 
 def run(draws: Sequence[Draw], params: Mapping[str, Any]) -> pd.DataFrame:

@@ -46,7 +46,7 @@ class Setting:
         return shared / (stop - start + self.second - shared)
 
     def channels(self, kind: str) -> list[int]:
-        """Channels of x1 that a teacher reads: all (regular), decisive in x2 too (general), or in x1 alone (specific)."""
+        """Channels of x1 that a teacher reads: all (regular), decisive in x2 too (general), in x1 alone (specific)."""
         start, stop = self.first
         if kind == "regular":
             return list(range(self.dims[0]))

@@ -76,9 +76,9 @@ def grid(table: Table) -> Grid:
 
 
 def entry(cell: Cell) -> Entry:
-    """What is printed for one cell: mean with interval and n, then the difference with interval and p."""
+    """What is printed for one cell: mean with interval and n, a paper's value, the difference with interval and p."""
     why = str(cell.get("why", ""))
-    lines = [score_text(cell)]
+    lines = [score_text(cell), paper_text(cell)]
     against = cell.get("against")
     if against is not None:
         why = why or str(against.get("why", ""))
@@ -105,6 +105,18 @@ def score_text(cell: Cell) -> str:
         return f"– (n={cell['n']})"
     spread = "" if cell["low"] is None else f" ± {number((cell['high'] - cell['low']) / 2)}"
     return f"{number(cell['mean'])}{spread} (n={cell['n']:,})"
+
+
+def paper_text(cell: Cell) -> str:
+    """A published value and whether it lies in our interval; nothing for a cell that is not held against a paper."""
+    if "paper" not in cell:
+        return ""
+    if cell["paper"] is None:
+        return "no paper value"
+    where = (
+        f"{cell['verdict']}, {number(cell['gap'], signed=True)}" if cell["verdict"] == "outside" else cell["verdict"]
+    )
+    return f"paper {number(cell['paper'])}: {where or 'no verdict'}"
 
 
 def difference_text(against: Cell) -> str:
