@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from msd.configs import DatasetConfig, EncoderConfig, MethodConfig
+from msd.mfh.study import MfhStudy, Published
 from msd.study import Study
 from msd.yaml_file import model_in
 
@@ -29,6 +30,8 @@ def reference() -> str:
         "config/datasets/<dataset>.yaml": DatasetConfig,
         "config/encoders/<encoder>.yaml": EncoderConfig,
         "config/methods/<method>.yaml": MethodConfig,
+        "config/<study>.yaml, of the kind mfh": MfhStudy,
+        "config/published/<paper>.yaml": Published,
     }
     for title, model in models.items():
         summary = (model.__doc__ or "").splitlines()[0].partition(": ")[2] or "a study"
@@ -55,7 +58,7 @@ def _type(field: FieldInfo) -> str:
     annotation = field.annotation
     plain = isinstance(annotation, type) and not hasattr(annotation, "__args__")
     text = annotation.__name__ if plain else str(annotation)  # type: ignore[union-attr]
-    text = re.sub(r"typing\.|msd\.\w+\.", "", text)
+    text = re.sub(r"typing\.|msd\.(\w+\.)+", "", text)
     text = re.sub(r"Annotated\[(\w+), FieldInfo\(.*?\)\]\)\]", r"\1", text)
     text = re.sub(r"Optional\[(.*)\]", r"\1 | None", text)
     limits = [str(item) for item in field.metadata if "allow_inf_nan" not in str(item)]

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from msd.mfh.tables import CAPTIONS
 from msd.reporting.render import grid, notes, number
 from msd.reporting.results import read_json
 
@@ -29,7 +28,7 @@ def report(job: Job) -> dict[str, float]:
         parts=[(table, grid(table), notes(table), pictures.get(table["name"])) for table in tables],
         caption=" ".join(Path(job.inputs["caption"]).read_text(encoding="utf-8").split()),
         checks=[check | {"table": table["name"]} for table in tables for check in table["checks"]],
-        titles={f"gaussian_{name}": caption.partition(":")[0] for name, caption in CAPTIONS.items()},
+        titles={table["name"]: table["caption"].partition(":")[0] for table in tables},
         study=Path(job.inputs["study"]).read_text(encoding="utf-8"),
         environment=read_json(job.inputs["environment"]),
     )

@@ -22,11 +22,19 @@ Percent = Annotated[float, Field(ge=0, le=100)]
 Method = Literal["teacher-regular", "teacher-general", "no-kd", "kd-regular", "kd-general", "kd-specific"]
 
 
+def _distinct(values: list[int]) -> list[int]:
+    if len(set(values)) < len(values):
+        raise ValueError(f"a setting is given twice: {values}")
+    return values
+
+
 class SharedSweep(Strict):
     """Experiment 1: how many of 10 decisive channels both modalities share."""
 
     first_seed: Seed
     shared: Annotated[list[Share], Field(min_length=1)]
+
+    _once = field_validator("shared")(_distinct)
 
 
 class SpecificSweep(Strict):
@@ -34,6 +42,8 @@ class SpecificSweep(Strict):
 
     first_seed: Seed
     specific: Annotated[list[Specific], Field(min_length=1)]
+
+    _once = field_validator("specific")(_distinct)
 
 
 class Table2(Strict):
@@ -48,6 +58,9 @@ class Table2(Strict):
         for specific, shared in channels:
             if shared < 1 or specific + shared > 50:
                 raise ValueError(f"[{specific}, {shared}]: at least one channel is shared, and both together are ≤ 50")
+        gammas = [shared / (specific + shared) for specific, shared in channels]
+        if len(set(gammas)) < len(gammas):
+            raise ValueError(f"two settings have the same γ: {[list(counts) for counts in channels]}")
         return channels
 
 
@@ -68,6 +81,14 @@ class Gaussian(Strict):
     table2: Table2
 
 
+class GeneralityTraining(Strict):
+    """Algorithm 1: how the two nets are trained together before channels are permuted."""
+
+    epochs: Count
+    learning_rate: Positive
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+
+
 class PublishedExperiment(Strict):
     """Published accuracies of one experiment: γ or α as printed -> method -> percent."""
 
@@ -80,17 +101,20 @@ class PublishedExperiment(Strict):
 class Published(Strict):
     """config/published/<name>.yaml: values of the paper, and what its released scripts gave."""
 
-    experiments: dict[Literal["exp1", "exp2", "table2"], PublishedExperiment]
+    exp1: PublishedExperiment
+    exp2: PublishedExperiment
+    table2: PublishedExperiment
 
 
 class MfhStudy(Strict):
-    """config/<study>.yaml with `kind: mfh`: a study of the Modality Focusing Hypothesis."""
+    """config/<study>.yaml: a study of the Modality Focusing Hypothesis, whose nets are drawn and trained at once."""
 
     study: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     kind: Literal["mfh"]
     title: str
     published: str
     gaussian: Gaussian
+    generality: GeneralityTraining
 
     @cached_property
     def published_values(self) -> Published:
@@ -104,6 +128,12 @@ class MfhStudy(Strict):
         seeds = sorted({seed for experiment in experiments.values() for seed in experiment["seeds"]})
         return {**settings, "seeds": seeds, "experiments": experiments}
 
+    def generality_params(self) -> dict[str, Any]:
+        """Parameters of the `generality` job."""
+        table2 = self.experiments["table2"]
+        training = self.generality.model_dump(mode="json")
+        return {"train": self.gaussian.train, "training": training, "seeds": table2["seeds"], "table2": table2}
+
     @property
     def experiments(self) -> dict[str, dict[str, Any]]:
         """Experiment -> its sweep and the seeds of its runs."""
@@ -116,7 +146,7 @@ class MfhStudy(Strict):
 
     def report_params(self) -> dict[str, Any]:
         """Parameters that tables, figures and report share."""
-        published = self.published_values.model_dump(mode="json")["experiments"]
+        published = self.published_values.model_dump(mode="json")
         return {"study": self.study, "title": self.title, "kl": self.gaussian.kl, "published": published}
 
     def resolved(self) -> dict[str, Any]:

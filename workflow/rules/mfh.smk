@@ -1,5 +1,6 @@
-# gaussian → tables, figures → report: a study of the Modality Focusing Hypothesis.
+# gaussian, generality → tables → figures → report: a study of the Modality Focusing Hypothesis.
 EXPERIMENTS = [f"gaussian_{name}" for name in study.experiments]
+NAMES = [*EXPERIMENTS, "gaussian_generality"]
 FORMS = ["json", "csv", "md", "tex"]
 PICTURES = ["svg", "png"]
 
@@ -30,6 +31,33 @@ rule gaussian:
         "python -m msd stage gaussian {params.job:q}"
 
 
+GENERALITY = Stage(
+    "generality", RESULTS, "generality", lambda wildcards: study.generality_params()
+)
+
+
+rule generality:
+    output:
+        channels=f"{RESULTS}/generality/channels.parquet",
+        metrics=f"{RESULTS}/generality/metrics.json",
+        record=f"{RESULTS}/generality/record.json",
+    log:
+        GENERALITY.log,
+    benchmark:
+        GENERALITY.benchmark
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        code=GENERALITY.code,
+        settings=GENERALITY.settings,
+        job=GENERALITY.job,
+    message:
+        "Rank the channels of table two by Algorithm 1"
+    shell:
+        "python -m msd stage generality {params.job:q}"
+
+
 MFH_TABLES = Stage(
     "mfh_tables", RESULTS, "tables", lambda wildcards: study.report_params()
 )
@@ -38,8 +66,9 @@ MFH_TABLES = Stage(
 rule mfh_tables:
     input:
         runs=rules.gaussian.output.runs,
+        channels=rules.generality.output.channels,
     output:
-        tables=[shown("tables", name, form) for name in EXPERIMENTS for form in FORMS],
+        tables=[shown("tables", name, form) for name in NAMES for form in FORMS],
         metrics=f"{RESULTS}/tables/metrics.json",
         record=f"{RESULTS}/tables/record.json",
     log:
@@ -59,8 +88,6 @@ rule mfh_tables:
         "python -m msd stage mfh_tables {params.job:q}"
 
 
-# The tables as the next rules read them.
-TABLES_JSON = [f"{RESULTS}/tables/{name}.json" for name in EXPERIMENTS]
 SHAPES = [name.replace("_", "-") for name in EXPERIMENTS]
 MFH_FIGURES = Stage(
     "mfh_figures", RESULTS, "figures", lambda wildcards: study.report_params()
@@ -69,7 +96,7 @@ MFH_FIGURES = Stage(
 
 rule mfh_figures:
     input:
-        tables=TABLES_JSON,
+        tables=[f"{RESULTS}/tables/{name}.json" for name in EXPERIMENTS],
     output:
         figures=[shown("figures", name, form) for name in SHAPES for form in PICTURES],
         record=f"{RESULTS}/figures/record.json",
@@ -97,7 +124,7 @@ MFH_REPORT = Stage(
 
 rule mfh_report:
     input:
-        tables=TABLES_JSON,
+        tables=[f"{RESULTS}/tables/{name}.json" for name in NAMES],
         figures=[f"{RESULTS}/figures/{name}.svg" for name in SHAPES],
         caption="workflow/report/gaussian.rst",
         study=rules.resolve.output.study,
@@ -130,6 +157,7 @@ rule mfh_report:
 # Every artefact that is kept.
 ARTEFACTS = [
     *rules.gaussian.output,
+    *rules.generality.output,
     *rules.mfh_tables.output,
     *rules.mfh_figures.output,
     *rules.resolve.output,
