@@ -54,7 +54,9 @@ def tables(job: Job) -> dict[str, float]:
         for name, part in frame.groupby("experiment", sort=False)
     }
     channels, found_in = pd.read_parquet(job.inputs["channels"]), str(Path(job.inputs["channels"]).parent)
-    made["gaussian_generality"] = generality_table(channels, run=found_in, study=job.params["study"])
+    made["gaussian_generality"] = generality_table(
+        channels, published=job.params["published"]["table2"], run=found_in, study=job.params["study"]
+    )
     for path in map(Path, job.outputs["tables"]):
         path.write_text(RENDERINGS[path.suffix.removeprefix(".")](made[path.stem]), encoding="utf-8")
     verdicts = [cell.get("verdict") for table in made.values() for cell in table["cells"]]
@@ -141,7 +143,7 @@ def _cell(
         "high": high,
         "n": len(values),
         "values": values,
-        "against": _against(method, results),
+        "against": _against(method, results, paper),
         "paper": value,
         "paper_source": None if value is None else published["source"],
         "paper_reading_error": None if value is None else published["reading_error"],
@@ -161,11 +163,14 @@ def verdict(paper: float | None, low: float | None, high: float | None) -> str |
     return "within" if low <= paper <= high else "outside"
 
 
-def _against(method: str, results: Mapping[str, Values]) -> dict[str, Any] | None:
-    """The gain of a distilled student over the one without a teacher."""
+def _against(method: str, results: Mapping[str, Values], paper: Mapping[str, float]) -> dict[str, Any] | None:
+    """The gain of a distilled student over the one without a teacher, and the paper's gain with its verdict."""
     if not method.startswith("kd-") or method not in results:
         return None
-    return {"method": "no-kd", **_paired(results, method, "no-kd"), "p_holm": None}
+    gain = _paired(results, method, "no-kd")
+    theirs = round(paper[method] - paper["no-kd"], 9) if {method, "no-kd"} <= paper.keys() else None
+    judged = {"paper": theirs, "verdict": verdict(theirs, gain["low"], gain["high"])}
+    return {"method": "no-kd", **gain, "p_holm": None, **judged}
 
 
 def _paired(results: Mapping[str, Values], a: str, b: str) -> dict[str, float | None]:
@@ -215,6 +220,11 @@ def _notes(
     if published["reading_error"]:
         notes.append(f"Values read off a figure are uncertain by up to {published['reading_error']:g} points.")
     notes.append("Below: gain over no KD, paired by run, with 95 % interval; p of the t-test, Holm-corrected.")
+    verdicts = [cell["against"]["verdict"] for cell in cells if cell["against"] is not None]
+    judged = [found for found in verdicts if found is not None]
+    if judged:
+        inside = judged.count("within")
+        notes.append(f"The paper's own gains lie inside these paired intervals in {inside} of {len(judged)} cells.")
     notes += [_outcome(claim, checks, published) for claim in dict.fromkeys(check["claim"] for check in checks)]
     released = {float(key): gain for key, gain in published["released_gain"].items()}
     gaps = [abs(gain - released[label]) for label, gain in gains.items() if gain is not None and label in released]
@@ -236,15 +246,15 @@ def _outcome(claim: str, checks: list[dict[str, Any]], published: Mapping[str, A
     return f"{claim}: holds in {sum(known)} of {len(known)} settings{theirs}."
 
 
-def generality_table(frame: pd.DataFrame, *, run: str, study: str) -> Table:
+def generality_table(frame: pd.DataFrame, *, published: Mapping[str, Any], run: str, study: str) -> Table:
     """How many of table 2's shared channels Algorithm 1 ranks before all others, in percent of them.
 
-    frame: setting, seed, channel, shared (bool), rank (from 0).
+    frame: setting, seed, channel, shared (bool), rank (from 0). published: names the settings as the paper does.
     """
     cells, labels = [], {}
     for _, part in frame.groupby("setting", sort=False):
-        value = round(float(part["setting"].iloc[0]), 4)
-        labels[str(value)] = f"γ = {value:.2f}"
+        value = printed(float(part["setting"].iloc[0]), published["values"])
+        labels[str(value)] = f"γ = {value:g}"
         found = {
             str(seed): 100 * float((rows.loc[rows["shared"], "rank"] < rows["shared"].sum()).mean())
             for seed, rows in part.groupby("seed", sort=False)

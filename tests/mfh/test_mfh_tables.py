@@ -88,6 +88,12 @@ def test_gains_are_paired_by_run_and_corrected_together(table: dict) -> None:
     assert table["family"] == 5
 
 
+def test_the_paper_s_gain_is_held_against_the_paired_interval(table: dict) -> None:
+    here = [cell(table, 0.25, method)["against"] for method in ("kd-regular", "kd-general")]
+    assert [(gain["paper"], gain["verdict"]) for gain in here] == [(11.0, "outside"), (None, None)]
+    assert "gains lie inside these paired intervals in 0 of 2 cells" in " ".join(table["notes"])
+
+
 def test_the_expected_order_is_reported_where_it_fails_and_where_nothing_can_be_expected(table: dict) -> None:
     outcome = {(c["setting"], c["higher"], c["lower"]): c["holds"] for c in table["checks"]}
     assert outcome[0.25, "kd-general", "kd-regular"] is True
