@@ -11,7 +11,6 @@ from statistics import mean
 
 from msd.configs import DatasetConfig, EncoderConfig
 from msd.errors import UserError
-from msd.mfh.gaussian_data import settings
 from msd.mfh.study import MfhStudy
 from msd.studies import open_study
 from msd.study import Study
@@ -68,6 +67,8 @@ def _grid(study: Study) -> list[str]:
 
 
 def _runs(study: MfhStudy) -> list[str]:
+    from msd.mfh.gaussian_data import settings  # loads torch, which other plans need not wait for
+
     found = settings(study.experiments)
     nets = sum(len(setting.nets) * len(seeds) for setting, seeds in found)
     size = f"{_number(len(found), 'setting')} × {_number(study.gaussian.runs, 'run')}"
