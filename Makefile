@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH :=
 
-.PHONY: setup reproduce smoke test test-browser lint bench clean
+.PHONY: setup reproduce reproduce-mfh smoke test test-browser lint bench clean
 
 # The page that `make test-browser` opens.
 REPORT ?= results/smoke/report.html
@@ -20,6 +20,11 @@ reproduce: setup
 	snakemake --quiet reason
 	@cat results/demo/tables/main.md
 	@echo "The report: $(CURDIR)/results/demo/report.html"
+
+reproduce-mfh: setup
+	snakemake --quiet reason --configfile config/mfh.yaml
+	@cat results/mfh/tables/gaussian_table2.md
+	@echo "The report: $(CURDIR)/results/mfh/report.html"
 
 smoke: setup
 	snakemake --quiet reason --configfile config/smoke.yaml

@@ -41,6 +41,11 @@ STAGES: dict[str, str] = {
     "figures": "msd.reporting.figures:figures",
     "resolve": "msd.reporting.resolve:resolve",
     "report": "msd.reporting.report:report",
+    "gaussian": "msd.mfh.gaussian:gaussian",
+    "generality": "msd.mfh.recovery:recovery",
+    "mfh_tables": "msd.mfh.tables:tables",
+    "mfh_figures": "msd.mfh.figures:figures",
+    "mfh_report": "msd.mfh.report:report",
 }
 
 

@@ -11,7 +11,9 @@ from statistics import mean
 
 from msd.configs import DatasetConfig, EncoderConfig
 from msd.errors import UserError
-from msd.study import Study, load_study
+from msd.mfh.study import MfhStudy
+from msd.studies import open_study
+from msd.study import Study
 
 RESULTS = Path("results")
 
@@ -25,9 +27,12 @@ def plan(study: str) -> str:
         UserError: one sentence on a faulty study or workflow.
     """
     path = study if Path(study).suffix else f"config/{study}.yaml"
-    loaded = load_study(path)
+    loaded = open_study(path)
     jobs = open_jobs(path)
-    parts = [_grid(loaded), _jobs(jobs, study=loaded.study), _disk(loaded), _sources(loaded, jobs)]
+    if isinstance(loaded, MfhStudy):
+        parts = [_runs(loaded), _jobs(jobs, study=loaded.study)]
+    else:
+        parts = [_grid(loaded), _jobs(jobs, study=loaded.study), _disk(loaded), _sources(loaded, jobs)]
     return "\n\n".join("\n".join(part) for part in parts)
 
 
@@ -59,6 +64,15 @@ def _grid(study: Study) -> list[str]:
         f"  {_number(datasets * points * seeds, 'student')}: {factors} of {_number(len(study.methods), 'method')}"
         f" × {_number(seeds, 'seed')}, in {_number(len(study.runs), 'job')}",
     ]
+
+
+def _runs(study: MfhStudy) -> list[str]:
+    from msd.mfh.gaussian_data import settings  # loads torch, which other plans need not wait for
+
+    found = settings(study.experiments)
+    nets = sum(len(setting.nets) * len(seeds) for setting, seeds in found)
+    size = f"{_number(len(found), 'setting')} × {_number(study.gaussian.runs, 'run')}"
+    return [f"Study {study.study}: {study.title}", f"  {_number(nets, 'linear net')}: {size}, data drawn, no downloads"]
 
 
 def _number(count: int, noun: str) -> str:

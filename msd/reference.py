@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from msd.configs import DatasetConfig, EncoderConfig, MethodConfig
 from msd.reporting.claim_models import Claims
+from msd.mfh.study import MfhStudy, Published
 from msd.study import Study
 from msd.yaml_file import model_in
 
@@ -31,6 +32,8 @@ def reference() -> str:
         "config/encoders/<encoder>.yaml": EncoderConfig,
         "config/methods/<method>.yaml": MethodConfig,
         "config/claims.yaml": Claims,
+        "config/<study>.yaml, of the kind mfh": MfhStudy,
+        "config/published/<paper>.yaml": Published,
     }
     for title, model in models.items():
         summary = (model.__doc__ or "").splitlines()[0].partition(": ")[2] or "a study"

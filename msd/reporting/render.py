@@ -78,11 +78,11 @@ def grid(table: Table) -> Grid:
 
 
 def entry(cell: Cell) -> Entry:
-    """What is printed for one cell: mean with interval and n, then the difference with interval and p; or a verdict."""
+    """What is printed for one cell: mean with interval, n and a paper's value, then the difference; or a verdict."""
     why = str(cell.get("why", ""))
-    if "verdict" in cell:
+    if "verdict" in cell and "evidence" in cell:
         return Entry((cell["verdict"], *filter(None, [cell["evidence"]])), bold=is_earned(cell), why=why)
-    lines = [score_text(cell)]
+    lines = [score_text(cell), paper_text(cell)]
     against = cell.get("against")
     if against is not None:
         why = why or str(against.get("why", ""))
@@ -111,6 +111,18 @@ def score_text(cell: Cell) -> str:
         return f"– (n={cell['n']})"
     spread = "" if cell["low"] is None else f" ± {number((cell['high'] - cell['low']) / 2)}"
     return f"{number(cell['mean'])}{spread} (n={cell['n']:,})"
+
+
+def paper_text(cell: Cell) -> str:
+    """A published value and whether it lies in our interval; nothing for a cell that is not held against a paper."""
+    if "paper" not in cell:
+        return ""
+    if cell["paper"] is None:
+        return "no paper value"
+    where = (
+        f"{cell['verdict']}, {number(cell['gap'], signed=True)}" if cell["verdict"] == "outside" else cell["verdict"]
+    )
+    return f"paper {number(cell['paper'])}: {where or 'no verdict'}"
 
 
 def difference_text(against: Cell) -> str:

@@ -69,7 +69,8 @@ def hashed_modules(rule: str) -> set[str]:
 
 
 def test_every_rule_belongs_to_one_stage() -> None:
-    assert sorted(rule for rules in RULES.values() for rule in rules) == sorted(STAGES)
+    staged = sorted(rule for rule, code in STAGES.items() if not code.startswith("msd.mfh."))  # of the demo
+    assert sorted(rule for rules in RULES.values() for rule in rules) == staged
     assert list(stages()) == list(RULES)
 
 

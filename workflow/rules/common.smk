@@ -7,15 +7,17 @@ from pathlib import Path
 from msd.errors import UserError
 from msd.job import STAGES
 from msd.lineage.digest import code_digest
+from msd.mfh.study import MfhStudy
 from msd.reporting.names import table_names
-from msd.study import Run, load_study
+from msd.studies import open_study
+from msd.study import Run
 
 if len(workflow.configfiles) > 1:
     raise WorkflowError("give one --configfile: a study is one file")
 STUDY_FILE = workflow.configfiles[0] if workflow.configfiles else "config/demo.yaml"
 CHANGES = dict(workflow.config_settings.config or {})
 try:
-    study = load_study(str(STUDY_FILE), overrides=CHANGES)
+    study = open_study(str(STUDY_FILE), overrides=CHANGES)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

@@ -163,30 +163,6 @@ rule figures:
         "python -m msd stage figures {params.job:q}"
 
 
-RESOLVE = Stage("resolve", RESULTS, "resolve", lambda wildcards: study.resolved())
-
-
-rule resolve:
-    output:
-        study=f"{RESULTS}/config/study.yaml",
-        record=f"{RESULTS}/config/record.json",
-    log:
-        RESOLVE.log,
-    benchmark:
-        RESOLVE.benchmark
-    resources:
-        mem_mb=500,
-        runtime=10,
-    params:
-        code=RESOLVE.code,
-        settings=RESOLVE.settings,
-        job=RESOLVE.job,
-    message:
-        "Write down the study with everything it names"
-    shell:
-        "python -m msd stage resolve {params.job:q}"
-
-
 REPORT = Stage(
     "report",
     RESULTS,
@@ -311,32 +287,3 @@ ARTEFACTS = [
     *rules.costs.input,
     *rules.report.input,
 ]
-
-
-rule track:
-    input:
-        [file for file in ARTEFACTS if file.endswith("record.json")],
-    output:
-        touch(f"{RESULTS}/logs/tracked"),
-    log:
-        f"{RESULTS}/logs/track/track.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/track/track.tsv"
-    # One writer of the database, on the machine that runs Snakemake.
-    localrule: True
-    resources:
-        mem_mb=2000,
-        runtime=60,
-    params:
-        code=code_digest(["msd.tracking"]),
-        study=study.study,
-    message:
-        "Import what is new into MLflow"
-    shell:
-        "python -m msd track --study {params.study} > {log} 2>&1"
-
-
-rule all:
-    input:
-        ARTEFACTS,
-        rules.track.output,

@@ -1,0 +1,163 @@
+"""Algorithm 1 of the Modality Focusing Hypothesis: which channels of one modality say what another modality says too.
+
+Channel generality is a property of one feature channel. It is not MSD's saliency, which is a property of a modality.
+Xue, Gao, Ren, Zhao, "The Modality Focusing Hypothesis", arXiv 2206.06487, ICLR 2023.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Distance = Literal["squared", "absolute"]
+
+
+class Head(NamedTuple):
+    """A linear net z = Wh + b, or a stack of them: weight (..., C, D), bias (..., C)."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Their answers (..., N, C) to features (..., N, D)."""
+        return features @ self.weight.mT + self.bias.unsqueeze(-2)
+
+
+@dataclass(frozen=True)
+class JointTraining:
+    """How the two nets are trained together; the values are those of the released code for Gaussian data."""
+
+    epochs: int = 1000
+    learning_rate: float = 0.01
+    momentum: float = 0.9
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Generality:
+    """What Algorithm 1 says of the channels: mean distance after permutation and its min-max score, both (..., D)."""
+
+    distance: Tensor
+    score: Tensor
+
+    @property
+    def ranking(self) -> Tensor:
+        """Channels (..., D), the most general first."""
+        return self.distance.argsort(dim=-1, descending=True, stable=True)
+
+
+def channel_generality(
+    features: Tensor,
+    other: Tensor,
+    targets: Tensor,
+    *,
+    training: JointTraining | None = None,
+    permutations: int | None = None,
+) -> Generality:
+    """Rank the channels of `features` by how much they say of what `other`, the other modality, says too.
+
+    features: (..., N, D) of the teacher's modality. other: (..., N, E). targets: (..., N) class indices. Leading
+    dimensions are independent problems. One linear net a modality is trained, both together; then each channel is
+    permuted across samples, and a shared channel is one that, once permuted, takes the two nets' logits far apart.
+    permutations: how many random ones are drawn for each channel (one problem only); without a number the exact
+    expectation over all of them is taken, which linear nets allow.
+    """
+    training = training or JointTraining()
+    head, other_head = train_jointly(features, other, targets, training=training)
+    if permutations is None:
+        return _scored(exact_distance(features, head, other_head.logits(other)))
+    generator = torch.Generator(features.device).manual_seed(training.seed)
+    found = permuted_distance(
+        features, head.logits, other_head.logits(other), permutations=permutations, generator=generator
+    )
+    return _scored(found)
+
+
+def train_jointly(features: Tensor, other: Tensor, targets: Tensor, *, training: JointTraining) -> tuple[Head, Head]:
+    """One linear net a modality, trained together: L = CE(z_a, y) + CE(z_b, y) + MSE(z_a, z_b), weights 1 : 1 : 1.
+
+    features: (..., N, D). other: (..., N, E). targets: (..., N). Full batch, SGD with momentum. Problems of the
+    leading dimensions do not touch each other: their mean losses are summed.
+    """
+    samples, classes = targets.shape[-1], int(targets.max()) + 1
+    if features.shape[:-1] != targets.shape or other.shape[:-1] != targets.shape:
+        shapes = [tuple(item.shape) for item in (features, other, targets)]
+        raise ValueError(f"features, other and targets must have the same samples; their shapes are {shapes}")
+    start = torch.Generator().manual_seed(training.seed)
+    heads = [_initial(item, classes, generator=start) for item in (features, other)]
+    parameters = [part.requires_grad_() for head in heads for part in head]
+    optimizer = torch.optim.SGD(parameters, lr=training.learning_rate, momentum=training.momentum)
+    wanted = targets.long().flatten()
+    for _ in range(training.epochs):
+        a, b = (head.logits(item) for head, item in zip(heads, (features, other), strict=True))
+        task = sum(F.cross_entropy(logits.flatten(0, -2), wanted, reduction="sum") for logits in (a, b))
+        loss = (task + (a - b).square().sum() / classes) / samples
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    trained = [Head(*(part.detach() for part in head)) for head in heads]
+    return trained[0], trained[1]
+
+
+def exact_distance(features: Tensor, head: Head, other_logits: Tensor) -> Tensor:
+    """Expected mean-squared distance (..., D) between both nets' logits when one channel is permuted, for each channel.
+
+    E[D_i] = D_0 + (2/C)·(‖W_i‖²·Var(h_i) − W_i·Cov(h_i, z − z_other)), with population moments: a permuted channel is
+    any sample's with the same chance, its own included.
+    """
+    gap = head.logits(features) - other_logits  # (..., N, C)
+    centred = features - features.mean(dim=-2, keepdim=True)
+    variance = centred.square().mean(dim=-2)
+    covariance = gap.mT @ centred / features.shape[-2]  # (..., C, D)
+    change = head.weight.square().sum(dim=-2) * variance - (head.weight * covariance).sum(dim=-2)
+    return gap.square().mean(dim=(-2, -1)).unsqueeze(-1) + 2 * change / gap.shape[-1]
+
+
+def permuted_distance(
+    features: Tensor,
+    net: Callable[[Tensor], Tensor],
+    other_logits: Tensor,
+    *,
+    permutations: int,
+    generator: torch.Generator,
+    distance: Distance = "squared",
+    batch_size: int | None = None,
+) -> Tensor:
+    """Mean distance (D,) between both nets' logits over random permutations of each channel, for any `net`.
+
+    features: (N, D), what `net` reads. other_logits: (N, C) of the other modality's net. batch_size: samples that go
+    through `net` at once. A permutation runs over all samples and every batch counts: the released code permutes
+    inside mini-batches, and for one dataset keeps the last batch's values alone.
+    """
+    samples, channels = features.shape
+    size = batch_size or samples
+    total = torch.zeros(channels, dtype=torch.float64)
+    for channel in range(channels):
+        for _ in range(permutations):
+            order = torch.randperm(samples, generator=generator, device=features.device)
+            changed = features.clone()
+            changed[:, channel] = features[order, channel]
+            for rows, wanted in zip(changed.split(size), other_logits.split(size), strict=True):
+                gap = net(rows) - wanted
+                apart = gap.square() if distance == "squared" else gap.abs()
+                total[channel] += apart.double().sum().item()
+    return (total / (permutations * other_logits.numel())).to(features.dtype)
+
+
+def _scored(distance: Tensor) -> Generality:
+    low, high = distance.amin(dim=-1, keepdim=True), distance.amax(dim=-1, keepdim=True)
+    return Generality(distance, (distance - low) / (high - low).clamp_min(torch.finfo(distance.dtype).tiny))
+
+
+def _initial(features: Tensor, classes: int, *, generator: torch.Generator) -> Head:
+    """U(−1/√D, 1/√D), as PyTorch starts a linear layer."""
+    *problems, _, width = features.shape
+    bound = width**-0.5
+    shapes = ((*problems, classes, width), (*problems, classes))
+    weight, bias = ((2 * torch.rand(shape, generator=generator) - 1) * bound for shape in shapes)
+    return Head(weight.to(features), bias.to(features))

@@ -1,0 +1,51 @@
+"""Stage `mfh_report`: the study of the Modality Focusing Hypothesis on one HTML page that needs no network."""
+
+from __future__ import annotations
+
+import base64
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from msd.reporting.render import grid, notes, number
+from msd.reporting.results import read_json
+
+if TYPE_CHECKING:
+    from msd.job import Job
+
+
+def report(job: Job) -> dict[str, float]:
+    """Write report.html from the tables' JSON, the figures' SVG, their caption, the study file and a record."""
+    tables = [read_json(path) for path in job.inputs["tables"]]
+    pictures = {Path(path).stem.replace("-", "_"): _data_uri(path) for path in job.inputs["figures"]}
+    environment = Environment(loader=PackageLoader("msd.reporting"), autoescape=True, undefined=StrictUndefined)
+    environment.globals.update(number=number, alternative=alternative)
+    environment.filters["zip"] = partial(zip, strict=True)
+    page = environment.get_template("mfh.html.j2").render(
+        params=job.params,
+        parts=[(table, grid(table), notes(table), pictures.get(table["name"])) for table in tables],
+        caption=" ".join(Path(job.inputs["caption"]).read_text(encoding="utf-8").split()),
+        checks=[check | {"table": table["name"]} for table in tables for check in table["checks"]],
+        titles={table["name"]: table["caption"].partition(":")[0] for table in tables},
+        study=Path(job.inputs["study"]).read_text(encoding="utf-8"),
+        environment=read_json(job.inputs["environment"]),
+    )
+    Path(job.outputs["report"]).write_text(page, encoding="utf-8")
+    return {"bytes": float(len(page.encode()))}
+
+
+def alternative(table: dict[str, Any]) -> str:
+    """Text for those who do not see a figure: its values."""
+    methods = table["titles"]["method"]
+    parts = [
+        f"{methods[cell['method']]} at {cell['setting']:g}: {number(cell['mean'])}"
+        for cell in table["cells"]
+        if cell["mean"] is not None
+    ]
+    return f"Accuracy in percent against {table['swept']}. {'; '.join(parts)}."
+
+
+def _data_uri(path: str) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(Path(path).read_bytes()).decode()

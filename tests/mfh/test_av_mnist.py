@@ -1,0 +1,78 @@
+"""The reader of AV-MNIST's published layout, on drawn files of the same layout and types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from msd.errors import UserError
+from msd.mfh.av_mnist import read_av_mnist
+
+COUNTS = {"train": 7, "test": 3}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for part, count in COUNTS.items():
+        write(tmp_path / f"image/{part}_data.npy", np.tile(np.arange(784.0) % 256, (count, 1)))
+        write(
+            tmp_path / f"audio/{part}_data.npy",
+            np.arange(count, dtype=np.uint8)[:, None, None] * np.ones((1, 112, 112), np.uint8),
+        )
+        write(tmp_path / f"{part}_labels.npy", np.arange(count))
+    return tmp_path
+
+
+def write(path: Path, array: np.ndarray) -> None:
+    path.parent.mkdir(exist_ok=True)
+    np.save(path, array)
+
+
+def test_the_last_training_samples_validate_and_pairs_stay_together(folder: Path) -> None:
+    splits = read_av_mnist(folder, validation=2)
+    assert {name: part.label.tolist() for name, part in splits.items()} == {
+        "train": [0, 1, 2, 3, 4],
+        "val": [5, 6],
+        "test": [0, 1, 2],
+    }
+    val = splits["val"]
+    assert val.audio[:, 0, 0].tolist() == [5, 6]
+    assert val.image.shape == (2, 28, 28)
+    assert val.image[0, 0, :3].tolist() == pytest.approx([0, 1 / 255, 2 / 255])
+    assert [array.dtype for array in val] == [np.float32, np.uint8, np.int64]
+
+
+def test_bytes_are_read_like_floats(folder: Path) -> None:
+    """Dividing them in place, as the published loader does, fails."""
+    before = read_av_mnist(folder, validation=2)["train"].image
+    path = folder / "image/train_data.npy"
+    write(path, np.load(path).astype(np.uint8))
+    assert (read_av_mnist(folder, validation=2)["train"].image == before).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda f: (f / "audio/test_data.npy").unlink(), "there is no file .*audio/test_data.npy; unpack avmnist"),
+        (lambda f: write(f / "image/train_data.npy", np.zeros((7, 28, 28))), r"expected samples of shape \(784,\)"),
+        (lambda f: write(f / "train_labels.npy", np.arange(6)), "7 pictures, 7 spectrograms and 6 labels .* train"),
+        (lambda f: write(f / "test_labels.npy", np.array([0, 1, 10])), "labels must be whole numbers from 0 to 9"),
+        (lambda f: write(f / "test_labels.npy", np.array([0, 1, 0.5])), "labels must be whole numbers from 0 to 9"),
+        (lambda f: write(f / "image/test_data.npy", np.full((3, 784), 256)), "numbers from 0 to 255"),
+        (lambda f: write(f / "audio/test_data.npy", np.full((3, 112, 112), np.nan)), "expected finite numbers"),
+        (lambda f: write(f / "test_labels.npy", np.array([None] * 3)), "is no NumPy array of numbers"),
+        (lambda f: (f / "test_labels.npy").write_text("x"), "is no NumPy array of numbers"),
+    ],
+)
+def test_a_faulty_folder_is_one_sentence(folder: Path, change: Callable[[Path], object], sentence: str) -> None:
+    change(folder)
+    with pytest.raises(UserError, match=sentence):
+        read_av_mnist(folder, validation=2)
+
+
+def test_too_few_samples_for_validation(folder: Path) -> None:
+    with pytest.raises(UserError, match="5000 of 7 training samples cannot be held out"):
+        read_av_mnist(folder)

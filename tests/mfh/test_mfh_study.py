@@ -1,0 +1,60 @@
+"""The study file of the Modality Focusing Hypothesis: the paper's settings, and one sentence for each fault."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from msd.errors import UserError
+from msd.mfh.gaussian_data import settings
+from msd.mfh.study import MfhStudy
+from msd.mfh.tables import printed
+from msd.plan import _runs
+from msd.studies import open_study
+
+MFH = Path("config/mfh.yaml")
+
+
+def test_the_study_has_the_settings_and_seeds_of_the_paper() -> None:
+    study = open_study(MFH)
+    assert isinstance(study, MfhStudy)
+    published = study.report_params()["published"]
+    found: dict[str, list[float]] = {}
+    for setting, seeds in settings(study.experiments):
+        label = printed(setting.value, published[setting.experiment]["values"])
+        found.setdefault(setting.experiment, []).append(label)
+        assert seeds == list(range(42, 52) if setting.fresh else range(10))
+    assert found == {
+        "exp1": [0, 0.11, 0.25, 0.43, 0.67, 1],
+        "exp2": [0, 0.5, 0.667, 0.75, 0.8],
+        "table2": [0.25, 0.33, 0.5, 0.66, 0.75],
+    }
+    assert study.gaussian.kl == "batch-and-classes"
+    assert "16 settings × 10 runs" in _runs(study)[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda c: c.update(kind="mhf"), r"no kind of study 'mhf'; did you mean 'mfh'\?"),
+        (lambda c: c.update(published="mhf"), r"there is no published 'mhf' in .*did you mean 'mfh'\?"),
+        (lambda c: c["gaussian"].update(kl="mean"), r"study.yaml:\d+: gaussian.kl: .*'batch-and-classes'"),
+        (lambda c: c["gaussian"].update(rums=3), r"unknown key 'gaussian.rums'; did you mean 'runs'\?"),
+        (lambda c: c["gaussian"]["exp1"].update(shared=[2, 2]), r"exp1.shared: a setting is given twice: \[2, 2\]"),
+        (lambda c: c["gaussian"]["exp1"].update(shared=[11]), r"exp1.shared.*less than or equal to 10"),
+        (lambda c: c["gaussian"]["table2"].update(channels=[[10, 0]]), r"at least one channel is shared"),
+        (lambda c: c["gaussian"]["table2"].update(channels=[[45, 6]]), r"both together are ≤ 50"),
+        (lambda c: c["gaussian"]["table2"].update(channels=[[5, 5], [9, 9]]), r"two settings have the same γ"),
+    ],
+)
+def test_a_fault_is_one_sentence(tmp_path: Path, change, sentence: str) -> None:
+    content = yaml.safe_load(MFH.read_text())
+    change(content)
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    with pytest.raises(UserError, match=sentence) as caught:
+        open_study(path)
+    assert "study.yaml" in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,23 @@
+# The study as one file, whatever its kind.
+RESOLVE = Stage("resolve", RESULTS, "resolve", lambda wildcards: study.resolved())
+
+
+rule resolve:
+    output:
+        study=f"{RESULTS}/config/study.yaml",
+        record=f"{RESULTS}/config/record.json",
+    log:
+        RESOLVE.log,
+    benchmark:
+        RESOLVE.benchmark
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        code=RESOLVE.code,
+        settings=RESOLVE.settings,
+        job=RESOLVE.job,
+    message:
+        "Write down the study with everything it names"
+    shell:
+        "python -m msd stage resolve {params.job:q}"
