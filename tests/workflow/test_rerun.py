@@ -15,6 +15,7 @@ from calls import PROJECT, outputs, planned, success
 
 STUDY = ("--configfile", "config/smoke.yaml")
 DATASETS = ("clipart-tags",)
+METHODS = ("finetune", "kd", "msd-instance")
 END = ["Make the tables", "Draw the figures", "Write the report", "Import what is new into MLflow"]
 PARTS = ("msd", "config", "workflow", "profiles", "Snakefile")
 
@@ -76,6 +77,34 @@ def test_an_edit_of_one_method_runs_its_students_and_what_follows(project: Path)
     assert next_jobs(project) == sorted([*of_method("kd"), *END])
 
 
+def test_an_edit_of_the_models_runs_teachers_and_all_below_but_no_data(project: Path) -> None:
+    replace(project / "msd/models/visualbert.py", "text * image)", "text * image * 2)")
+    of_dataset = [
+        message.format(dataset=dataset)
+        for dataset in DATASETS
+        for message in (
+            "Fit logistic regression on the frozen features of {dataset}",
+            "Fine-tune the teacher of {dataset}",
+            "Ask the teacher of {dataset} for its answers to image and text, image alone, text alone",
+            "Measure how much each prediction on {dataset} depends on image and on text",
+        )
+    ]
+    students = [message for method in METHODS for message in of_method(method)]
+    assert next_jobs(project) == sorted([*of_dataset, *students, *END])
+
+
+def test_an_edit_of_the_report_s_template_writes_the_report_alone(project: Path) -> None:
+    template = project / "msd/reporting/templates/report.html.j2"
+    template.write_text(template.read_text() + "<!-- the end -->\n")
+    assert next_jobs(project) == sorted(END[-2:])
+
+
+def test_lost_students_are_trained_again_with_their_cell_and_the_tables(project: Path) -> None:
+    """So that a table's n is never that of seeds which are gone."""
+    shutil.rmtree(project / "results/smoke/students/clipart-tags/kd/default/seeds-0-1")
+    assert next_jobs(project) == sorted([*of_method("kd"), *END])
+
+
 def test_a_changed_parameter_runs_the_students_of_its_method(project: Path) -> None:
     replace(project / "config/smoke.yaml", "msd-instance: {lambda: 0.9}", "msd-instance: {lambda: 0.8} # a remark")
     resolve = "Write down the study with everything it names"
@@ -87,7 +116,7 @@ def test_a_later_seed_leaves_the_students_of_earlier_seeds_alone(project: Path) 
     trainings = [message for message in next_jobs(project) if message.startswith(("Fine-tune", "Train"))]
     assert trainings == [
         f"Train {method} (default, seeds-2-2) on {dataset}"
-        for method in ("finetune", "kd", "msd-instance")
+        for method in METHODS
         for dataset in DATASETS
     ]
 
