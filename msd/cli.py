@@ -51,6 +51,8 @@ def parser() -> argparse.ArgumentParser:
     audit.add_argument("--study", help="name or YAML file of a study (default: all)")
     audit.add_argument("--full", action="store_true", help="trust no remembered hash")
     audit.set_defaults(command=_audit)
+    sync = commands.add_parser("sync", help="tell Snakemake what the records prove, after a clone, pull or checkout")
+    sync.set_defaults(command=_sync)
     track = commands.add_parser("track", help="import what is new into MLflow")
     track.add_argument("--study", default="config/demo.yaml", help="name or YAML file of a study (default: demo)")
     track.set_defaults(command=_track)
@@ -93,6 +95,13 @@ def _audit(options: argparse.Namespace) -> int:
     result = audit(RESULTS, study_name(options.study) if options.study else None, options.full)
     print(result)
     return result.status
+
+
+def _sync(options: argparse.Namespace) -> int:
+    from msd.lineage.sync import sync
+
+    print(sync(RESULTS))
+    return 0
 
 
 def _track(options: argparse.Namespace) -> int:

@@ -1,35 +1,34 @@
 """What an edit, a lost file or a changed study makes run again: exactly what depends on it.
 
-The project is a copy whose results are complete but empty of sense: each file holds its own name, and Snakemake has
-noted them all as made by the present rules (`--touch`). All that is asked is which jobs Snakemake would run next.
+The project's results are complete but empty of sense (conftest.py), and `msd sync` has told Snakemake that they are made
+by the present rules. All that is asked is which jobs Snakemake would run next.
 """
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from calls import PROJECT, outputs, planned, success
+from calls import planned, success
+
+from msd.lineage.sync import sync
 
 STUDY = ("--configfile", "config/smoke.yaml")
 DATASETS = ("clipart-tags",)
 METHODS = ("finetune", "kd", "msd-instance")
 END = ["Make the tables", "Draw the figures", "Write the report", "Import what is new into MLflow"]
-PARTS = ("msd", "config", "workflow", "profiles", "Snakefile")
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("finished")
-    for name in PARTS:
-        copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
-        copy(PROJECT / name, folder / name)
-    for file in outputs(success(*STUDY, "--summary", folder=folder)):
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        (folder / file).write_text(file)
-    success(*STUDY, "--touch", "--forceall", "--quiet", "all", folder=folder)
+def finished(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("finished") / "project"
+    shutil.copytree(made, folder)
+    with contextlib.chdir(folder):
+        sync()
+    (folder / "results/smoke/logs/tracked").touch()
     return folder
 
 
@@ -115,9 +114,7 @@ def test_a_later_seed_leaves_the_students_of_earlier_seeds_alone(project: Path) 
     replace(project / "config/smoke.yaml", "seeds: [0, 1]", "seeds: [0, 1, 2]")
     trainings = [message for message in next_jobs(project) if message.startswith(("Fine-tune", "Train"))]
     assert trainings == [
-        f"Train {method} (default, seeds-2-2) on {dataset}"
-        for method in METHODS
-        for dataset in DATASETS
+        f"Train {method} (default, seeds-2-2) on {dataset}" for method in METHODS for dataset in DATASETS
     ]
 
 
