@@ -13,6 +13,13 @@ from calls import PROJECT, success
 from msd import job
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process makes the project and runs all tests that ask about it."""
+    for item in items:
+        if "made" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("made"))
+
+
 def write_names(task: job.Job) -> dict[str, float]:
     """Stage: each output holds the rule's name and its own."""
     for value in task.outputs.values():
