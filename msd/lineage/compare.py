@@ -94,7 +94,7 @@ def _key(cell: dict[str, Any]) -> str:
 
 def _verdict(old: dict[str, Any], new: dict[str, Any]) -> str:
     """Identical in every value; else within when each mean lies in the other's 95 % interval, where there is one."""
-    if all(old[key] == new[key] for key in ("mean", "low", "high", "n", "values", "against")):
+    if all(old.get(key) == new.get(key) for key in ("mean", "low", "high", "n", "values", "against")):
         return "identical"
     inside = [
         one["low"] <= other["mean"] <= one["high"]

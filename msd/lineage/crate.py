@@ -62,7 +62,10 @@ def study_records(study: str, results: Path) -> dict[str, dict[str, Any]]:
         if name not in records:
             if not path.is_file():
                 raise UserError(f"{name} is missing; `msd audit` says what is made from it")
-            records[name] = json.loads(path.read_text(encoding="utf-8"))
+            try:
+                records[name] = json.loads(path.read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise UserError(f"{name} is no readable record; `msd audit` says more") from error
             waiting += [project / source["record"] for source in records[name]["inputs"] if source["record"]]
     return records
 

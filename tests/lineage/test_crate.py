@@ -125,4 +125,7 @@ def test_what_is_broken_or_in_the_way_is_refused(study: Path) -> None:
     Path(TABLE).unlink()
     with pytest.raises(UserError, match=f"{TABLE} is missing"):
         export_crate("tiny", RESULTS, Path("new"))
+    Path(f"{STUDENT}/record.json").write_text("{")
+    with pytest.raises(UserError, match=f"{STUDENT}/record.json is no readable record"):
+        export_crate("tiny", RESULTS, Path("new"))
     assert not Path("new").exists()
