@@ -46,6 +46,7 @@ lint: setup
 
 bench: setup
 	python bench/student_step.py
+	python bench/audit.py
 
 clean:
 	rm -rf results/smoke .pytest_cache .mypy_cache .ruff_cache .hypothesis

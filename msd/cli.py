@@ -55,9 +55,21 @@ def parser() -> argparse.ArgumentParser:
     trace.add_argument("place", help="e.g. results/demo/tables/main.json#clipart-tags/kd, or a figure's file")
     trace.add_argument("--json", action="store_true", help="everything that the tree is drawn from")
     trace.set_defaults(command=_trace)
+    sync = commands.add_parser("sync", help="tell Snakemake what the records prove, after a clone, pull or checkout")
+    sync.set_defaults(command=_sync)
     track = commands.add_parser("track", help="import what is new into MLflow")
     track.add_argument("--study", default="config/demo.yaml", help="name or YAML file of a study (default: demo)")
     track.set_defaults(command=_track)
+    compare = commands.add_parser("compare", help="two results cell by cell: identical, within the interval or changed")
+    compare.add_argument("before", help="a study, its folder, or a git commit")
+    compare.add_argument("after", help="a study, its folder, or a git commit")
+    compare.add_argument("--study", default="demo", help="the study that a commit is asked for (default: demo)")
+    compare.add_argument("--json", action="store_true", help="for programs")
+    compare.set_defaults(command=_compare)
+    crate = commands.add_parser("crate", help="export a study with its whole history as a Workflow Run RO-Crate")
+    crate.add_argument("--study", default="config/demo.yaml", help="name or YAML file of a study (default: demo)")
+    crate.add_argument("--out", help="the new folder (default: crates/<study>)")
+    crate.set_defaults(command=_crate)
     plan = commands.add_parser("plan", help="what a study would run and cost; runs nothing")
     plan.add_argument("--study", default="config/demo.yaml", help="name or YAML file of a study")
     plan.set_defaults(command=_plan)
@@ -110,10 +122,33 @@ def _trace(options: argparse.Namespace) -> int:
     return 0
 
 
+def _sync(options: argparse.Namespace) -> int:
+    from msd.lineage.sync import sync
+
+    print(sync(RESULTS))
+    return 0
+
+
 def _track(options: argparse.Namespace) -> int:
     from msd.tracking import track
 
     print(track(study_name(options.study), RESULTS, None))
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from msd.lineage.compare import compare
+
+    comparison = compare(options.before, options.after, study=study_name(options.study))
+    print(comparison.to_json() if options.json else comparison)
+    return 0
+
+
+def _crate(options: argparse.Namespace) -> int:
+    from msd.lineage.crate import export_crate
+
+    study = study_name(options.study)
+    print(export_crate(study, RESULTS, Path(options.out or f"crates/{study}")))
     return 0
 
 

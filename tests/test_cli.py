@@ -14,7 +14,7 @@ from msd.errors import UserError
 
 PROJECT = Path(__file__).resolve().parents[1]
 HEAVY = {"torch", "numpy", "pandas", "pyarrow", "transformers", "mlflow", "pydantic", "yaml", "sklearn", "snakemake"}
-COMMANDS = ["audit", "plan", "stage", "track"]
+COMMANDS = ["audit", "compare", "crate", "plan", "stage", "sync", "track"]
 
 
 def modules_loaded_by(statements: str) -> set[str]:
@@ -48,6 +48,15 @@ def test_the_options_are_these() -> None:
     }
     assert vars(parser().parse_args(["track", "--study", "demo"])).keys() == {"name", "study", "command"}
     assert vars(parser().parse_args(["plan", "--study", "config/demo.yaml"])).keys() == {"name", "study", "command"}
+    assert vars(parser().parse_args(["crate", "--study", "a", "--out", "b"])).keys() == {
+        "name",
+        "study",
+        "out",
+        "command",
+    }
+    assert vars(parser().parse_args(["sync"])).keys() == {"name", "command"}
+    compared = vars(parser().parse_args(["compare", "demo", "HEAD", "--study", "demo", "--json"]))
+    assert compared.keys() == {"name", "before", "after", "study", "json", "command"}
     assert vars(parser().parse_args(["stage", "fetch", "{}"])).keys() == {"name", "rule", "job", "command"}
 
 

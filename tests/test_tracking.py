@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import os
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +21,8 @@ import pytest
 
 from msd.errors import UserError
 from msd.job import STAGES, Job, run
-from msd.tracking import MAX_POINTS, RUN_POINTS, TrackResult, track
+from msd.tracking import TrackResult, track
+from msd.tracking.values import MAX_POINTS, RUN_POINTS
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -114,6 +121,85 @@ def test_every_record_is_one_nested_run_with_params_tags_metrics_and_curves(stud
     assert student.info.end_time - student.info.start_time <= 1000 * record["wall_seconds"] + 2
 
 
+def test_a_run_names_the_data_that_it_read_and_the_parent_shows_the_tables(study: Path) -> None:
+    Path("results/tiny/report.html").write_text("all of it")
+    result = track("tiny", RESULTS)
+    assert_data_and_tables_are_there(result)
+
+
+def assert_data_and_tables_are_there(result: TrackResult) -> None:
+    found, client = runs(result), client_of(result)
+    student = found["student students/numbers/kd/base/seeds-0-1"]
+    record = json.loads(Path(f"{STUDENT}/record.json").read_text())
+    sha256 = record["inputs"][0]["sha256"]
+    assert student.data.tags["dataset_sha256.numbers/train"] == sha256
+    assert (
+        student.data.tags["msd.record_sha256"]
+        == hashlib.sha256(Path(f"{STUDENT}/record.json").read_bytes()).hexdigest()
+    )
+    (read,) = student.inputs.dataset_inputs
+    assert (read.dataset.name, read.dataset.digest) == ("numbers/train", sha256[:36])
+    assert json.loads(read.dataset.source)["uri"] == "results/data/numbers/prepared/train.txt"
+    assert [tag.value for tag in read.tags] == ["training"]
+    parent = found["tiny"].info.run_id
+    assert {item.path for item in client.list_artifacts(parent)} == {"report.html", "tables"}
+    page = client.download_artifacts(parent, "report.html")
+    assert Path(page).read_text() == "all of it"
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A tracking server of this machine alone, with its own database and store."""
+    folder = tmp_path_factory.mktemp("server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += [
+        "--backend-store-uri",
+        f"sqlite:///{folder}/server.db",
+        "--artifacts-destination",
+        str(folder / "store"),
+    ]
+    quiet = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    with (
+        (folder / "log").open("w") as log,
+        subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=quiet) as process,
+    ):
+        try:
+            deadline = time.monotonic() + 300
+            while not _answers(f"http://127.0.0.1:{port}/health"):
+                assert process.poll() is None, (folder / "log").read_text()
+                assert time.monotonic() < deadline, (folder / "log").read_text()
+                time.sleep(0.1)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=5) as reply:
+            return bool(reply.status == 200)
+    except OSError:
+        return False
+
+
+def test_a_remote_server_gets_the_same_once(study: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("results/tiny/report.html").write_text("all of it")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    first = track("tiny", RESULTS)
+    assert (first.imported, first.present, first.uri) == (3, 0, server)
+    before = {name: item.info.run_id for name, item in runs(first).items()}
+    assert_data_and_tables_are_there(first)
+    second = track("tiny", RESULTS)
+    assert (second.imported, second.present) == (0, 3)
+    assert {name: item.info.run_id for name, item in runs(second).items()} == before
+    assert {path.name for path in study.iterdir()} == {"results"}
+    here = {path.name for path in RESULTS.iterdir() if not path.name.startswith(".hashes")}
+    assert here == {"data", "tiny", ".mlflow.lock"}, "no database and no store of its own"
+
+
 def test_curves_are_thinned_and_keep_their_ends(study: Path) -> None:
     result = track("tiny", RESULTS)
     student = runs(result)["student students/numbers/kd/base/seeds-0-1"]
@@ -172,7 +258,6 @@ def test_several_imports_into_a_fresh_database_do_not_disturb_each_other(study: 
 
 
 def _environment() -> dict[str, str]:
-    import os
 
     return os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
 
@@ -187,6 +272,20 @@ def test_the_tracking_uri_of_the_environment_is_used(study: Path, monkeypatch: p
     assert track("tiny", RESULTS).uri.endswith("elsewhere.db")
     assert (study / "elsewhere.db").exists()
     assert not (study / "results/mlflow.db").exists()
+
+
+def test_a_moved_project_gets_a_new_experiment_beside_the_old_one(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the old one's artefacts lie where the project was."""
+    old = track("tiny", RESULTS)
+    before = client_of(old).get_experiment_by_name("msd/tiny")
+    (study / "moved").mkdir()
+    (study / "results").rename(study / "moved/results")
+    monkeypatch.chdir(study / "moved")
+    new = track("tiny", RESULTS)
+    assert (new.imported, new.present) == (3, 0)
+    names = {item.name for item in client_of(new).search_experiments()}
+    assert names == {"Default", "msd/tiny", f"msd/tiny (moved, {before.experiment_id})"}
+    assert not (study / "results").exists()
 
 
 def test_a_study_without_records_is_refused(study: Path) -> None:

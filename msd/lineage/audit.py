@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from msd.errors import UserError
-from msd.lineage.digest import file_sha256
+from msd.lineage.digest import file_digests
+from msd.lineage.environment import describe_environment, environment_notes
 from msd.lineage.record import seal
 
 # Snakemake writes the first two and jobs keep checkpoints in the third: none of them is a result.
 UNRECORDED = {"logs", "benchmarks", "scratch"}
 PUBLISHED = "published"  # copies that git keeps
 SHOWN = 5
+RESULT = re.compile(r".*/tables/[^/]+\.json|.*/figures/[^/]+\.svg")  # what people read, each in one of its forms
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,16 @@ class Finding:
 
 @dataclass
 class AuditResult:
-    """What an audit looked at and found; `status` is the command's exit status."""
+    """What an audit looked at and found; `status` is the command's exit status.
+
+    `notes` say where this machine differs from those that the records were made on; they are no findings.
+    """
 
     records: int = 0
     files: int = 0
     bytes: int = 0
     findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def status(self) -> int:
@@ -45,12 +52,12 @@ class AuditResult:
         return 1 if self.findings else 0
 
     def __str__(self) -> str:
-        amount = f"{self.files} files ({self.bytes / 1e6:.1f} MB) of {self.records} records"
-        if not self.findings:
-            return f"{amount} checked: every file is what its record says"
-        noun = "finding" if len(self.findings) == 1 else "findings"
         lines = [finding.sentence for finding in self.findings]
-        return "\n".join([*lines, f"{amount} checked: {len(lines)} {noun}"])
+        verdict = (
+            f"{len(lines)} finding{'s' if len(lines) > 1 else ''}" if lines else "every file is what its record says"
+        )
+        amount = f"{self.files} files ({self.bytes / 1e6:.1f} MB) of {self.records} records"
+        return "\n".join([*self.notes, *lines, f"{amount} checked: {verdict}"])
 
 
 def audit(results: Path, study: str | None = None, full: bool = False) -> AuditResult:
@@ -87,6 +94,7 @@ class _Audit:
         self.roots = roots
         self.full = full
         self.records: dict[str, dict[str, Any]] = {}
+        self.intact: list[dict[str, Any]] = []
         self.found: dict[str, str | None] = {}
         self.result = AuditResult()
 
@@ -101,6 +109,7 @@ class _Audit:
                 self._read(name)
                 sources = self.records.get(name, {"inputs": []})["inputs"]
                 waiting += [source["record"] for source in sources if source["record"]]
+        self._hash_all()
         for name, content in self.records.items():
             for output in content["outputs"]:
                 self._check_output(name, content, output)
@@ -108,8 +117,9 @@ class _Audit:
             for source in content["inputs"]:
                 self._check_input(name, content, source)
         self._check_unrecorded(files)
-        self._name_broken_tables()
+        self._name_broken_results()
         self.result.records = len(self.records)
+        self.result.notes = self._environment_notes()
         return self.result
 
     def _name(self, path: Path) -> str:
@@ -131,23 +141,24 @@ class _Audit:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             self._add(name, None, f"{name} is no readable record ({type(error).__name__}: {error})")
             return
-        if not sealed:
+        if sealed:
+            self.intact.append(content)
+        else:
             self._add(name, name, f"{name} was altered after its job wrote it {when}: its seal does not match")
         self.records[name] = content
 
-    def _sha256(self, path: str) -> str | None:
-        """Digest of a file, None when it is missing; each file is read and counted once."""
-        if path not in self.found:
-            place = self.project / path
-            self.found[path] = None
-            if place.is_file():
-                self.found[path] = file_sha256(place, trust=not self.full, database=self.database)
-                self.result.files += 1
-                self.result.bytes += place.stat().st_size
-        return self.found[path]
+    def _hash_all(self) -> None:
+        """Digest of every file that a record names, None for a missing one; each is read and counted once."""
+        items = [item for content in self.records.values() for item in content["outputs"] + content["inputs"]]
+        self.found = dict.fromkeys(item["path"] for item in items)
+        present = {path: self.project / path for path in self.found if (self.project / path).is_file()}
+        digests = file_digests(present.values(), trust=not self.full, database=self.database)
+        self.found |= {path: digests[str(place)] for path, place in present.items()}
+        self.result.files = len(present)
+        self.result.bytes = sum(place.stat().st_size for place in present.values())
 
     def _check_output(self, name: str, content: dict[str, Any], output: dict[str, Any]) -> None:
-        path, expected, found = output["path"], output["sha256"], self._sha256(output["path"])
+        path, expected, found = output["path"], output["sha256"], self.found[output["path"]]
         when = f"({content['rule']}, {content['ended']})"
         if len(self.producers[path]) > 1 and self.producers[path][0] != name:
             self._add(path, name, f"{path} is claimed by {self.producers[path][0]} and by {name}")
@@ -169,11 +180,11 @@ class _Audit:
         elif made is not None and made != read:
             self._add(path, name, f"{name} {when} was made from another {path} than {producer} recorded:"
                                   f" read {read[:12]}…, recorded {made[:12]}…")  # fmt: skip
-        elif made is None and self._sha256(path) is None:
+        elif made is None and self.found[path] is None:
             self._add(path, name, f"{path} is missing; {name} was made from it {when}")
-        elif made is None and self._sha256(path) != read:
+        elif made is None and self.found[path] != read:
             self._add(path, name, f"{path} differs from what {name} was made from {when}:"
-                                  f" expected {read[:12]}…, found {str(self._sha256(path))[:12]}…")  # fmt: skip
+                                  f" expected {read[:12]}…, found {str(self.found[path])[:12]}…")  # fmt: skip
 
     def _declared(self, record: str, path: str) -> str | None:
         outputs = self.records.get(record, {"outputs": []})["outputs"]
@@ -202,8 +213,12 @@ class _Audit:
             record = "" if f"{folder}/record.json" in self.records else f" ({folder}/record.json is not there)"
             self._add(names[0], None, f"no record lists {listed}{record}")
 
-    def _name_broken_tables(self) -> None:
-        """Tell with each finding which table it is the first broken link of, walking back from the table."""
+    def _environment_notes(self) -> list[str]:
+        made_on_gpu = any(content["gpu"] for content in self.intact)
+        return environment_notes(self.intact, describe_environment(load_torch=made_on_gpu))
+
+    def _name_broken_results(self) -> None:
+        """Tell with each finding which table or figure it is the first broken link of, walking back from there."""
         broken: dict[str, int] = {}
         for index, finding in enumerate(self.result.findings):
             for record in [finding.record, *self.producers.get(finding.path, [])]:
@@ -211,11 +226,12 @@ class _Audit:
                     broken.setdefault(record, index)
         first: dict[int, list[str]] = defaultdict(list)
         for name, content in self.records.items():
-            tables = [output["path"] for output in content["outputs"] if "/tables/" in output["path"]]
+            shown = [output["path"] for output in content["outputs"] if RESULT.fullmatch(output["path"])]
             nearest = next((record for record in self._back(name) if record in broken), None)
             if nearest is not None:
-                first[broken[nearest]] += [path for path in tables if path.endswith(".json")]
+                first[broken[nearest]] += shown
         for index, paths in first.items():
+            paths.sort(key=lambda path: ("/tables/" not in path, path))
             if paths:
                 old = self.result.findings[index]
                 more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -84,10 +85,10 @@ def describe_run(modules: Sequence[str], params: dict[str, Any]) -> dict[str, An
         "code": {"digest": code_digest(modules), "modules": module_digests(modules)},
         "git": git_state(),
         "lock_sha256": file_sha256(LOCK) if LOCK.is_file() else None,
-        "versions": {"python": platform.python_version(), **dict(_installed(LIBRARIES))},
+        "versions": describe_versions(),
         "host": platform.node(),
-        "cpu": {"model": _cpu_model(), "count": os.cpu_count()},
-        "gpu": _gpu_name(),
+        "cpu": {"model": cpu_model(), "count": os.cpu_count()},
+        "gpu": gpu_name(),
         "seeds": params.get("seeds", [params["seed"]] if "seed" in params else []),
     }
 
@@ -126,15 +127,17 @@ def git_state() -> dict[str, Any]:
     return {"commit": None if commit == "(initial)" else commit, "dirty": dirty}
 
 
-def _installed(libraries: Sequence[str]) -> Iterable[tuple[str, str]]:
-    for library in libraries:
-        try:
-            yield library, metadata.version(library)
-        except metadata.PackageNotFoundError:
-            continue
+def describe_versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that are installed."""
+    versions = {"python": platform.python_version()}
+    for library in LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[library] = metadata.version(library)
+    return versions
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
+    """Name of the processor."""
     information = Path("/proc/cpuinfo")
     if information.is_file():
         for line in information.read_text(encoding="utf-8").splitlines():
@@ -143,7 +146,7 @@ def _cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
-def _gpu_name() -> str | None:
+def gpu_name() -> str | None:
     """Name of the GPU when the job loaded torch and torch sees one; never loads torch itself."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():

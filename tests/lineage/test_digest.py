@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from msd.errors import UserError
-from msd.lineage.digest import PACKAGE, code_digest, file_sha256, module_digests
+from msd.lineage.digest import PACKAGE, code_digest, file_digests, file_sha256, module_digests
 
 
 def write(path: Path, text: str, *, age: float = 60) -> Path:
@@ -57,6 +57,23 @@ def test_only_an_untrusting_call_sees_a_change_with_the_old_mtime(tmp_path: Path
     assert file_sha256(file, database=database) == sha256("one")
     assert file_sha256(file, trust=False, database=database) == sha256("two")
     assert file_sha256(file, database=database) == sha256("two")
+
+
+def test_many_files_at_once_share_the_memory_of_single_ones(tmp_path: Path) -> None:
+    database = tmp_path / "h.sqlite"
+    files = {write(tmp_path / f"files/{number}", f"number {number}"): f"number {number}" for number in range(20)}
+    first = next(iter(files))
+    assert file_sha256(first, database=database) == sha256("number 0")
+    expected = {str(path): sha256(text) for path, text in files.items()}
+    assert file_digests(files, database=database) == expected
+    assert rows(database) == 20
+    times = first.stat()
+    first.write_text("another0")
+    os.utime(first, ns=(times.st_mtime_ns, times.st_mtime_ns))
+    assert file_digests(files, database=database) == expected, "remembered"
+    expected[str(first)] = sha256("another0")
+    assert file_digests(files, trust=False, database=database) == expected
+    assert file_sha256(first, database=database) == sha256("another0")
 
 
 def test_a_file_too_young_to_trust_its_mtime_is_not_remembered(tmp_path: Path) -> None:

@@ -1,34 +1,34 @@
 """What an edit, a lost file or a changed study makes run again: exactly what depends on it.
 
-The project is a copy whose results are complete but empty of sense: each file holds its own name, and Snakemake has
-noted them all as made by the present rules (`--touch`). All that is asked is which jobs Snakemake would run next.
+The project's results are complete but empty of sense (conftest.py), and `msd sync` has told Snakemake that they are made
+by the present rules. All that is asked is which jobs Snakemake would run next.
 """
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from calls import PROJECT, outputs, planned, success
+from calls import planned, success
+
+from msd.lineage.sync import sync
 
 STUDY = ("--configfile", "config/smoke.yaml")
 DATASETS = ("clipart-tags",)
+METHODS = ("finetune", "kd", "msd-instance")
 END = ["Make the tables", "Draw the figures", "Write the report", "Import what is new into MLflow"]
-PARTS = ("msd", "config", "workflow", "profiles", "Snakefile", "CITATION.cff")
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("finished")
-    for name in PARTS:
-        copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
-        copy(PROJECT / name, folder / name)
-    for file in outputs(success(*STUDY, "--summary", folder=folder)):
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        (folder / file).write_text(file)
-    success(*STUDY, "--touch", "--forceall", "--quiet", "all", folder=folder)
+def finished(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("finished") / "project"
+    shutil.copytree(made, folder)
+    with contextlib.chdir(folder):
+        sync()
+    (folder / "results/smoke/logs/tracked").touch()
     return folder
 
 
@@ -76,6 +76,34 @@ def test_an_edit_of_one_method_runs_its_students_and_what_follows(project: Path)
     assert next_jobs(project) == sorted([*of_method("kd"), *END])
 
 
+def test_an_edit_of_the_models_runs_teachers_and_all_below_but_no_data(project: Path) -> None:
+    replace(project / "msd/models/visualbert.py", "text * image)", "text * image * 2)")
+    of_dataset = [
+        message.format(dataset=dataset)
+        for dataset in DATASETS
+        for message in (
+            "Fit logistic regression on the frozen features of {dataset}",
+            "Fine-tune the teacher of {dataset}",
+            "Ask the teacher of {dataset} for its answers to image and text, image alone, text alone",
+            "Measure how much each prediction on {dataset} depends on image and on text",
+        )
+    ]
+    students = [message for method in METHODS for message in of_method(method)]
+    assert next_jobs(project) == sorted([*of_dataset, *students, *END])
+
+
+def test_an_edit_of_the_report_s_template_writes_the_report_alone(project: Path) -> None:
+    template = project / "msd/reporting/templates/report.html.j2"
+    template.write_text(template.read_text() + "<!-- the end -->\n")
+    assert next_jobs(project) == sorted(END[-2:])
+
+
+def test_lost_students_are_trained_again_with_their_cell_and_the_tables(project: Path) -> None:
+    """So that a table's n is never that of seeds which are gone."""
+    shutil.rmtree(project / "results/smoke/students/clipart-tags/kd/default/seeds-0-1")
+    assert next_jobs(project) == sorted([*of_method("kd"), *END])
+
+
 def test_a_changed_parameter_runs_the_students_of_its_method(project: Path) -> None:
     replace(project / "config/smoke.yaml", "msd-instance: {lambda: 0.9}", "msd-instance: {lambda: 0.8} # a remark")
     resolve = "Write down the study with everything it names"
@@ -86,9 +114,7 @@ def test_a_later_seed_leaves_the_students_of_earlier_seeds_alone(project: Path) 
     replace(project / "config/smoke.yaml", "seeds: [0, 1]", "seeds: [0, 1, 2]")
     trainings = [message for message in next_jobs(project) if message.startswith(("Fine-tune", "Train"))]
     assert trainings == [
-        f"Train {method} (default, seeds-2-2) on {dataset}"
-        for method in ("finetune", "kd", "msd-instance")
-        for dataset in DATASETS
+        f"Train {method} (default, seeds-2-2) on {dataset}" for method in METHODS for dataset in DATASETS
     ]
 
 

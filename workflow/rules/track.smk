@@ -14,7 +14,9 @@ rule track:
         mem_mb=2000,
         runtime=60,
     params:
-        code=code_digest(["msd.tracking"]),
+        code=code_digest(
+            ["msd.tracking", "msd.tracking.artefacts", "msd.tracking.values"]
+        ),
         study=study.study,
     message:
         "Import what is new into MLflow"

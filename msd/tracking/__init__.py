@@ -1,7 +1,7 @@
 """Imports finished jobs into MLflow: one experiment a study, one parent run, one nested run a record.json.
 
-Jobs never load MLflow; they leave metrics.json and history.parquet, and this reads them afterwards. The database
-is an index that can be deleted and built again.
+Jobs never load MLflow; they leave metrics.json and history.parquet, and this reads them afterwards. The database and
+the artefacts beside it (results/.mlflow) are an index that can be deleted and built again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 import os
-import re
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,15 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msd.errors import UserError
+from msd.tracking.artefacts import dataset_inputs, log_artefacts, prepared_splits
+from msd.tracking.values import curves, safe_name, scalars
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Metric, Run
+    from mlflow.entities import Run
 
 MAX_VALUE = 500
-MAX_POINTS = 500
-# of all curves of a run together: MLflow takes 0.1 ms a point, and history.parquet keeps them all
-RUN_POINTS = 1000
 BATCH_METRICS, BATCH_PARAMS = 1000, 100
 # Set last, so that a run without it is half imported and is made again.
 DONE, STUDY, RECORD = "msd.record_sha256", "msd.study", "msd.record"
@@ -76,15 +74,28 @@ def _import(study: str, records: dict[str, Path], results: Path, uri: str) -> Tr
 
     client = MlflowClient(tracking_uri=uri)
     name = f"msd/{study}"
-    found = client.get_experiment_by_name(name)
-    experiment = found.experiment_id if found else client.create_experiment(name)
+    experiment = _experiment(client, name, None if _is_server(uri) else (results / ".mlflow").absolute().as_uri())
     parent, done = _existing(client, experiment, study)
     new = {sha256: path for sha256, path in records.items() if sha256 not in done}
     for sha256, path in new.items():
         _import_run(client, experiment, parent, sha256=sha256, path=path, project=results.absolute().parent)
+    log_artefacts(client, parent, results / study)
     if new:
         client.set_terminated(parent, "FINISHED")
     return TrackResult(len(new), len(records) - len(new), name, uri)
+
+
+def _experiment(client: MlflowClient, name: str, place: str | None) -> str:
+    """The study's experiment, made when absent; `place` is where it keeps artefacts, None where a server decides.
+
+    An experiment that keeps them elsewhere, because the project's folder was moved, is put aside under another name.
+    """
+    found = client.get_experiment_by_name(name)
+    if found and place in (None, found.artifact_location):
+        return str(found.experiment_id)
+    if found:
+        client.rename_experiment(found.experiment_id, f"{name} (moved, {found.experiment_id})")
+    return str(client.create_experiment(name, artifact_location=place))
 
 
 @contextmanager
@@ -95,9 +106,13 @@ def _alone(results: Path) -> Iterator[None]:
         yield
 
 
+def _is_server(uri: str) -> bool:
+    return not uri.startswith("sqlite:///")
+
+
 def _create_database(uri: str) -> None:
     """Create or migrate a sqlite database, as `mlflow db upgrade` does; servers look after their own."""
-    if not uri.startswith("sqlite:///"):
+    if _is_server(uri):
         return
     from mlflow.store.db import utils as database
 
@@ -167,10 +182,13 @@ def _import_run(client: MlflowClient, experiment: str, parent: str, *, sha256: s
     began, ended = (_milliseconds(content[key]) for key in ("started", "ended"))
     title = f"{content['rule']} {'/'.join(Path(name).parent.parts[2:])}".strip()
     run = client.create_run(experiment, start_time=began, tags=tags, run_name=title).info.run_id
-    params = [Param(_name(key), value) for key, value in _flat(content["params"])]
+    params = [Param(safe_name(key), value) for key, value in _flat(content["params"])]
+    datasets = prepared_splits(content)
+    if datasets:
+        client.log_inputs(run, datasets=dataset_inputs(datasets))
     for start in range(0, len(params), BATCH_PARAMS):
         client.log_batch(run, params=params[start : start + BATCH_PARAMS])
-    metrics = [*_scalars(content, project, ended), *_curves(content, project, ended)]
+    metrics = [*scalars(content, project, ended), *curves(content, project, ended)]
     for start in range(0, len(metrics), BATCH_METRICS):
         client.log_batch(run, metrics=metrics[start : start + BATCH_METRICS])
     client.set_terminated(run, "FINISHED", ended)
@@ -184,7 +202,9 @@ def _tags(name: str, content: dict[str, Any]) -> dict[str, str]:
     if top == "data":
         keys, rest = (("encoder",), rest) if kind == "encoders" else (("dataset",), [kind])
     tags = {key: value for key, value in zip(keys, rest, strict=False) if value}
-    return tags | {"rule": content["rule"], "git_commit": content["git"]["commit"] or "none"}
+    tags |= {"rule": content["rule"], "git_commit": content["git"]["commit"] or "none"}
+    splits = prepared_splits(content)
+    return tags | {f"dataset_sha256.{split}": item["sha256"] for split, item in splits.items()}
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -195,72 +215,6 @@ def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
     else:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         yield prefix, text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 1] + "…"
-
-
-def _name(name: str) -> str:
-    """A name that MLflow accepts: other characters become underscores."""
-    return re.sub(r"[^\w\-./: ]", "_", name)[:250]
-
-
-def _outputs(content: dict[str, Any], file: str, project: Path) -> Iterator[Path]:
-    for output in content["outputs"]:
-        if Path(output["path"]).name == file:
-            yield project / output["path"]
-
-
-def _scalars(content: dict[str, Any], project: Path, time: int) -> Iterator[Metric]:
-    """The record's cost and the values of metrics.json; undefined ones (null) are left out."""
-    from mlflow.entities import Metric
-
-    yield Metric("job/wall_seconds", content["wall_seconds"], time, 0)
-    yield Metric("job/peak_memory_bytes", content["peak_memory_bytes"], time, 0)
-    for path in _outputs(content, "metrics.json", project):
-        for name, value in _numbers(json.loads(path.read_text(encoding="utf-8"))):
-            if value is not None:
-                yield Metric(_name(name), float(value), time, 0)
-
-
-def _numbers(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float | None]]:
-    """Numbers of a nested table, named by their keys joined with slashes."""
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from _numbers(value, f"{prefix}{name}/")
-        else:
-            yield f"{prefix}{name}", value
-
-
-def _curves(content: dict[str, Any], project: Path, time: int) -> Iterator[Metric]:
-    """Each term of history.parquet as one curve a seed; short curves keep all points, long ones are thinned."""
-    from mlflow.entities import Metric
-
-    for path in _outputs(content, "history.parquet", project):
-        curves = sorted(_read_curves(path).items(), key=lambda curve: len(curve[1]))
-        left = RUN_POINTS
-        for index, (key, points) in enumerate(curves):
-            thinned = _thin(points, min(MAX_POINTS, max(2, left // (len(curves) - index))))
-            left -= len(thinned)
-            yield from (Metric(key, value, time, step) for step, value in thinned)
-
-
-def _read_curves(path: Path) -> dict[str, list[tuple[int, float]]]:
-    """(step, value) points of each curve, of a term kept by sample the mean; what is not finite is left out."""
-    import numpy
-    import pandas
-
-    table = pandas.read_parquet(path, columns=["seed", "step", "term", "value"])
-    table = table[numpy.isfinite(table["value"])].groupby(["seed", "term", "step"], as_index=False)["value"].mean()
-    curves: dict[str, list[tuple[int, float]]] = {}
-    for (seed, term), rows in table.groupby(["seed", "term"], sort=False):
-        curves[_name(f"seed-{seed}/{term}")] = list(zip(rows["step"].tolist(), rows["value"].tolist(), strict=True))
-    return curves
-
-
-def _thin(points: list[tuple[int, float]], limit: int) -> list[tuple[int, float]]:
-    """At most `limit` points (two or more), evenly taken, with the first and the last."""
-    if len(points) <= limit:
-        return points
-    share = (len(points) - 1) / (limit - 1)
-    return [points[round(index * share)] for index in range(limit)]
 
 
 def _milliseconds(time: str) -> int:

@@ -1,0 +1,212 @@
+"""Compare two studies' results, cell by cell: identical, within the interval or changed, and by what cause.
+
+The cause is read off the records: from a cell back to the sources, every record whose outputs differ on the two sides
+says how its own code, parameters, seeds, environment or data differ.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from msd.errors import UserError
+from msd.lineage.environment import differences
+from msd.lineage.versions import Version, open_version
+
+# What tells the cells of a table apart; those that a table does not use are absent.
+KEYS = ("dataset", "method", "split", "metric", "view", "measure", "modality", "over")
+VERDICTS = ("identical", "within interval", "changed", "only in A", "only in B")
+
+
+@dataclass(frozen=True)
+class CellComparison:
+    """One cell on both sides; `causes` by kind: code, parameters, seeds, environment, data, selection."""
+
+    table: str
+    cell: str
+    verdict: str
+    before: float | None
+    after: float | None
+    causes: dict[str, list[str]] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        values = " → ".join("undefined" if value is None else f"{value:.6g}" for value in (self.before, self.after))
+        line = f"{self.table} {self.cell}: {values}, {self.verdict}"
+        causes = "; ".join(f"{kind}: {', '.join(items)}" for kind, items in self.causes.items())
+        return f"{line} ({causes or 'no recorded cause'})"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All cells of two results."""
+
+    before: str
+    after: str
+    cells: list[CellComparison]
+
+    def __str__(self) -> str:
+        """What is not identical, one line a cell, and the counts."""
+        lines = [str(cell) for cell in self.cells if cell.verdict != "identical"]
+        counts = Counter(cell.verdict for cell in self.cells)
+        total = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
+        return "\n".join([*lines, f"{self.before} against {self.after}: {total}"])
+
+    def to_json(self) -> str:
+        """The same for programs."""
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False)
+
+
+def compare(before: str, after: str, *, study: str) -> Comparison:
+    """Compare two result folders, studies or git commits; `study` names the one that commits are asked for.
+
+    Raises UserError for a side without tables, and when the two have no table in common.
+    """
+    sides = [open_version(name, study) for name in (before, after)]
+    tables = [side.tables() for side in sides]
+    shared = [name for name in tables[0] if name in tables[1]]
+    if not shared:
+        raise UserError(f"{before} and {after} have no table in common")
+    causes = _Causes(*sides)
+    cells = [cell for name in shared for cell in _compare_table(name, tables[0][name], tables[1][name], causes)]
+    return Comparison(sides[0].label, sides[1].label, cells)
+
+
+def _compare_table(name: str, before: Any, after: Any, causes: _Causes) -> Iterator[CellComparison]:
+    old, new = ({_key(cell): cell for cell in table["cells"]} for table in (before, after))
+    for key in [*old, *(key for key in new if key not in old)]:
+        if key not in new:
+            yield CellComparison(name, key, "only in A", old[key]["mean"], None, causes.of_table())
+        elif key not in old:
+            yield CellComparison(name, key, "only in B", None, new[key]["mean"], causes.of_table())
+        else:
+            verdict = _verdict(old[key], new[key])
+            why = {} if verdict == "identical" else causes.of_cell(old[key], new[key])
+            yield CellComparison(name, key, verdict, old[key]["mean"], new[key]["mean"], why)
+
+
+def _key(cell: dict[str, Any]) -> str:
+    return "/".join(str(cell[key]) for key in KEYS if cell.get(key))
+
+
+def _verdict(old: dict[str, Any], new: dict[str, Any]) -> str:
+    """Identical in every value; else within when each mean lies in the other's 95 % interval, where there is one."""
+    if all(old.get(key) == new.get(key) for key in ("mean", "low", "high", "n", "values", "against")):
+        return "identical"
+    inside = [
+        one["low"] <= other["mean"] <= one["high"]
+        for one, other in ((old, new), (new, old))
+        if None not in (one["low"], one["high"], other["mean"])
+    ]
+    return "within interval" if inside and all(inside) else "changed"
+
+
+class _Causes:
+    """Differences between the records of two versions, each pair of records looked at once."""
+
+    def __init__(self, before: Version, after: Version) -> None:
+        self.before, self.after = before, after
+        self.known: dict[tuple[str, str], dict[str, set[str]]] = {}
+
+    def of_table(self) -> dict[str, list[str]]:
+        """Why a table has other cells: what its own record says."""
+        return _sorted(self._own(self.before.table_record, self.after.table_record))
+
+    def of_cell(self, old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[str]]:
+        """Why a cell differs: its runs and all before them, its choice of variant, and the making of the table."""
+        causes: dict[str, set[str]] = {}
+        if old.get("selected") != new.get("selected"):
+            causes["selection"] = {f"{old.get('selected')} → {new.get('selected')}"}
+        if set(old["values"]) != set(new["values"]):
+            causes["seeds"] = {f"{', '.join(old['values']) or 'none'} → {', '.join(new['values']) or 'none'}"}
+        pairs = [(self.before.table_record, self.after.table_record)]
+        cell = f"cells/{old['dataset']}/{old['method']}"
+        pairs.append((self.before.beside_tables(cell), self.after.beside_tables(cell)))
+        for pair in pairs:
+            _merge(causes, self._own(*pair))
+        for one, other in zip(old["runs"], new["runs"], strict=False):
+            _merge(causes, self._back(f"{one}/record.json", f"{other}/record.json"))
+        return _sorted(causes)
+
+    def _back(self, one: str, other: str) -> dict[str, set[str]]:
+        """Causes in a pair of records and in all that they were made from, as far as their files differ."""
+        if (one, other) in self.known:
+            return self.known[one, other]
+        causes = self.known[one, other] = {}
+        old, new = self.before.record(one), self.after.record(other)
+        if old is None or new is None:
+            if old is not new:
+                causes["records"] = {f"only one side has {one if new is None else other}"}
+            return causes
+        if _sha256s(old["outputs"]) == _sha256s(new["outputs"]):
+            return causes
+        _merge(causes, self._own(one, other))
+        for left, right in _paired_inputs(old, new):
+            if left["sha256"] == right["sha256"]:
+                continue
+            if left["record"] and right["record"]:
+                _merge(causes, self._back(left["record"], right["record"]))
+            else:
+                _merge(causes, {"data": {left["path"]}})
+        return causes
+
+    def _own(self, one: str, other: str) -> dict[str, set[str]]:
+        """How two records differ by themselves, whatever they were made from."""
+        old, new = self.before.record(one), self.after.record(other)
+        if old is None or new is None:
+            return {}
+        return {kind: items for kind, items in _record_differences(old, new).items() if items}
+
+
+def _record_differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, set[str]]:
+    modules = [record["code"]["modules"] for record in (old, new)]
+    settings = [dict(_leaves(record["params"])) for record in (old, new)]
+    changed = {key for key in settings[0].keys() | settings[1].keys() if settings[0].get(key) != settings[1].get(key)}
+    return {
+        "code": {
+            name for name in modules[0].keys() | modules[1].keys() if modules[0].get(name) != modules[1].get(name)
+        },
+        "parameters": {
+            f"{key} {settings[0].get(key)} → {settings[1].get(key)}" for key in changed if key not in ("seed", "seeds")
+        },
+        "seeds": {f"{settings[0].get(key)} → {settings[1].get(key)}" for key in changed if key in ("seed", "seeds")},
+        "environment": {str(item) for item in differences(old, new)},
+    }
+
+
+def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted name and text of each parameter; a list is one value."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(item, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, json.dumps(value, ensure_ascii=False)
+
+
+def _paired_inputs(old: dict[str, Any], new: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Inputs of the same name below their study's folder."""
+    others = {_below_study(item["path"]): item for item in new["inputs"]}
+    for item in old["inputs"]:
+        if _below_study(item["path"]) in others:
+            yield item, others[_below_study(item["path"])]
+
+
+def _below_study(path: str) -> str:
+    parts = Path(path).parts
+    return "/".join(parts[2:]) if parts[0] == "results" and parts[1] != "data" else path
+
+
+def _sha256s(outputs: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    return {(_below_study(item["path"]), item["sha256"]) for item in outputs}
+
+
+def _merge(causes: dict[str, set[str]], more: dict[str, set[str]]) -> None:
+    for kind, items in more.items():
+        causes.setdefault(kind, set()).update(items)
+
+
+def _sorted(causes: dict[str, set[str]]) -> dict[str, list[str]]:
+    return {kind: sorted(items) for kind, items in causes.items()}

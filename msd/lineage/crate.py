@@ -1,0 +1,202 @@
+"""Export of a study as an RO-Crate of the profile Provenance Run Crate, which includes Workflow Run RO-Crate.
+
+The crate holds every file that the study's records name, with its sha256, and one action for each record. Source:
+Leo et al., "Recording provenance of workflow runs with RO-Crate", PLOS ONE 2024; https://w3id.org/ro/wfrun, 0.5.
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+from collections import deque
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msd.errors import UserError
+from msd.lineage.digest import file_digests
+
+if TYPE_CHECKING:
+    from rocrate.model.contextentity import ContextEntity
+    from rocrate.rocrate import ROCrate
+
+PROFILES = {
+    "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
+    "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
+    "https://w3id.org/ro/wfrun/provenance/0.5": "Provenance Run Crate",
+    "https://w3id.org/workflowhub/workflow-ro-crate/1.0": "Workflow RO-Crate",
+}
+TERMS = "https://w3id.org/ro/terms/workflow-run/context"
+BIOSCHEMAS = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
+WORKFLOW = "Snakefile"
+CODE = ("workflow/**/*.smk", "workflow/Snakefile", "requirements.lock", "LICENSE")
+TYPES = {".parquet": "application/vnd.apache.parquet", ".yaml": "application/yaml", ".md": "text/markdown",
+         ".safetensors": "application/octet-stream", ".npy": "application/octet-stream"}  # fmt: skip
+
+
+def export_crate(study: str, results: Path, target: Path) -> str:
+    """Write the crate of a study to the folder `target`; returns what was written.
+
+    Raises UserError when the study has no records, a recorded file is missing or differs, or `target` has content.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UserError(f"{target} is there already; name a new folder with --out")
+    records = study_records(study, results)
+    if not records:
+        raise UserError(f"there are no records of a study {study!r} in {results}; run it first")
+    project = results.absolute().parent
+    files = _recorded_files(records, project, results / ".hashes.sqlite")
+    _Builder(study, project, records, files).build().write(target)
+    return f"{target}: {len(files)} recorded files and the actions of {len(records)} jobs"
+
+
+def study_records(study: str, results: Path) -> dict[str, dict[str, Any]]:
+    """Every record of a study and of all that it was made from, by its path in the project."""
+    project = results.absolute().parent
+    waiting = deque(sorted((results.absolute() / study).rglob("record.json")))
+    records: dict[str, dict[str, Any]] = {}
+    while waiting:
+        path = waiting.popleft()
+        name = path.relative_to(project).as_posix()
+        if name not in records:
+            if not path.is_file():
+                raise UserError(f"{name} is missing; `msd audit` says what is made from it")
+            try:
+                records[name] = json.loads(path.read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise UserError(f"{name} is no readable record; `msd audit` says more") from error
+            waiting += [project / source["record"] for source in records[name]["inputs"] if source["record"]]
+    return records
+
+
+def _recorded_files(records: dict[str, dict[str, Any]], project: Path, database: Path) -> dict[str, str]:
+    """path -> sha256 of each file that records name, as it lies there."""
+    recorded = {
+        item["path"]: item["sha256"] for content in records.values() for item in content["outputs"] + content["inputs"]
+    }
+    for path in recorded:
+        if not (project / path).is_file():
+            raise UserError(f"{path} is missing; `msd audit` says what is made from it")
+    found = file_digests([project / path for path in recorded], database=database)
+    for path, sha256 in recorded.items():
+        if found[str(project / path)] != sha256:
+            raise UserError(f"{path} is not the file that its record names; `msd audit` says more")
+    return recorded
+
+
+class _Builder:
+    """One crate while its entities are made."""
+
+    def __init__(self, study: str, project: Path, records: dict[str, dict[str, Any]], files: dict[str, str]) -> None:
+        from rocrate.rocrate import ROCrate
+
+        self.crate: ROCrate = ROCrate(version="1.1")
+        self.study, self.project, self.records, self.files = study, project, records, files
+        self.entities: dict[str, Any] = {}
+
+    def build(self) -> ROCrate:
+        """The whole crate, not yet written."""
+        self.crate.metadata.extra_contexts.append(TERMS)
+        root = self.crate.root_dataset
+        root["name"] = f"msd: results of the study {self.study}"
+        root["description"] = (
+            f"Every file of the study {self.study} with what made it: the runs, seeds, parameters, teachers and data"
+            " of each number in its tables. Each raw file has the licence that its source.json names."
+        )
+        root["license"] = self._entity("https://spdx.org/licenses/MIT", "CreativeWork", name="MIT (of the code)")
+        profiles = [self._entity(uri, "CreativeWork", name=name) for uri, name in PROFILES.items()]
+        for profile, uri in zip(profiles, PROFILES, strict=True):
+            profile["version"] = uri.rpartition("/")[2]
+        root["conformsTo"] = profiles
+        workflow = self._add_files()
+        actions, controls = self._add_actions(workflow)
+        whole = self._add_whole(workflow)
+        self._add_engine(controls, whole)
+        root["mentions"] = [whole, *actions]
+        return self.crate
+
+    def _entity(self, identifier: str, kind: str, **properties: Any) -> ContextEntity:
+        from rocrate.model.contextentity import ContextEntity
+
+        return self.crate.add(ContextEntity(self.crate, identifier, properties={"@type": kind, **properties}))
+
+    def _add_files(self) -> Any:
+        """Add all files; returns the workflow, which is the crate's main entity."""
+        kinds = {"@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"]}
+        source = self.project / WORKFLOW
+        workflow = self.crate.add_workflow(source, WORKFLOW, main=True, lang="snakemake", properties=kinds)
+        workflow["name"], workflow["version"] = "msd", metadata.version("msd")
+        workflow["encodingFormat"] = "text/x-snakemake"
+        workflow["conformsTo"] = self._entity(BIOSCHEMAS, "CreativeWork", name="ComputationalWorkflow")
+        code = {path.relative_to(self.project).as_posix() for pattern in CODE for path in self.project.glob(pattern)}
+        for path in sorted({*self.files, *self.records, *code}):
+            place = self.project / path
+            kind = TYPES.get(place.suffix) or mimetypes.guess_type(path)[0] or "text/plain"
+            properties = {"encodingFormat": kind, "contentSize": str(place.stat().st_size), "name": path}
+            if path in self.files:
+                properties["sha256"] = self.files[path]
+            self.entities[path] = self.crate.add_file(place, path, properties=properties)
+        return workflow
+
+    def _add_actions(self, workflow: Any) -> tuple[list[Any], list[Any]]:
+        """One tool and one step a rule, one action a record with the control action that ran it."""
+        tools, steps, actions, controls = {}, {}, [], []
+        rules = list(dict.fromkeys(content["rule"] for content in self.in_order()))
+        for position, rule in enumerate(rules):
+            version = metadata.version("msd")
+            tools[rule] = self._entity(f"#stage-{rule}", "SoftwareApplication", name=rule, softwareVersion=version)
+            steps[rule] = self._entity(f"#step-{rule}", "HowToStep", name=rule, position=str(position))
+            steps[rule]["workExample"] = tools[rule]
+        workflow["hasPart"], workflow["step"] = list(tools.values()), list(steps.values())
+        for name, content in self.records.items():
+            action = self._entity(f"#action-{name}", "CreateAction", name=f"{content['rule']}: {Path(name).parent}")
+            action["description"] = self._describe(content)
+            action["startTime"], action["endTime"] = content["started"], content["ended"]
+            action["actionStatus"] = "http://schema.org/CompletedActionStatus"
+            action["instrument"] = tools[content["rule"]]
+            action["object"] = self._named(item["path"] for item in content["inputs"])
+            action["result"] = self._named([*(item["path"] for item in content["outputs"]), name])
+            actions.append(action)
+            control = self._entity(f"#control-{name}", "ControlAction", name=f"Run {content['rule']}")
+            control["instrument"], control["object"] = steps[content["rule"]], action
+            controls.append(control)
+        return actions, controls
+
+    def in_order(self) -> list[dict[str, Any]]:
+        """Records by the time at which their jobs began."""
+        return sorted(self.records.values(), key=lambda content: content["started"])
+
+    def _named(self, paths: Iterable[str]) -> Any:
+        """The entities of files; of one file the entity itself, as RO-Crate recommends."""
+        entities = [self.entities[path] for path in paths]
+        return entities[0] if len(entities) == 1 else entities
+
+    @staticmethod
+    def _describe(content: dict[str, Any]) -> str:
+        parameters = json.dumps(content["params"], ensure_ascii=False)
+        code, commit = content["code"]["digest"], content["git"]["commit"]
+        return f"Parameters {parameters}; code {code}; commit {commit}; seeds {content['seeds']}"
+
+    def _add_whole(self, workflow: Any) -> Any:
+        """The run of the workflow: from what no job made to the study's tables, figures and report."""
+        made = {item["path"] for content in self.records.values() for item in content["outputs"]}
+        home = f"results/{self.study}"
+        shown = [path for path in sorted(made) if path.startswith((f"{home}/tables/", f"{home}/figures/"))]
+        shown += [path for path in sorted(made) if path == f"{home}/report.html"]
+        whole = self._entity("#run", "CreateAction", name=f"Run of the study {self.study}")
+        whole["description"] = f"All jobs of the study {self.study}, by Snakemake"
+        whole["startTime"] = min(content["started"] for content in self.records.values())
+        whole["endTime"] = max(content["ended"] for content in self.records.values())
+        whole["actionStatus"] = "http://schema.org/CompletedActionStatus"
+        whole["instrument"] = workflow
+        whole["object"] = self._named(sorted(self.files.keys() - made))
+        whole["result"] = self._named(shown)
+        return whole
+
+    def _add_engine(self, controls: list[Any], whole: Any) -> None:
+        versions = sorted({content["versions"].get("snakemake", "unknown") for content in self.records.values()})
+        engine = self._entity("https://snakemake.github.io", "SoftwareApplication", name="Snakemake")
+        engine["softwareVersion"], engine["url"] = ", ".join(versions), "https://snakemake.github.io"
+        organised = self._entity("#organise", "OrganizeAction", name=f"Snakemake runs the study {self.study}")
+        organised["instrument"], organised["object"], organised["result"] = engine, controls, whole

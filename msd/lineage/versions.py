@@ -1,0 +1,124 @@
+"""Where compared results come from: a folder as it lies there, or a git commit with what DVC or git keeps of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from msd.errors import UserError
+
+RESULTS = "results"
+PUBLISHED = "results/published"
+
+Read = Callable[[str], bytes | None]
+
+
+@dataclass
+class Version:
+    """Results of one study at one time: `read` gives a file by its path in the project, None when it is not there.
+
+    `home` is the study's folder in the project, `folder` the one with its tables' JSON.
+    """
+
+    label: str
+    home: str
+    folder: str
+    read: Read
+    names: list[str]
+    known: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+
+    @property
+    def table_record(self) -> str:
+        """The record of the tables."""
+        return f"{self.folder}/record.json"
+
+    def beside_tables(self, name: str) -> str:
+        """The record in another folder of the same study."""
+        return f"{self.home}/{name}/record.json"
+
+    def tables(self) -> dict[str, Any]:
+        """name -> content of each table with cells."""
+        contents = {name: self._json(f"{self.folder}/{name}") for name in self.names if name != "record.json"}
+        return {
+            name.removesuffix(".json"): table
+            for name, table in contents.items()
+            if table is not None and "cells" in table
+        }
+
+    def record(self, path: str) -> dict[str, Any] | None:
+        """A record by its path, None when this version does not hold it."""
+        if path not in self.known:
+            self.known[path] = self._json(path)
+        return self.known[path]
+
+    def _json(self, path: str) -> dict[str, Any] | None:
+        text = self.read(path)
+        try:
+            return None if text is None else dict(json.loads(text))
+        except ValueError as error:
+            raise UserError(f"{path} of {self.label} is no readable JSON: {error}") from error
+
+
+def open_version(name: str, study: str) -> Version:
+    """The results that `name` stands for: a folder, a study below results/, or a commit (of `study`).
+
+    Raises UserError when it is none of them or holds no tables.
+    """
+    for path in (Path(name), Path(RESULTS) / name):
+        if path.is_dir():
+            return _of_folder(path, name)
+    return _of_commit(name, study)
+
+
+def _of_folder(path: Path, label: str) -> Version:
+    folder = path / "tables" if (path / "tables").is_dir() else path
+    names = sorted(file.name for file in folder.glob("*.json"))
+    if not names:
+        raise UserError(f"there are no tables in {folder}; give the folder of a study that has run, or of its tables")
+    # the records speak of results/<study>, so the project begins above the folder called results
+    parts = path.absolute().parts
+    depth = len(parts) - 1 - parts[::-1].index(RESULTS) if RESULTS in parts else len(parts) - 2
+    project = Path(*parts[:depth])
+    # published tables came without the files that they were made from: those that lie here now are others
+    known = project if folder != path else folder.absolute()
+
+    def read(name: str) -> bytes | None:
+        file = project / name
+        return file.read_bytes() if file.is_relative_to(known) and file.is_file() else None
+
+    home, tables = (place.absolute().relative_to(project).as_posix() for place in (path, folder))
+    return Version(label, home, tables, read, names)
+
+
+def _of_commit(commit: str, study: str) -> Version:
+    """A commit's results: as DVC tracked them, or else the tables published in git."""
+    from dvc.api import DVCFileSystem
+    from dvc.exceptions import DvcException
+    from dvc.scm import RevError
+
+    try:
+        files = DVCFileSystem(url=None, rev=commit)
+        found = {
+            folder: sorted(Path(name).name for name in files.ls(folder, detail=False) if name.endswith(".json"))
+            for folder in (f"{RESULTS}/{study}/tables", f"{PUBLISHED}/{study}")
+            if files.isdir(folder)
+        }
+    except RevError as error:
+        raise UserError(f"{commit!r} is no folder, no study in {RESULTS}/ and no git commit") from error
+    except DvcException as error:
+        raise UserError(f"{commit!r} cannot be read: {error}") from error
+
+    def read(name: str) -> bytes | None:
+        try:
+            return bytes(files.read_bytes(name))
+        except FileNotFoundError:  # not of this commit, or its content is not in DVC's cache
+            return None
+
+    for folder, names in found.items():
+        if any(read(f"{folder}/{name}") is not None for name in names):
+            return Version(f"{study} at {commit}", f"{RESULTS}/{study}", folder, read, names)
+    where = f"neither in DVC's cache (`dvc fetch` brings them) nor in {PUBLISHED}/{study}"
+    raise UserError(f"commit {commit} has no tables of {study} here, {where}")

@@ -1,0 +1,221 @@
+"""Comparison of two results: the verdict on each cell and the cause that the records name, from folders and commits."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from msd.cli import main
+from msd.errors import UserError
+from msd.job import STAGES, Job, run
+from msd.lineage.compare import CellComparison, compare
+from msd.lineage.record import seal
+
+DVC = str(Path(sys.executable).parent / "dvc")
+KD, FINETUNE = "numbers/kd/test/accuracy", "numbers/finetune/test/accuracy"
+NOTHING: dict[str, Any] = {}
+
+
+def prepare(job: Job) -> dict[str, float]:
+    Path(job.outputs["table"]).write_text(str(job.params["number"]))
+    return {}
+
+
+def teach(job: Job) -> dict[str, float]:
+    Path(job.outputs["model"]).write_text(str(float(Path(job.inputs["table"]).read_text()) + job.params["bias"]))
+    return {}
+
+
+def learn(job: Job) -> dict[str, float]:
+    model = float(Path(job.inputs["model"]).read_text()) if "model" in job.inputs else 0.5
+    values = {str(seed): model * job.params["gain"] + seed / 100 for seed in job.params["seeds"]}
+    Path(job.outputs["values"]).write_text(json.dumps(values))
+    return {}
+
+
+def collect(job: Job) -> dict[str, float]:
+    shutil.copy(job.inputs["values"], job.outputs["cell"])
+    return {}
+
+
+def tabulate(job: Job) -> dict[str, float]:
+    cells = []
+    for path in job.inputs["cells"]:
+        values = json.loads(Path(path).read_text())
+        method, mean = Path(path).parent.name, sum(values.values()) / len(values)
+        cell = {"dataset": "numbers", "method": method, "metric": "accuracy", "split": "test", "selected": "base"}
+        cell |= {"mean": mean, "low": mean - 0.1, "high": mean + 0.1, "n": len(values), "values": values}
+        runs = [f"results/toy/students/numbers/{method}/base/{job.params['blocks']}"]
+        cells.append(cell | {"runs": runs, "against": None})
+    Path(job.outputs["main"]).write_text(json.dumps({"name": "main", "cells": cells}))
+    return {}
+
+
+def make(folder: Path, *, number: float = 1, bias: float = 0, gain: float = 1, seeds: tuple[int, ...] = (0, 1)) -> Path:
+    """A study of one teacher and two students in `folder`; fine-tuning has no teacher."""
+    folder.mkdir(exist_ok=True)
+    os.chdir(folder)
+    data, teacher, block = "results/data/numbers/prepared", "results/toy/teachers/numbers", f"seeds-0-{seeds[-1]}"
+
+    def step(rule: str, place: str, params: dict[str, Any], inputs: dict[str, Any], **outputs: str) -> None:
+        named = {name: f"{place}/{file}" for name, file in outputs.items()} | {"record": f"{place}/record.json"}
+        run(Job(rule, params, inputs, named, ["msd.errors"]))
+
+    step("prepare", data, {"number": number}, {}, table="train.txt")
+    step("teacher", teacher, {"bias": bias}, {"table": f"{data}/train.txt"}, model="model.txt")
+    cells = []
+    for method, inputs in (("finetune", {}), ("kd", {"model": f"{teacher}/model.txt"})):
+        place, cell = f"results/toy/students/numbers/{method}/base/{block}", f"results/toy/cells/numbers/{method}"
+        settings = {"gain": gain if method == "kd" else 1, "seeds": list(seeds)}
+        step("student", place, settings, inputs, values="values.json")
+        step("collect", cell, {}, {"values": f"{place}/values.json"}, cell="cell.json")
+        cells.append(f"{cell}/cell.json")
+    step("tables", "results/toy/tables", {"blocks": block}, {"cells": cells}, main="main.json")
+    return folder / "results/toy"
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """A function that makes a study in a folder of that name."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
+    stages = {"prepare": prepare, "teacher": teach, "student": learn, "collect": collect, "tables": tabulate}
+    for rule, function in stages.items():
+        monkeypatch.setitem(STAGES, rule, f"{__name__}:{function.__name__}")
+
+    def in_folder(name: str, **settings: Any) -> Path:
+        return make(tmp_path / name, **settings)
+
+    return in_folder
+
+
+def cells(before: Path, after: Path) -> dict[str, CellComparison]:
+    return {cell.cell: cell for cell in compare(str(before), str(after), study="toy").cells}
+
+
+def verdicts(found: dict[str, CellComparison]) -> dict[str, tuple[str, dict[str, list[str]]]]:
+    return {name: (cell.verdict, cell.causes) for name, cell in found.items()}
+
+
+def test_the_same_study_made_twice_is_identical(study: Callable[..., Path]) -> None:
+    found = cells(study("one"), study("two"))
+    assert verdicts(found) == {KD: ("identical", NOTHING), FINETUNE: ("identical", NOTHING)}
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict", "causes"),
+    [
+        ({"gain": 1.05}, "within interval", {"parameters": ["gain 1 → 1.05"]}),
+        ({"gain": 2}, "changed", {"parameters": ["gain 1 → 2"]}),
+        ({"bias": 3}, "changed", {"parameters": ["bias 0 → 3"]}),
+        ({"number": 3}, "changed", {"parameters": ["number 1 → 3"]}),
+    ],
+)
+def test_a_changed_cell_names_the_parameter_wherever_it_is_and_the_other_cell_is_the_same(
+    study: Callable[..., Path], change: dict[str, float], verdict: str, causes: dict[str, list[str]]
+) -> None:
+    found = cells(study("one"), study("two", **change))
+    assert verdicts(found) == {KD: (verdict, causes), FINETUNE: ("identical", NOTHING)}
+
+
+def test_more_seeds_are_the_cause(study: Callable[..., Path]) -> None:
+    found = cells(study("one"), study("two", seeds=(0, 1, 2)))
+    assert found[FINETUNE].verdict == "within interval"
+    assert found[FINETUNE].causes["seeds"] == ["0, 1 → 0, 1, 2", "[0, 1] → [0, 1, 2]"]
+
+
+def edit_record(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content | {"seal": seal(content)}))
+
+
+def test_code_environment_and_data_are_causes_where_files_differ(study: Callable[..., Path]) -> None:
+    """The records of the second study say that another machine with other code made its teacher from other data."""
+    one, two = study("one"), study("two", bias=3)
+    teacher = two / "teachers/numbers/record.json"
+    edit_record(teacher, lambda content: content["code"]["modules"].update({"msd.models": "other"}))
+    edit_record(teacher, lambda content: content["versions"].update(torch="1.0"))
+    edit_record(teacher, lambda content: content["inputs"][0].update(sha256="other", record=None))
+    tables = two / "tables/record.json"
+    edit_record(tables, lambda content: content["versions"].update(matplotlib="1.0"))
+    causes = cells(one, two)[KD].causes
+    assert causes["code"] == ["msd.models"]
+    assert causes["data"] == ["results/data/numbers/prepared/train.txt"]
+    assert causes["parameters"] == ["bias 0 → 3"]
+    torch = json.loads((one / "teachers/numbers/record.json").read_text())["versions"]["torch"]
+    assert f"torch {torch} → 1.0" in causes["environment"]
+
+
+def test_a_cell_of_one_side_is_named_and_the_command_prints_lines_or_json(
+    study: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = study("one"), study("two", gain=2)
+    table = one / "tables/main.json"
+    content = json.loads(table.read_text())
+    table.write_text(json.dumps(content | {"cells": content["cells"][1:]}))
+    assert main(["compare", str(one), str(two)]) == 0
+    text = capsys.readouterr().out
+    assert f"main {FINETUNE}: undefined → 0.505, only in B" in text
+    assert f"main {KD}: 1.005 → 2.005, changed (parameters: gain 1 → 2)" in text
+    assert text.endswith("1 changed, 1 only in B\n")
+    assert main(["compare", str(one), str(two), "--json"]) == 0
+    reply = json.loads(capsys.readouterr().out)
+    assert {cell["cell"]: cell["verdict"] for cell in reply["cells"]} == {KD: "changed", FINETUNE: "only in B"}
+
+
+def call(*command: str) -> None:
+    who = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in (("NAME", "t"), ("EMAIL", "t@example.org"))}  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True, env=os.environ | who)
+
+
+def commit() -> None:
+    call("git", "add", "-A")
+    call("git", "commit", "-qm", "results")
+
+
+def test_commits_are_compared_by_dvc_s_files_or_by_the_published_tables(study: Callable[..., Path]) -> None:
+    tables = study("one")
+    call("git", "init", "-q")
+    call(DVC, "init", "-q")
+    call(DVC, "config", "core.analytics", "false")
+    Path(".gitignore").write_text("/results/toy\n/results/data\n/results/.hashes*\n")
+    shutil.copytree(tables / "tables", "results/published/toy")
+    commit()
+    study("one", gain=2)
+    call(DVC, "add", "-q", "results/toy")
+    shutil.rmtree("results/published")
+    commit()
+    found = compare("HEAD~1", "HEAD", study="toy")
+    assert {cell.cell: cell.verdict for cell in found.cells} == {KD: "changed", FINETUNE: "identical"}
+    shutil.rmtree("results/toy")
+    study("one", gain=4)
+    found = compare("HEAD", "toy", study="toy")
+    assert {cell.cell: cell.causes for cell in found.cells} == {KD: {"parameters": ["gain 2 → 4"]}, FINETUNE: {}}
+    with pytest.raises(UserError, match="commit HEAD has no tables of other here"):
+        compare("HEAD", "toy", study="other")
+    with pytest.raises(UserError, match="'nothing' is no folder, no study in results/ and no git commit"):
+        compare("nothing", "toy", study="toy")
+
+
+def test_published_tables_are_not_explained_by_records_that_are_of_later_results(study: Callable[..., Path]) -> None:
+    shutil.copytree(study("one") / "tables", "results/published/toy")
+    (found,) = [cell for cell in cells(Path("results/published/toy"), study("one", gain=2)).values() if cell.cell == KD]
+    assert (found.before, found.after, found.verdict) == (1.005, 2.005, "changed")
+    assert list(found.causes) == ["records"]
+    assert found.causes["records"][0].startswith("only one side has results/toy/students/numbers/kd")
+
+
+def test_a_folder_without_tables_is_refused(study: Callable[..., Path], tmp_path: Path) -> None:
+    one = study("one")
+    with pytest.raises(UserError, match="there are no tables in"):
+        compare(str(one), str(tmp_path / "one/results/data"), study="toy")

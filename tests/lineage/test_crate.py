@@ -1,0 +1,131 @@
+"""The exported RO-Crate: every file behind a number is in it, each job is an action, and what is broken is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from msd.errors import UserError
+from msd.job import STAGES, Job, run
+from msd.lineage.crate import PROFILES, export_crate
+
+RESULTS = Path("results")
+RAW, TABLE = "results/data/numbers/raw/numbers.txt", "results/tiny/tables/main.json"
+STUDENT = "results/tiny/students/numbers/kd/base/seeds-0-0"
+VALIDATOR = shutil.which("rocrate-validator")
+
+
+def copy(job: Job) -> dict[str, float]:
+    """Stage: each output holds the first input, or a number."""
+    for name, path in job.outputs.items():
+        if name not in ("record", "metrics"):
+            Path(path).write_bytes(Path(job.inputs["all"][0]).read_bytes() if job.inputs["all"] else b"1")
+    return {"number": 1.0}
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
+    Path("Snakefile").write_text('rule all:\n    input: "results"\n')
+    Path("caption.rst").write_text("A caption.")
+    for rule, inputs, file in (
+        ("fetch", [], RAW),
+        ("student", [RAW], f"{STUDENT}/predictions.safetensors"),
+        ("tables", [f"{STUDENT}/predictions.safetensors", "caption.rst"], TABLE),
+    ):
+        monkeypatch.setitem(STAGES, rule, f"{__name__}:copy")
+        folder = Path(file).parent.as_posix().removesuffix("/raw")
+        outputs = {"file": file, "metrics": f"{folder}/metrics.json", "record": f"{folder}/record.json"}
+        run(Job(rule, {"seeds": [0]}, {"all": inputs}, outputs, ["msd.errors"]))
+    return tmp_path
+
+
+@pytest.fixture
+def crate(study: Path) -> Path:
+    assert "actions of 3 jobs" in export_crate("tiny", RESULTS, Path("crates/tiny"))
+    return Path("crates/tiny")
+
+
+def entities(crate: Path) -> dict[str, dict[str, Any]]:
+    content = json.loads((crate / "ro-crate-metadata.json").read_text())
+    return {item["@id"]: item for item in content["@graph"]}
+
+
+def targets(entity: dict[str, Any], key: str) -> set[str]:
+    value = entity[key]
+    return {item["@id"] for item in (value if isinstance(value, list) else [value])}
+
+
+def test_every_file_from_the_table_to_the_raw_data_is_in_it(crate: Path) -> None:
+    found = entities(crate)
+    for path in (
+        RAW,
+        TABLE,
+        f"{STUDENT}/predictions.safetensors",
+        f"{STUDENT}/record.json",
+        "caption.rst",
+        "Snakefile",
+    ):
+        assert (crate / path).read_bytes() == Path(path).read_bytes()
+        assert path in targets(found["./"], "hasPart")
+    assert found[TABLE]["sha256"] == hashlib.sha256(Path(TABLE).read_bytes()).hexdigest()
+    listed = {identifier for identifier in found if identifier.startswith("results/")}
+    recorded = {path.as_posix() for path in RESULTS.rglob("*") if path.is_file() and ".hashes" not in path.name}
+    assert listed == recorded
+
+
+def test_actions_lead_from_a_table_back_to_its_sources(crate: Path) -> None:
+    found = entities(crate)
+    made_by = {
+        path: action
+        for action in found.values()
+        if action["@type"] == "CreateAction" and action["@id"] != "#run"
+        for path in targets(action, "result")
+    }
+    action = made_by[TABLE]
+    assert targets(action, "object") == {f"{STUDENT}/predictions.safetensors", "caption.rst"}
+    student = made_by[f"{STUDENT}/predictions.safetensors"]
+    assert found[student["instrument"]["@id"]]["name"] == "student"
+    assert targets(student, "object") == {RAW}
+    assert "seeds [0]" in student["description"]
+    assert targets(found["#run"], "instrument") == targets(found["./"], "mainEntity") == {"Snakefile"}
+    assert targets(found["#run"], "object") == {"caption.rst"}
+    assert TABLE in targets(found["#run"], "result")
+    assert targets(found["#organise"], "object") == {name for name in found if name.startswith("#control-")}
+    assert targets(found["./"], "conformsTo") == set(PROFILES)
+
+
+@pytest.mark.network  # the validator reads the profiles' vocabularies
+@pytest.mark.skipif(VALIDATOR is None, reason="roc-validator is not installed: it has an environment of its own")
+def test_the_validator_finds_no_fault(crate: Path) -> None:
+    command = [str(VALIDATOR), "--no-interactive", "validate", "-p", "provenance-run-crate", str(crate)]
+    reply = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
+    assert reply.returncode == 0, reply.stdout + reply.stderr
+
+
+def test_what_is_broken_or_in_the_way_is_refused(study: Path) -> None:
+    Path("there").mkdir()
+    Path("there/file").touch()
+    with pytest.raises(UserError, match="there is there already"):
+        export_crate("tiny", RESULTS, Path("there"))
+    with pytest.raises(UserError, match="no records of a study 'tinny'"):
+        export_crate("tinny", RESULTS, Path("new"))
+    Path(TABLE).write_text("2")
+    with pytest.raises(UserError, match=f"{TABLE} is not the file that its record names"):
+        export_crate("tiny", RESULTS, Path("new"))
+    Path(TABLE).unlink()
+    with pytest.raises(UserError, match=f"{TABLE} is missing"):
+        export_crate("tiny", RESULTS, Path("new"))
+    Path(f"{STUDENT}/record.json").write_text("{")
+    with pytest.raises(UserError, match=f"{STUDENT}/record.json is no readable record"):
+        export_crate("tiny", RESULTS, Path("new"))
+    assert not Path("new").exists()

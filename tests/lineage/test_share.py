@@ -1,0 +1,175 @@
+"""Sharing by DVC: what one clone pushed, another pulls, and Snakemake there makes only what is really missing.
+
+A toy study of three rules runs through the real job runner, below a dvc.yaml that is written as the project's own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+DVC = str(Path(sys.executable).parent / "dvc")
+
+STAGES = """
+import csv, json, sys
+from pathlib import Path
+
+from msd import job
+
+
+def teach(task):
+    Path(task.outputs["answers"]).write_text(str(task.params["start"]))
+    return {}
+
+
+def learn(task):
+    Path(task.outputs["model"]).write_text(str(int(Path(task.inputs["answers"]).read_text()) + task.params["step"]))
+    return {}
+
+
+def tabulate(task):
+    number = int(Path(task.inputs["model"]).read_text())
+    Path(task.outputs["curve"]).write_text(f"step,value\\n0,0\\n1,{number}\\n")
+    return {"number": number}
+
+
+sys.modules["toy"] = sys.modules["__main__"]
+job.STAGES.update(teach="toy:teach", learn="toy:learn", tabulate="toy:tabulate")
+sys.exit(job.main(*sys.argv[1:]))
+"""
+
+SNAKEFILE = f"""
+import json
+
+from msd.lineage.digest import code_digest
+
+configfile: "toy.yaml"
+
+
+def described(**settings):
+    def job(wildcards, input, output):
+        named = dict(inputs=dict(input.items()), outputs=dict(output.items()))
+        return json.dumps(dict(params=settings, modules=["msd.errors"], **named))
+
+    return dict(code=code_digest(["msd.errors"]), settings=json.dumps(settings), job=job)
+
+
+rule all:
+    input: "results/toy/tables/record.json"
+
+rule teach:
+    output: answers="results/toy/outputs/answers", record="results/toy/outputs/record.json"
+    params: **described(start=config["start"])
+    message: "teach"
+    shell: "{sys.executable} stages.py teach {{params.job:q}}"
+
+rule learn:
+    input: answers=rules.teach.output.answers
+    output: model="results/toy/students/model", record="results/toy/students/record.json"
+    params: **described(step=config["step"])
+    message: "learn"
+    shell: "{sys.executable} stages.py learn {{params.job:q}}"
+
+rule tabulate:
+    input: model=rules.learn.output.model
+    output:
+        curve="results/toy/tables/curve.csv",
+        metrics="results/toy/tables/metrics.json",
+        record="results/toy/tables/record.json",
+    params: **described()
+    message: "tabulate"
+    shell: "{sys.executable} stages.py tabulate {{params.job:q}}"
+"""
+
+RUN = f"{sys.executable} -m msd sync && {sys.executable} -m snakemake -q rules --rerun-incomplete --cores 1"
+PIPELINE = f"""
+stages:
+  outputs:
+    cmd: {RUN} results/toy/outputs/record.json
+    params: [toy.yaml: [start]]
+    outs: [results/toy/outputs: {{persist: true}}]
+  grid:
+    cmd: {RUN} all
+    deps: [results/toy/outputs]
+    params: [toy.yaml: [step]]
+    outs: [results/toy/students: {{persist: true}}, results/toy/tables: {{persist: true}}]
+metrics: [results/toy/tables/metrics.json]
+plots: [results/toy/tables/curve.csv: {{x: step, y: value}}]
+"""
+
+
+def call(folder: Path, *command: str) -> str:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("SNAKEMAKE", "DVC"))}
+    environment |= {"PYTHONPATH": str(PROJECT), "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@example.org"}
+    environment |= {"GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@example.org"}
+    reply = subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
+    assert reply.returncode == 0, f"{command}: {reply.stdout}{reply.stderr}"
+    return reply.stdout
+
+
+def sync(folder: Path) -> str:
+    return call(folder, sys.executable, "-m", "msd", "sync")
+
+
+def jobs(folder: Path, *targets: str) -> list[str]:
+    """Messages of the jobs that Snakemake would run."""
+    shown = call(folder, sys.executable, "-m", "snakemake", "--dry-run", "--rerun-incomplete", *targets)
+    return re.findall(r"^Job \d+: (.*)$", shown, flags=re.MULTILINE)
+
+
+def first_clone(folder: Path) -> None:
+    """A study run by `dvc repro`, committed, and pushed to a DVC remote beside it."""
+    folder.mkdir()
+    shutil.copytree(PROJECT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("tmp", "cache"))
+    texts = {"stages.py": STAGES, "Snakefile": SNAKEFILE, "dvc.yaml": PIPELINE, "toy.yaml": "start: 1\nstep: 2\n"}
+    for name, text in (texts | {".gitignore": "/results/\n.snakemake/\n__pycache__/\n"}).items():
+        (folder / name).write_text(text)
+    call(folder, "git", "init", "-q")
+    call(folder, DVC, "remote", "add", "-q", "-d", "storage", str(folder.with_name("storage")))
+    call(folder, "git", "add", "-A")
+    call(folder, DVC, "repro", "-q")
+    call(folder, "git", "add", "-A")
+    call(folder, "git", "commit", "-qm", "first")
+    call(folder, DVC, "push", "-q")
+
+
+def test_what_is_pulled_is_not_made_again_and_experiments_are_compared(tmp_path: Path) -> None:
+    first, second, third = (tmp_path / name for name in ("first", "second", "third"))
+    first_clone(first)
+
+    call(tmp_path, "git", "clone", "-q", "first", "second")
+    call(second, DVC, "pull", "-q")
+    assert sync(second) == "3 jobs are as recorded, 0 are not\n"
+    assert jobs(second) == []
+    shutil.rmtree(second / ".dvc/cache")
+    shutil.rmtree(second / ".snakemake")
+    assert "every file is what its record says" in call(second, sys.executable, "-m", "msd", "audit", "--full")
+
+    call(tmp_path, "git", "clone", "-q", "first", "third")
+    call(third, DVC, "pull", "-q", "outputs")
+    sync(third)
+    assert jobs(third) == ["learn", "tabulate"], "with the teacher's outputs, only the students are missing"
+
+    answers = (first / "results/toy/outputs/record.json").read_bytes()
+    call(first, DVC, "exp", "run", "-q", "-S", "toy.yaml:step=5")
+    assert (first / "results/toy/outputs/record.json").read_bytes() == answers, "the teacher ran again"
+    metrics = json.loads(call(first, DVC, "metrics", "diff", "--json"))
+    assert metrics["results/toy/tables/metrics.json"]["number"] == {"old": 3.0, "new": 6.0, "diff": 3.0}
+    assert json.loads(call(first, DVC, "params", "diff", "--json")) == {
+        "toy.yaml": {"step": {"old": 2, "new": 5, "diff": 3}}
+    }
+    call(first, DVC, "plots", "diff", "-q", "HEAD")
+    page = (first / "dvc_plots/index.html").read_text()
+    assert '"value": "3"' in page
+    assert '"value": "6"' in page
+
+    call(first, "git", "checkout", "-q", "--", "toy.yaml", "dvc.lock")
+    call(first, DVC, "checkout", "-q")
+    sync(first)
+    assert jobs(first) == [], "the first results are back, and are known again"

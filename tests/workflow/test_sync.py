@@ -1,0 +1,101 @@
+"""`msd sync`: what Snakemake would run after the files came without its notes, on the real workflow.
+
+All that is asked is which jobs Snakemake would run next; conftest.py says what the project is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from calls import planned, success
+
+from msd.errors import UserError
+from msd.lineage.audit import audit
+from msd.lineage.sync import sync
+
+STUDY = ("--configfile", "config/smoke.yaml")
+TRACK = "Import what is new into MLflow"  # its database is an index, made again on each machine
+STUDENTS = [
+    f"Train {method} (default, seeds-0-1) on clipart-tags" for method in ("finetune", "kd", "msd-instance")
+]  # fmt: skip
+TEACHER = "results/smoke/teachers/clipart-tags"
+
+
+@pytest.fixture
+def clone(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project where the files have just arrived, with times that tell nothing: the youngest is now the oldest."""
+    folder = tmp_path / "clone"
+    shutil.copytree(made, folder, ignore=shutil.ignore_patterns(".hashes*"))
+    for path in (folder / "results").rglob("*"):
+        os.utime(path, ns=(2**61 - path.stat().st_mtime_ns,) * 2)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def next_jobs(*targets: str) -> list[str]:
+    return planned(success(*targets, *STUDY, "--dry-run", folder=Path.cwd()))
+
+
+def test_files_that_came_without_snakemake_s_notes_are_not_made_again(clone: Path) -> None:
+    result = sync()
+    assert (result.missing, result.doubts) == (0, {})
+    assert next_jobs() == [TRACK]
+    assert audit(Path("results")).status == 0
+    times = {path: path.stat().st_mtime_ns for path in clone.rglob("*") if ".hashes" not in path.name}
+    assert sync() == result
+    assert times == {path: path.stat().st_mtime_ns for path in times}, "a second sync changes nothing"
+
+
+def test_who_gets_the_teacher_s_outputs_alone_trains_the_students_alone(clone: Path) -> None:
+    for name in ("students", "cells", "tables", "figures", "config", "probes"):
+        shutil.rmtree(f"results/smoke/{name}")
+    for path in (path for path in Path(TEACHER).glob("*") if path.is_file()):
+        path.unlink()
+    sync()
+    assert next_jobs("grid") == STUDENTS
+
+
+def test_what_another_branch_left_is_made_again(clone: Path) -> None:
+    """Its file is whole, and its record too, but the tables here were made from others."""
+    run = Path("results/smoke/students/clipart-tags/kd/default/seeds-0-1")
+    (run / "run.yaml").write_text("of another branch")
+    content = json.loads((run / "record.json").read_text())
+    for output in content["outputs"]:
+        if output["path"].endswith("run.yaml"):
+            output["sha256"] = "f88d0b4cea6ab2a1bbcd30e6ac80ff6a64bc5d7a0bba4cdcc9f1b8b09f4de6dc"
+    assert sync().doubts == {f"{run}/record.json": f"{run}/run.yaml is not the file that it recorded"}
+    jobs = next_jobs()
+    assert STUDENTS[1] in jobs
+    assert not {STUDENTS[0], STUDENTS[2]} & set(jobs)
+
+
+def test_changed_code_and_settings_still_count(clone: Path) -> None:
+    sync()
+    kd = clone / "msd/distill/methods/kd.py"
+    kd.write_text(kd.read_text().replace("(1 - share) * task", "(2 - share) * task"))
+    smoke = clone / "config/smoke.yaml"
+    smoke.write_text(smoke.read_text().replace("msd-instance: {lambda: 0.9}", "msd-instance: {lambda: 0.8}"))
+    assert [message for message in next_jobs() if message.startswith(("Train", "Fine-tune"))] == STUDENTS[1:]
+
+
+def test_an_altered_record_and_altered_sources_are_seen(clone: Path) -> None:
+    record = Path(TEACHER) / "outputs/record.json"
+    record.write_text(record.read_text().replace('"seeds": []', '"seeds": [1]'))
+    caption = Path("workflow/report/main.rst")
+    caption.write_text(caption.read_text() + "And more.\n")
+    assert sync().doubts == {
+        "results/smoke/record.json": f"it was made from another {caption}",
+        str(record): "it was altered or is no record",
+    }
+
+
+def test_nothing_is_touched_while_snakemake_runs(clone: Path) -> None:
+    lock = Path(".snakemake/locks/0.output.lock")
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    with pytest.raises(UserError, match="Snakemake is running here"):
+        sync()
