@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from msd.configs import DatasetConfig, EncoderConfig, MethodConfig
-from msd.reporting.claim_models import Claims
 from msd.mfh.study import MfhStudy, Published
+from msd.reporting.claim_models import Claims
 from msd.study import Study
 from msd.yaml_file import model_in
 

@@ -17,7 +17,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The project without results."""
-    for name in ("msd", "profiles", "Snakefile"):
+    for name in ("msd", "profiles", "Snakefile", "CITATION.cff"):
         (tmp_path / name).symlink_to(PROJECT / name)
     for name in ("config", "workflow"):
         shutil.copytree(PROJECT / name, tmp_path / name)

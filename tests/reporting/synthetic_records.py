@@ -53,6 +53,15 @@ def write_chain(study: str, datasets: Iterable[str] = DATASETS) -> None:
             seeds = list(range(int(run.name.split("-")[1]), int(run.name.split("-")[2]) + 1))
             own = {"method": run.parent.parent.name, "parameters": parameters(run.parent.name), "seeds": seeds}
             write_record("student", str(run), inputs=[*prepared, *answers, *moves], outputs=_files(str(run)), **own)
+        _write_costs(study, dataset)
+
+
+def _write_costs(study: str, dataset: str) -> None:
+    """The record of the job that measured a dataset's teacher and its first student."""
+    student = f"results/{study}/students/{dataset}/finetune/only/seeds-0-1"
+    inputs = [f"results/{study}/teachers/{dataset}/history.parquet", *_files(student)]
+    folder = f"results/{study}/costs/{dataset}"
+    write_record("cost", folder, inputs=inputs, outputs=_files(folder))
 
 
 def record_job(job: Job) -> None:

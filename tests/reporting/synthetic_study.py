@@ -179,7 +179,10 @@ class StudyFiles:
             "teacher": {"parameters": 20_000, "bytes": 80_500, "flops": 9_000_000, "latency_ms": [4.0, 5.0, 6.0]},
             "student": {"parameters": 5_000, "bytes": 20_500, "flops": 1_000_000, "latency_ms": [3.0, 4.0, 8.0]},
         }
-        found = {"models": {name: {**entry, "run": f"results/{self.study}/{name}"} for name, entry in models.items()}}
+        runs = {"teacher": f"teachers/{dataset}", "student": f"students/{dataset}/finetune/only/seeds-0-1"}
+        found = {
+            "models": {name: {**about, "run": f"results/{self.study}/{runs[name]}"} for name, about in models.items()}
+        }
         self._write_json(f"results/{self.study}/costs/{dataset}/cost.json", found)
         self._write_history(f"{folder}/history.parquet", dataset, "teacher", seeds=[7])
 

@@ -183,6 +183,7 @@ RECORDS = [
     *of_datasets(rules.saliency.output.record),
     *run_files("record", study.runs),
     *of_cells(rules.collect.output.record),
+    *of_datasets(rules.cost.output.record),
     rules.tables.output.record,
     rules.figures.output.record,
     rules.resolve.output.record,
