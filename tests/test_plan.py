@@ -28,7 +28,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_fresh_study_has_every_job_open_and_no_time_known(project: Path) -> None:
     study = load_study("config/smoke.yaml")
     datasets = len(study.datasets)
-    each = ("prepare", "tokenizer", "features", "probe", "teacher", "teacher_outputs", "saliency")
+    each = ("prepare", "tokenizer", "features", "probe", "teacher", "teacher_outputs", "saliency", "cost")
     fetched = [f"fetch_{name.replace('-', '_')}" for name in (*study.dataset_configs, *study.encoder_configs)]
     once = [*fetched, "resolve", "tables", "figures", "write_report", "track"]
     jobs = open_jobs("config/smoke.yaml")

@@ -109,13 +109,16 @@ def arithmetic_project(folder: Path) -> None:
     for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
         shutil.copy(PROJECT / name, folder / name)
     shutil.copytree(PROJECT / "config", folder / "config")
-    (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
+    (folder / ".venv/bin").mkdir(parents=True)
+    (folder / ".venv/bin/snakemake").symlink_to(Path(sys.executable).parent / "snakemake")
+    (folder / ".venv/bin/msd").symlink_to("/bin/true")  # `msd sync` would doubt records that are numbers: test_share
     lines: list[str] = []
     for number, (name, content) in enumerate(stages().items()):
         for path in content["deps"]:
             if not path.startswith(("results/", "config/")):
-                (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                (folder / path).write_text("")
+                file = folder / path if Path(path).suffix else folder / path / "file.txt"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text("")
         files = [path if Path(path).suffix else f"{path}/file.txt" for path in outs(content)]
         shell = "n=$(( $(cat {input}) + 1 )); for file in {output}; do echo $n > $file; done"
         if name == "tables":

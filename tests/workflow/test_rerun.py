@@ -86,6 +86,7 @@ def test_an_edit_of_the_models_runs_teachers_and_all_below_but_no_data(project: 
             "Fine-tune the teacher of {dataset}",
             "Ask the teacher of {dataset} for its answers to image and text, image alone, text alone",
             "Measure how much each prediction on {dataset} depends on image and on text",
+            "Measure size, arithmetic and time of teacher and student of {dataset}",
         )
     ]
     students = [message for method in METHODS for message in of_method(method)]
