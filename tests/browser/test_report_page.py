@@ -136,7 +136,7 @@ def test_every_number_and_figure_has_a_panel(visit):
         })"""
     )
     assert len(lengths) > 20
-    assert min(lengths) > 200
+    assert min(lengths) > 100
     assert visited.errors == []
 
 
