@@ -52,9 +52,7 @@ def probe(job: Job) -> dict[str, float]:
     _, name, strength, features, model = best
     predictions = {split: model(features[split]) for split in ("val", "test")}
     safetensors.torch.save_file(
-        {f"{split}/both": logits for split, logits in predictions.items()},
-        job.outputs["predictions"],
-        metadata={"features": name, "strength": str(strength)},
+        {f"{split}/both": logits for split, logits in predictions.items()}, job.outputs["predictions"]
     )
     scores = {split: dataset.evaluate(logits, split) for split, logits in predictions.items()}
     flat = {f"{split}/{name}": value for split, values in scores.items() for name, value in values.items()}
