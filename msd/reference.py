@@ -10,9 +10,9 @@ import re
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from msd.claims import Claims
 from msd.configs import DatasetConfig, EncoderConfig, MethodConfig
-from msd.mfh.study import MfhStudy, Published
-from msd.reporting.claim_models import Claims
+from msd.mfh.study import MfhStudy
 from msd.study import Study
 from msd.yaml_file import model_in
 
@@ -33,7 +33,6 @@ def reference() -> str:
         "config/methods/<method>.yaml": MethodConfig,
         "config/claims.yaml": Claims,
         "config/<study>.yaml, of the kind mfh": MfhStudy,
-        "config/published/<paper>.yaml": Published,
     }
     for title, model in models.items():
         summary = (model.__doc__ or "").splitlines()[0].partition(": ")[2] or "a study"

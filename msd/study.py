@@ -6,11 +6,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from msd.configs import Count, DatasetConfig, EncoderConfig, MethodConfig, Strict, Teacher, Training
 from msd.errors import UserError
-from msd.yaml_file import Model, nearest, read_model, read_yaml
+from msd.yaml_file import changed_model, nearest, read_model, read_yaml
 
 CONFIG = Path("config")
 REGION = 32
@@ -102,7 +102,7 @@ class Study(Strict):
         read_model(MethodConfig, path)
         _check_keys(changes, content["parameters"], f"methods.{name}")
         changed = {**content, "parameters": {**content["parameters"], **changes}}
-        return _with_changes(MethodConfig, changed, f"methods.{name}")
+        return changed_model(MethodConfig, changed, f"methods.{name}")
 
     @cached_property
     def encoder_configs(self) -> dict[str, EncoderConfig]:
@@ -115,7 +115,7 @@ class Study(Strict):
         base: Training = getattr(self, role)
         changes = getattr(self.datasets[dataset], role)
         _check_keys(changes, type(base).model_fields, f"datasets.{dataset}.{role}")
-        return _with_changes(type(base), {**base.model_dump(), **changes}, f"datasets.{dataset}.{role}")
+        return changed_model(type(base), {**base.model_dump(), **changes}, f"datasets.{dataset}.{role}")
 
     @property
     def blocks(self) -> list[list[int]]:
@@ -280,16 +280,6 @@ def _check_keys(changes: dict[str, Any], known: Any, where: str) -> None:
     for key in changes:
         if key not in known:
             raise UserError(f"{where}: unknown key {key!r}{nearest(key, list(known))}")
-
-
-def _with_changes(model: type[Model], content: dict[str, Any], where: str) -> Model:
-    """A valid model with changes of the study's; a fault is the changes' and names them by `where`."""
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        key = ".".join([where, *map(str, fault["loc"])])
-        raise UserError(f"{key}: {fault['msg'].removeprefix('Value error, ')}") from error
 
 
 def load_study(path: str | Path, overrides: dict[str, Any] | None = None) -> Study:

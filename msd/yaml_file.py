@@ -56,6 +56,16 @@ def read_model(model: type[Model], path: str | Path, content: dict[str, Any] | N
         raise UserError(_sentence(model, path, error)) from error
 
 
+def changed_model(model: type[Model], content: dict[str, Any], where: str) -> Model:
+    """A valid model with changes of the study's; a fault is the changes' and names them by `where`."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join([where, *map(str, fault["loc"])])
+        raise UserError(f"{key}: {fault['msg'].removeprefix('Value error, ')}") from error
+
+
 def nearest(name: str, known: list[str]) -> str:
     """ "; did you mean …?" or the list of what is known, to end a sentence with."""
     near = get_close_matches(name, known, n=1, cutoff=0.5)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import mimetypes
-from collections import deque
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from msd.errors import UserError
 from msd.lineage.digest import file_digests
+from msd.lineage.record import study_records
 
 if TYPE_CHECKING:
     from rocrate.model.contextentity import ContextEntity
@@ -49,25 +49,6 @@ def export_crate(study: str, results: Path, target: Path) -> str:
     files = _recorded_files(records, project, results / ".hashes.sqlite")
     _Builder(study, project, records, files).build().write(target)
     return f"{target}: {len(files)} recorded files and the actions of {len(records)} jobs"
-
-
-def study_records(study: str, results: Path) -> dict[str, dict[str, Any]]:
-    """Every record of a study and of all that it was made from, by its path in the project."""
-    project = results.absolute().parent
-    waiting = deque(sorted((results.absolute() / study).rglob("record.json")))
-    records: dict[str, dict[str, Any]] = {}
-    while waiting:
-        path = waiting.popleft()
-        name = path.relative_to(project).as_posix()
-        if name not in records:
-            if not path.is_file():
-                raise UserError(f"{name} is missing; `msd audit` says what is made from it")
-            try:
-                records[name] = json.loads(path.read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise UserError(f"{name} is no readable record; `msd audit` says more") from error
-            waiting += [project / source["record"] for source in records[name]["inputs"] if source["record"]]
-    return records
 
 
 def _recorded_files(records: dict[str, dict[str, Any]], project: Path, database: Path) -> dict[str, str]:

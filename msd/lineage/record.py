@@ -11,6 +11,7 @@ import resource
 import shlex
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
@@ -152,3 +153,22 @@ def gpu_name() -> str | None:
     if torch is None or not torch.cuda.is_available():
         return None
     return str(torch.cuda.get_device_name())
+
+
+def study_records(study: str, results: Path) -> dict[str, dict[str, Any]]:
+    """Every record of a study and of all that it was made from, by its path in the project."""
+    project = results.absolute().parent
+    waiting = deque(sorted((results.absolute() / study).rglob("record.json")))
+    records: dict[str, dict[str, Any]] = {}
+    while waiting:
+        path = waiting.popleft()
+        name = path.relative_to(project).as_posix()
+        if name not in records:
+            if not path.is_file():
+                raise UserError(f"{name} is missing; `msd audit` says what is made from it")
+            try:
+                records[name] = json.loads(path.read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise UserError(f"{name} is no readable record; `msd audit` says more") from error
+            waiting += [project / source["record"] for source in records[name]["inputs"] if source["record"]]
+    return records

@@ -8,9 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from msd.claims import Published, read_claims
 from msd.configs import Count, Positive, Strict
-from msd.errors import UserError
-from msd.study import named_file
 from msd.yaml_file import read_model, read_yaml
 
 Share = Annotated[int, Field(ge=0, le=10)]
@@ -18,8 +17,8 @@ Specific = Annotated[int, Field(ge=0, le=40)]
 Channels = Annotated[int, Field(ge=0, le=50)]
 Seed = Annotated[int, Field(ge=0)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Percent = Annotated[float, Field(ge=0, le=100)]
-Method = Literal["teacher-regular", "teacher-general", "no-kd", "kd-regular", "kd-general", "kd-specific"]
+CLAIMS = Path("config/claims.yaml")
+EXPERIMENTS = ("exp1", "exp2", "table2")
 
 
 def _distinct(values: list[int]) -> list[int]:
@@ -89,37 +88,23 @@ class GeneralityTraining(Strict):
     momentum: Annotated[float, Field(ge=0, lt=1)]
 
 
-class PublishedExperiment(Strict):
-    """Published accuracies of one experiment: γ or α as printed -> method -> percent."""
-
-    source: str
-    reading_error: Weight
-    values: dict[float, dict[Method, Percent]]
-    released_gain: dict[float, float]
-
-
-class Published(Strict):
-    """config/published/<name>.yaml: values of the paper, and what its released scripts gave."""
-
-    exp1: PublishedExperiment
-    exp2: PublishedExperiment
-    table2: PublishedExperiment
-
-
 class MfhStudy(Strict):
     """config/<study>.yaml: a study of the Modality Focusing Hypothesis, whose nets are drawn and trained at once."""
 
     study: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     kind: Literal["mfh"]
     title: str
-    published: str
     gaussian: Gaussian
     generality: GeneralityTraining
 
     @cached_property
-    def published_values(self) -> Published:
-        """The published values that the study's tables are held against."""
-        return read_model(Published, named_file("published", self.published))
+    def published(self) -> dict[str, dict[str, Any]]:
+        """What config/claims.yaml has of each experiment: source, reading_error, values (setting -> method -> percent).
+
+        released_gain: setting -> gain of regular KD in the released scripts, where they were run.
+        """
+        items = read_claims(CLAIMS).published.values()
+        return {name: _published([item for item in items if item.table == f"gaussian_{name}"]) for name in EXPERIMENTS}
 
     def gaussian_params(self) -> dict[str, Any]:
         """Parameters of the `gaussian` job."""
@@ -138,7 +123,7 @@ class MfhStudy(Strict):
     def experiments(self) -> dict[str, dict[str, Any]]:
         """Experiment -> its sweep and the seeds of its runs."""
         found = {}
-        for name in ("exp1", "exp2", "table2"):
+        for name in EXPERIMENTS:
             sweep = getattr(self.gaussian, name).model_dump(mode="json")
             first = sweep.pop("first_seed")
             found[name] = {**sweep, "seeds": list(range(first, first + self.gaussian.runs))}
@@ -146,24 +131,34 @@ class MfhStudy(Strict):
 
     def report_params(self) -> dict[str, Any]:
         """Parameters that tables, figures and report share."""
-        published = self.published_values.model_dump(mode="json")
-        return {"study": self.study, "title": self.title, "kl": self.gaussian.kl, "published": published}
+        return {"study": self.study, "title": self.title, "kl": self.gaussian.kl, "published": self.published}
 
     def resolved(self) -> dict[str, Any]:
         """The study with every file it names merged in."""
-        return {**self.model_dump(mode="json"), "published_values": self.published_values.model_dump(mode="json")}
+        return {**self.model_dump(mode="json"), "published": self.published}
+
+
+def _published(items: list[Published]) -> dict[str, Any]:
+    """The published values of one experiment: of a figure or table, and differences that its scripts gave."""
+    found: dict[str, Any] = {"source": None, "reading_error": 0, "values": {}, "released_gain": {}}
+    for item in items:
+        for method, values in item.values.items():
+            for setting, value in zip(item.settings, values, strict=True):
+                if item.against is None:
+                    found["values"].setdefault(setting, {})[method] = value
+                else:
+                    found["released_gain"][setting] = value
+        if item.against is None:
+            found |= {"source": item.source, "reading_error": item.reading_error}
+    return found
 
 
 def load_mfh_study(path: str | Path, overrides: dict[str, Any] | None = None) -> MfhStudy:
-    """Read and validate a study file and the published values it names.
+    """Read and validate a study file, and the published values that it is held against.
 
     Raises:
         UserError: one sentence that names file, line, key and the nearest valid name.
     """
-    content = {**read_yaml(path), **(overrides or {})}
-    study = read_model(MfhStudy, path, content)
-    try:
-        assert study.published_values
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
+    study = read_model(MfhStudy, path, {**read_yaml(path), **(overrides or {})})
+    assert study.published
     return study

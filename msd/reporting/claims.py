@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from msd.claims import Claim, Claims, Published
 from msd.reporting.cells import TableCell, table_cell
-from msd.reporting.claim_models import Claim, Claims, Published
 from msd.reporting.comparisons import Table, make_table, titles
 from msd.reporting.render import SIGNIFICANT, difference_text, number, p_text, score_text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit, softmax
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
 
 from msd.metrics import DATASET_TASKS
@@ -65,7 +66,7 @@ def area_under_curve(logits: Array, targets: Array) -> Measured:
         return Measured(None, f"AUROC is undefined: no sample is of class {min(missing)}")
     if logits.shape[1] == 2:
         return Measured(float(roc_auc_score(targets, wide[:, 1] - wide[:, 0])))
-    return Measured(float(roc_auc_score(targets, _softmax(wide), multi_class="ovr")))
+    return Measured(float(roc_auc_score(targets, softmax(wide, axis=1), multi_class="ovr")))
 
 
 def agreement(student: Array, teacher: Array, *, dataset_task: str) -> FloatArray:
@@ -91,11 +92,11 @@ def expected_calibration_error(logits: Array, targets: Array, *, dataset_task: s
     z = logits.astype(np.float64)
     rows = np.arange(len(z))
     if DATASET_TASKS[dataset_task] == "multiclass":
-        confidence, right = _softmax(z).max(axis=1), z.argmax(axis=1) == targets
+        confidence, right = softmax(z, axis=1).max(axis=1), z.argmax(axis=1) == targets
     elif dataset_task == "vqa":
-        confidence, right = _sigmoid(z.max(axis=1)), targets[rows, z.argmax(axis=1)]
+        confidence, right = expit(z.max(axis=1)), targets[rows, z.argmax(axis=1)]
     else:
-        confidence, right = _sigmoid(np.abs(z)).ravel(), ((z > 0) == (targets > 0.5)).ravel()
+        confidence, right = expit(np.abs(z)).ravel(), ((z > 0) == (targets > 0.5)).ravel()
     place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     gaps = np.bincount(place, weights=np.asarray(right, dtype=np.float64) - confidence, minlength=bins)
     return float(np.abs(gaps).sum() / len(confidence))
@@ -105,12 +106,3 @@ def _average_precision(gold: Array, logits: Array) -> Measured:
     if not gold.any():
         return Measured(None, "average precision is undefined: no label is gold")
     return Measured(float(average_precision_score(gold, logits, average="micro")))
-
-
-def _softmax(z: FloatArray) -> FloatArray:
-    shifted = np.exp(z - z.max(axis=1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
-
-
-def _sigmoid(z: FloatArray) -> FloatArray:
-    return np.asarray(1 / (1 + np.exp(-np.clip(z, -500, 500))))

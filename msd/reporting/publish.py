@@ -12,7 +12,7 @@ BLOCK = re.compile(r"<!-- (\w+) table of ([\w-]+): written by `msd publish` -->\
 
 
 def publish(study: str, *, readme: Path = Path("README.md"), results: Path = Path("results")) -> str:
-    """Copy tables (JSON, Markdown), their record and the main figure; returns what was done.
+    """Copy tables (JSON, Markdown), their record and the main figure, if there is one; returns what was done.
 
     Raises:
         UserError: the study has no report yet, or the README has a place for a table that it has not.
@@ -23,11 +23,12 @@ def publish(study: str, *, readme: Path = Path("README.md"), results: Path = Pat
     files = [*sorted((source / "tables").glob("*.json")), *sorted((source / "tables").glob("*.md"))]
     tables = {file.stem: file.read_text(encoding="utf-8") for file in files if file.suffix == ".md"}
     changed = with_tables(readme.read_text(encoding="utf-8"), study, tables)
+    files += (source / "figures").glob("main.png")
     target.mkdir(parents=True, exist_ok=True)
-    for file in [*files, source / "figures" / "main.png"]:
+    for file in files:
         shutil.copyfile(file, target / file.name)
     readme.write_text(changed, encoding="utf-8")
-    return f"{len(files) + 1} files in {target}; {readme} shows the tables that it has a place for"
+    return f"{len(files)} files in {target}; {readme} shows the tables that it has a place for"
 
 
 def with_tables(text: str, study: str, tables: dict[str, str]) -> str:

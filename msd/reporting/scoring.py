@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit, softmax
 
 from msd.distill.losses import kd_divergence
 from msd.metrics import DATASET_TASKS
@@ -78,11 +79,9 @@ def gold_probability(logits: Array, targets: Array, *, dataset_task: str) -> Flo
     """
     z = logits.astype(np.float64)
     if DATASET_TASKS[dataset_task] == "multiclass":
-        shifted = np.exp(z - z.max(axis=1, keepdims=True))
-        probability = shifted / shifted.sum(axis=1, keepdims=True)
         chosen = np.ones_like(targets) if dataset_task == "binary" else targets
-        return np.asarray(probability[np.arange(len(z)), chosen])
-    probability = 1 / (1 + np.exp(-np.clip(z, -500, 500)))
+        return np.asarray(softmax(z, axis=1)[np.arange(len(z)), chosen])
+    probability = expit(z)
     if dataset_task == "vqa":
         return np.asarray(probability[np.arange(len(z)), targets.argmax(axis=1)])
     return np.asarray(probability[targets > 0.5])

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from msd.claims import read_claims
 from msd.errors import UserError
 from msd.reporting.cells import Study, evaluate_metrics
-from msd.reporting.claim_models import read_claims
 from msd.reporting.claims import claims_table, published_table
 from msd.reporting.comparisons import (
     Table,

@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 import os
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msd.errors import UserError
+from msd.lineage.record import study_records
 from msd.tracking.artefacts import dataset_inputs, log_artefacts, prepared_splits
 from msd.tracking.values import curves, safe_name, scalars
 
@@ -59,7 +59,9 @@ def track(study: str, results: Path, uri: str | None = None) -> TrackResult:
     `uri` defaults to MLFLOW_TRACKING_URI, then to the database results/mlflow.db. Raises UserError when the
     study has no records.
     """
-    records = _records(study, results)
+    names = study_records(study, results)
+    paths = [results.absolute().parent / name for name in names]
+    records = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in paths}
     if not records:
         raise UserError(f"there are no records of a study {study!r} in {results}; run it first, then track it")
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(results / 'mlflow.db').absolute()}"
@@ -126,24 +128,6 @@ def _create_database(uri: str) -> None:
             database._upgrade_db(engine)
     finally:
         engine.dispose()
-
-
-def _records(study: str, results: Path) -> dict[str, Path]:
-    """Path by sha256 of each record of a study and of all that the study was made from."""
-    project = results.absolute().parent
-    waiting = deque(sorted((project / results.name / study).rglob("record.json")))
-    seen: set[Path] = set()
-    records: dict[str, Path] = {}
-    while waiting:
-        path = waiting.popleft()
-        if path in seen or not path.is_file():
-            continue
-        seen.add(path)
-        text = path.read_bytes()
-        records[hashlib.sha256(text).hexdigest()] = path
-        made_by = {source["record"] for source in json.loads(text)["inputs"] if source["record"]}
-        waiting.extend(project / record for record in sorted(made_by))
-    return records
 
 
 def _existing(client: MlflowClient, experiment: str, study: str) -> tuple[str, set[str]]:

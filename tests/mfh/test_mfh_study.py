@@ -39,7 +39,6 @@ def test_the_study_has_the_settings_and_seeds_of_the_paper() -> None:
     ("change", "sentence"),
     [
         (lambda c: c.update(kind="mhf"), r"no kind of study 'mhf'; did you mean 'mfh'\?"),
-        (lambda c: c.update(published="mhf"), r"there is no published 'mhf' in .*did you mean 'mfh'\?"),
         (lambda c: c["gaussian"].update(kl="mean"), r"study.yaml:\d+: gaussian.kl: .*'batch-and-classes'"),
         (lambda c: c["gaussian"].update(rums=3), r"unknown key 'gaussian.rums'; did you mean 'runs'\?"),
         (lambda c: c["gaussian"]["exp1"].update(shared=[2, 2]), r"exp1.shared: a setting is given twice: \[2, 2\]"),

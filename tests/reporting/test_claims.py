@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from msd.claims import Claims, read_claims
 from msd.errors import UserError
-from msd.reporting.claim_models import Claims, read_claims
 from msd.reporting.claims import claims_table, published_table
 
 FILE = Path(__file__).parents[2] / "config/claims.yaml"

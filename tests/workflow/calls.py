@@ -13,6 +13,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # a process that imported our msd would not take that of its folder
+    from msd.job import Job
 
 PROJECT = Path(__file__).resolve().parents[2]
 SERVER = multiprocessing.get_context("forkserver")
@@ -63,3 +67,11 @@ def outputs(summary: str) -> dict[str, str]:
     """file -> rule, from `snakemake --summary`."""
     rows = [line.split("\t") for line in summary.splitlines()[1:]]
     return {row[0]: row[2] for row in rows}
+
+
+def write_names(task: Job) -> dict[str, float]:
+    """Stage: each output holds the rule's name and its own."""
+    for value in task.outputs.values():
+        for path in value if isinstance(value, list) else [value]:
+            Path(path).write_text(f"{task.rule} {Path(path).name}")
+    return {}

@@ -20,14 +20,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("made"))
 
 
-def write_names(task: job.Job) -> dict[str, float]:
-    """Stage: each output holds the rule's name and its own."""
-    for value in task.outputs.values():
-        for path in value if isinstance(value, list) else [value]:
-            Path(path).write_text(f"{task.rule} {Path(path).name}")
-    return {}
-
-
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with every result of the smoke study, as another machine left it.
@@ -44,6 +36,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for rule, text in re.findall(r"msd stage (\w+) (.*)$", plan, flags=re.MULTILINE):
-            patch.setitem(job.STAGES, rule, f"{__name__}:write_names")
+            patch.setitem(job.STAGES, rule, "calls:write_names")
             job.run(job.parse(rule, shlex.split(text)[0]))
     return folder

@@ -47,12 +47,13 @@ class Claim(Strict):
 class Published(Strict):
     """Numbers of a paper for one table, in the unit of its cells: method -> one value a setting, null for not known.
 
-    `mark`: how the value was read. `against`: the values are differences to this method.
+    `mark`: how the value was read, within `reading_error`. `against`: the values are differences to this method.
     """
 
     title: str
     source: str
     mark: str
+    reading_error: Annotated[float, Field(ge=0)] = 0
     table: str
     dataset: str
     metric: str
