@@ -92,7 +92,7 @@ class Resampling:
         for row in range(1, 1 + draws):
             drawn = stream.integers(self.pictures, size=self.pictures)
             self._times[row] = np.bincount(drawn, minlength=self.pictures)
-        self._times[1 + draws :] = np.arange(self.pictures) % self.blocks != np.arange(self.blocks)[:, None]
+        self._times[1 + draws :] = np.arange(self.pictures) % max(1, self.blocks) != np.arange(self.blocks)[:, None]
         self._signs = generator(f"{rng_name}/signs").choice(np.array([-1, 1], dtype=np.int8), size=(draws, self.blocks))
 
     def scores(self, scorer: Scorer) -> FloatArray:
