@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from msd.errors import UserError
 from msd.reporting.results import DatasetResults
-from msd.reporting.style import Look, legend, new_figure
+from msd.reporting.style import DASHES, Look, legend, new_figure
 from msd.stats import mean_interval
 
 Variant = Mapping[str, Any]
 SPLITS = {"val": "validation", "test": "test"}
-SYMBOLS = {
+SYMBOLS = {"lambda": "λ", "strength": "c", "temperature": "T"}
+MEANINGS = {
     "lambda": "λ: share of the distillation loss",
     "strength": "c: strength of the terms of single modalities",
     "temperature": "T: temperature",
@@ -47,8 +49,8 @@ def sensitivity_figure(
 ) -> Figure:
     """One row a dataset, validation left and test right: mean and 95 % t-interval over seeds by value of `parameter`.
 
-    Each method that searches it is a line; a filled mark is the point that was selected. Raises UserError when no
-    method searches it.
+    Each method that searches it is a line, or one for each value of what else it searches; a filled mark is the point
+    that was selected. Raises UserError when no method searches it.
     """
     first = next(iter(study.values()))
     methods = [name for name in first.cells if parameter in searched(first, name)]
@@ -58,26 +60,42 @@ def sensitivity_figure(
     values = sorted({variant["parameters"][parameter] for variant in variants})
     figure, panels = new_figure(len(study), 2, row_height=1.9, sharey="row")
     for (dataset, results), row in zip(study.items(), panels, strict=True):
+        lines = [
+            drawn
+            for method in methods
+            for drawn in _lines(results, method, parameter, title=titles["method"][method], look=styles[method])
+        ]
         for (split, name), axes in zip(SPLITS.items(), row, strict=True):
-            for place, method in enumerate(methods):
-                shift = SPREAD * ((place + 0.5) / len(methods) - 0.5)
-                content = results.cells[method].content
-                for number, line in enumerate(lines_of(content["variants"], parameter)):
-                    at = [values.index(variant["parameters"][parameter]) + shift for variant in line]
-                    label = None if number else titles["method"][method]
-                    _line(axes, at, line, split=split, look=styles[method], label=label, chosen=content["selected"])
+            for place, (line, look, label, chosen) in enumerate(lines):
+                shift = SPREAD * ((place + 0.5) / len(lines) - 0.5)
+                at = [values.index(variant["parameters"][parameter]) + shift for variant in line]
+                _draw(axes, at, line, split=split, look=look, label=label, chosen=chosen)
             axes.set_xticks(range(len(values)), [str(value) for value in values])
             axes.set_xlim(-0.5, len(values) - 0.5)
             axes.grid(visible=False, axis="x")
             axes.set_title(f"{titles['dataset'][dataset]}\n{name}" if split == "val" else f"\n{name}")
         row[0].set_ylabel(titles["metric"][dataset])
-    figure.supxlabel(SYMBOLS.get(parameter, parameter), fontsize="medium")
+    figure.supxlabel(MEANINGS.get(parameter, parameter), fontsize="medium")
     legend(figure, panels[0][0], columns=2)
     return figure
 
 
-def _line(
-    axes: Any, at: Sequence[float], line: Sequence[Variant], *, split: str, look: Look, label: str | None, chosen: str
+def _lines(
+    results: DatasetResults, method: str, parameter: str, *, title: str, look: Look
+) -> list[tuple[list[Variant], Look, str, str]]:
+    """Each line of a method with its look, its label and the variant that was selected."""
+    content = results.cells[method].content
+    others = [name for name in searched(results, method) if name != parameter]
+    found = []
+    for number, line in enumerate(lines_of(content["variants"], parameter)):
+        rest = [f"{SYMBOLS.get(name, name)} = {line[0]['parameters'][name]}" for name in others]
+        own = replace(look, dash=DASHES[number % len(DASHES)]) if others else look
+        found.append((line, own, ", ".join([title, *rest]), content["selected"]))
+    return found
+
+
+def _draw(
+    axes: Any, at: Sequence[float], line: Sequence[Variant], *, split: str, look: Look, label: str, chosen: str
 ) -> None:
     """Means joined by a line, each with its interval; points that are undefined for a seed are left out."""
     points = []
@@ -87,7 +105,7 @@ def _line(
             points.append((place, *mean_interval(values), variant["variant"] == chosen))
     axes.plot([point[0] for point in points], [point[1] for point in points], color=look.colour, linestyle=look.dash,
               linewidth=1.0, alpha=0.6)  # fmt: skip
-    axes.plot([], [], marker=look.marker, markersize=6, color=look.colour, linestyle="none", label=label)
+    axes.plot([], [], marker=look.marker, markersize=6, color=look.colour, linestyle=look.dash, label=label)
     for place, mean, low, high, is_chosen in points:
         if low is not None:
             axes.plot([place, place], [low, high], color=look.colour, linewidth=1.5)

@@ -136,6 +136,23 @@ def test_sensitivity_shows_the_methods_that_search_the_parameter(in_study):
         sensitivity_figure(results, "temperature", titles=titles(job.params), styles=styles)
 
 
+def test_sensitivity_tells_the_lines_of_one_method_apart(in_study):
+    job = in_study.figures_job()
+    results = load_results(job)
+    for of_dataset in results.values():
+        content = of_dataset.cells["kd"].content
+        content["variants"] = [
+            {**variant, "parameters": {**variant["parameters"], "temperature": temperature}}
+            for temperature in (1, 4)
+            for variant in content["variants"]
+        ]
+    styles = looks(job.params["methods"])
+    figure = sensitivity_figure(results, "share", titles=titles(job.params), styles=styles)
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["KD, T = 1", "KD, T = 4", "MSD, instance"]
+    assert len({line.get_linestyle() for line in legend.get_lines()[:2]}) == 2
+
+
 def test_the_rule_graph_drops_what_follows_and_stacks_the_rest():
     graph = {"fetch": set(), "prepare": {"fetch"}, "probe": {"prepare"}, "teacher": {"prepare", "fetch"}}
     graph |= {"student": {"teacher", "prepare"}, "tables": {"student", "probe"}, "resolve": set()}
