@@ -46,13 +46,11 @@ def generate(files: int, size: int) -> list[Path]:
 
 
 def forget(paths: Iterable[Path]) -> None:
-    """Drop the pages of files from the system's cache, and the audit's own memory."""
+    """Drop the pages of files from the system's cache."""
     for path in paths:
         with open(path, "rb") as file:
             os.fsync(file.fileno())
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    for path in Path("results").glob(".hashes.sqlite*"):
-        path.unlink()
 
 
 def read(paths: Iterable[Path]) -> float:
@@ -65,10 +63,10 @@ def read(paths: Iterable[Path]) -> float:
     return time.perf_counter() - start
 
 
-def audited() -> float:
-    """Seconds of an audit, which must find nothing."""
+def audited(*, full: bool) -> float:
+    """Seconds of an audit, which must find nothing; a full one reads every file."""
     start = time.perf_counter()
-    result = audit(Path("results"), "bench")
+    result = audit(Path("results"), "bench", full=full)
     assert result.status == 0, result
     return time.perf_counter() - start
 
@@ -89,15 +87,15 @@ def main() -> None:
                 forget(paths)
                 bare.append(read(paths))
                 forget(paths)
-                first.append(audited())
-            again = audited()
+                first.append(audited(full=True))
+            again = audited(full=False)
     finally:
         shutil.rmtree(folder)
     share = statistics.median(one / other for one, other in zip(bare, first, strict=True))
     print(f"| {options.files} files, {options.megabytes} MB | s | MB/s | of the bare rate |\n|---|---:|---:|---:|")
     for name, seconds, ratio in (
         ("bare read", statistics.median(bare), "100 %"),
-        ("first audit", statistics.median(first), f"{share:.0%}"),
+        ("first audit, which reads all", statistics.median(first), f"{share:.0%}"),
         ("audit when nothing changed", again, ""),
     ):
         print(f"| {name} | {seconds:.2f} | {options.megabytes / seconds:.0f} | {ratio} |")
