@@ -24,8 +24,9 @@ reproduce: setup
 	@echo "The report: $(CURDIR)/results/demo/report.html"
 
 reproduce-mfh: setup
+	snakemake outputs_all --quiet reason
 	snakemake --quiet reason --configfile config/mfh.yaml
-	@cat results/mfh/tables/gaussian_table2.md
+	@cat results/mfh/tables/gaussian_table2.md results/mfh/tables/predictions.md
 	@echo "The report: $(CURDIR)/results/mfh/report.html"
 
 smoke: setup

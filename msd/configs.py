@@ -96,6 +96,16 @@ class EncoderConfig(Strict):
     layers: Count | None = None
 
 
+def fetch_params(config: DatasetConfig | EncoderConfig) -> dict[str, Any]:
+    """Parameters of a `fetch` job."""
+    return {
+        "name": config.name,
+        "sources": [source.model_dump(exclude_none=True) for source in config.sources],
+        "licence": config.licence.model_dump(exclude_none=True),
+        "citation": config.citation,
+    }
+
+
 class MethodConfig(Strict):
     """config/methods/<name>.yaml: a method's code and parameters; a parameter given as a list is a grid axis.
 

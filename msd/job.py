@@ -43,8 +43,13 @@ STAGES: dict[str, str] = {
     "report": "msd.reporting.report:report",
     "gaussian": "msd.mfh.gaussian:gaussian",
     "generality": "msd.mfh.recovery:recovery",
+    "spoken_digits": "msd.mfh.spoken_digits:prepare",
+    "av_mnist": "msd.mfh.av_mnist_runs:av_mnist",
+    "teacher_variants": "msd.mfh.teacher_gamma:teacher_variants",
+    "unimodal_students": "msd.mfh.unimodal:unimodal_students",
     "mfh_tables": "msd.mfh.tables:tables",
     "mfh_figures": "msd.mfh.figures:figures",
+    "crossmodal": "msd.mfh.datasets.job:crossmodal",
     "mfh_report": "msd.mfh.report:report",
 }
 

@@ -29,10 +29,8 @@ def plan(study: str) -> str:
     path = study if Path(study).suffix else f"config/{study}.yaml"
     loaded = open_study(path)
     jobs = open_jobs(path)
-    if isinstance(loaded, MfhStudy):
-        parts = [_runs(loaded), _jobs(jobs, study=loaded.study)]
-    else:
-        parts = [_grid(loaded), _jobs(jobs, study=loaded.study), _disk(loaded), _sources(loaded, jobs)]
+    parts = [_runs(loaded) if isinstance(loaded, MfhStudy) else _grid(loaded)]
+    parts += [_jobs(jobs, study=loaded.study), _disk(loaded), _sources(loaded, jobs)]
     return "\n\n".join("\n".join(part) for part in parts)
 
 
@@ -72,7 +70,20 @@ def _runs(study: MfhStudy) -> list[str]:
     found = settings(study.experiments)
     nets = sum(len(setting.nets) * len(seeds) for setting, seeds in found)
     size = f"{_number(len(found), 'setting')} × {_number(study.gaussian.runs, 'run')}"
-    return [f"Study {study.study}: {study.title}", f"  {_number(nets, 'linear net')}: {size}, data drawn, no downloads"]
+    data = ", ".join(study.datasets) or study.av_mnist.source
+    lines = [
+        f"Study {study.study}: {study.title}",
+        f"  {_number(nets, 'linear net')}: {size}, data drawn",
+        f"  digits seen and heard: {data}, {_number(len(study.av_mnist.seeds), 'seed')}",
+    ]
+    teachers = study.teachers
+    if teachers is not None:
+        # No teacher, or one of three views: regular, or of three kinds with a share of its channels silenced.
+        students = 2 * (1 + 3 * (1 + 3 * len(teachers.shares)))
+        count = len(teachers.datasets) * students * len(teachers.seeds)
+        factors = f"{_number(len(teachers.datasets), 'dataset')} × {students} × {_number(len(teachers.seeds), 'seed')}"
+        lines.append(f"  {_number(count, 'student')} of one modality: {factors}, of the teachers of {teachers.study}")
+    return lines
 
 
 def _number(count: int, noun: str) -> str:
@@ -117,7 +128,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def _disk(study: Study) -> list[str]:
+def _disk(study: Study | MfhStudy) -> list[str]:
     folders = [RESULTS / "data" / name for name in study.datasets]
     folders += [RESULTS / "data" / "encoders" / name for name in study.encoder_configs]
     shared, own = (sum(map(_megabytes, group)) for group in (folders, [RESULTS / study.study]))
@@ -128,7 +139,7 @@ def _megabytes(folder: Path) -> float:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
 
 
-def _sources(study: Study, jobs: dict[str, int]) -> list[str]:
+def _sources(study: Study | MfhStudy, jobs: dict[str, int]) -> list[str]:
     """Data and weights with their licences; what must be asked for first is said."""
     configs: list[DatasetConfig | EncoderConfig] = [*study.dataset_configs.values(), *study.encoder_configs.values()]
     lines, missing = [], 0.0

@@ -172,15 +172,6 @@ class Study(Strict):
                     f"{text.name} gives at most {text.layers} of width {text.dims}"
                 )
 
-    def fetch_params(self, config: DatasetConfig | EncoderConfig) -> dict[str, Any]:
-        """Parameters of a `fetch` job."""
-        return {
-            "name": config.name,
-            "sources": [source.model_dump(exclude_none=True) for source in config.sources],
-            "licence": config.licence.model_dump(exclude_none=True),
-            "citation": config.citation,
-        }
-
     def prepare_params(self, dataset: str) -> dict[str, Any]:
         """Parameters of a `prepare` job."""
         config = self.dataset_configs[dataset]

@@ -28,8 +28,8 @@ class Digits(NamedTuple):
     label: NDArray[np.int64]
 
 
-def read_av_mnist(folder: str | Path, *, validation: int = 5000) -> dict[str, Digits]:
-    """The splits train, val (the last `validation` training samples) and test.
+def read_av_mnist(folder: str | Path, *, validation: int | None = None) -> dict[str, Digits]:
+    """The splits train, val (the last `validation` training samples, by default a twelfth of them) and test.
 
     Raises:
         UserError: a file is missing or no array, shapes do not fit together, values are out of range, or there are
@@ -38,6 +38,7 @@ def read_av_mnist(folder: str | Path, *, validation: int = 5000) -> dict[str, Di
     folder = Path(folder)
     whole, test = (_read_part(folder, part) for part in ("train", "test"))
     count = len(whole.label)
+    validation = count // 12 if validation is None else validation
     if not 0 < validation < count:
         raise UserError(f"{folder}: {validation} of {count} training samples cannot be held out for validation")
     cut = count - validation

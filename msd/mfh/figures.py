@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from msd.mfh.gain_figure import gain_figure
 from msd.mfh.tables import METHODS, Table
 from msd.reporting.results import read_json
 from msd.reporting.style import INK, PALETTE, SETTINGS, Look, new_figure, save
@@ -29,11 +30,11 @@ PANELS = {"Teachers": ["teacher-regular", "teacher-general"], "Students": [*list
 
 
 def figures(job: Job) -> dict[str, float]:
-    """Write gaussian-<experiment>.{svg,png}, each from the table gaussian_<experiment>."""
+    """Write gaussian-<experiment>.{svg,png}, each from the table gaussian_<experiment>, and so gain-rank."""
     tables = {table["name"].replace("_", "-"): table for table in map(read_json, job.inputs["tables"])}
     for name, table in tables.items():
         with mpl.rc_context(SETTINGS):
-            figure = sweep_figure(table)
+            figure = gain_figure(table) if name == "gain-rank" else sweep_figure(table)
         for path in job.outputs["figures"]:
             if Path(path).stem == name:
                 save(figure, path)

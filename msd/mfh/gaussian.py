@@ -89,14 +89,14 @@ def fit(inputs: Tensor, targets: Tensor, start: Tensor, *, weight: float, epochs
     return torch.cat(finished)
 
 
-def chosen_device(name: str) -> torch.device:
-    """The device of that name, the first GPU included; UserError where PyTorch does not see it."""
+def chosen_device(name: str, *, key: str = "gaussian.device") -> torch.device:
+    """The device that `key` names, the first GPU included; UserError where PyTorch does not see it."""
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise UserError(f"gaussian.device: {name!r} is no device; write cpu, cuda or cuda:<number>") from error
+        raise UserError(f"{key}: {name!r} is no device; write cpu, cuda or cuda:<number>") from error
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UserError(f"gaussian.device: PyTorch sees no {name!r} on this machine; write cpu")
+        raise UserError(f"{key}: PyTorch sees no {name!r} on this machine; write cpu")
     return device
 
 

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from msd.distill.losses import Task
+
 Distance = Literal["squared", "absolute"]
 
 
@@ -56,47 +58,55 @@ def channel_generality(
     other: Tensor,
     targets: Tensor,
     *,
+    task: Task = "multiclass",
     training: JointTraining | None = None,
     permutations: int | None = None,
 ) -> Generality:
     """Rank the channels of `features` by how much they say of what `other`, the other modality, says too.
 
-    features: (..., N, D) of the teacher's modality. other: (..., N, E). targets: (..., N) class indices. Leading
-    dimensions are independent problems. One linear net a modality is trained, both together; then each channel is
-    permuted across samples, and a shared channel is one that, once permuted, takes the two nets' logits far apart.
+    features: (..., N, D) of the teacher's modality. other: (..., N, E). targets: (..., N) class indices, or
+    (..., N, C) scores in [0, 1] where the task is multilabel. Leading dimensions are independent problems. One linear
+    net a modality is trained, both together; then each channel is permuted across samples, and a shared channel is one
+    that, once permuted, takes the two nets' logits far apart.
     permutations: how many random ones are drawn for each channel (one problem only); without a number the exact
     expectation over all of them is taken, which linear nets allow.
     """
     training = training or JointTraining()
-    head, other_head = train_jointly(features, other, targets, training=training)
+    head, other_head = train_jointly(features, other, targets, task=task, training=training)
     if permutations is None:
-        return _scored(exact_distance(features, head, other_head.logits(other)))
+        return scored(exact_distance(features, head, other_head.logits(other)))
     generator = torch.Generator(features.device).manual_seed(training.seed)
     found = permuted_distance(
         features, head.logits, other_head.logits(other), permutations=permutations, generator=generator
     )
-    return _scored(found)
+    return scored(found)
 
 
-def train_jointly(features: Tensor, other: Tensor, targets: Tensor, *, training: JointTraining) -> tuple[Head, Head]:
+def train_jointly(
+    features: Tensor, other: Tensor, targets: Tensor, *, task: Task = "multiclass", training: JointTraining
+) -> tuple[Head, Head]:
     """One linear net a modality, trained together: L = CE(z_a, y) + CE(z_b, y) + MSE(z_a, z_b), weights 1 : 1 : 1.
 
-    features: (..., N, D). other: (..., N, E). targets: (..., N). Full batch, SGD with momentum. Problems of the
-    leading dimensions do not touch each other: their mean losses are summed.
+    features: (..., N, D). other: (..., N, E). targets: (..., N), or (..., N, C) for multilabel, whose CE is the binary
+    one summed over labels. Full batch, SGD with momentum. Problems of the leading dimensions do not touch each other:
+    their mean losses are summed.
     """
-    samples, classes = targets.shape[-1], int(targets.max()) + 1
-    if features.shape[:-1] != targets.shape or other.shape[:-1] != targets.shape:
+    is_multilabel = task == "multilabel"
+    rows = targets.shape[:-1] if is_multilabel else targets.shape
+    samples, classes = rows[-1], targets.shape[-1] if is_multilabel else int(targets.max()) + 1
+    if features.shape[:-1] != rows or other.shape[:-1] != rows:
         shapes = [tuple(item.shape) for item in (features, other, targets)]
         raise ValueError(f"features, other and targets must have the same samples; their shapes are {shapes}")
     start = torch.Generator().manual_seed(training.seed)
     heads = [_initial(item, classes, generator=start) for item in (features, other)]
     parameters = [part.requires_grad_() for head in heads for part in head]
     optimizer = torch.optim.SGD(parameters, lr=training.learning_rate, momentum=training.momentum)
-    wanted = targets.long().flatten()
+    task_sum = F.binary_cross_entropy_with_logits if is_multilabel else F.cross_entropy
+    wanted = targets.to(features).flatten(0, -2) if is_multilabel else targets.long().flatten()
     for _ in range(training.epochs):
         a, b = (head.logits(item) for head, item in zip(heads, (features, other), strict=True))
-        task = sum(F.cross_entropy(logits.flatten(0, -2), wanted, reduction="sum") for logits in (a, b))
-        loss = (task + (a - b).square().sum() / classes) / samples
+        both_tasks = sum(task_sum(logits.flatten(0, -2), wanted, reduction="sum") for logits in (a, b))
+        loss = (both_tasks + (a - b).square().sum() / classes) / samples
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -149,7 +159,8 @@ def permuted_distance(
     return (total / (permutations * other_logits.numel())).to(features.dtype)
 
 
-def _scored(distance: Tensor) -> Generality:
+def scored(distance: Tensor) -> Generality:
+    """Distances (..., D) with their min-max scores."""
     low, high = distance.amin(dim=-1, keepdim=True), distance.amax(dim=-1, keepdim=True)
     return Generality(distance, (distance - low) / (high - low).clamp_min(torch.finfo(distance.dtype).tiny))
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def report(job: Job) -> dict[str, float]:
-    """Write report.html from the tables' JSON, the figures' SVG, their caption, the study file and a record."""
+    """Write report.html from the tables' JSON, the figures' SVG, their captions, the study file and a record."""
     tables = [read_json(path) for path in job.inputs["tables"]]
     pictures = {Path(path).stem.replace("-", "_"): _data_uri(path) for path in job.inputs["figures"]}
     environment = Environment(loader=PackageLoader("msd.reporting"), autoescape=True, undefined=StrictUndefined)
@@ -26,7 +26,7 @@ def report(job: Job) -> dict[str, float]:
     page = environment.get_template("mfh.html.j2").render(
         params=job.params,
         parts=[(table, grid(table), notes(table), pictures.get(table["name"])) for table in tables],
-        caption=" ".join(Path(job.inputs["caption"]).read_text(encoding="utf-8").split()),
+        captions=[" ".join(Path(path).read_text(encoding="utf-8").split()) for path in job.inputs["captions"]],
         checks=[check | {"table": table["name"]} for table in tables for check in table["checks"]],
         titles={table["name"]: table["caption"].partition(":")[0] for table in tables},
         study=Path(job.inputs["study"]).read_text(encoding="utf-8"),
@@ -37,7 +37,9 @@ def report(job: Job) -> dict[str, float]:
 
 
 def alternative(table: dict[str, Any]) -> str:
-    """Text for those who do not see a figure: its values."""
+    """Text for those who do not see a figure: what the table says of it, or its values."""
+    if "alternative" in table:
+        return str(table["alternative"])
     methods = table["titles"]["method"]
     parts = [
         f"{methods[cell['method']]} at {cell['setting']:g}: {number(cell['mean'])}"

@@ -9,7 +9,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from msd.claims import Published, read_claims
-from msd.configs import Count, Positive, Strict
+from msd.configs import Count, DatasetConfig, EncoderConfig, Positive, Strict
+from msd.errors import UserError
+from msd.mfh.av_mnist_config import AvMnist
+from msd.mfh.datasets.config import Crossmodal, crossmodal_params, published_of, read_crossmodal
+from msd.mfh.teacher_config import GeneralityTraining, Teachers
 from msd.yaml_file import read_model, read_yaml
 
 Share = Annotated[int, Field(ge=0, le=10)]
@@ -80,14 +84,6 @@ class Gaussian(Strict):
     table2: Table2
 
 
-class GeneralityTraining(Strict):
-    """Algorithm 1: how the two nets are trained together before channels are permuted."""
-
-    epochs: Count
-    learning_rate: Positive
-    momentum: Annotated[float, Field(ge=0, lt=1)]
-
-
 class MfhStudy(Strict):
     """config/<study>.yaml: a study of the Modality Focusing Hypothesis, whose nets are drawn and trained at once."""
 
@@ -96,6 +92,9 @@ class MfhStudy(Strict):
     title: str
     gaussian: Gaussian
     generality: GeneralityTraining
+    av_mnist: AvMnist
+    crossmodal: dict[str, str] = Field(default_factory=dict)  # data set of config/crossmodal -> folder of its files
+    teachers: Teachers | None = None
 
     @cached_property
     def published(self) -> dict[str, dict[str, Any]]:
@@ -105,6 +104,35 @@ class MfhStudy(Strict):
         """
         items = read_claims(CLAIMS).published.values()
         return {name: _published([item for item in items if item.table == f"gaussian_{name}"]) for name in EXPERIMENTS}
+
+    @cached_property
+    def dataset_configs(self) -> dict[str, DatasetConfig]:
+        """The data sets that are fetched, by name."""
+        config = self.av_mnist.dataset
+        return {config.name: config} if config else {}
+
+    @property
+    def datasets(self) -> list[str]:
+        """Their names."""
+        return list(self.dataset_configs)
+
+    @property
+    def encoder_configs(self) -> dict[str, EncoderConfig]:
+        """Pretrained encoders: none."""
+        return {}
+
+    def prepare_params(self, dataset: str) -> dict[str, Any]:
+        """Parameters of a job that prepares a data set."""
+        return {"name": dataset, "prepare": self.dataset_configs[dataset].prepare}
+
+    @cached_property
+    def av_mnist_about(self) -> dict[str, Any]:
+        """What the table of digits seen and heard says of its data, and what config/claims.yaml has of it."""
+        config, share = self.av_mnist.dataset, self.av_mnist.share
+        [item] = [item for item in read_claims(CLAIMS).published.values() if item.table == "av_mnist"]
+        paper = {"source": item.source, "values": {method: value for method, [value] in item.values.items()}}
+        name, title = (config.name, config.title) if config else (item.dataset, "AV-MNIST")
+        return {"dataset": name, "title": title, "is_embedded": config is not None, "share": share, "paper": paper}
 
     def gaussian_params(self) -> dict[str, Any]:
         """Parameters of the `gaussian` job."""
@@ -119,6 +147,28 @@ class MfhStudy(Strict):
         training = self.generality.model_dump(mode="json")
         return {"train": self.gaussian.train, "training": training, "seeds": table2["seeds"], "table2": table2}
 
+    @cached_property
+    def crossmodal_configs(self) -> dict[str, Crossmodal]:
+        """The data sets whose folders are given."""
+        return read_crossmodal(self.crossmodal)
+
+    def crossmodal_params(self, name: str) -> dict[str, Any]:
+        """Parameters of the `crossmodal` job of one data set."""
+        return crossmodal_params(self.crossmodal_configs[name], self.crossmodal[name])
+
+    @cached_property
+    def crossmodal_about(self) -> dict[str, Any]:
+        """What the table of a user's data sets says of each, and what config/claims.yaml has of it."""
+        told = {"title", "share", "not_known", "differs"}
+        return {
+            name: {
+                **config.model_dump(mode="json", include=told),
+                "metric": config.metric,
+                "published": published_of(name, CLAIMS),
+            }
+            for name, config in self.crossmodal_configs.items()
+        }
+
     @property
     def experiments(self) -> dict[str, dict[str, Any]]:
         """Experiment -> its sweep and the seeds of its runs."""
@@ -131,11 +181,18 @@ class MfhStudy(Strict):
 
     def report_params(self) -> dict[str, Any]:
         """Parameters that tables, figures and report share."""
-        return {"study": self.study, "title": self.title, "kl": self.gaussian.kl, "published": self.published}
+        teachers = None if self.teachers is None else self.teachers.report_params()
+        return {
+            **{"study": self.study, "title": self.title, "kl": self.gaussian.kl, "published": self.published},
+            "av_mnist": self.av_mnist_about,
+            "crossmodal": self.crossmodal_about,
+            "teachers": teachers,
+        }
 
     def resolved(self) -> dict[str, Any]:
         """The study with every file it names merged in."""
-        return {**self.model_dump(mode="json"), "published": self.published}
+        files = {name: config.model_dump(mode="json") for name, config in self.crossmodal_configs.items()}
+        return {**self.model_dump(mode="json"), "crossmodal_files": files, "published": self.published}
 
 
 def _published(items: list[Published]) -> dict[str, Any]:
@@ -161,4 +218,11 @@ def load_mfh_study(path: str | Path, overrides: dict[str, Any] | None = None) ->
     """
     study = read_model(MfhStudy, path, {**read_yaml(path), **(overrides or {})})
     assert study.published
+    assert study.av_mnist_about
+    assert study.crossmodal_about.keys() == study.crossmodal.keys()
+    if study.teachers is not None:
+        try:
+            study.teachers.check()
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
     return study

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from scipy.stats import ttest_1samp
 
+from msd.mfh.av_mnist_table import NAME as AV_MNIST
+from msd.mfh.av_mnist_table import av_mnist_table
+from msd.mfh.datasets.table import NAME as CROSSMODAL
+from msd.mfh.datasets.table import crossmodal_table
+from msd.mfh.paired import paired
+from msd.mfh.teacher_tables import teacher_tables
 from msd.reporting.render import RENDERINGS
 from msd.stats import holm, mean_interval
 
@@ -44,7 +48,10 @@ AS_PRINTED = 0.01
 
 
 def tables(job: Job) -> dict[str, float]:
-    """Write gaussian_{exp1,exp2,table2,generality}.{json,csv,md,tex}; returns counts of outcomes."""
+    """Write gaussian_{exp1,exp2,table2,generality} and av_mnist.{json,csv,md,tex}; returns counts of outcomes.
+
+    Where the job has their results, {predictions,gain_rank,variants,gamma} of teachers and crossmodal of a user's data.
+    """
     frame = pd.read_parquet(job.inputs["runs"])
     folder = str(Path(job.inputs["runs"]).parent)
     made: dict[str, Table] = {
@@ -57,6 +64,16 @@ def tables(job: Job) -> dict[str, float]:
     made["gaussian_generality"] = generality_table(
         channels, published=job.params["published"]["table2"], run=found_in, study=job.params["study"]
     )
+    heard = pd.read_parquet(job.inputs["av_mnist"])
+    made[AV_MNIST] = av_mnist_table(
+        heard, job.params["av_mnist"], run=str(Path(job.inputs["av_mnist"]).parent), study=job.params["study"]
+    )
+    if job.params["crossmodal"]:
+        runs = {Path(path).parent.name: str(Path(path).parent) for path in job.inputs["crossmodal"]}
+        frames = {name: pd.read_parquet(f"{runs[name]}/runs.parquet") for name in job.params["crossmodal"]}
+        made[CROSSMODAL] = crossmodal_table(frames, job.params["crossmodal"], runs=runs, study=job.params["study"])
+    if "teacher_gamma" in job.inputs:
+        made |= teacher_tables(job)
     for path in map(Path, job.outputs["tables"]):
         path.write_text(RENDERINGS[path.suffix.removeprefix(".")](made[path.stem]), encoding="utf-8")
     verdicts = [cell.get("verdict") for table in made.values() for cell in table["cells"]]
@@ -92,7 +109,7 @@ def experiment_table(
         about = {"setting": label, "gamma": float(part["gamma"].iloc[0]), "selected": f"kl-{kl}", "runs": [run]}
         cells += [_cell(method, results, paper, published, symbol=SWEPT[name]) | about for method in METHODS]
         checks += [{"setting": label} | _check(*claim, results) for claim in ORDER]
-        gains[label] = _paired(results, "kd-regular", "no-kd")["difference"]
+        gains[label] = paired(results, "kd-regular", "no-kd")["difference"]
     _correct(cells)
     labels = {str(cell["setting"]): f"{SWEPT[name]} = {cell['setting']:g}" for cell in cells}
     return {
@@ -167,19 +184,10 @@ def _against(method: str, results: Mapping[str, Values], paper: Mapping[str, flo
     """The gain of a distilled student over the one without a teacher, and the paper's gain with its verdict."""
     if not method.startswith("kd-") or method not in results:
         return None
-    gain = _paired(results, method, "no-kd")
+    gain = paired(results, method, "no-kd")
     theirs = round(paper[method] - paper["no-kd"], 9) if {method, "no-kd"} <= paper.keys() else None
     judged = {"paper": theirs, "verdict": verdict(theirs, gain["low"], gain["high"])}
     return {"method": "no-kd", **gain, "p_holm": None, **judged}
-
-
-def _paired(results: Mapping[str, Values], a: str, b: str) -> dict[str, float | None]:
-    """Mean of a − b over runs with 95 % t-interval and the p of the paired t-test (none where nothing varies)."""
-    # Accuracies are whole numbers of samples: what differs in the last bits is equal.
-    gaps = [round(value - results[b][seed], 9) for seed, value in results[a].items()]
-    mean, low, high = mean_interval(gaps)
-    p = float(ttest_1samp(gaps, 0).pvalue) if len(set(gaps)) > 1 else math.nan
-    return {"difference": mean, "low": low, "high": high, "p": None if math.isnan(p) else p}
 
 
 def _correct(cells: list[dict[str, Any]]) -> None:
@@ -198,7 +206,7 @@ def _check(a: str, sign: str, b: str, results: Mapping[str, Values]) -> dict[str
     nothing_lost = b == "teacher-general" and "kd-specific" not in results
     if a not in results or b not in results or nothing_lost:
         return {**claim, "difference": None, "low": None, "high": None, "holds": None}
-    found = _paired(results, a, b)
+    found = paired(results, a, b)
     difference = found["difference"]
     assert difference is not None
     holds = difference > 0 or (sign == "≥" and difference == 0)

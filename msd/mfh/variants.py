@@ -27,7 +27,7 @@ def silenced_channels(score: Tensor, kind: Kind, *, share: float, generator: tor
 
 
 def silence(features: Tensor, channels: Tensor, means: Tensor) -> Tensor:
-    """Features (N, D) with `channels` replaced by their mean over the training set; means: (D,)."""
+    """Features (N, D) or maps (N, D, h, w) with `channels` replaced by their mean (of D) over the training set."""
     silenced = features.clone()
-    silenced[:, channels] = means[channels]
+    silenced[:, channels] = means[channels].reshape(-1, *[1] * (features.ndim - 2))
     return silenced

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -14,19 +13,18 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch.nn import functional as F
 
-from msd.data.tokenizer import read_member
 from msd.distill.losses import Task
 from msd.training.dataset import Dataset
-from msd.training.loop import predict, single_thread
-from msd.training.teacher import start_from_encoder
+from msd.training.frozen import Features, Modality, frozen_features
+from msd.training.loop import single_thread
 
 if TYPE_CHECKING:
     from msd.job import Job
 
-Features = dict[str, np.ndarray]
 LinearModel = Callable[[np.ndarray], Tensor]
 STRENGTHS = {"concatenation": (0.03, 0.3), "product": (0.001, 0.01)}
 """Inverse regularisation strengths C of each kind of features; the best on validation is taken."""
+MODALITIES: tuple[Modality, ...] = ("text", "image")
 COMPONENTS = 32
 """Principal components of each modality in the product features."""
 
@@ -39,7 +37,9 @@ def probe(job: Job) -> dict[str, float]:
     """
     single_thread()
     dataset = Dataset.load(job.params, job.inputs, splits=("train", "val", "test"))
-    frozen = _frozen_features(dataset, job.inputs["encoder"], job.inputs["tokenizer"])
+    files = {name: job.inputs[name] for name in ("encoder", "tokenizer")}
+    text, image = (frozen_features(dataset, modality, **files) for modality in MODALITIES)
+    frozen = {split: (text[split], image[split]) for split in text}
     train, metric = dataset.splits["train"], job.params["metric"]
     best: tuple[float, str, float, Features, LinearModel] | None = None
     for name, features in {"concatenation": _concatenation(frozen), "product": _product(frozen)}.items():
@@ -57,30 +57,6 @@ def probe(job: Job) -> dict[str, float]:
     scores = {split: dataset.evaluate(logits, split) for split, logits in predictions.items()}
     flat = {f"{split}/{name}": value for split, values in scores.items() for name, value in values.items()}
     return {**flat, "selected/strength": strength, "selected/product": float(name == "product")}
-
-
-def _frozen_features(dataset: Dataset, encoder: str, tokenizer: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """split -> text features (N, width) and image features (N, D), each standardised over the training split."""
-    facts = json.loads(read_member(encoder, "config.json"))
-    architecture = {
-        "layers": facts["num_hidden_layers"],
-        "width": facts["hidden_size"],
-        "heads": facts["num_attention_heads"],
-        "feed_forward": facts["intermediate_size"],
-        "dropout": 0.0,
-        "pool": "modality-means",
-        "positions": max(int(samples.tokens.shape[1]) for samples in dataset.splits.values()),
-    }
-    model = dataset.new_model(architecture, seed=0)
-    start_from_encoder(model, encoder, tokenizer)
-    frozen = {}
-    for split, samples in dataset.splits.items():
-        _, first, text_of = np.unique(samples.tokens, axis=0, return_index=True, return_inverse=True)
-        texts = samples.take(torch.from_numpy(first))  # many samples share a text: each is encoded once
-        text = predict(model, texts, "text")[1][text_of, : facts["hidden_size"]]
-        frozen[split] = (text.numpy(), samples.regions.mean(1)[samples.pictures].numpy())
-    scalers = [StandardScaler().fit(features) for features in frozen["train"]]
-    return {split: (scalers[0].transform(text), scalers[1].transform(image)) for split, (text, image) in frozen.items()}
 
 
 def _concatenation(frozen: dict[str, tuple[np.ndarray, np.ndarray]]) -> Features:

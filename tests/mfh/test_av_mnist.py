@@ -74,5 +74,7 @@ def test_a_faulty_folder_is_one_sentence(folder: Path, change: Callable[[Path], 
 
 
 def test_too_few_samples_for_validation(folder: Path) -> None:
-    with pytest.raises(UserError, match="5000 of 7 training samples cannot be held out"):
+    with pytest.raises(UserError, match="7 of 7 training samples cannot be held out"):
+        read_av_mnist(folder, validation=7)
+    with pytest.raises(UserError, match="0 of 7 training samples"):
         read_av_mnist(folder)

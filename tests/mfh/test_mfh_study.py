@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from msd.errors import UserError
+from msd.mfh.datasets.config import Crossmodal
 from msd.mfh.gaussian_data import settings
 from msd.mfh.study import MfhStudy
 from msd.mfh.tables import printed
@@ -33,6 +35,7 @@ def test_the_study_has_the_settings_and_seeds_of_the_paper() -> None:
     }
     assert study.gaussian.kl == "batch-and-classes"
     assert "16 settings × 10 runs" in _runs(study)[1]
+    assert "1240 students of one modality: 4 datasets × 62 × 5 seeds" in _runs(study)[3]
 
 
 @pytest.mark.parametrize(
@@ -46,6 +49,17 @@ def test_the_study_has_the_settings_and_seeds_of_the_paper() -> None:
         (lambda c: c["gaussian"]["table2"].update(channels=[[10, 0]]), r"at least one channel is shared"),
         (lambda c: c["gaussian"]["table2"].update(channels=[[45, 6]]), r"both together are ≤ 50"),
         (lambda c: c["gaussian"]["table2"].update(channels=[[5, 5], [9, 9]]), r"two settings have the same γ"),
+        (lambda c: c["teachers"].update(shares=[0.5, 0.5]), r"teachers.shares: a value is given twice"),
+        (lambda c: c["teachers"].update(shares=[0, 0.5]), r"teachers.shares.0: Input should be greater than 0"),
+        (
+            lambda c: c["teachers"].update(datasets={"clipart-tag": 9}),
+            r"no dataset 'clipart-tag'; did you mean 'clipart-tags'",
+        ),
+        (lambda c: c["teachers"].update(study="config/demos.yaml"), r"no file config/demos.yaml; did you mean"),
+        (
+            lambda c: c["teachers"]["student"].update(kd_weigth=1),
+            r"unknown key 'teachers.student.kd_weigth'; did you mean 'kd_weight'",
+        ),
     ],
 )
 def test_a_fault_is_one_sentence(tmp_path: Path, change, sentence: str) -> None:
@@ -57,3 +71,30 @@ def test_a_fault_is_one_sentence(tmp_path: Path, change, sentence: str) -> None:
         open_study(path)
     assert "study.yaml" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_data_set_of_a_user_is_known_by_its_file() -> None:
+    study = open_study(MFH, {"crossmodal": {"nyu-depth-v2": "/data/nyu"}})
+    assert isinstance(study, MfhStudy)
+    params = study.crossmodal_params("nyu-depth-v2")
+    assert params["folder"] == "/data/nyu"
+    assert params["metric"] == "miou"
+    assert "not_known" in study.crossmodal_about["nyu-depth-v2"]
+    assert study.resolved()["crossmodal_files"]["nyu-depth-v2"]["data"]["reader"] == "nyu-depth"
+    with pytest.raises(UserError, match=r"no data set 'nyu-depth'; did you mean 'nyu-depth-v2'\?"):
+        open_study(MFH, {"crossmodal": {"nyu-depth": "/data/nyu"}})
+
+
+@pytest.mark.parametrize(
+    ("student", "sentence"),
+    [
+        ({"video": "resnet18"}, r"ravdess has no modality 'video'"),
+        ({"image": "resnet19"}, r"there is no network 'resnet19'; did you mean 'resnet18'\?"),
+        ({"image": "resnet18-maps"}, r"'resnet18-maps' does not fit ravdess"),
+        ({}, r"at least 1"),
+    ],
+)
+def test_what_a_student_cannot_read_or_be_is_named(student: dict[str, str], sentence: str) -> None:
+    content = yaml.safe_load(Path("config/crossmodal/ravdess.yaml").read_text())
+    with pytest.raises(ValidationError, match=sentence):
+        Crossmodal.model_validate({**content, "student": student})

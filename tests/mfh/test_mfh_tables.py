@@ -8,11 +8,16 @@ import json
 import shutil
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from msd.job import Job, run
 from msd.lineage.audit import audit
+from msd.mfh.datasets.mm_imdb import GENRES
 from msd.mfh.figures import sweep_figure
 from msd.mfh.tables import METHODS, experiment_table, printed, verdict
 from msd.reporting.render import as_csv, as_latex, as_markdown
@@ -132,29 +137,62 @@ def test_the_figure_has_every_method_and_marks_for_the_paper(table: dict) -> Non
     assert [list(line.get_ydata()) for line in hollow] == [[50.0, 50.0], [61.0, 40.0]]
 
 
+def drawn_digits(folder: Path) -> str:
+    """Prepared digits that hold noise."""
+    tensors: dict[str, torch.Tensor] = {}
+    for split, count in (("train", 40), ("val", 10), ("test", 20)):
+        tensors |= {f"{split}/image": torch.randn(count, 1, 28, 28), f"{split}/audio": torch.randn(count, 1, 8, 8)}
+        tensors |= {f"{split}/label": torch.arange(count) % 10, f"{split}/voice": torch.arange(count) % 3}
+    save_file(tensors, folder / "digits.safetensors")
+    return "digits.safetensors"
+
+
+def drawn_films(folder: Path) -> str:
+    """The folder of a file of MM-IMDB with eight films."""
+    with h5py.File(folder / "multimodal_imdb.hdf5", "w") as file:
+        file["features"] = np.random.default_rng(0).normal(size=(8, 300))
+        file["vgg_features"] = np.random.default_rng(1).normal(size=(8, 4096))
+        file["genres"] = np.eye(8, len(GENRES), dtype=np.int32)
+        file["genres"].attrs["target_names"] = json.dumps(GENRES)
+        rows = [(b"train", b"features", 0, 4), (b"dev", b"features", 4, 6), (b"test", b"features", 6, 8)]
+        fields = [("split", "S5"), ("source", "S8"), ("start", "<i8"), ("stop", "<i8")]
+        file.attrs["split"] = np.array(rows, dtype=fields)
+    return str(folder)
+
+
 def test_all_stages_in_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With few runs and epochs: data to report, every file recorded."""
     gaussian = {"runs": 2, "train": 40, "test": 50, "epochs": 5}
     content = open_study(PROJECT / "config/mfh.yaml").model_dump(mode="json")["gaussian"] | gaussian
-    study = open_study(PROJECT / "config/mfh.yaml", {"gaussian": content})
+    study = open_study(
+        PROJECT / "config/mfh.yaml", {"gaussian": content, "crossmodal": {"mm-imdb": drawn_films(tmp_path)}}
+    )
     caption, template = (PROJECT / "workflow/report/gaussian.rst"), PROJECT / "msd/reporting/templates/mfh.html.j2"
     for file in (caption, template):
         shutil.copy(file, tmp_path)
     monkeypatch.chdir(tmp_path)
-    top, names = "results/mfh", [f"gaussian_{name}" for name in ("exp1", "exp2", "table2", "generality")]
+    top = "results/mfh"
+    names = [*(f"gaussian_{name}" for name in ("exp1", "exp2", "table2", "generality")), "av_mnist", "crossmodal"]
     json_files = [f"{top}/tables/{name}.json" for name in names]
     shapes = [f"{top}/figures/{name.replace('_', '-')}" for name in names[:3]]
     channels, runs = f"{top}/generality/channels.parquet", f"{top}/gaussian/runs.parquet"
+    heard, source = f"{top}/av_mnist/runs.parquet", drawn_digits(tmp_path)
+    films, stored = f"{top}/crossmodal/mm-imdb", study.crossmodal_params("mm-imdb")
+    few = {"epochs": 1, "batch_size": 4, "learning_rate": 0.01, "device": "cpu"}
+    stored |= {"student": {"image": "mlp"}, "seeds": [0, 1], "training": few}
+    changes = {"seeds": [0, 1], "training": study.av_mnist.params()["training"] | {"epochs": 1}}
     params = study.report_params()
     training = study.generality_params() | {"training": {"epochs": 20, "learning_rate": 0.01, "momentum": 0.9}}
     jobs = [
         ("gaussian", study.gaussian_params(), {}, {"runs": runs}, f"{top}/gaussian"),
         ("generality", training, {}, {"channels": channels}, f"{top}/generality"),
+        ("av_mnist", study.av_mnist.params() | changes, {"digits": source}, {"runs": heard}, f"{top}/av_mnist"),
+        ("crossmodal", stored, {}, {"runs": f"{films}/runs.parquet", "data": f"{films}/data.json"}, films),
         ("resolve", study.resolved(), {}, {"study": f"{top}/config/study.yaml"}, f"{top}/config"),
         (
             "mfh_tables",
             params,
-            {"runs": runs, "channels": channels},
+            {"runs": runs, "channels": channels, "av_mnist": heard, "crossmodal": [f"{films}/runs.parquet"]},
             {"tables": [f"{top}/tables/{name}.{form}" for name in names for form in ("json", "csv", "md", "tex")]},
             f"{top}/tables",
         ),
@@ -171,7 +209,7 @@ def test_all_stages_in_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             {
                 "tables": json_files,
                 "figures": [f"{shape}.svg" for shape in shapes],
-                "caption": "gaussian.rst",
+                "captions": ["gaussian.rst"],
                 "study": f"{top}/config/study.yaml",
                 "environment": f"{top}/gaussian/record.json",
                 "template": "mfh.html.j2",
@@ -189,6 +227,15 @@ def test_all_stages_in_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert json.loads(Path(f"{top}/gaussian/metrics.json").read_text())["table2/0.25/kd-general"] > 0
     page = Path(f"{top}/report.html").read_text()
     assert page.count("data:image/svg+xml;base64,") == 3
-    for text in ("Experiment 1", "Experiment 2", "Table 2", "Algorithm 1", "no paper value", "kl: batch-and-classes"):
+    for text in (
+        "Experiment 1",
+        "Experiment 2",
+        "Table 2",
+        "Algorithm 1",
+        "no paper value",
+        "Spoken digits",
+        "MM-IMDB",
+        "kl: batch-and-classes",
+    ):
         assert text in page
     assert "http" not in page.replace("https://arxiv.org/abs/2206.06487", "")

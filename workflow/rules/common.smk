@@ -4,6 +4,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from msd.configs import fetch_params
 from msd.errors import UserError
 from msd.job import STAGES
 from msd.lineage.digest import code_digest

@@ -1,8 +1,16 @@
-# gaussian, generality → tables → figures → report: a study of the Modality Focusing Hypothesis.
+# gaussian, generality, av_mnist → tables → figures → report: a study of the Modality Focusing Hypothesis.
 EXPERIMENTS = [f"gaussian_{name}" for name in study.experiments]
-NAMES = [*EXPERIMENTS, "gaussian_generality"]
+NAMES = [*EXPERIMENTS, "gaussian_generality", "av_mnist", *CROSSMODAL_NAMES]
 FORMS = ["json", "csv", "md", "tex"]
 PICTURES = ["svg", "png"]
+
+TAUGHT, TAUGHT_TABLES, TAUGHT_FIGURES = {}, [], []
+TAUGHT_CAPTIONS, TAUGHT_ARTEFACTS = [], []
+
+if study.teachers is not None:
+
+    include: "mfh_teachers.smk"
+
 
 GAUSSIAN = Stage(
     "gaussian", RESULTS, "gaussian", lambda wildcards: study.gaussian_params()
@@ -65,10 +73,17 @@ MFH_TABLES = Stage(
 
 rule mfh_tables:
     input:
+        **TAUGHT,
         runs=rules.gaussian.output.runs,
         channels=rules.generality.output.channels,
+        av_mnist=rules.av_mnist.output.runs,
+        crossmodal=expand(rules.crossmodal.output.runs, name=study.crossmodal),
     output:
-        tables=[shown("tables", name, form) for name in NAMES for form in FORMS],
+        tables=[
+            shown("tables", name, form)
+            for name in [*NAMES, *TAUGHT_TABLES]
+            for form in FORMS
+        ],
         metrics=f"{RESULTS}/tables/metrics.json",
         record=f"{RESULTS}/tables/record.json",
     log:
@@ -88,7 +103,8 @@ rule mfh_tables:
         "python -m msd stage mfh_tables {params.job:q}"
 
 
-SHAPES = [name.replace("_", "-") for name in EXPERIMENTS]
+DRAWN = [*EXPERIMENTS, *[name.replace("-", "_") for name in TAUGHT_FIGURES]]
+SHAPES = [name.replace("_", "-") for name in DRAWN]
 MFH_FIGURES = Stage(
     "mfh_figures", RESULTS, "figures", lambda wildcards: study.report_params()
 )
@@ -96,7 +112,7 @@ MFH_FIGURES = Stage(
 
 rule mfh_figures:
     input:
-        tables=[f"{RESULTS}/tables/{name}.json" for name in EXPERIMENTS],
+        tables=[f"{RESULTS}/tables/{name}.json" for name in DRAWN],
     output:
         figures=[shown("figures", name, form) for name in SHAPES for form in PICTURES],
         record=f"{RESULTS}/figures/record.json",
@@ -124,9 +140,9 @@ MFH_REPORT = Stage(
 
 rule mfh_report:
     input:
-        tables=[f"{RESULTS}/tables/{name}.json" for name in NAMES],
+        tables=[f"{RESULTS}/tables/{name}.json" for name in [*NAMES, *TAUGHT_TABLES]],
         figures=[f"{RESULTS}/figures/{name}.svg" for name in SHAPES],
-        caption="workflow/report/gaussian.rst",
+        captions=["workflow/report/gaussian.rst", *TAUGHT_CAPTIONS],
         study=rules.resolve.output.study,
         environment=f"{RESULTS}/gaussian/record.json",
         template="msd/reporting/templates/mfh.html.j2",
@@ -156,10 +172,13 @@ rule mfh_report:
 
 # Every artefact that is kept.
 ARTEFACTS = [
+    *AV_MNIST_ARTEFACTS,
     *rules.gaussian.output,
     *rules.generality.output,
+    *TAUGHT_ARTEFACTS,
     *rules.mfh_tables.output,
     *rules.mfh_figures.output,
     *rules.resolve.output,
     *rules.mfh_report.output,
+    *CROSSMODAL_ARTEFACTS,
 ]

@@ -1,0 +1,60 @@
+"""What every data set of the crossmodal studies is read into: several modalities of each sample, and its label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from msd.errors import UserError
+
+SPLITS = ("train", "val", "test")
+IGNORED = 255
+"""Label of a pixel that neither loss nor metric counts."""
+
+
+class Samples(NamedTuple):
+    """One split.
+
+    inputs: modality -> (N, ...), numbers of any type, made float32 batch by batch. label: (N,) int64 of one class
+    each, (N, H, W) int64 of a class for each pixel (IGNORED for none), or (N, L) float32 of 0 and 1 for several labels.
+    """
+
+    inputs: dict[str, Tensor]
+    label: Tensor
+
+
+def check_splits(splits: Mapping[str, Samples], where: str) -> None:
+    """UserError unless train, val and test are there, with the same modalities and as many inputs as labels."""
+    if sorted(splits) != sorted(SPLITS):
+        raise UserError(f"{where}: there must be the splits train, val and test, not {sorted(splits)}")
+    modalities = splits["train"].inputs.keys()
+    for name, samples in splits.items():
+        if samples.inputs.keys() != modalities:
+            raise UserError(f"{where}: {name} has {sorted(samples.inputs)}, train has {sorted(modalities)}")
+        if not len(samples.label) or any(len(item) != len(samples.label) for item in samples.inputs.values()):
+            sizes = ", ".join(f"{len(item)} of {modality}" for modality, item in samples.inputs.items())
+            raise UserError(
+                f"{where}: {name} has {sizes} and {len(samples.label)} labels, which should be equally many"
+            )
+
+
+def standardised(splits: Mapping[str, Samples], *modalities: str) -> dict[str, Samples]:
+    """The splits with these modalities, or every one, at mean 0 and deviation 1 over the training samples' values."""
+    train = splits["train"].inputs
+    moments = {name: _moments(train[name]) for name in modalities or train}
+    return {
+        split: samples._replace(
+            inputs=samples.inputs
+            | {name: (samples.inputs[name].float() - mean) / deviation for name, (mean, deviation) in moments.items()}
+        )
+        for split, samples in splits.items()
+    }
+
+
+def _moments(values: Tensor) -> tuple[float, float]:
+    """Mean and deviation of all values; a deviation of 0 counts as 1."""
+    deviation, mean = torch.std_mean(values.float(), correction=0)
+    return float(mean), float(deviation) or 1.0

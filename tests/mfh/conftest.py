@@ -1,0 +1,84 @@
+"""An MSD study's files of one small generated dataset, whose teacher and text encoder are as small."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors.torch
+import torch
+
+from msd.training.answers import prepared_sha256
+
+WORDS = ["red", "blue", "cat", "dog", "a", "the"]
+SIZES = {"train": 60, "val": 30, "test": 40}
+WIDTH = 8
+
+
+@pytest.fixture
+def taught_files(tmp_path: Path, write_tokenizer: Callable[[Path], None]) -> dict[str, str]:
+    """Inputs of the jobs `teacher_variants` and `unimodal_students`: three classes, seen in pictures and in words.
+
+    The teacher's pooled features are [text ; image ; their product]; of text and image, the first three channels tell
+    the class, the others nothing.
+    """
+    generator = np.random.default_rng(0)
+    names = (*SIZES, "labels", "tokenizer", "spec", "encoder")
+    inputs = {name: str(tmp_path / name) for name in names} | {"regions": str(tmp_path / "regions.npy")}
+    pictures = [f"{number}.png" for number in range(sum(SIZES.values()) // 2)]  # two samples a picture
+    classes = generator.integers(0, 3, len(pictures))
+    regions = generator.normal(size=(len(pictures), 9, 6))
+    regions[..., :3] += 1.5 * np.eye(3)[classes][:, None]
+    np.save(inputs["regions"], regions.astype(np.float16))
+    head = torch.from_numpy(generator.normal(size=(3, 3 * WIDTH))).float() * 0.2
+    head[:, :3] += torch.eye(3)
+    head[:, WIDTH : WIDTH + 3] += torch.eye(3)
+    start = 0
+    for split, size in SIZES.items():
+        rows = np.arange(start, start + size) // 2
+        labels = classes[rows]
+        table = {
+            "uid": [f"{split}-{row}" for row in range(size)],
+            "image": [pictures[row] for row in rows],
+            "text": [f"the {WORDS[label]} {generator.choice(WORDS)}" for label in labels],
+            "target": [[int(label)] for label in labels],
+            "score": [[1.0]] * size,
+        }
+        pd.DataFrame(table).to_parquet(inputs[split])
+        text, image = generator.normal(size=(2, size, WIDTH))
+        for part in (text, image):
+            part[:, :3] += 2 * np.eye(3)[labels]
+        zero = np.zeros_like(text)
+        views = {"both": (text, image, text * image), "image": (zero, image, zero), "text": (text, zero, zero)}
+        tensors = {"head/weight": head, "head/bias": torch.zeros(3)}
+        for view, parts in views.items():
+            features = torch.from_numpy(np.hstack(parts)).float()
+            tensors |= {f"{view}/features": features, f"{view}/logits": features @ head.T}
+        inputs[f"{split}_outputs"] = str(tmp_path / f"{split}.safetensors")
+        belongs = {"prepared_sha256": prepared_sha256(inputs[split])}
+        safetensors.torch.save_file(tensors, inputs[f"{split}_outputs"], metadata=belongs)
+        start += size
+    Path(inputs["spec"]).write_text(json.dumps({"pictures": pictures}))
+    Path(inputs["labels"]).write_text(json.dumps(["a", "b", "c"]))
+    write_tokenizer(Path(inputs["tokenizer"]))
+    write_encoder(inputs["encoder"], tokenizer=inputs["tokenizer"])
+    return inputs
+
+
+def write_encoder(path: str, *, tokenizer: str) -> None:
+    """A BERT of one layer in a package, as the text encoders come."""
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(0)
+    facts = {"num_hidden_layers": 1, "hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32}
+    pieces = json.loads(Path(tokenizer).read_text())["model"]["vocab"]
+    model = BertModel(BertConfig(vocab_size=len(pieces), **facts), add_pooling_layer=False)
+    with zipfile.ZipFile(path, "w") as package:
+        package.writestr("model/config.json", json.dumps(facts))
+        package.writestr("model/model.safetensors", safetensors.torch.save(model.state_dict()))
+        package.write(tokenizer, "model/tokenizer.json")

@@ -1,0 +1,131 @@
+"""The table of a user's data sets: gains paired by seed, the paper's values without verdict, what is not known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from msd.errors import UserError
+from msd.job import Job
+from msd.mfh.crossmodal_data import Samples
+from msd.mfh.datasets.config import FILES, published_of, read_crossmodal
+from msd.mfh.datasets.job import crossmodal, described, read
+from msd.mfh.datasets.table import crossmodal_table
+from msd.mfh.study import CLAIMS
+from msd.reporting.render import RENDERINGS, as_markdown
+
+SCORES = {
+    ("rgb", "no-kd"): (40, 42),
+    ("rgb", "teacher-regular"): (50, 52),
+    ("rgb", "kd-regular"): (43, 47),
+    ("both", "no-kd"): (40, 42),
+    ("both", "teacher-regular"): (55, 54),
+    ("both", "kd-regular"): (42, 41),
+    ("both", "kd-general"): (44, 46),
+}
+ABOUT = {
+    "title": "NYU Depth V2",
+    "metric": "miou",
+    "share": 0.5,
+    "not_known": ["the networks", "the seeds"],
+    "differs": [],
+}
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {"teacher": teacher, "method": method, "seed": seed, "score": float(value)}
+            for (teacher, method), values in SCORES.items()
+            for seed, value in enumerate(values)
+        ]
+    )
+
+
+@pytest.fixture
+def table(frame: pd.DataFrame) -> dict:
+    about = {**ABOUT, "published": published_of("nyu-depth-v2", CLAIMS)}
+    return crossmodal_table({"nyu": frame}, {"nyu": about}, runs={"nyu": "results/mfh/crossmodal/nyu"}, study="mfh")
+
+
+def cell(table: dict, source: str, role: str) -> dict:
+    [found] = [item for item in table["cells"] if (item["source"], item["role"]) == (source, role)]
+    return found
+
+
+def test_every_student_is_held_against_the_one_without_a_teacher(table: dict) -> None:
+    assert cell(table, "none", "kd")["mean"] == 41
+    gains = {item["source"]: item["against"]["difference"] for item in table["cells"] if item["against"]}
+    assert gains == {"rgb/regular": 4, "both/regular": 0.5, "both/general": 4}
+    assert cell(table, "rgb/regular", "kd")["against"]["p"] == pytest.approx(0.1560, abs=1e-4)  # t(1) = 4
+    assert table["family"] == 2, "where every seed gains as much, there is no p"
+    assert cell(table, "both/regular", "teacher")["against"] is None
+
+
+def test_the_paper_s_values_stand_by_the_teacher_s_modalities_without_verdict(table: dict) -> None:
+    published = {item["title"]: item["values"] for item in published_of("nyu-depth-v2", CLAIMS)}
+    values = published["MFH, NYU Depth V2, RGB student"]
+    assert cell(table, "none", "kd")["paper"] == values["no-kd"][0]
+    for teacher in ("rgb", "both"):
+        assert cell(table, f"{teacher}/regular", "teacher")["paper"] == values[f"teacher-{teacher}"][0]
+        assert cell(table, f"{teacher}/regular", "kd")["paper"] == values[f"kd-{teacher}"][0]
+    assert cell(table, "both/general", "kd")["paper"] is None, "whose teacher the value is of is not known"
+    assert {item["verdict"] for item in table["cells"]} == {None}
+    assert "kd-general" in as_markdown(table), "but it is told below"
+
+
+def test_with_one_teacher_values_go_by_its_kind(frame: pd.DataFrame) -> None:
+    published = published_of("vggsound-resnet18", CLAIMS)
+    made = crossmodal_table(
+        {"v": frame[frame["teacher"] == "both"]}, {"v": {**ABOUT, "published": published}}, runs={"v": "r"}, study="mfh"
+    )
+    for kind in ("regular", "general"):
+        assert cell(made, f"both/{kind}", "kd")["paper"] == published[0]["values"][f"kd-{kind}"][0]
+
+
+def test_what_is_not_known_is_told(table: dict) -> None:
+    text = as_markdown(table)
+    assert "Not known of the paper: the networks; the seeds." in text
+    assert "otherwise here" not in text
+
+
+def test_every_data_set_of_the_paper_lists_what_is_not_known() -> None:
+    names = sorted(
+        path.stem for path in FILES.glob("*.yaml") if not path.stem.startswith("tux-paint")
+    )  # not of the paper
+    configs = read_crossmodal(dict.fromkeys(names, "."))
+    assert sorted({config.data.reader for config in configs.values()}) == [
+        "mm-imdb",
+        "nyu-depth",
+        "ravdess",
+        "vggsound",
+    ]
+    assert all(published_of(name, CLAIMS) for name in names), "file names are those of config/claims.yaml"
+
+
+def test_every_form_can_be_rendered(table: dict) -> None:
+    for render in RENDERINGS.values():
+        assert "45.0" in render(table), "the mean of the students of the teacher that sees colour"
+
+
+def test_data_are_described_by_their_bytes() -> None:
+    part = Samples({"audio": torch.zeros(2, 3)}, torch.tensor([0, 1]))
+    found = described({"train": part, "test": part._replace(label=torch.tensor([1, 1]))}, 2)
+    assert found["train"]["audio"] == found["test"]["audio"]
+    assert found["train"]["audio"]["shape"] == [3]
+    assert found["train"]["label"]["sha256"] != found["test"]["label"]["sha256"]
+
+
+def test_a_gpu_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    params = {"training": {"device": "cuda:99"}, "folder": str(tmp_path), "data": {"reader": "ravdess"}}
+    with pytest.raises(UserError, match=r"training.device: PyTorch sees no 'cuda:99'"):
+        crossmodal(Job("crossmodal", params))
+
+
+def test_a_folder_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"there is no folder .*nowhere"):
+        read({"reader": "ravdess"}, tmp_path / "nowhere")

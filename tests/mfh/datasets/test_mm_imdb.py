@@ -1,0 +1,182 @@
+"""MM-IMDB as files and as HDF5, on drawn films in the same formats."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from msd.errors import UserError
+from msd.mfh.datasets.job import read, run
+from msd.mfh.datasets.mm_imdb import GENRES, read_mm_imdb
+
+SPLITS = {"train": [f"{number:07d}" for number in range(1, 7)], "dev": ["0000010", "0000011"], "test": ["0000020"]}
+PLOTS = {"Drama": "a widow weeps in the rain", "Comedy": "a clown slips on a banana"}
+SIZE = (32, 24)
+
+
+def film(folder: Path, name: str, **changes: Any) -> None:
+    """A film by its number: even ones are dramas with red posters, odd ones comedies with blue ones."""
+    genre = "Comedy" if int(name) % 2 else "Drama"
+    content = {
+        "plot": ["short", f"{PLOTS[genre]},<br />é {name}"],
+        "genres": [genre, "Romance", "News"],
+        "smart canonical title": "A title",
+        "votes": 7,
+    }
+    (folder / f"{name}.json").write_text(json.dumps(content | changes, indent=4), encoding="utf-8")
+    mode, colour = ("L", 100) if name == "0000003" else ("RGB", (0, 0, 250) if int(name) % 2 else (250, 0, 0))
+    if name == "0000004":
+        mode, colour = "CMYK", (0, 250, 250, 0)
+    Image.new(mode, (20, 30), colour).save(folder / f"{name}.jpeg", quality=95)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "dataset").mkdir()
+    for names in SPLITS.values():
+        for name in names:
+            film(tmp_path / "dataset", name)
+    (tmp_path / "split.json").write_text(json.dumps(SPLITS))
+    return tmp_path
+
+
+def test_films_have_their_longest_plot_their_poster_and_the_listed_genres(folder: Path) -> None:
+    splits = read_mm_imdb(folder, size=SIZE, words=20)
+    assert {name: len(samples.label) for name, samples in splits.items()} == {"train": 6, "val": 2, "test": 1}
+    train = splits["train"]
+    assert train.label.shape == (6, len(GENRES))
+    wanted = [{"Comedy", "Romance"}, {"Drama", "Romance"}] * 3
+    assert [{GENRES[column] for column in row.nonzero().flatten()} for row in train.label] == wanted
+    assert train.inputs["image"].shape == (6, 3, *SIZE)
+    red = train.inputs["image"][:, 0].float().mean((1, 2))
+    assert (red[[1, 3, 5]] > 1.9).all(), "CMYK is read as RGB"
+    assert (red[[0, 4]] < 0).all()
+    text = train.inputs["text"]
+    assert text.square().sum(1).tolist() == pytest.approx([1] * 6, abs=1e-5)
+    assert float(text[0] @ text[2]) > 0.5 > float(text[0] @ text[1])
+
+
+def test_words_are_those_of_the_training_plots(folder: Path) -> None:
+    before = read_mm_imdb(folder, size=SIZE, words=20)["train"].inputs["text"]
+    film(folder / "dataset", "0000020", plot=["entirely other words " * 9])
+    splits = read_mm_imdb(folder, size=SIZE, words=20)
+    assert torch.equal(splits["train"].inputs["text"], before)
+    assert float(splits["test"].inputs["text"].abs().max()) == 0
+    assert before.shape[1] <= 20
+
+
+def test_a_plot_may_be_one_text_and_a_film_may_have_unlisted_genres_alone(folder: Path) -> None:
+    film(folder / "dataset", "0000001", plot="a clown slips", genres=["News"])
+    assert float(read_mm_imdb(folder, size=SIZE)["train"].label[0].sum()) == 0
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Path:
+    """The HDF5 file, its columns in another order than GENRES, its split table as Fuel writes it."""
+    names = list(reversed(GENRES))
+    with h5py.File(tmp_path / "multimodal_imdb.hdf5", "w") as file:
+        file["features"] = np.arange(9 * 300, dtype=np.float32).reshape(9, 300) / 300
+        file["vgg_features"] = np.arange(9 * 4096, dtype=np.float32).reshape(9, 4096) / 4096
+        file["images"] = np.full((9, 3, 256, 160), 255, np.int32)
+        file["genres"] = np.eye(9, 23, dtype=np.int32)
+        file["genres"].attrs["target_names"] = json.dumps(names)
+        fields = [("split", "S5"), ("source", "S12"), ("start", "<i8"), ("stop", "<i8")]
+        reference = [("indices", h5py.ref_dtype), ("available", "?"), ("comment", "S1")]
+        ends = {"train": (0, 5), "dev": (5, 7), "test": (7, 9)}
+        rows = [
+            (split.encode(), source, *ends[split], h5py.Reference(), True, b".")
+            for split in ends
+            for source in (b"features", b"genres", b"vgg_features")
+        ]
+        file.attrs["split"] = np.array(rows, dtype=np.dtype(fields + reference))
+    return tmp_path
+
+
+def test_the_hdf5_file_is_cut_by_its_own_table_and_its_columns_named_by_its_own_list(stored: Path) -> None:
+    splits = read_mm_imdb(stored)
+    assert {name: len(samples.label) for name, samples in splits.items()} == {"train": 5, "val": 2, "test": 2}
+    assert splits["val"].inputs["text"][0, 0] == 5
+    assert splits["test"].inputs["image"][1, 0] == 8
+    assert GENRES[int(splits["train"].label[0].argmax())] == GENRES[-1]
+    posters = read_mm_imdb(stored, image="images")["train"].inputs["image"]
+    assert posters.shape == (5, 3, 256, 160)
+    assert posters[0, 0, 0, 0].item() == pytest.approx((1 - 0.485) / 0.229, abs=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda f: (f / "split.json").unlink(), "neither split.json nor multimodal_imdb.hdf5"),
+        (lambda f: (f / "split.json").write_text("{"), "split.json is not JSON"),
+        (lambda f: (f / "split.json").write_text(json.dumps({**SPLITS, "dev": []})), "lists no films for 'dev'"),
+        (lambda f: (f / "split.json").write_text(json.dumps({**SPLITS, "dev": ["0000020"]})), "film 0000020 twice"),
+        (lambda f: (f / "dataset/0000001.json").unlink(), "there is no file .*0000001.json"),
+        (lambda f: (f / "dataset/0000001.jpeg").unlink(), "there is no picture .*0000001.jpeg"),
+        (lambda f: (f / "dataset/0000001.jpeg").write_bytes(b"<html>"), "0000001.jpeg is broken"),
+        (lambda f: (f / "dataset/0000001.json").write_bytes(b'{"plot": "\xe9"}'), "0000001.json is not JSON"),
+        (lambda f: film(f / "dataset", "0000001", plot=[""]), "0000001.json has no plot"),
+        (lambda f: film(f / "dataset", "0000001", genres=[]), "0000001.json has no genres"),
+        (lambda f: film(f / "dataset", "0000001", genres=["Farce"]), "'Farce' is no genre"),
+    ],
+)
+def test_a_fault_of_the_files_is_one_sentence(folder: Path, change: Callable[[Path], object], sentence: str) -> None:
+    change(folder)
+    with pytest.raises(UserError, match=sentence) as caught:
+        read_mm_imdb(folder, size=SIZE)
+    assert "\n" not in str(caught.value)
+
+
+def changed(folder: Path, change: Callable[[h5py.File], None]) -> None:
+    with h5py.File(folder / "multimodal_imdb.hdf5", "r+") as file:
+        change(file)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda file: file.pop("vgg_features"), "no data set 'vgg_features'"),
+        (lambda file: file.attrs.pop("split"), "its attribute 'split' must name train, dev, test"),
+        (lambda file: file["genres"].attrs.modify("target_names", '["Drama"]'), "are not MM-IMDB's 23"),
+        (lambda file: file["features"].write_direct(np.full((9, 300), np.nan, np.float32)), "are not finite"),
+    ],
+)
+def test_a_fault_of_the_hdf5_file_is_one_sentence(stored: Path, change: Callable[[Any], object], sentence: str) -> None:
+    changed(stored, change)
+    with pytest.raises(UserError, match=sentence):
+        read_mm_imdb(stored)
+
+
+def test_a_file_that_is_no_hdf5_is_one_sentence(stored: Path) -> None:
+    (stored / "multimodal_imdb.hdf5").write_bytes(b"<html>")
+    with pytest.raises(UserError, match="is no HDF5 file"):
+        read_mm_imdb(stored)
+
+
+@pytest.mark.parametrize(("layout", "network"), [("folder", "resnet18"), ("stored", "mlp")])
+def test_from_films_to_the_f1_of_every_student(request: pytest.FixtureRequest, layout: str, network: str) -> None:
+    splits, count = read({"reader": "mm-imdb", "size": SIZE, "words": 20}, request.getfixturevalue(layout))
+    assert count == len(GENRES)
+    torch.set_num_threads(1)
+    frame = run(
+        splits,
+        count,
+        {
+            "teachers": {"text": {"text": "mlp"}},
+            "student": {"image": network},
+            "metric": "micro_f1",
+            "share": 0.5,
+            "seeds": [0],
+            "training": {"epochs": 1, "batch_size": 6, "learning_rate": 0.001},
+            "distillation": {"task_weight": 1, "kd_weight": 1, "temperature": 1},
+        },
+    )
+    assert len(frame) == 9
+    assert frame["score"].between(0, 100).all()

@@ -1,0 +1,163 @@
+"""NYU Depth V2's files, drawn in MATLAB's two formats with its fields, axes and numbers from 1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from scipy.io import savemat
+
+from msd.errors import UserError
+from msd.mfh.crossmodal_data import IGNORED
+from msd.mfh.datasets.job import read, run
+from msd.mfh.datasets.nyu_depth import classes, read_nyu_depth
+
+HEIGHT, WIDTH, COUNT, NAMES = 48, 64, 6, 5
+SIZE = (48, 64)
+MAP_40 = [3, 1, 40, 2, 3]  # of the five names
+MAP_13 = [2, 1, 7, *[13] * 36, 5]  # of the forty classes
+TRAIN, TEST = [2, 3, 4, 5], [1, 6]  # from 1
+SCENES = ["study_0001", "kitchen_0001", "kitchen_0001", "office_0002", "office_0002", "study_0002"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write(tmp_path)
+    savemat(tmp_path / "splits.mat", {"trainNdxs": np.array([TRAIN]).T, "testNdxs": np.array([TEST]).T})
+    cells = {name: np.array([texts], dtype=object) for name, texts in (
+        ("className", [f"class {number}" for number in range(1, 41)]),
+        ("allClassName", [f"name {number}" for number in range(NAMES)]),
+    )}  # fmt: skip
+    savemat(tmp_path / "classMapping40.mat", {**cells, "mapClass": np.array([MAP_40], np.uint8)})
+    few = np.array([[f"group {number}" for number in range(1, 14)]], dtype=object)
+    mapping = {"labels13": np.array([MAP_13], np.uint8), "names13": few}
+    savemat(tmp_path / "class13Mapping.mat", {"classMapping13": mapping})
+    return tmp_path
+
+
+def write(folder: Path, *, labels: np.ndarray | None = None) -> None:
+    """The labelled file: MATLAB's header of 512 bytes, then HDF5 with every axis reversed, scenes as references.
+
+    Row y of a picture is red 5 y, column x is green 4 x; it is y + x/100 metres deep; its left half has the picture's
+    label, 1 to 5, its right half none.
+    """
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    images = np.stack([np.stack([5 * y, 4 * x, np.full_like(x, 40 * number)]) for number in range(COUNT)])
+    depths = np.stack([y + x / 100 + number for number in range(COUNT)])
+    if labels is None:
+        labels = np.stack([np.where(x < WIDTH // 2, 1 + number % NAMES, 0) for number in range(COUNT)])
+    path = folder / "nyu_depth_v2_labeled.mat"
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file["images"] = images.astype(np.uint8).swapaxes(-1, -2)
+        file["depths"] = depths.astype(np.float32).swapaxes(-1, -2)
+        file["labels"] = labels.astype(np.uint16).swapaxes(-1, -2)
+        references = []
+        for number, scene in enumerate(SCENES):
+            text = file.create_dataset(f"#refs#/{number}", data=np.array([[ord(sign)] for sign in scene], np.uint16))
+            references.append(text.ref)
+        file.create_dataset("scenes", data=np.array([references], dtype=h5py.ref_dtype))
+    with open(path, "r+b") as raw:
+        raw.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM")
+
+
+def test_axes_are_turned_numbers_start_from_one_and_labels_are_mapped(folder: Path) -> None:
+    splits = read_nyu_depth(folder, size=SIZE, validation=0.5)
+    assert {name: len(samples.label) for name, samples in splits.items()} == {"train": 2, "val": 2, "test": 2}
+    test = splits["test"]
+    rgb = test.inputs["rgb"].float()
+    red, green = (rgb[:, 0] * 0.229 + 0.485) * 255, (rgb[:, 1] * 0.224 + 0.456) * 255
+    assert red[0, :, 7].tolist() == pytest.approx([5 * y for y in range(HEIGHT)], abs=0.5)
+    assert green[0, 7].tolist() == pytest.approx([4 * x for x in range(WIDTH)], abs=0.5)
+    left = [MAP_40[0] - 1, MAP_40[0] - 1]  # pictures 1 and 6 have the labels 1 and 1
+    assert test.label[:, 10, 0].tolist() == left
+    assert (test.label[:, :, WIDTH // 2 :] == IGNORED).all()
+    depth = splits["train"].inputs["depth"]
+    assert float(depth.mean()) == pytest.approx(0, abs=1e-4)
+    assert float(depth.std(correction=0)) == pytest.approx(1, abs=1e-4)
+    slope = test.inputs["depth"][0, 0]
+    assert float((slope[1, 0] - slope[0, 0]) / (slope[0, 1] - slope[0, 0])) == pytest.approx(100, rel=1e-2)
+
+
+def test_validation_takes_whole_scenes_of_the_training_pictures(folder: Path) -> None:
+    splits = read_nyu_depth(folder, size=SIZE, validation=0.1)
+    blue = {
+        name: {round(value) for value in ((part.inputs["rgb"][:, 2, 0, 0].float() * 0.225 + 0.406) * 255 / 40).tolist()}
+        for name, part in splits.items()
+    }
+    assert blue["test"] == {0, 5}
+    assert {frozenset(blue["train"]), frozenset(blue["val"])} == {frozenset({1, 2}), frozenset({3, 4})}
+
+
+def test_thirteen_classes_are_reached_by_way_of_forty(folder: Path) -> None:
+    splits = read_nyu_depth(folder, size=SIZE, validation=0.5, count=13)
+    wanted = {MAP_13[MAP_40[number % NAMES] - 1] - 1 for number in (1, 2, 3, 4)}
+    found = set(torch.cat([splits["train"].label, splits["val"].label]).unique().tolist())
+    assert found == wanted | {IGNORED}
+    assert classes(folder, count=13) == [f"group {number}" for number in range(1, 14)]
+    assert classes(folder, count=40)[39] == "class 40"
+
+
+def test_a_label_that_a_mapping_gives_no_class_does_not_count(folder: Path) -> None:
+    savemat(
+        folder / "class13Mapping.mat",
+        {"classMapping13": {"labels": np.array([[2, 0, *[1] * 38]]), "names": ["a"] * 13}},
+    )
+    splits = read_nyu_depth(folder, size=SIZE, validation=0.5, count=13)
+    found = torch.cat([splits["train"].label, splits["val"].label])[:, 0, 0]
+    assert sorted(found.tolist()) == [0, 0, 1, IGNORED], "labels 2 to 5 are of the classes 1, 40, 2 and 3 of forty"
+
+
+def test_labels_keep_their_values_in_another_size(folder: Path) -> None:
+    splits = read_nyu_depth(folder, size=(9, 13), validation=0.5)
+    assert set(splits["test"].label.unique().tolist()) == {MAP_40[0] - 1, IGNORED}
+    assert splits["test"].inputs["rgb"].shape == (2, 3, 9, 13)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda f: (f / "nyu_depth_v2_labeled.mat").unlink(), "there is no file .*labeled.mat; fetch"),
+        (lambda f: (f / "nyu_depth_v2_labeled.mat").write_bytes(b"<html>"), "is no MATLAB 7.3 file"),
+        (lambda f: (f / "splits.mat").unlink(), "there is no file .*splits.mat"),
+        (lambda f: (f / "classMapping40.mat").unlink(), "there is no file .*classMapping40.mat"),
+        (lambda f: (f / "splits.mat").write_bytes(b"x" * 200), "splits.mat is no MATLAB 5 file"),
+        (lambda f: savemat(f / "splits.mat", {"trainNdxs": [1]}), "no field 'testNdxs'"),
+        (lambda f: savemat(f / "splits.mat", {"trainNdxs": [1, 7], "testNdxs": [2]}), "numbers from 1 to 6"),
+        (lambda f: savemat(f / "splits.mat", {"trainNdxs": [2, 3], "testNdxs": [3]}), "each in one split"),
+        (lambda f: savemat(f / "splits.mat", {"trainNdxs": [2, 3], "testNdxs": [1]}), "no picture is left for train"),
+        (lambda f: write(f, labels=np.full((6, 48, 64), 9)), "the label 9 has no class"),
+        (lambda f: write(f, labels=np.zeros((5, 48, 64))), "6 pictures, 6 depths and 5 labels"),
+        (lambda f: write(f, labels=np.zeros((6, 48))), "no field 'labels' of 3 dimensions"),
+    ],
+)
+def test_a_fault_is_one_sentence(folder: Path, change: Callable[[Path], object], sentence: str) -> None:
+    change(folder)
+    with pytest.raises(UserError, match=sentence) as caught:
+        read_nyu_depth(folder, size=SIZE, validation=0.5)
+    assert "\n" not in str(caught.value)
+
+
+def test_from_matlab_files_to_the_mean_iou_of_every_student(folder: Path) -> None:
+    """Teachers of one and of two modalities; each sees where the labelled half is, and half of it may be right."""
+    splits, count = read({"reader": "nyu-depth", "size": SIZE, "validation": 0.5, "count": 13}, folder)
+    assert count == 13
+    torch.set_num_threads(1)
+    frame = run(
+        splits,
+        count,
+        {
+            "teachers": {"both": {"rgb": "resnet18-maps", "depth": "resnet18-maps"}},
+            "student": {"rgb": "resnet18-maps"},
+            "metric": "miou",
+            "share": 0.5,
+            "seeds": [0],
+            "training": {"epochs": 2, "batch_size": 2, "learning_rate": 0.01},
+            "distillation": {"task_weight": 1, "kd_weight": 1, "temperature": 1},
+        },
+    )
+    assert len(frame) == 9
+    assert frame["score"].between(0, 100).all()

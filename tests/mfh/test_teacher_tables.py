@@ -1,0 +1,250 @@
+"""Tables of the vision-language teachers: ranks, gains and verdicts of made-up scores, and all stages in a row."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+from scipy.stats import spearmanr
+
+from msd.job import Job, run
+from msd.lineage.audit import audit
+from msd.mfh.gain_figure import gain_figure
+from msd.mfh.gain_rank import gain_rank_table, spearman
+from msd.mfh.teacher_predictions import predictions_table, verdict
+from msd.mfh.teacher_results import TaughtDataset
+from msd.mfh.teacher_tables import gamma_table, teacher_tables, variants_table
+from msd.mfh.teacher_variants import DIRECTIONS, Variant, variants_of
+from msd.reporting.render import as_csv, as_latex, as_markdown
+from msd.stats import Resampling, mean_scorer
+
+SHARES, SEEDS, DRAWS, SAMPLES = [0.25, 0.5, 0.75], [0, 1, 2], 100, 80
+ABOUT = [{"name": name, "title": name.title(), "task": "multiclass", "metric": "accuracy"} for name in ("toys", "pets")]
+PARAMS = {"datasets": ABOUT, "shares": SHARES, "seeds": SEEDS, "draws": DRAWS}
+GAINS = {"regular": 0.04, "random": 0.02, "specific": 0.0}
+TEACHERS = {"regular": 0.8, "random": 0.65, "specific": 0.7, "general": 0.5}
+
+
+def gain_of(variant: Variant) -> float:
+    """As the hypothesis has it: general above regular above random above specific, best at the middle r."""
+    if variant.teacher == variant.student:
+        return 0.05
+    if variant.kind == "general":
+        return 0.05 + 0.06 * (0.5 - abs(variant.share - 0.5))
+    return GAINS[variant.kind]
+
+
+def gamma_of(variant: Variant) -> float:
+    return 0.2 + 4 * gain_of(variant)
+
+
+def made_up(about: dict[str, str], *, gain=gain_of, gamma=gamma_of, noise: float = 0.02) -> TaughtDataset:
+    """Scores around a level; every student of a seed shares its noise, so that gains are sharp."""
+    resampling = Resampling(np.arange(SAMPLES), draws=DRAWS, rng_name=about["name"])
+    random = np.random.default_rng(1)
+    shared = [random.normal(0, 0.3, SAMPLES) for _ in SEEDS]
+
+    def scores(level: float) -> list[np.ndarray]:
+        return [resampling.scores(mean_scorer(level + part + random.normal(0, noise, SAMPLES))) for part in shared]
+
+    def teacher(variant: Variant) -> list[np.ndarray]:
+        runs = scores(TEACHERS[variant.kind])
+        return runs if variant.kind == "random" else runs[:1]
+
+    variants = [variant for way in DIRECTIONS for variant in variants_of(way, SHARES)]
+
+    def measured(variant: Variant) -> dict:
+        value = gamma(variant)
+        parts = dict.fromkeys(("both", "first", "second", "chance", "synergy"), (0.1, 0.05, 0.15))
+        found = {"value": value, "low": value - 0.1, "high": value + 0.1, "parts": parts}
+        return {"counts": found, "information": {**found, "value": None, "low": None, "high": None}}
+
+    return TaughtDataset(
+        about,
+        f"results/mfh/teachers/{about['name']}",
+        {modality: f"results/mfh/unimodal/{about['name']}/{modality}" for modality in ("image", "text")},
+        resampling,
+        {variant: measured(variant) for variant in variants},
+        {variant: teacher(variant) for variant in variants},
+        {variant: scores(0.5 + gain(variant)) for variant in variants},
+        {modality: scores(0.5) for modality in ("image", "text")},
+        {modality: resampling.scores(mean_scorer(np.full(SAMPLES, 0.1))) for modality in ("image", "text")},
+    )
+
+
+@pytest.fixture(scope="module")
+def taught() -> dict[str, TaughtDataset]:
+    return {about["name"]: made_up(about) for about in ABOUT}
+
+
+@pytest.fixture(scope="module")
+def ranks(taught: dict[str, TaughtDataset]) -> dict:
+    return gain_rank_table(taught, PARAMS)
+
+
+def rank_cell(ranks: dict, scope: str, predictor: str) -> dict:
+    [cell] = [cell for cell in ranks["cells"] if (cell["scope"], cell["predictor"]) == (scope, predictor)]
+    return cell
+
+
+def verdicts(table: dict, claim: str, dataset: str) -> dict[str, str]:
+    cells = [cell for cell in table["cells"] if cell["claim"].startswith(claim) and cell["dataset"] == dataset]
+    return {cell["test"]: cell["verdict"] for cell in cells}
+
+
+def test_rank_correlation_is_scipy_s() -> None:
+    random = np.random.default_rng(0)
+    x, y = random.integers(0, 5, (3, 20)).astype(float), random.normal(size=(3, 20))
+    assert spearman(x, y) == pytest.approx([spearmanr(a, b).statistic for a, b in zip(x, y, strict=True)])
+    assert np.isnan(spearman(np.ones((1, 4)), np.arange(4.0)[None]))
+
+
+def test_gains_that_follow_gamma_have_rank_correlation_one_and_beat_the_teacher_s_score(ranks: dict) -> None:
+    assert len(ranks["marks"]) == 2 * 4 * 10
+    for scope, count in (("all", 80), ("within", 80), ("regular", 8), ("telling", 80)):
+        found, score = rank_cell(ranks, scope, "counts"), rank_cell(ranks, scope, "score")
+        assert found["n"] == score["n"] == count
+        if scope != "regular":  # whose gains are all alike
+            assert found["mean"] > 0.9
+            assert found["low"] <= found["mean"] <= found["high"]
+            assert score["mean"] < found["mean"]
+            assert found["against"]["difference"] == pytest.approx(found["mean"] - score["mean"])
+            assert found["against"]["low"] > 0
+    undefined = rank_cell(ranks, "all", "information")
+    assert (undefined["mean"], undefined["against"]["difference"]) == (None, None)  # undefined everywhere: all zero
+
+
+def test_students_at_chance_are_left_out_of_the_last_row_alone(taught: dict[str, TaughtDataset]) -> None:
+    pets = copy.copy(taught["pets"])
+    object.__setattr__(pets, "constant", {modality: runs[0] for modality, runs in pets.no_kd.items()})
+    ranks = gain_rank_table({"toys": taught["toys"], "pets": pets}, PARAMS)
+    assert rank_cell(ranks, "all", "counts")["n"] == 80
+    assert rank_cell(ranks, "telling", "counts")["n"] == 40
+    assert {mark["dataset"] for mark in ranks["marks"] if mark["telling"]} == {"toys"}
+
+
+def test_predictions_are_supported_where_scores_are_as_predicted(taught: dict[str, TaughtDataset], ranks: dict) -> None:
+    table = predictions_table(taught, ranks, PARAMS)
+    for dataset in ("toys", "pets", "all"):
+        assert set(verdicts(table, "P1", dataset).values()) == {"supported"}
+        assert set(verdicts(table, "P3", dataset).values()) == {"supported"}
+        assert set(verdicts(table, "P5", dataset).values()) == {"supported"}
+    assert verdicts(table, "P2", "toys") == {"regular > general": "supported", "specific > general": "supported"}
+    of_gamma = {test: found for test, found in verdicts(table, "P4", "all").items() if "counts" in test}
+    assert of_gamma["γ by counts, all marks"] == "supported"
+    cell = next(cell for cell in table["cells"] if cell["test"] == "general ≥ regular" and cell["dataset"] == "toys")
+    expected = np.mean([gain_of(Variant("both", "image", "general", share)) for share in SHARES]) - GAINS["regular"]
+    assert cell["mean"] == pytest.approx(expected, abs=0.01)
+    assert cell["evidence"].startswith("+0.0")
+    assert table["family"] == sum(cell["against"]["p"] is not None for cell in table["cells"])
+
+
+def test_predictions_are_refuted_by_scores_the_other_way_and_open_without_a_difference() -> None:
+    other = {about["name"]: made_up(about, gain=lambda variant: -gain_of(variant)) for about in ABOUT}
+    table = predictions_table(other, gain_rank_table(other, PARAMS), PARAMS)
+    assert set(verdicts(table, "P1", "toys").values()) == {"not supported"}
+    assert set(verdicts(table, "P3", "all").values()) == {"not supported"}
+    none = {about["name"]: made_up(about, gain=lambda variant: 0.0) for about in ABOUT}
+    table = predictions_table(none, gain_rank_table(none, PARAMS), PARAMS)
+    for claim in ("P1", "P3", "P5"):
+        assert set(verdicts(table, claim, "toys").values()) == {"inconclusive"}
+
+
+def test_a_verdict_needs_a_corrected_p() -> None:
+    assert verdict({"difference": 1.0, "p_holm": None}) == "inconclusive"
+    assert verdict({"difference": 1.0, "p_holm": 0.2}) == "inconclusive"
+    assert verdict({"difference": -1.0, "p_holm": 0.01}) == "not supported"
+
+
+def test_every_student_has_a_cell_with_its_gain(taught: dict[str, TaughtDataset]) -> None:
+    table = variants_table(taught, PARAMS)
+    assert len(table["cells"]) == 2 * 6 * 11
+    chosen = {"dataset": "toys", "direction": "text-image", "method": "general", "share": "0.5"}
+    [cell] = [cell for cell in table["cells"] if chosen.items() <= cell.items()]
+    assert cell["against"]["difference"] == pytest.approx(0.08, abs=0.01)
+    assert cell["against"]["p"] < cell["against"]["p_holm"] < 0.05
+    assert set(cell["values"]) == {"0", "1", "2"}
+    assert cell["teacher_score"] == pytest.approx(0.5, abs=0.1)
+
+
+def test_an_undefined_gamma_is_null_with_a_reason(taught: dict[str, TaughtDataset]) -> None:
+    table = gamma_table(taught, PARAMS)
+    cells = [cell for cell in table["cells"] if cell["dataset"] == "toys" and cell["direction"] == "text-image"]
+    assert {cell["measure"] for cell in cells} == {"counts", "information", "synergy", "score"}
+    found = next(cell for cell in cells if cell["measure"] == "information")
+    assert found["mean"] is None
+    assert "neither view tells more" in found["why"]
+    joint = [cell["measure"] for cell in table["cells"] if cell["direction"] == "both-image"]
+    assert "synergy" not in joint
+
+
+def test_the_figure_has_every_mark_twice_a_row(ranks: dict) -> None:
+    figure = gain_figure(ranks)
+    drawn = [len(axes.collections) for axes in figure.axes]
+    regular = sum(mark["kind"] == "regular" for mark in ranks["marks"])
+    assert drawn == [len(ranks["marks"])] * 2 + [len(ranks["marks"]) - regular] * 2
+    assert figure.axes[0].get_title().startswith("ρ = ")
+    assert "γ by counts, all marks: " in figure.get_label()
+
+
+def test_all_stages_in_a_row(taught_files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a teacher's answers to tables, every file recorded; then twice the same bytes."""
+    monkeypatch.chdir(tmp_path)
+    inputs = {name: Path(path).name for name, path in taught_files.items()}
+    shared = {
+        "dataset": "toy",
+        "dataset_task": "multiclass",
+        "metric": "accuracy",
+        "removal": "mask",
+        "data": {"window": 2, "max_tokens": 8},
+        "shares": SHARES,
+        "seeds": SEEDS,
+        "draws": DRAWS,
+    }
+    student = {"hidden": 8, "steps": 20, "batch_size": 16, "learning_rate": 0.01, "weight_decay": 0.01}
+    student |= {"kd_weight": 0.5, "temperature": 2.0}
+    generality = {"epochs": 50, "learning_rate": 0.01, "momentum": 0.9}
+    teacher_files = {name: inputs[name] for name in inputs if name.startswith(("train", "val", "test", "labels"))}
+
+    def make(top: str) -> list[str]:
+        folder = f"{top}/teachers/toy"
+        made = {"channels": f"{folder}/channels.parquet", "gamma": f"{folder}/gamma.json"}
+        made |= {"scores": f"{folder}/scores.safetensors", "metrics": f"{folder}/metrics.json"}
+        params = shared | {"generality": generality}
+        run(Job("teacher_variants", params, teacher_files, made | {"record": f"{folder}/record.json"}))
+        of_students = []
+        for modality in ("image", "text"):
+            folder = f"{top}/unimodal/toy/{modality}"
+            params = shared | {"modality": modality, "student": student}
+            outputs = {"scores": f"{folder}/scores.safetensors", "metrics_table": f"{folder}/metrics.parquet"}
+            outputs |= {"metrics": f"{folder}/metrics.json", "record": f"{folder}/record.json"}
+            run(Job("unimodal_students", params, inputs | {"channels": made["channels"]}, outputs))
+            of_students.append(outputs["scores"])
+        return [made["gamma"], made["scores"], *of_students]
+
+    files = make("results/mfh")
+    assert not audit(Path("results"), "mfh").findings
+    assert [Path(file).read_bytes() for file in files] == [Path(file).read_bytes() for file in make("results/again")]
+
+    metrics = json.loads(Path("results/mfh/teachers/toy/metrics.json").read_text())
+    assert 0.3 < metrics["text-image/counts"] <= 1
+    assert metrics["both-text/information"] > 0
+    students = safetensors.torch.load_file(files[2])
+    assert len(students) == 3 * (1 + 3 * 10) + 1
+    assert float(students["no-kd/0"][0]) > float(students["constant"][0])
+
+    about = {"name": "toy", "title": "Toy", "task": "multiclass", "metric": "accuracy"}
+    params = {"study": "mfh", "teachers": {"datasets": [about], "shares": SHARES, "seeds": SEEDS, "draws": DRAWS}}
+    found = {"teacher_gamma": [files[0]], "teacher_scores": [files[1]], "teacher_prepared": [inputs["test"]]}
+    tables = teacher_tables(Job("mfh_tables", params, found | {"student_scores": files[2:]}))
+    assert list(tables) == ["predictions", "gain_rank", "variants", "gamma"]
+    for table in tables.values():
+        for render in (as_markdown, as_latex, as_csv):
+            assert render(table)
+    assert "image and text → text" in as_markdown(tables["variants"])
+    assert "P1: students" in as_markdown(tables["predictions"])
+    assert "Toy (accuracy)" in as_markdown(tables["gamma"])

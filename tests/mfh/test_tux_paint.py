@@ -1,0 +1,86 @@
+"""Tux Paint's stamps in the layout of Debian's package: three modalities, splits by name, and faults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from PIL import Image
+
+from msd.errors import UserError
+from msd.mfh.datasets.config import crossmodal_params, read_crossmodal
+from msd.mfh.datasets.job import read, run
+from msd.mfh.datasets.tux_paint import KINDS, read_tux_paint
+
+
+def stamp(folder: Path, name: str, *, hertz: float, text: str | None = None) -> None:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGBA", (30, 20), (255, 0, 0, 128)).save(f"{path}.png")
+    Path(f"{path}.txt").write_text(f"{text or 'A ' + path.name}.\nfr.utf8=Une chose.\n", encoding="utf-8")
+    wave = 0.5 * np.sin(2 * np.pi * hertz * np.arange(22_050) / 44_100)
+    soundfile.write(f"{path}_desc_fr.ogg", np.stack([wave, wave], 1), 44_100)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for row, kind in enumerate(KINDS):
+        for name in "abcdefgh":
+            stamp(tmp_path, f"{kind}/sub/{kind}.{name}", hertz=300 + 300 * row)
+    stamp(tmp_path, "military/tank", hertz=300)
+    (tmp_path / "animals/sub/lonely.png").write_bytes((tmp_path / "animals/sub/animals.a.png").read_bytes())
+    return tmp_path
+
+
+def test_stamps_with_all_three_modalities_are_read(folder: Path) -> None:
+    splits = read_tux_paint(folder, size=16)
+    assert sum(len(part.label) for part in splits.values()) == 8 * len(KINDS)
+    for part in splits.values():
+        assert set(part.label.tolist()) == set(range(len(KINDS)))
+        assert [tuple(part.inputs[name].shape[1:]) for name in ("image", "speech")] == [(3, 16, 16), (1, 32, 32)]
+    train = splits["train"]
+    sound = train.inputs["speech"][:, 0, :, :7].mean(2)
+    assert (sound.argmax(1).diff()[train.label.diff() > 0] >= 0).all(), "a later kind speaks higher"
+    corner = train.inputs["image"][0, :, 0, 0].float() * torch.tensor([0.229, 0.224, 0.225])
+    assert (corner + torch.tensor([0.485, 0.456, 0.406])).tolist() == pytest.approx([1, 1, 1], abs=1e-2)
+    assert all(map(torch.equal, train.inputs.values(), read_tux_paint(folder, size=16)["train"].inputs.values()))
+
+
+def test_stamps_that_differ_by_a_number_stay_together(folder: Path) -> None:
+    """They alone are spoken as high as 5,000 Hz, in the fourth highest band."""
+    for number in range(1, 7):
+        stamp(folder, f"food/pear_{number}", hertz=5000)
+    parts = read_tux_paint(folder, size=16).values()
+    high = [part.inputs["speech"][:, 0, :, :7].mean(2).argmax(1) > 26 for part in parts]
+    assert sorted(int(rows.sum()) for rows in high) == [0, 0, 6]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda f: (f / "food/sub/food.a_desc_fr.ogg").write_text("no sound"), "the recording .*food.a_desc_fr.ogg is"),
+        (lambda f: (f / "food/sub/food.a.png").write_text("no picture"), "the picture .*food.a.png is broken"),
+        (lambda f: (f / "food/sub/food.a.txt").write_text("\n"), "food.a.txt has no name in its first line"),
+        (lambda f: (f / "food/sub/food.a.txt").write_bytes(b"\xff\xfe\xff"), "food.a.txt is not UTF-8"),
+        (lambda f: (f / "space").rename(f / "other"), "has no stamp of space with a picture, a name and 'fr' speech"),
+    ],
+)
+def test_a_fault_is_one_sentence(folder: Path, change: Callable[[Path], object], sentence: str) -> None:
+    change(folder)
+    with pytest.raises(UserError, match=sentence):
+        read_tux_paint(folder, size=16)
+
+
+@pytest.mark.parametrize("student", ["image", "text", "speech"])
+def test_each_student_learns_from_both_other_modalities(folder: Path, student: str) -> None:
+    [config] = read_crossmodal({f"tux-paint-{student}": str(folder)}).values()
+    splits, classes = read(config.data.model_dump() | {"size": 16}, folder)
+    params = crossmodal_params(config, str(folder))
+    params["training"] |= {"epochs": 2}
+    frame = run(splits, classes, params | {"seeds": [0]})
+    assert set(frame["teacher"]) == {"image", "text", "speech"} - {student}
+    assert (frame.groupby("teacher").size() == 9).all()

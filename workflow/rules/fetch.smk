@@ -1,0 +1,36 @@
+# Raw files of every data set and encoder that a study names, whatever its kind.
+SOURCES = [*study.dataset_configs.values(), *study.encoder_configs.values()]
+
+for config in SOURCES:
+    folder = source_folder(config.name)
+    FETCH = Stage(
+        "fetch",
+        DATA,
+        config.name,
+        lambda wildcards, config=config: fetch_params(config),
+    )
+
+    rule:
+        name:
+            fetch_rule(config)
+        output:
+            files=[f"{folder}/raw/{item.file}" for item in config.sources],
+            source=f"{folder}/source.json",
+            record=f"{folder}/record.json",
+        log:
+            FETCH.log,
+        benchmark:
+            FETCH.benchmark
+        priority: FIRST
+        resources:
+            mem_mb=500,
+            runtime=60,
+            network=1,
+        params:
+            code=FETCH.code,
+            settings=FETCH.settings,
+            job=FETCH.job,
+        message:
+            f"Fetch {config.title} ({config.licence.name})"
+        shell:
+            "python -m msd stage fetch {params.job:q}"
