@@ -21,6 +21,7 @@ MEANINGS = {
     "strength": "c: strength of the terms of single modalities",
     "temperature": "T: temperature",
 }
+LONG = 30  # letters of a label, of which two do not fit beside each other
 SPREAD = 0.6  # of the distance between two values, taken by the methods beside each other
 
 
@@ -76,7 +77,8 @@ def sensitivity_figure(
             axes.set_title(f"{titles['dataset'][dataset]}\n{name}" if split == "val" else f"\n{name}")
         row[0].set_ylabel(titles["metric"][dataset])
     figure.supxlabel(MEANINGS.get(parameter, parameter), fontsize="medium")
-    legend(figure, panels[0][0], columns=2)
+    longest = max(len(text) for text in panels[0][0].get_legend_handles_labels()[1])
+    legend(figure, panels[0][0], columns=1 if longest > LONG else 2)
     return figure
 
 
