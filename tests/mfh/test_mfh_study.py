@@ -73,16 +73,18 @@ def test_a_fault_is_one_sentence(tmp_path: Path, change, sentence: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_data_set_of_a_user_is_known_by_its_file() -> None:
-    study = open_study(MFH, {"crossmodal": {"nyu-depth-v2": "/data/nyu"}})
+def test_a_data_set_of_a_user_is_known_by_its_file(tmp_path: Path) -> None:
+    study = open_study(MFH, {"crossmodal": {"nyu-depth-v2": str(tmp_path)}})
     assert isinstance(study, MfhStudy)
     params = study.crossmodal_params("nyu-depth-v2")
-    assert params["folder"] == "/data/nyu"
+    assert params["folder"] == str(tmp_path)
     assert params["metric"] == "miou"
     assert "not_known" in study.crossmodal_about["nyu-depth-v2"]
     assert study.resolved()["crossmodal_files"]["nyu-depth-v2"]["data"]["reader"] == "nyu-depth"
     with pytest.raises(UserError, match=r"no data set 'nyu-depth'; did you mean 'nyu-depth-v2'\?"):
-        open_study(MFH, {"crossmodal": {"nyu-depth": "/data/nyu"}})
+        open_study(MFH, {"crossmodal": {"nyu-depth": str(tmp_path)}})
+    with pytest.raises(UserError, match=r"crossmodal.nyu-depth-v2: there is no folder .*/nowhere"):
+        open_study(MFH, {"crossmodal": {"nyu-depth-v2": f"{tmp_path}/nowhere"}})
 
 
 @pytest.mark.parametrize(

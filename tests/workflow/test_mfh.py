@@ -79,7 +79,7 @@ def test_the_published_archive_takes_the_place_of_fetched_data(project: Path) ->
 
 def test_a_data_set_whose_folder_is_given_joins_the_study(project: Path) -> None:
     write_msd_study(project)
-    given = ("--config", "crossmodal={ravdess: /data/ravdess}")
+    given = ("--config", f"crossmodal={{ravdess: {project}}}")
     files = outputs(success(*STUDY, *given, "--summary", folder=project))
     assert "crossmodal" in files.values()
     wanted = {f"results/mfh/tables/crossmodal.{form}" for form in ("json", "csv", "md", "tex")}

@@ -148,11 +148,13 @@ class Crossmodal(Strict):
 
 
 def read_crossmodal(folders: dict[str, str]) -> dict[str, Crossmodal]:
-    """The files of the data sets whose folders a study names; UserError for one that there is no file of."""
+    """The files of the data sets whose folders a study names; UserError where there is no such file or folder."""
     known = sorted(path.stem for path in FILES.glob("*.yaml"))
-    for name in folders:
+    for name, folder in folders.items():
         if name not in known:
             raise UserError(f"crossmodal: there is no data set {name!r}{nearest(name, known)}")
+        if not Path(folder).is_dir():
+            raise UserError(f"crossmodal.{name}: there is no folder {folder}; name the one that holds its files")
     return {name: read_model(Crossmodal, FILES / f"{name}.yaml") for name in folders}
 
 
