@@ -32,7 +32,7 @@ def crossmodal_table(
     sources = dict.fromkeys(cell["source"] for cell in cells)
     return {
         "name": NAME,
-        "caption": "Data sets of the paper: test scores (%) of teachers and of their students of another modality.",
+        "caption": "Data sets that a user has: test scores (%) of teachers and of their students of another modality.",
         "notes": _notes(datasets, cells),
         "study": study,
         "family": correct(cells),
