@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from msd.distill import losses
 from msd.mfh.crossmodal_data import IGNORED, Samples
 from msd.mfh.generality import Head, exact_distance
 from msd.mfh.networks import Joint, Net
@@ -190,23 +191,30 @@ def predict(reader: Reader, samples: Samples, *, training: Training) -> Tensor:
 
 
 def task_loss(logits: Tensor, label: Tensor) -> Tensor:
-    """Mean cross-entropy, over pixels that count where the label is a map; binary, over all labels, for several."""
-    if label.is_floating_point():
-        return F.binary_cross_entropy_with_logits(logits, label)
-    return F.cross_entropy(resized(logits, label), label, ignore_index=IGNORED if label.ndim > 1 else -100)
+    """The mean of `msd.distill.losses.task_loss` over samples, pixels that count, or samples and labels."""
+    gold = label[label != IGNORED] if label.ndim == 3 else label
+    return losses.task_loss(rows_of(logits, label), gold, task=_task(label)).mean() / _labels(label)
 
 
 def kd_loss(student: Tensor, teacher: Tensor, label: Tensor, *, temperature: float) -> Tensor:
-    """T² · KL(teacher ‖ student), a mean over samples, pixels that count, or samples and labels, as in `task_loss`."""
-    z, t = student / temperature, teacher / temperature
-    if label.is_floating_point():
-        soft = t.sigmoid()
-        apart = F.binary_cross_entropy_with_logits(z, soft) - F.binary_cross_entropy_with_logits(t, soft)
-        return temperature**2 * apart
-    z, t = (resized(item, label).log_softmax(1) for item in (z, t))
-    divergence = F.kl_div(z, t, log_target=True, reduction="none").sum(1)
-    counts = divergence[label != IGNORED] if label.ndim > 1 else divergence
-    return temperature**2 * counts.mean()
+    """The mean of `msd.distill.losses.kd_divergence`, T² · KL(teacher ‖ student), over what `task_loss` averages."""
+    z, t = rows_of(student, label), rows_of(teacher, label)
+    return losses.kd_divergence(z, t, temperature=temperature, task=_task(label)).mean() / _labels(label)
+
+
+def rows_of(logits: Tensor, label: Tensor) -> Tensor:
+    """Logits (B, C) of what counts: samples, or the pixels of maps that have a class."""
+    if label.ndim < 3:
+        return logits
+    return resized(logits, label).movedim(1, -1)[label != IGNORED]
+
+
+def _task(label: Tensor) -> losses.Task:
+    return "multilabel" if label.is_floating_point() else "multiclass"
+
+
+def _labels(label: Tensor) -> int:
+    return label.shape[1] if label.is_floating_point() else 1
 
 
 def resized(logits: Tensor, label: Tensor) -> Tensor:
@@ -231,11 +239,8 @@ def _descend(
     generator = torch.Generator().manual_seed(derive_seed(seed, "order"))
     for _ in range(training.epochs):
         for rows in torch.randperm(count, generator=generator).split(training.batch_size):
-            value = loss(rows)
-            if not bool(torch.isfinite(value)):
-                raise FloatingPointError("the loss is not finite; take a lower learning rate")
             optimizer.zero_grad()
-            value.backward()
+            loss(rows).backward()
             optimizer.step()
         schedule.step()
     for reader in readers:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, rankdata
+from scipy.stats import ConstantInputWarning, norm, spearmanrho
 
 from msd.mfh.teacher_results import TaughtDataset, crossing
 from msd.mfh.teacher_variants import variants_of
@@ -112,9 +113,9 @@ def gain_marks(taught: Mapping[str, TaughtDataset], params: Mapping[str, Any]) -
 
 def spearman(x: FloatArray, y: FloatArray) -> FloatArray:
     """Spearman's rank correlation along the last axis; NaN where one side is constant."""
-    a, b = (ranks - ranks.mean(axis=-1, keepdims=True) for ranks in (rankdata(x, axis=-1), rankdata(y, axis=-1)))
-    size = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
-    return np.divide((a * b).sum(axis=-1), size, out=np.full(size.shape, np.nan), where=size > 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConstantInputWarning)
+        return np.asarray(spearmanrho(x, y, axis=-1).statistic)
 
 
 def _drawn(scope: str, x: FloatArray, gains: FloatArray, *, draws: int) -> tuple[float | None, FloatArray]:

@@ -217,12 +217,10 @@ def load_mfh_study(path: str | Path, overrides: dict[str, Any] | None = None) ->
         UserError: one sentence that names file, line, key and the nearest valid name.
     """
     study = read_model(MfhStudy, path, {**read_yaml(path), **(overrides or {})})
-    assert study.published
-    assert study.av_mnist_about
-    assert study.crossmodal_about.keys() == study.crossmodal.keys()
     if study.teachers is not None:
         try:
             study.teachers.check()
         except UserError as error:
             raise UserError(f"{path}: {error}") from error
+    study.report_params()  # reads every file that the study names
     return study

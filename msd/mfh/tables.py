@@ -14,8 +14,9 @@ from msd.mfh.datasets.table import NAME as CROSSMODAL
 from msd.mfh.datasets.table import crossmodal_table
 from msd.mfh.paired import paired
 from msd.mfh.teacher_tables import teacher_tables
+from msd.reporting.cells import correct
 from msd.reporting.render import RENDERINGS
-from msd.stats import holm, mean_interval
+from msd.stats import mean_interval
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -110,7 +111,7 @@ def experiment_table(
         cells += [_cell(method, results, paper, published, symbol=SWEPT[name]) | about for method in METHODS]
         checks += [{"setting": label} | _check(*claim, results) for claim in ORDER]
         gains[label] = paired(results, "kd-regular", "no-kd")["difference"]
-    _correct(cells)
+    correct(cells)
     labels = {str(cell["setting"]): f"{SWEPT[name]} = {cell['setting']:g}" for cell in cells}
     return {
         "name": f"gaussian_{name}",
@@ -188,12 +189,6 @@ def _against(method: str, results: Mapping[str, Values], paper: Mapping[str, flo
     theirs = round(paper[method] - paper["no-kd"], 9) if {method, "no-kd"} <= paper.keys() else None
     judged = {"paper": theirs, "verdict": verdict(theirs, gain["low"], gain["high"])}
     return {"method": "no-kd", **gain, "p_holm": None, **judged}
-
-
-def _correct(cells: list[dict[str, Any]]) -> None:
-    family = [cell["against"] for cell in cells if cell["against"] is not None]
-    for against, adjusted in zip(family, holm([against["p"] for against in family]), strict=True):
-        against["p_holm"] = adjusted
 
 
 def _check(a: str, sign: str, b: str, results: Mapping[str, Values]) -> dict[str, Any]:

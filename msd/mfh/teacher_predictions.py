@@ -11,8 +11,9 @@ from scipy.stats import ttest_1samp
 from msd.mfh.teacher_results import TaughtDataset, Terms, crossing
 from msd.mfh.teacher_variants import DIRECTIONS, MODALITIES, Direction, Variant
 from msd.mfh.variants import Kind
+from msd.reporting.cells import correct
 from msd.reporting.render import SIGNIFICANT, difference_text, p_text
-from msd.stats import holm, mean_interval
+from msd.stats import mean_interval
 
 Table = dict[str, Any]
 Shares = Sequence[float]
@@ -85,9 +86,7 @@ def predictions_table(taught: Mapping[str, TaughtDataset], ranks: Table, params:
             cells.append(_over_all(test, taught, params["shares"]))
         if claim == "P4":
             cells += [_from_ranks(cell) for cell in ranks["cells"] if cell["against"] is not None]
-    judged = [cell["against"] for cell in cells]
-    for against, adjusted in zip(judged, holm([against["p"] for against in judged]), strict=True):
-        against["p_holm"] = adjusted
+    family = correct(cells)
     for cell in cells:
         cell |= {"verdict": verdict(cell["against"]), "evidence": evidence(cell["against"])}
     return {
@@ -102,7 +101,7 @@ def predictions_table(taught: Mapping[str, TaughtDataset], ranks: Table, params:
             "P4 is the difference of two rank correlations of the next table, with its bootstrap interval; p is by the "
             "standard deviation of the draws.",
         ],
-        "family": sum(against["p"] is not None for against in judged),
+        "family": family,
         "layout": {"rows": ["claim", "test"], "columns": ["dataset"]},
         "cells": cells,
     }

@@ -9,7 +9,8 @@ from msd.mfh.gain_rank import PREDICTORS, gain_rank_table
 from msd.mfh.teacher_predictions import predictions_table
 from msd.mfh.teacher_results import TaughtDataset, drawn_interval, load_taught, whole
 from msd.mfh.teacher_variants import DIRECTIONS, Direction, Variant, variants_of
-from msd.stats import holm, mean_interval
+from msd.reporting.cells import correct
+from msd.stats import mean_interval
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -87,7 +88,7 @@ def variants_table(taught: Mapping[str, TaughtDataset], params: Mapping[str, Any
                 cell = _student(about, metric, variant.kind, variant.share, runs, params)
                 teacher = float(whole(results.teachers[variant]).mean())
                 cells.append(cell | {"against": against, "teacher_score": teacher})
-    _correct(cells)
+    correct(cells)
     return {
         "name": "variants",
         "caption": "Students of every teacher: test score of a student of one modality, and its gain over no KD.",
@@ -113,12 +114,6 @@ def _student(
     mean, low, high = mean_interval(list(values.values()))
     score = {"metric": metric, "split": "test", "mean": mean, "low": low, "high": high, "n": len(values)}
     return {**about, "method": kind, "share": f"{share:g}", **score, "values": values, "selected": "default"}
-
-
-def _correct(cells: list[dict[str, Any]]) -> None:
-    family = [cell["against"] for cell in cells if cell["against"] is not None]
-    for against, adjusted in zip(family, holm([against["p"] for against in family]), strict=True):
-        against["p_holm"] = adjusted
 
 
 def gamma_table(taught: Mapping[str, TaughtDataset], params: Mapping[str, Any]) -> Table:

