@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from msd.vqa_answers import ANSWER_METRICS
 from msd.yaml_file import nearest
 
 WEIGHTINGS = ("uniform", "population", "instance")
@@ -14,7 +15,7 @@ METRICS = {
     "binary": ("auroc", "accuracy"),
     "multiclass": ("accuracy", "macro_f1"),
     "multilabel": ("micro_f1", "macro_f1", "weighted_f1"),
-    "vqa": ("accuracy",),
+    "vqa": ("accuracy", *ANSWER_METRICS),
 }
 """Task -> the metrics that may select and be compared."""
 SHARE, ABOVE, WEIGHT = "a number between 0 and 1", "a number above 0", "a number not below 0"
@@ -44,7 +45,7 @@ class Source(Strict):
     kind: Literal["pypi", "debian", "url", "committed"]
     file: str
     sha256: Sha256 | list[Sha256]
-    bytes: Count
+    bytes: Count | None = None
     package: str | None = None
     version: str | None = None
     urls: list[str] = []
@@ -78,6 +79,11 @@ class DatasetConfig(Strict):
         if self.metric not in METRICS[self.task]:
             raise ValueError(f"metric {self.metric!r} does not fit the task {self.task!r}: {METRICS[self.task]}")
         return self
+
+    @property
+    def training_metric(self) -> str:
+        """The metric, or where it is of people's answers, which training does not see, that of its targets."""
+        return "accuracy" if self.metric in ANSWER_METRICS else self.metric
 
 
 class EncoderConfig(Strict):

@@ -144,7 +144,7 @@ def _sources(study: Study | MfhStudy, jobs: dict[str, int]) -> list[str]:
     configs: list[DatasetConfig | EncoderConfig] = [*study.dataset_configs.values(), *study.encoder_configs.values()]
     lines, missing = [], 0.0
     for config in configs:
-        size = sum(source.bytes for source in config.sources) / 1e6
+        size = sum(source.bytes or 0 for source in config.sources) / 1e6
         kinds = {source.kind for source in config.sources}
         is_open = f"fetch_{config.name.replace('-', '_')}" in jobs
         missing += size if is_open and kinds != {"committed"} else 0.0

@@ -193,7 +193,7 @@ class Study(Strict):
         return {
             "dataset": dataset,
             "dataset_task": config.task,
-            "metric": config.metric,
+            "metric": config.training_metric,
             "removal": self.data.removal,
             "data": {"window": self.data.window, "max_tokens": self.data.max_tokens},
         }

@@ -7,8 +7,12 @@ oddities included; no code of it is here.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 
+ANSWER_METRICS = {"vqa_accuracy": False, "vqa_accuracy_normalised": True}
+"""Metric of a data set whose questions several people answered -> whether it always normalises; the first is the
+official one."""
 MARKS = ';/[]"{}()=+\\_-><@`,?!'
 NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 WORDS = {word: str(number) for number, word in enumerate(NUMBERS)} | {"none": "0"}
@@ -32,29 +36,48 @@ _PERIOD = re.compile(r"\.(?!\d)")
 _PERIODS = 32  # a flag that the released code passes in the place of the count
 
 
+@cache
 def normalise(answer: str) -> str:
     """An answer in small letters without articles and most punctuation, numbers up to ten in digits."""
-    return _plain_words(_without_marks(_one_line(answer)))
+    return _plain_words(_without_marks(one_line(answer)))
 
 
 def vqa_accuracy(answer: str, gold: Sequence[str], *, always_normalise: bool = False) -> float:
     """Mean over the annotators of min(1, others who gave this answer / 3), in [0, 1].
 
-    The official evaluation normalises neither side when all gold answers are equal: "Yes" is wrong where ten people
-    said "yes". `always_normalise` does so always.
     Raises ValueError for no gold answers.
+    """
+    form, others = compared(gold, always_normalise=always_normalise)
+    return answer_share(others.count(form(answer)), len(others))
+
+
+def compared(gold: Sequence[str], *, always_normalise: bool) -> tuple[Callable[[str], str], list[str]]:
+    """The form in which answers to a question are compared, and the gold answers in it.
+
+    The official evaluation normalises neither side when all gold answers are equal: "Yes" is wrong where ten people
+    said "yes". `always_normalise` does so always. Raises ValueError for no gold answers.
     """
     if not gold:
         raise ValueError("gold: a question needs at least one answer")
-    said, others = _one_line(answer), [_one_line(one) for one in gold]
+    others = [one_line(one) for one in gold]
     if always_normalise or len(set(others)) > 1:
-        said, others = normalise(said), [normalise(one) for one in others]
-    matches = [one == said for one in others]
-    return sum(min(1.0, (sum(matches) - match) / 3) for match in matches) / len(matches)
+        return normalise, [normalise(one) for one in others]
+    return one_line, others
 
 
-def _one_line(answer: str) -> str:
+def answer_share(matches: int, annotators: int) -> float:
+    """What an answer scores that `matches` of the annotators gave: min(1, others / 3), the mean of leaving out each."""
+    left_out = matches * min(1.0, (matches - 1) / 3) + (annotators - matches) * min(1.0, matches / 3)
+    return left_out / annotators
+
+
+def one_line(answer: str) -> str:
+    """An answer without line breaks, tabs and spaces around it."""
     return answer.replace("\n", " ").replace("\t", " ").strip()
+
+
+FORMS: tuple[Callable[[str], str], ...] = (one_line, normalise)
+"""The forms in which answers are compared."""
 
 
 def _without_marks(text: str) -> str:

@@ -4,14 +4,37 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from PIL import Image, UnidentifiedImageError
 
 from msd.errors import UserError
 
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+Read = TypeVar("Read")
+
+
+class Lazy(Mapping[str, Read], Generic[Read]):
+    """What `read` makes of each name, anew whenever asked: memory holds one at a time."""
+
+    def __init__(self, names: Collection[str], read: Callable[[str], Read]) -> None:
+        self._names, self._read = names, read
+
+    def __getitem__(self, name: str) -> Read:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._read(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def decode(content: bytes, *, name: str) -> Image.Image:

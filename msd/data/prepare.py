@@ -57,7 +57,7 @@ class Parameters(dict[str, Any]):
 
 
 def _write(prepared: Prepared, outputs: dict[str, Any]) -> None:
-    from msd.data.pictures import png, write_archive
+    from msd.data.pictures import Lazy, png, write_archive
 
     for path in outputs.values():
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -65,8 +65,8 @@ def _write(prepared: Prepared, outputs: dict[str, Any]) -> None:
         _write_table(prepared.splits[split], Path(outputs[split]))
     _write_json(prepared.labels, outputs["labels"])
     _write_json(_summary(prepared), outputs["findings"])
-    used = sorted({sample.image for split in SPLITS for sample in prepared.splits[split]})
-    write_archive(Path(outputs["pictures"]), {name: png(prepared.pictures[name]) for name in used})
+    used = {sample.image for split in SPLITS for sample in prepared.splits[split]}
+    write_archive(Path(outputs["pictures"]), Lazy(used, lambda name: png(prepared.pictures[name])))
 
 
 def _write_table(samples: list[Sample], path: Path) -> None:
@@ -80,6 +80,8 @@ def _write_table(samples: list[Sample], path: Path) -> None:
         "target": pa.array([list(sample.target) for sample in samples], pa.list_(pa.int32())),
         "score": pa.array([list(sample.score) for sample in samples], pa.list_(pa.float32())),
     }
+    if any(sample.answers for sample in samples):
+        columns["answers"] = pa.array([list(sample.answers) for sample in samples], pa.list_(pa.string()))
     pq.write_table(pa.table(columns), path, compression="zstd")
 
 

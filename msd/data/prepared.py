@@ -16,13 +16,17 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Sample:
-    """One row of a prepared table; `target` holds label indices, `score` their weights (1.0 when hard)."""
+    """One row of a prepared table; `target` holds label indices, `score` their weights (1.0 when hard).
+
+    `answers`: what people answered to an open question, in their own words; () for other tasks.
+    """
 
     uid: str
     image: str
     text: str
     target: tuple[int, ...]
     score: tuple[float, ...]
+    answers: tuple[str, ...] = ()
 
 
 def hard(uid: str, image: str, text: str, *labels: int) -> Sample:
@@ -39,7 +43,7 @@ class Prepared:
 
     splits: dict[str, list[Sample]]
     labels: list[str]
-    pictures: dict[str, Image.Image]
+    pictures: Mapping[str, Image.Image]
     findings: list[dict[str, Any]] = field(default_factory=list)
 
 

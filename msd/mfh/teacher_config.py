@@ -88,6 +88,7 @@ class Teachers(Strict):
 
     def report_params(self) -> dict[str, Any]:
         """What tables and figures are told."""
-        keys = {"name", "title", "task", "metric"}
-        datasets = [self.msd.dataset_configs[name].model_dump(include=keys) for name in self.datasets]
+        configs = [self.msd.dataset_configs[name] for name in self.datasets]
+        keys = {"name", "title", "task"}
+        datasets = [config.model_dump(include=keys) | {"metric": config.training_metric} for config in configs]
         return {"datasets": datasets, "shares": sorted(self.shares), "seeds": self.seeds, "draws": self.draws}

@@ -11,6 +11,7 @@ import torch
 
 from msd.errors import UserError
 from msd.metrics import evaluate
+from msd.reporting.answers import answer_metrics
 from msd.reporting.results import Array, Cell, DatasetResults
 from msd.reporting.scoring import agreement_scorer, divergence_scorer, score, scorer
 from msd.stats import FloatArray, Resampling, Scorer, holm, mean_interval
@@ -182,7 +183,7 @@ def seed_scorers(
         if kind == "kl":
             found: Scorer | None = divergence_scorer(logits[seed], results.teacher[view], dataset_task=results.task)
         else:
-            found = scorer(results.metric, logits[seed], results.targets)
+            found = scorer(results.metric, logits[seed], results.gold)
         scorers.append(found)
         value = stated[seed]
         if found is None or value is None:
@@ -209,4 +210,5 @@ def method_values(results: DatasetResults, cell: Cell, *, view: str, kind: str) 
 
 def evaluate_metrics(results: DatasetResults, logits: Array) -> dict[str, float]:
     """All metrics of logits (N, C) on the test split."""
-    return evaluate(torch.from_numpy(logits), torch.from_numpy(results.targets), dataset_task=results.task)
+    found = evaluate(torch.from_numpy(logits), torch.from_numpy(results.targets), dataset_task=results.task)
+    return found | answer_metrics(logits, results.answers)

@@ -17,6 +17,9 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from msd.errors import UserError
+from msd.reporting.answers import answer_metrics, read_answer_scores
+from msd.reporting.results import VIEWS, read_json, read_tensors
+from msd.vqa_answers import ANSWER_METRICS
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -48,6 +51,7 @@ def collect(job: Job) -> dict[str, float]:
     """
     params = job.params
     variants = _read_variants(job)
+    _add_answer_metrics(variants, job)
     _check_seeds(variants, metric=params["metric"], where=f"{params['dataset']}/{params['method']}")
     best = max(variants, key=lambda variant: variant.mean("val", params["metric"]))
     _write_predictions(best, job.outputs["predictions"])
@@ -91,6 +95,19 @@ def _add_block(variant: Variant, metrics_path: str, predictions_path: str, *, se
         by_seed[str(row["seed"])] = float(row["value"])
 
 
+def _add_answer_metrics(variants: Sequence[Variant], job: Job) -> None:
+    """Metrics of answers as people gave them, where the prepared tables have these, from the predictions."""
+    labels = read_json(job.inputs["labels"])
+    for split in ("val", "test"):
+        answers = read_answer_scores(job.inputs[split], labels=labels)
+        for variant in variants if answers else []:
+            for seed, path in variant.predictions.items():
+                for view, logits in read_tensors(path, {view: f"seed-{seed}/{split}/{view}" for view in VIEWS}).items():
+                    for metric, value in answer_metrics(logits, answers).items():
+                        name = metric if view == "both" else f"{view}/{metric}"
+                        variant.metrics[split].setdefault(name, {})[seed] = value
+
+
 def _check_seeds(variants: Sequence[Variant], *, metric: str, where: str) -> None:
     """Every variant has the primary metric for the same seeds on both splits, finite on validation."""
     seeds = sorted({seed for variant in variants for seed in variant.predictions}, key=int)
@@ -98,7 +115,9 @@ def _check_seeds(variants: Sequence[Variant], *, metric: str, where: str) -> Non
         for split in ("val", "test"):
             values = variant.metrics.get(split, {}).get(metric)
             if values is None:
-                raise UserError(f"{where}/{variant.name} has no {split} value of the metric {metric!r}")
+                of_answers = " of people's answers, and the prepared tables hold none: give `accuracy`"
+                hint = of_answers if metric in ANSWER_METRICS else ""
+                raise UserError(f"{where}/{variant.name} has no {split} value of the metric {metric!r}{hint}")
             missing = [seed for seed in seeds if seed not in values]
             if missing:
                 raise UserError(f"{where}/{variant.name} lacks seed {missing[0]}, which another variant has; run it")

@@ -9,6 +9,7 @@ from msd.reporting.cells import Side, Study, TableCell, correct, table_cell
 from msd.reporting.names import Pair
 from msd.reporting.results import VIEWS, Array, DatasetResults
 from msd.reporting.scoring import best_constant, score, scorer
+from msd.vqa_answers import ANSWER_METRICS
 
 Table = dict[str, Any]
 REFERENCES = {
@@ -71,17 +72,18 @@ def teacher_table(study: Study) -> Table:
 
 
 def _vqa_note(study: Study) -> list[str]:
-    """Which VQA accuracy is meant, where a data set asks for one."""
-    if all(results.task != "vqa" for results in study.datasets.values()):
+    """What accuracy means where it could be taken for the official VQA accuracy."""
+    asked = [data.title for data in study.datasets.values() if data.task == "vqa" and data.metric not in ANSWER_METRICS]
+    if not asked:
         return []
-    return ["VQA accuracy: the gold score of the most probable answer, both always normalised (not the official way)."]
+    return [f"{', '.join(asked)}: the score of the most probable answer, not the VQA accuracy of several people's."]
 
 
 def _teacher_gaps(study: Study, results: DatasetResults) -> Iterator[tuple[str, dict[str, Any]]]:
     """(view, against) of each comparison of a teacher that can be made."""
 
     def resampled(logits: Array) -> Side:
-        return [study.resampled(results, scorer(results.metric, logits, results.targets))]
+        return [study.resampled(results, scorer(results.metric, logits, results.gold))]
 
     own = {view: resampled(logits) for view, logits in results.teacher.items()}
     if results.probe is not None:
@@ -91,7 +93,7 @@ def _teacher_gaps(study: Study, results: DatasetResults) -> Iterator[tuple[str, 
         runs = study.runs(results, scratch, seeds=results.cells[scratch].seeds)
         yield "both", study.against(scratch, own["both"], runs, results)
     labels = len(results.labels)
-    constant = best_constant(results.metric, results.targets, labels=labels, dataset_task=results.task)
+    constant = best_constant(results.metric, results.gold, labels=labels, dataset_task=results.task)
     chance = None if constant is None else score(constant, len(results.targets))
     for view in UNIMODAL:
         against = study.against("constant", own[view], [study.resampled(results, constant)], results)
@@ -204,6 +206,8 @@ def titles(params: Mapping[str, Any]) -> dict[str, dict[str, str]]:
 
 def metric_title(metric: str) -> str:
     """Printed name of a metric: micro-F1 for micro_f1."""
+    if metric in ANSWER_METRICS:
+        return "VQA accuracy, " + ("always normalised" if ANSWER_METRICS[metric] else "official")
     return metric.upper() if metric == "auroc" else metric.replace("_f1", "-F1").replace("_ap", "-AP")
 
 

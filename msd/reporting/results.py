@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from msd.errors import UserError
+from msd.reporting.answers import read_answer_scores
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -63,7 +64,13 @@ class DatasetResults:
     teacher: Mapping[str, Array]  # view -> logits (N, C) of the test split
     cells: Mapping[str, Cell]
     groups: NDArray[np.int64]  # (N,) number of each test sample's picture
+    answers: Mapping[str, Array]  # metric -> scores (N, C) of the labels as answers; empty where people gave none
     probe: Array | None = None
+
+    @property
+    def gold(self) -> Array:
+        """What the primary metric compares with: the targets, or the scores of the labels as answers."""
+        return self.answers.get(self.metric, self.targets)
 
 
 def parallel(job: Job, name: str) -> dict[str, str]:
@@ -85,8 +92,8 @@ def load_results(job: Job) -> dict[str, DatasetResults]:
     for about in job.params["datasets"]:
         name = about["name"]
         names = read_json(labels[name])
-        teacher = _read_tensors(outputs[name], {view: f"{view}/logits" for view in VIEWS})
-        probe = _read_tensors(probes[name], {"both": "test/both"})["both"] if name in probes else None
+        teacher = read_tensors(outputs[name], {view: f"{view}/logits" for view in VIEWS})
+        probe = read_tensors(probes[name], {"both": "test/both"})["both"] if name in probes else None
         results[name] = DatasetResults(
             name,
             about["title"],
@@ -97,6 +104,7 @@ def load_results(job: Job) -> dict[str, DatasetResults]:
             targets=read_targets(prepared[name], labels=len(names), dataset_task=about["task"]),
             teacher=teacher,
             cells=cells[name],
+            answers=read_answer_scores(prepared[name], labels=names),
             groups=pd.factorize(pd.read_parquet(prepared[name], columns=["image"])["image"])[0],
             probe=probe,
         )
@@ -167,6 +175,7 @@ def read_json(path: str) -> Any:
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
-def _read_tensors(path: str, keys: Mapping[str, str]) -> dict[str, Array]:
+def read_tensors(path: str, keys: Mapping[str, str]) -> dict[str, Array]:
+    """Name -> float32 tensor, for names -> keys of a safetensors file."""
     with safe_open(path, framework="numpy") as file:
         return {name: file.get_tensor(key).astype(np.float32) for name, key in keys.items()}

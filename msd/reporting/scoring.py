@@ -11,17 +11,20 @@ from scipy.special import expit, softmax
 
 from msd.distill.losses import kd_divergence
 from msd.metrics import DATASET_TASKS
+from msd.reporting.answers import gold_share
 from msd.reporting.measures import agreement
 from msd.reporting.results import Array
 from msd.stats import FloatArray, Scorer, auroc_scorer, f1_scorer, mean_scorer
+from msd.vqa_answers import ANSWER_METRICS
 
 
 def scorer(metric: str, logits: Array, targets: Array) -> Scorer | None:
     """Scorer of a metric of `msd.metrics.evaluate`, equal to it when every sample weighs 1; None if there is none.
 
-    logits: (N, C). targets: (N,) classes, or (N, C) scores for multilabel and vqa.
+    logits: (N, C). targets: (N,) classes, or (N, C) scores for multilabel and vqa, those of the labels as answers for
+    a metric of `msd.vqa_answers`.
     """
-    if metric == "accuracy":
+    if metric in ("accuracy", *ANSWER_METRICS):
         return mean_scorer(_gold_share(logits, targets))
     if metric == "auroc":
         wide = logits.astype(np.float64)
@@ -89,10 +92,9 @@ def gold_probability(logits: Array, targets: Array, *, dataset_task: str) -> Flo
 
 def _gold_share(logits: Array, targets: Array) -> FloatArray:
     """Score (N,) of the arg-max answer."""
-    chosen = logits.argmax(axis=1)
     if targets.ndim == 1:
-        return np.asarray(chosen == targets, dtype=np.float64)
-    return np.asarray(targets[np.arange(len(targets)), chosen], dtype=np.float64)
+        return np.asarray(logits.argmax(axis=1) == targets, dtype=np.float64)
+    return gold_share(logits, targets)
 
 
 def _indicators(logits: Array, targets: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -110,6 +112,9 @@ def _f1_per_sample(predicted: NDArray[np.bool_], gold: NDArray[np.bool_]) -> Flo
 
 def _constants(targets: Array, *, labels: int, dataset_task: str) -> Iterator[Array]:
     """Logits (C,) of the constant answers to try."""
+    if dataset_task == "vqa":  # thousands of answers, one of which is clearly best
+        yield np.eye(labels, dtype=np.float32)[targets.sum(axis=0).argmax()]
+        return
     if dataset_task != "multilabel":
         yield from np.eye(labels, dtype=np.float32)
         return

@@ -52,11 +52,12 @@ def is_below(path: str, folders: list[str]) -> bool:
 
 
 def hashed_modules(rule: str) -> set[str]:
-    """Files of the modules in a rule's code digest, the plugins that config/ names and all methods included."""
+    """Files of the modules in a rule's code digest, all that config/ names as its plugins included."""
     study = load_study(str(PROJECT / "config/demo.yaml"))
     methods = [read_yaml(path)["implementation"] for path in sorted((PROJECT / "config/methods").glob("*.yaml"))]
+    datasets = [path.stem.replace("-", "_") for path in sorted((PROJECT / "config/datasets").glob("*.yaml"))]
     plugins = {
-        "prepare": [f"msd.data.{name.replace('-', '_')}" for name in study.datasets],
+        "prepare": [f"msd.data.{name}" for name in datasets if (PROJECT / f"msd/data/{name}.py").is_file()],
         "features": [f"msd.features.{study.encoder_configs[study.data.extractor].module}"],
         "student": [f"msd.distill.methods.{method}" for method in methods],
         "report": ["msd.lineage.trace"],

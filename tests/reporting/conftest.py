@@ -76,10 +76,12 @@ class FakeStudy(StudyFiles):
         self._path(f"{cell}/cell.json")
         params = {"study": self.study, "dataset": dataset, "method": method, "title": METHODS[method]}
         params |= {"metric": DATASETS[dataset]["metric"], "task": DATASETS[dataset]["task"]}
+        prepared = {"val": "val.parquet", "test": "test.parquet", "labels": "labels.json"}
+        data = {name: f"results/data/{dataset}/prepared/{file}" for name, file in prepared.items()}
         return Job(
             "collect",
             params=params | changed,
-            inputs={key: [f"{folder}/{file}" for folder in folders] for key, file in files.items()},
+            inputs={key: [f"{folder}/{file}" for folder in folders] for key, file in files.items()} | data,
             outputs={"cell": f"{cell}/cell.json", "predictions": f"{cell}/predictions.safetensors"},
         )
 

@@ -13,6 +13,9 @@ from safetensors.numpy import load_file
 
 from msd.errors import UserError
 from msd.reporting.collect import collect
+from msd.vqa_answers import ANSWER_METRICS
+
+RUN_FILES = ("metrics", "runs", "predictions")
 
 
 def read_cell(study, dataset="match", method="kd"):
@@ -81,17 +84,40 @@ def test_undefined_validation_cannot_select(new_study):
 
 def test_missing_seed_is_named(new_study):
     job = new_study().collect_job("match", "kd")
-    for paths in job.inputs.values():
-        paths.pop()  # the last block of the second variant
+    for name in RUN_FILES:
+        job.inputs[name].pop()  # the last block of the second variant
     with pytest.raises(UserError, match=r"match/kd/l0\.9 lacks seed 2"):
         collect(job)
 
 
 def test_seed_in_two_blocks_is_named(new_study):
     job = new_study().collect_job("match", "kd")
-    for paths in job.inputs.values():
-        paths.append(paths[0])
+    for name in RUN_FILES:
+        job.inputs[name].append(job.inputs[name][0])
     with pytest.raises(UserError, match=r"holds seed 0 of 'l0\.5', which another block holds too"):
+        collect(job)
+
+
+def test_answers_of_people_are_measured_from_the_predictions(new_study):
+    study = new_study(datasets=("answers",))
+    collect(study.collect_job("answers", "kd"))
+    cell = read_cell(study, dataset="answers")
+    assert cell["selection"] == "mean validation vqa_accuracy over 3 seeds"
+    table = pd.read_parquet("results/data/answers/prepared/test.parquet")
+    gold = np.array([target[0] for target in table["target"]])
+    predicted = load_file("results/tiny/cells/answers/kd/predictions.safetensors")
+    for view, prefix in (("both", ""), ("text", "text/")):
+        right = predicted[f"seed-1/test/{view}"].argmax(1) == gold
+        found = {name: cell["metrics"]["test"][prefix + name]["1"] for name in ("accuracy", *ANSWER_METRICS)}
+        assert found["accuracy"] == pytest.approx(right.mean())
+        assert found["vqa_accuracy_normalised"] == pytest.approx(right.mean())
+        # ten people wrote capitals: the official way compares as it is written
+        assert found["vqa_accuracy"] == pytest.approx((right & (np.arange(len(gold)) % 4 > 0)).mean())
+
+
+def test_a_metric_of_answers_needs_answers(new_study):
+    job = new_study().collect_job("match", "kd", metric="vqa_accuracy")
+    with pytest.raises(UserError, match=r"no val value of the metric 'vqa_accuracy'.*tables hold none: .*`accuracy`"):
         collect(job)
 
 

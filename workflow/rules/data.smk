@@ -24,8 +24,8 @@ rule prepare:
         PREPARE.benchmark
     priority: FIRST
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=4000,  # VQA v2; the others take a tenth
+        runtime=240,
     params:
         code=PREPARE.code,
         settings=PREPARE.settings,

@@ -32,6 +32,9 @@ rule collect:
         metrics=cell_files("metrics_table"),
         runs=cell_files("run"),
         predictions=cell_files("predictions"),
+        val=rules.prepare.output.val,
+        test=rules.prepare.output.test,
+        labels=rules.prepare.output.labels,
     output:
         cell=f"{RESULTS}/cells/{{dataset}}/{{method}}/cell.json",
         predictions=f"{RESULTS}/cells/{{dataset}}/{{method}}/predictions.safetensors",

@@ -1,0 +1,247 @@
+"""VQA v2 in the published layout, fetched from a server of our own and prepared."""
+
+import functools
+import hashlib
+import http.server
+import io
+import json
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+from msd.data.fetch import fetch
+from msd.data.prepare import prepare
+from msd.errors import UserError
+from msd.job import Job
+from msd.reporting.answers import answer_metrics, answer_scores, read_answer_scores
+
+CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config/datasets/vqa-v2.yaml").read_text())
+NUMBERS = ["1"] * 4 + ["one"] * 3 + ["2"] * 2 + ["none"]
+PICTURES = {"train2014": [9, 26, 30, 581857], "val2014": [42, 73, 74, 133]}
+PARTS = {"train2014": "Train", "val2014": "Val"}
+PREPARE = {"seed": 1, "least_questions": 4, "pictures": {"train": 4, "val": 2, "test": 2}, "side": 16}
+Files = dict[str, dict[str, bytes]]
+
+
+def _answers(picture: int) -> list[tuple[str, str, list[str], str]]:
+    colour, agreed = ("red", "yes") if picture % 2 else ("blue", "no")
+    return [
+        ("What\ncolor is it?", colour, [colour] * 7 + [f"light {colour}"] * 2 + [f"Dark {colour}"], "other"),
+        ("Is it a cat?", agreed, [agreed] * 10, "yes/no"),
+        ("How many are there?", "1", NUMBERS, "number"),
+    ]
+
+
+def _jpeg(picture: int) -> bytes:
+    buffer = io.BytesIO()
+    mode, colour = ("L", 90) if picture == 26 else ("RGB", (250, 10, 10))
+    Image.new(mode, (64, 48), colour).save(buffer, "JPEG")  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def _published(subset: str) -> Files:
+    """The three archives of a subset: name -> member -> content."""
+    questions: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for picture in PICTURES[subset]:
+        for index, (text, main, answers, kind) in enumerate(_answers(picture)):
+            ids = {"image_id": picture, "question_id": picture * 1000 + index}
+            questions.append(ids | {"question": text})
+            given = [
+                {"answer": answer, "answer_confidence": ("yes", "maybe", "no")[place % 3], "answer_id": place + 1}
+                for place, answer in enumerate(answers)
+            ]
+            kinds = {"question_type": "none of the above", "answer_type": kind}
+            annotations.append(ids | kinds | {"multiple_choice_answer": main, "answers": given})
+    about = {"info": {"version": "2.0"}, "license": {}, "data_type": "mscoco", "data_subtype": subset}
+    text = about | {"task_type": "Open-Ended", "questions": questions}
+    name = f"{subset}/COCO_{subset}_{{:012d}}.jpg"
+    return {
+        f"v2_Questions_{PARTS[subset]}_mscoco.zip": {
+            f"v2_OpenEnded_mscoco_{subset}_questions.json": json.dumps(text).encode()
+        },
+        f"v2_Annotations_{PARTS[subset]}_mscoco.zip": {
+            f"v2_mscoco_{subset}_annotations.json": json.dumps(about | {"annotations": annotations}).encode()
+        },
+        f"{subset}.zip": {name.format(picture): _jpeg(picture) for picture in PICTURES[subset]},
+    }
+
+
+@pytest.fixture
+def published() -> Files:
+    """All archives, for a test to change."""
+    return _published("train2014") | _published("val2014")
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Job]]:
+    """A function that serves archives, fetches them as the configuration says, prepares them and returns that job."""
+    monkeypatch.chdir(tmp_path)
+    Path("served").mkdir()
+    handler = functools.partial(_Quiet, directory=str(tmp_path / "served"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+        def stages(files: Files, **changes: Any) -> Job:
+            for name, members in files.items():
+                with zipfile.ZipFile(f"served/{name}", "w") as archive:
+                    for member, content in members.items():
+                        archive.writestr(member, content)
+            sources = [_here(source, server.server_port) for source in CONFIG["sources"]]
+            raw = [f"raw/{source['file']}" for source in sources]
+            about = {"name": "vqa-v2", "sources": sources, "licence": CONFIG["licence"]}
+            fetch(Job("fetch", about, {}, {"source": "source.json", "files": raw}))
+            endings = {"labels": "json", "findings": "json", "pictures": "zip"}
+            names = ["train", "val", "test", *endings]
+            outputs = {name: f"prepared/{name}.{endings.get(name, 'parquet')}" for name in names}
+            params = {"name": "vqa-v2", "module": "vqa_v2", "task": "vqa", "prepare": PREPARE | changes}
+            job = Job("prepare", params, {"files": raw}, outputs)
+            prepare(job)
+            return job
+
+        yield stages
+        server.shutdown()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def _here(source: dict[str, Any], port: int) -> dict[str, Any]:
+    """The configured source with the address and the digest of what is served."""
+    content = Path("served", source["file"]).read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    address = f"http://127.0.0.1:{port}/{source['file']}"
+    return {key: source[key] for key in ("kind", "file")} | {"sha256": digest, "urls": [address]}
+
+
+def _logits(said: list[str], labels: list[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
+    return np.array([[float(label == answer) for label in labels] for answer in said], dtype=np.float32)
+
+
+def test_rows_hold_questions_soft_targets_and_what_people_said(published: Files, run: Callable[..., Job]) -> None:
+    job = run(published)
+    labels = json.loads(Path(job.outputs["labels"]).read_text())
+    assert labels == ["1", "blue", "no", "red", "yes"]  # 8 questions, then four of 4 by the alphabet
+    train = pd.read_parquet(job.outputs["train"]).set_index("uid")
+    assert len(train) == 12
+    colour = train.loc["9000"]
+    assert (colour["image"], colour["text"]) == ("COCO_train2014_000000000009.png", "What color is it?")
+    assert [labels[index] for index in colour["target"]] == ["red"]
+    assert list(colour["score"]) == [1.0]
+    assert list(train.loc["9002", "answers"]) == NUMBERS
+    images = {split: set(pd.read_parquet(job.outputs[split])["image"]) for split in ("train", "val", "test")}
+    assert all(name.startswith("COCO_val2014_") for name in images["val"] | images["test"])
+    assert (len(images["val"]), len(images["test"]), len(images["val"] & images["test"])) == (2, 2, 0)
+    with zipfile.ZipFile(job.outputs["pictures"]) as archive:
+        grey = Image.open(io.BytesIO(archive.read("COCO_train2014_000000000026.png")))
+    assert (grey.mode, grey.size) == ("RGB", (16, 12))
+
+
+def test_a_target_scores_what_a_quarter_of_ten_people_scores(published: Files, run: Callable[..., Job]) -> None:
+    member = published["v2_Annotations_Train_mscoco.zip"]
+    name = "v2_mscoco_train2014_annotations.json"
+    content = json.loads(member[name])
+    given = content["annotations"][0]["answers"]
+    for place, answer in enumerate(["red", "red", "blue", "yes", "yes", "yes", "no", "no", "no", "no"]):
+        given[place]["answer"] = answer
+    member[name] = json.dumps(content).encode()
+    job = run(published)
+    row = pd.read_parquet(job.outputs["train"]).set_index("uid").loc["9000"]
+    labels = json.loads(Path(job.outputs["labels"]).read_text())
+    scores = {labels[index]: score for index, score in zip(row["target"], row["score"], strict=True)}
+    assert scores == pytest.approx({"blue": 0.3, "red": 0.6, "yes": 0.9, "no": 1.0})
+
+
+def test_official_accuracy_of_the_prepared_answers_is_the_golden_one(published: Files, run: Callable[..., Job]) -> None:
+    job = run(published)
+    labels = json.loads(Path(job.outputs["labels"]).read_text())
+    test = pd.read_parquet(job.outputs["test"])
+    main = [_answers(int(uid) // 1000)[int(uid) % 1000][1] for uid in test["uid"]]
+    scores = read_answer_scores(job.outputs["test"], labels=labels)
+    assert answer_metrics(_logits(main, labels), scores) == {"vqa_accuracy": 1.0, "vqa_accuracy_normalised": 1.0}
+    capitals = [label.upper() for label in labels]
+    official, normalised = (
+        answer_scores(test["answers"], capitals, always_normalise=always) for always in (False, True)
+    )
+    said = _logits([answer.upper() for answer in main], capitals)
+    assert answer_metrics(said, {"official": official}) == pytest.approx({"official": 2 / 3})
+    assert official[(said.argmax(1) == capitals.index("YES")) | (said.argmax(1) == capitals.index("NO"))].max() == 0
+    assert answer_metrics(said, {"normalised": normalised}) == {"normalised": 1.0}
+
+
+@pytest.mark.parametrize(("answer", "score"), [("one", 1), ("1", 1), ("2", 0.6), ("0", 0.3), ("none", 0.3), ("3", 0)])
+def test_golden_scores_of_a_number(answer: str, score: float) -> None:
+    assert answer_scores([NUMBERS], [answer], always_normalise=False)[0, 0] == pytest.approx(score)
+
+
+def test_a_broken_photograph_is_dropped_and_named(published: Files, run: Callable[..., Job]) -> None:
+    archive = published["train2014.zip"]
+    name = "train2014/COCO_train2014_000000000030.jpg"
+    archive[name] = archive[name][:300]
+    job = run(published)
+    assert len(pd.read_parquet(job.outputs["train"])) == 9
+    records = json.loads(Path(job.outputs["findings"]).read_text())["records"]
+    broken = [entry for entry in records if entry["reason"].startswith("broken picture")]
+    assert [(entry["record"], entry["action"]) for entry in broken] == [("COCO_train2014_000000000030.png", "dropped")]
+
+
+def test_a_question_whose_answers_are_no_labels_stays_and_is_named(published: Files, run: Callable[..., Job]) -> None:
+    job = run(published, least_questions=8)
+    assert json.loads(Path(job.outputs["labels"]).read_text()) == ["1"]
+    train = pd.read_parquet(job.outputs["train"]).set_index("uid")
+    assert len(train.loc["9001", "target"]) == 0
+    records = json.loads(Path(job.outputs["findings"]).read_text())["records"]
+    assert {entry["record"] for entry in records if entry["action"] == "kept"} >= {"9000", "9001"}
+
+
+def _without_an_answer(files: Files) -> None:
+    name = "v2_mscoco_val2014_annotations.json"
+    content = json.loads(files["v2_Annotations_Val_mscoco.zip"][name])
+    del content["annotations"][3]
+    files["v2_Annotations_Val_mscoco.zip"][name] = json.dumps(content).encode()
+
+
+def _without_a_text(files: Files) -> None:
+    name = "v2_OpenEnded_mscoco_train2014_questions.json"
+    content = json.loads(files["v2_Questions_Train_mscoco.zip"][name])
+    del content["questions"][2]["question"]
+    files["v2_Questions_Train_mscoco.zip"][name] = json.dumps(content).encode()
+
+
+def _cut(files: Files) -> None:
+    name = "v2_OpenEnded_mscoco_train2014_questions.json"
+    files["v2_Questions_Train_mscoco.zip"][name] = files["v2_Questions_Train_mscoco.zip"][name][:200]
+
+
+@pytest.mark.parametrize(
+    ("damage", "changes", "sentence"),
+    [
+        (_without_an_answer, {}, "questions and annotations of val2014 do not belong together .*: 73000"),
+        (_without_a_text, {}, r"questions.json of .*: questions\[2\].question: Field required"),
+        (_cut, {}, "questions.json of .*: the file: Invalid JSON"),
+        (None, {"least_questions": 9}, "no answer is the main one of 9 questions; lower `least_questions`"),
+        (None, {"pictures": {"train": 4, "val": 3, "test": 2}}, "asks for 5 of val2014, which has 4 with questions"),
+    ],
+)
+def test_what_does_not_fit_is_told(
+    published: Files,
+    run: Callable[..., Job],
+    damage: Callable[[Files], None] | None,
+    changes: dict[str, Any],
+    sentence: str,
+) -> None:
+    if damage is not None:
+        damage(published)
+    with pytest.raises(UserError, match=sentence):
+        run(published, **changes)
+    assert not Path("prepared").exists()
