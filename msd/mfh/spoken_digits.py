@@ -25,6 +25,7 @@ from msd.data.sources import raw_file
 from msd.data.splits import prefix, split_by_group
 from msd.errors import UserError
 from msd.mfh.crossmodal_data import SPLITS, Samples, check_splits
+from msd.mfh.sound import power, resampled
 from msd.mfh.speech import Synthesiser, Way, voices
 from msd.seeds import derive_seed
 
@@ -61,7 +62,8 @@ def prepare(job: Job) -> dict[str, float]:
     clips, spoken_by, hertz = speak(raw_file(raw, "espeakng_loader"), label, params)
     tensors = {}
     for split in SPLITS:
-        sound = noisy([_at(clip, hertz) for clip in clips[split]], params["speech_noise"], seed=(params["seed"], split))
+        waves = [resampled(clip, hertz, HERTZ) for clip in clips[split]]
+        sound = noisy(waves, params["speech_noise"], seed=(params["seed"], split))
         tensors[f"{split}/audio"] = spectrograms(sound, side=params["side"]).half()
         tensors[f"{split}/image"] = torch.from_numpy(hard[split]).half().unsqueeze(1)
         tensors[f"{split}/label"] = torch.from_numpy(label[split]).long()
@@ -156,14 +158,6 @@ def speak(
     return dict(clips), dict(spoken_by), synthesiser.hertz
 
 
-def _at(clip: NDArray[np.float32], hertz: int) -> NDArray[np.float32]:
-    """A clip at HERTZ samples a second."""
-    from scipy.signal import resample_poly
-
-    common = np.gcd(hertz, HERTZ)
-    return np.asarray(resample_poly(clip, HERTZ // common, hertz // common), np.float32)
-
-
 def noisy(clips: list[NDArray[np.float32]], decibels: float, *, seed: tuple[object, ...]) -> NDArray[np.float32]:
     """Clips (N, SECONDS · HERTZ): each of power 1 at a drawn moment, a longer one cut, with white noise on all of it.
 
@@ -183,10 +177,9 @@ def noisy(clips: list[NDArray[np.float32]], decibels: float, *, seed: tuple[obje
 
 def spectrograms(sound: NDArray[np.float32], *, side: int) -> torch.Tensor:
     """log of the power (N, 1, side, side): bands of equal width up to HERTZ / 2, low ones first, by moments."""
-    window = torch.hann_window(WINDOW)
-    waves = torch.stft(torch.from_numpy(sound), WINDOW, HOP, window=window, return_complex=True)
-    power = F.adaptive_avg_pool2d(waves.abs().square()[:, 1:], side)  # without the constant
-    return power.clamp_min(1e-6).log().unsqueeze(1)
+    heard = power(torch.from_numpy(sound), window=WINDOW, hop=HOP, padding="reflect")
+    bands = F.adaptive_avg_pool2d(heard[:, 1:], side)  # without the constant
+    return bands.clamp_min(1e-6).log().unsqueeze(1)
 
 
 def _stream(*names: object) -> np.random.Generator:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from scipy.io import wavfile
-from scipy.signal import resample_poly
 from torch import Tensor
 
 from msd.data.pictures import decode
 from msd.errors import UserError
+from msd.mfh.sound import resampled
 
 MEAN, DEVIATION = (torch.tensor(values).view(3, 1, 1) for values in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
 """Of ImageNet's pictures, which the released code takes from every picture."""
@@ -31,6 +32,11 @@ def picture(path: Path, size: tuple[int, int] | None = None) -> Tensor:
     image = decode(path.read_bytes(), name=str(path)).convert("RGB")
     if size is not None:
         image = image.resize((size[1], size[0]))
+    return pixels(image)
+
+
+def pixels(image: Image.Image) -> Tensor:
+    """An RGB picture as uint8 (3, H, W)."""
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)
 
 
@@ -44,8 +50,7 @@ def recording(path: Path, rate: int) -> Tensor:
         raise UserError(f"the recording {path} is empty or has 8 bits a sample; expected 16 or more")
     scale = 1.0 if wave.dtype.kind == "f" else float(np.iinfo(wave.dtype).max)
     mono = wave.astype(np.float32).reshape(len(wave), -1).mean(1) / scale
-    common = np.gcd(found, rate)
-    return torch.from_numpy(resample_poly(mono, rate // common, found // common).astype(np.float32))
+    return torch.from_numpy(resampled(mono, found, rate))
 
 
 def array(path: Path, shape: tuple[int | None, ...]) -> Tensor:
@@ -59,12 +64,6 @@ def array(path: Path, shape: tuple[int | None, ...]) -> Tensor:
         wanted = " × ".join("any" if length is None else str(length) for length in shape)
         raise UserError(f"{path}: expected finite numbers of shape {wanted}, the array is {values.shape}")
     return torch.from_numpy(values.astype(np.float32))
-
-
-def power(wave: Tensor, *, window: int, hop: int) -> Tensor:
-    """Squared magnitudes (window/2 + 1, 1 + T/hop) of the short-time Fourier transform of a recording (T,)."""
-    shape = torch.hann_window(window)
-    return torch.stft(wave, window, hop, window=shape, pad_mode="constant", return_complex=True).abs().square()
 
 
 def gathered(names: Sequence[str], read: Callable[[str], Tensor]) -> Tensor:

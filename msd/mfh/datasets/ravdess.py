@@ -25,7 +25,8 @@ from torch import Tensor
 
 from msd.errors import UserError
 from msd.mfh.crossmodal_data import Samples, standardised
-from msd.mfh.datasets.files import array, fitted, names, normalised, picture, power, recording
+from msd.mfh.datasets.files import array, fitted, names, normalised, picture, recording
+from msd.mfh.sound import power
 
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 CODES = ("modality", "channel", "emotion", "intensity", "statement", "repetition", "actor")

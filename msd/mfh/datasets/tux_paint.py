@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.signal import resample_poly
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -18,7 +17,8 @@ from msd.data.pictures import decode, fit
 from msd.data.splits import prefix, split_by_group
 from msd.errors import UserError
 from msd.mfh.crossmodal_data import Samples, standardised
-from msd.mfh.datasets.files import fitted, normalised, power
+from msd.mfh.datasets.files import fitted, normalised, pixels
+from msd.mfh.sound import power, resampled
 
 KINDS = (
     *("animals", "clothes", "food", "hobbies", "household", "plants"),
@@ -97,8 +97,7 @@ def _grams(names: dict[str, list[str]]) -> dict[str, Tensor]:
 
 def _picture(path: Path, size: int) -> Tensor:
     """uint8 (3, size, size), transparent parts white."""
-    image = fit(decode(path.read_bytes(), name=str(path)), size)
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1)
+    return pixels(fit(decode(path.read_bytes(), name=str(path)), size))
 
 
 def _speech(path: Path) -> Tensor:
@@ -111,7 +110,6 @@ def _speech(path: Path) -> Tensor:
         raise UserError(f"the recording {path} is broken ({error}); install its package again") from error
     if not wave.any():
         raise UserError(f"the recording {path} is silent; install its package again")
-    common = np.gcd(found, RATE)
-    mono = resample_poly(wave.mean(1), RATE // common, found // common).astype(np.float32)
-    heard = power(fitted(torch.from_numpy(mono), SECONDS * RATE), window=WINDOW, hop=HOP)
+    mono = torch.from_numpy(resampled(wave.mean(1), found, RATE))
+    heard = power(fitted(mono, SECONDS * RATE), window=WINDOW, hop=HOP)
     return F.adaptive_avg_pool2d(heard[None, 1:], SIDE).clamp_min(1e-8).log()

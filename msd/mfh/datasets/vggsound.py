@@ -22,7 +22,8 @@ from torch import Tensor
 from msd.data.randomness import hashed_order
 from msd.errors import UserError
 from msd.mfh.crossmodal_data import Samples
-from msd.mfh.datasets.files import array, fitted, gathered, names, normalised, picture, power, recording
+from msd.mfh.datasets.files import array, fitted, gathered, names, normalised, picture, recording
+from msd.mfh.sound import power
 
 RATE, SECONDS, WINDOW, HOP = 16_000, 10, 1024, 512
 LIST, CLASSES = "vggsound.csv", "classes.txt"
