@@ -66,13 +66,13 @@ def array(path: Path, shape: tuple[int | None, ...]) -> Tensor:
     return torch.from_numpy(values.astype(np.float32))
 
 
-def gathered(names: Sequence[str], read: Callable[[str], Tensor]) -> Tensor:
-    """What `read` makes of each name, (N, ...), one at a time: memory holds it once."""
-    first = read(names[0])
-    found = torch.empty((len(names), *first.shape), dtype=first.dtype)
+def gathered(paths: Sequence[Path], read: Callable[[Path], Tensor]) -> Tensor:
+    """What `read` makes of each file, (N, ...), one at a time: memory holds it once."""
+    first = read(paths[0])
+    found = torch.empty((len(paths), *first.shape), dtype=first.dtype)
     found[0] = first
-    for row, name in enumerate(names[1:], start=1):
-        found[row] = read(name)
+    for row, path in enumerate(paths[1:], start=1):
+        found[row] = read(path)
     return found
 
 

@@ -5,10 +5,9 @@ Livingstone, Russo, PLoS ONE 2018, Zenodo 1188976, CC BY-NC-SA 4.0. Two layouts 
 - the released code's: data_file/spa_{dl,val,test}.csv (columns by position: audio file, picture, label 0 to 7),
   aud_features/*.npy (40 × 256), vid_features/*.jpg. Numbers are normalised as there; the order of time is kept, which
   the released loader changes by mistake (it swaps the first and the third frame of the audio).
-- the published recordings: 03-01-*.wav of Audio_Speech_Actors_01-24.zip below any folder, and for each a picture
-  01-01-*.jpg or 02-01-*.jpg of the same name, taken from the video: videos are not decoded here
-  (`ffmpeg -ss 1.5 -i NAME.mp4 -frames:v 1 NAME.jpg`). Audio becomes 40 log-mel bands × 256 steps of 16 ms. Songs are
-  left out. Splits are by actor.
+- the published files, below any folder: 03-01-*.wav of Audio_Speech_Actors_01-24.zip, and of Video_Speech_Actor_NN.zip
+  each one's video 02-01-*.mp4, or 01-01-*.mp4, which shows the same and has sound too. Audio becomes 40 log-mel bands
+  × 256 steps of 16 ms; the picture is the frame after MOMENT seconds. Songs are left out. Splits are by actor.
 """
 
 from __future__ import annotations
@@ -25,7 +24,8 @@ from torch import Tensor
 
 from msd.errors import UserError
 from msd.mfh.crossmodal_data import Samples, standardised
-from msd.mfh.datasets.files import array, fitted, names, normalised, picture, recording
+from msd.mfh.datasets.files import array, fitted, names, normalised, picture, pixels, recording
+from msd.mfh.datasets.video import pictures
 from msd.mfh.sound import power
 
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
@@ -34,13 +34,14 @@ GREATEST = dict(zip(CODES, (3, 2, 8, 2, 2, 2, 24), strict=True))
 LISTS = {"train": "spa_dl.csv", "val": "spa_val.csv", "test": "spa_test.csv"}
 AUDIO_MEAN, AUDIO_DEVIATION = -10.59, 85.66  # of the released features, in the released code
 BANDS, STEPS, RATE, HOP = 40, 256, 16_000, 256
+MOMENT = 1.5  # seconds; our choice, as the released pictures come without the way they were taken from the videos
 
 
 class Clip(NamedTuple):
-    """One trial: its recording, its picture, its emotion from 0 to 7 and its actor."""
+    """One trial: its recording, its video, its emotion from 0 to 7 and its actor."""
 
     audio: Path
-    image: Path
+    video: Path
     label: int
     actor: int
 
@@ -75,25 +76,24 @@ def code(path: Path) -> dict[str, int]:
 
 
 def clips(folder: Path) -> list[Clip]:
-    """The spoken trials below a folder, each recording with its picture."""
-    audio = _trials(folder, ("*.wav",))
-    image = _trials(folder, ("*.jpg", "*.png"))
+    """The spoken trials below a folder, each recording with its video."""
+    audio, video = _trials(folder, "*.wav"), _trials(folder, "*.mp4")
     if not audio:
         raise UserError(f"{folder} holds no recordings 03-01-*.wav; unpack Audio_Speech_Actors_01-24.zip there")
-    alone = sorted(str(path) for path in (audio | image).values() if path.stem[3:] not in audio.keys() & image.keys())
+    alone = sorted(str(path) for path in (audio | video).values() if path.stem[3:] not in audio.keys() & video.keys())
     if alone:
-        what = "a recording 03-01-*.wav and a picture 01-01-*.jpg or 02-01-*.jpg, taken from the video"
+        what = "a recording 03-01-*.wav and a video 01-01-*.mp4 or 02-01-*.mp4 of Video_Speech_Actor_NN.zip"
         raise UserError(f"{folder}: every trial needs {what}; without partner: {names(alone)}")
     found = []
     for key, path in sorted(audio.items()):
         codes = code(path)
-        found.append(Clip(path, image[key], codes["emotion"] - 1, codes["actor"]))
+        found.append(Clip(path, video[key], codes["emotion"] - 1, codes["actor"]))
     return found
 
 
-def _trials(folder: Path, patterns: Iterable[str]) -> dict[str, Path]:
-    """Name without modality -> file, for speech."""
-    paths = sorted(path for pattern in patterns for path in folder.rglob(pattern))
+def _trials(folder: Path, pattern: str) -> dict[str, Path]:
+    """Name without modality -> file, for speech; of videos with sound and without those without."""
+    paths = sorted(folder.rglob(pattern), key=lambda path: (path.name, path))
     return {path.stem[3:]: path for path in paths if code(path)["channel"] == 1}
 
 
@@ -110,7 +110,8 @@ def _published(folder: Path, size: tuple[int, int], held: dict[str, set[int]]) -
     splits = {}
     for split, found in parts.items():
         audio = [_log_mel(recording(clip.audio, RATE)) for clip in found]
-        splits[split] = _samples(audio, [clip.image for clip in found], [clip.label for clip in found], size)
+        images = [_frame(clip.video, size) for clip in found]
+        splits[split] = _samples(audio, images, [clip.label for clip in found])
     return standardised(splits, "audio")
 
 
@@ -128,15 +129,20 @@ def _released(folder: Path, split: str, size: tuple[int, int]) -> Samples:
             raise UserError(f"{path}:{line}: expected an audio file, a picture and a label from 0 to 7, got {row}")
         features = array(folder / "aud_features" / row[0], (BANDS, STEPS))
         audio.append((features - AUDIO_MEAN) / AUDIO_DEVIATION)
-        images.append(folder / "vid_features" / row[1])
+        images.append(picture(folder / "vid_features" / row[1], size))
         labels.append(int(row[2]))
-    return _samples(audio, images, labels, size)
+    return _samples(audio, images, labels)
 
 
-def _samples(audio: list[Tensor], images: list[Path], labels: list[int], size: tuple[int, int]) -> Samples:
-    pictures = torch.stack([picture(path, size) for path in images])
-    inputs = {"audio": torch.stack(audio).unsqueeze(1), "image": normalised(pictures)}
+def _samples(audio: list[Tensor], images: list[Tensor], labels: list[int]) -> Samples:
+    inputs = {"audio": torch.stack(audio).unsqueeze(1), "image": normalised(torch.stack(images))}
     return Samples(inputs, torch.tensor(labels))
+
+
+def _frame(path: Path, size: tuple[int, int]) -> Tensor:
+    """The picture of a video at MOMENT, uint8 (3, *size)."""
+    [image] = pictures(path, [MOMENT])
+    return pixels(image.resize((size[1], size[0])))
 
 
 def _log_mel(wave: Tensor) -> Tensor:

@@ -1,11 +1,18 @@
 """Reader of VGGSound: which event does a video of ten seconds show and sound like? Audio and video.
 
-Chen, Xie, Vedaldi, Zisserman, ICASSP 2020; the list is CC BY 4.0, videos belong to their owners. Read are
-vggsound.csv (YouTube id, start in seconds, label, train or test; no header) and, in the released code's layout,
-{train,test}/video_jpg/ID_START.jpg (the frames of a clip below each other, each as high as wide) beside
-{train,test}/audio_npy/ID_START.npy (1 × T, 16 kHz) or {train,test}/audio/ID_START.wav; START has six digits, as in the
-published lists. Clips of which neither file is there are left out: many videos are gone. A file classes.txt, one label
-a line, chooses classes; without it every label of the list is one.
+Chen, Xie, Vedaldi, Zisserman, ICASSP 2020; the list is CC BY 4.0, videos belong to their owners. Read is vggsound.csv
+(YouTube id, start in seconds, label, train or test; no header), and beside it one of two layouts:
+
+- clips ID_START.mp4 below any folder, as mirrors have them; the list says the split. The frames are spread evenly over
+  the clip, or its first ten seconds, and cut to the square in their middle, which is our choice. Sound is taken out at
+  16 kHz; a clip without sound is silent, as a muted one.
+- the released code's, if there is a folder train/video_jpg: {train,test}/video_jpg/ID_START.jpg (the frames of a clip
+  below each other, each as high as wide) beside {train,test}/audio_npy/ID_START.npy (1 × T, 16 kHz) or
+  {train,test}/audio/ID_START.wav.
+
+START has six digits, as in the published lists. Clips of the list that are not there are left out: many videos are
+gone. Those of still pictures or of less than ten seconds stay in, the latter with silence at their end. A file
+classes.txt, one label a line, chooses classes; without it every label of the list is one.
 """
 
 from __future__ import annotations
@@ -17,12 +24,14 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from msd.data.randomness import hashed_order
 from msd.errors import UserError
 from msd.mfh.crossmodal_data import Samples
-from msd.mfh.datasets.files import array, fitted, gathered, names, normalised, picture, recording
+from msd.mfh.datasets.files import array, fitted, gathered, names, normalised, picture, pixels, recording
+from msd.mfh.datasets.video import length, pictures, sound
 from msd.mfh.sound import power
 
 RATE, SECONDS, WINDOW, HOP = 16_000, 10, 1024, 512
@@ -50,26 +59,25 @@ def read_vggsound(
     """
     folder = Path(folder)
     known, numbers = _listed(folder), {label: number for number, label in enumerate(classes(folder))}
-    found = {part: _present(folder / part, part, known) for part in ("train", "test")}
-    found = {part: [name for name in there if known[name].label in numbers] for part, there in found.items()}
-    order = hashed_order(found["train"], "vggsound", "validation")
+    there = _stacks(folder, known) if (folder / "train" / "video_jpg").is_dir() else _videos(folder, known)
+    there = {name: path for name, path in there.items() if known[name].label in numbers}
+    _check(folder, [path for path in there.values() if path.suffix == ".mp4"])
+    training = [name for name in there if known[name].split == "train"]
+    order = hashed_order(training, "vggsound", "validation")
     held = set(order[: round(validation * len(order))])
     parts = {
-        "train": [name for name in found["train"] if name not in held],
-        "val": [name for name in found["train"] if name in held],
-        "test": found["test"],
+        "train": [name for name in training if name not in held],
+        "val": [name for name in training if name in held],
+        "test": [name for name in there if known[name].split == "test"],
     }
-    for split, there in parts.items():
-        if not there:
+    for split, chosen in parts.items():
+        if not chosen:
             raise UserError(f"{folder}: no clip of {LIST} is left for {split}; give more clips or another share")
     splits = {}
-    for split, there in parts.items():
-        source = folder / ("test" if split == "test" else "train")
-        inputs = {
-            "audio": gathered(there, partial(_spectrogram, source)),
-            "video": gathered(there, partial(_frames, source, frames, size)),
-        }
-        splits[split] = Samples(inputs, torch.tensor([numbers[known[name].label] for name in there]))
+    for split, chosen in parts.items():
+        paths = [there[name] for name in chosen]
+        inputs = {"audio": gathered(paths, _spectrogram), "video": gathered(paths, partial(_frames, frames, size))}
+        splits[split] = Samples(inputs, torch.tensor([numbers[known[name].label] for name in chosen]))
     return splits
 
 
@@ -101,29 +109,64 @@ def _listed(folder: Path) -> dict[str, Clip]:
     return found
 
 
-def _present(folder: Path, part: str, known: dict[str, Clip]) -> list[str]:
-    """Names of the clips in a folder, sorted; each must be in the list for that part and have both files."""
-    video = {path.stem for path in (folder / "video_jpg").glob("*.jpg")}
-    audio = {path.stem for kind in ("audio_npy/*.npy", "audio/*.wav") for path in folder.glob(kind)}
-    strange = sorted(name for name in video | audio if name not in known or known[name].split != part)
+def _videos(folder: Path, known: dict[str, Clip]) -> dict[str, Path]:
+    """Name of a clip -> its mp4 below a folder, sorted; each must be in the list."""
+    found = {path.stem: path for path in sorted(folder.rglob("*.mp4"), key=lambda path: (path.stem, path))}
+    strange = [name for name in found if name not in known]
     if strange:
-        raise UserError(f"{folder}: not clips ID_START of {LIST} for {part}: {names(strange)}")
-    alone = sorted(video ^ audio)
-    if alone:
-        raise UserError(f"{folder}: a clip needs video_jpg and audio_npy or audio; without partner: {names(alone)}")
-    return sorted(video)
+        raise UserError(f"{folder}: not clips ID_START.mp4 of {LIST}: {names(strange)}")
+    return found
 
 
-def _spectrogram(folder: Path, name: str) -> Tensor:
-    path = folder / "audio_npy" / f"{name}.npy"
-    wave = array(path, (1, None))[0] if path.is_file() else recording(folder / "audio" / f"{name}.wav", RATE)
+def _check(folder: Path, videos: list[Path]) -> None:
+    """Open every video before the first is decoded; UserError naming all that cannot be read."""
+    broken = []
+    for path in videos:
+        try:
+            length(path)
+        except UserError:
+            broken.append(path.name)
+    if broken:
+        raise UserError(f"{folder}: fetch again or delete the clips that cannot be read: {names(broken, shown=100)}")
+
+
+def _stacks(folder: Path, known: dict[str, Clip]) -> dict[str, Path]:
+    """Name of a clip -> its frames in the released layout, sorted; each must be in the list and have sound."""
+    found: dict[str, Path] = {}
+    for part in ("train", "test"):
+        video = {path.stem: path for path in sorted((folder / part / "video_jpg").glob("*.jpg"))}
+        audio = {path.stem for kind in ("audio_npy/*.npy", "audio/*.wav") for path in (folder / part).glob(kind)}
+        strange = sorted(name for name in video.keys() | audio if name not in known or known[name].split != part)
+        if strange:
+            raise UserError(f"{folder / part}: not clips ID_START of {LIST} for {part}: {names(strange)}")
+        alone = sorted(video.keys() ^ audio)
+        if alone:
+            what = "a clip needs video_jpg and audio_npy or audio"
+            raise UserError(f"{folder / part}: {what}; without partner: {names(alone)}")
+        found |= {name: video[name] for name in sorted(video)}
+    return found
+
+
+def _spectrogram(path: Path) -> Tensor:
+    wave = sound(path, RATE, seconds=SECONDS) if path.suffix == ".mp4" else _wave(path)
     peak = wave.abs().max()
     loud = fitted(wave, RATE * SECONDS) / (1.1 * peak if peak > 0 else 1)  # a muted clip stays silent
     return power(loud, window=WINDOW, hop=HOP).sqrt().unsqueeze(0).half()
 
 
-def _frames(folder: Path, count: int, size: int, name: str) -> Tensor:
-    path = folder / "video_jpg" / f"{name}.jpg"
+def _wave(stack: Path) -> Tensor:
+    """The sound (T,) that lies beside frames in the released layout."""
+    part, name = stack.parents[1], stack.stem
+    path = part / "audio_npy" / f"{name}.npy"
+    return array(path, (1, None))[0] if path.is_file() else recording(part / "audio" / f"{name}.wav", RATE)
+
+
+def _frames(count: int, size: int, path: Path) -> Tensor:
+    """`count` frames, evenly spaced from the first to the last, (count, 3, size, size)."""
+    if path.suffix == ".mp4":
+        moments = np.linspace(0, min(length(path), SECONDS), count).tolist()
+        squares = [ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR) for image in pictures(path, moments)]
+        return normalised(torch.stack([pixels(square) for square in squares]))
     stack = picture(path)
     _, height, width = stack.shape
     there = height // width

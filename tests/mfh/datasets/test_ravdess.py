@@ -1,7 +1,8 @@
-"""RAVDESS in both layouts, on drawn recordings and pictures with its names, rates and shapes."""
+"""RAVDESS in both layouts, on drawn recordings, videos and pictures with its names, rates and shapes."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,9 +32,21 @@ def picture(path: Path, emotion: int) -> None:
     Image.new("RGB", (SIZE[1], SIZE[0]), (30 * emotion, 255 - 30 * emotion, 128)).save(path, quality=95)
 
 
+def frames(emotion: int) -> list[np.ndarray]:
+    """Two seconds of five frames; the one from 1.4 s to 1.6 s has the emotion's colour, the others are white."""
+    colour = [30 * emotion, 255 - 30 * emotion, 128]
+    return [np.full((36, 64, 3), colour if row == 7 else 255, np.uint8) for row in range(10)]
+
+
+@pytest.fixture(scope="session")
+def videos(tmp_path_factory: pytest.TempPathFactory, film: Callable[..., Path]) -> list[Path]:
+    folder = tmp_path_factory.mktemp("emotions")
+    return [film(folder / f"{emotion}.mp4", frames(emotion), rate=5) for emotion in range(len(EMOTIONS))]
+
+
 @pytest.fixture
-def published(tmp_path: Path) -> Path:
-    """Three actors, each emotion twice, neutral once: no neutral is strong."""
+def published(tmp_path: Path, videos: list[Path]) -> Path:
+    """Three actors, each emotion twice, neutral once: no neutral is strong. The second one's videos have sound."""
     for actor in ACTORS:
         folder = tmp_path / f"Actor_{actor:02d}"
         folder.mkdir()
@@ -41,7 +54,8 @@ def published(tmp_path: Path) -> Path:
             for intensity in (1, 2) if emotion > 1 else (1,):
                 name = f"01-{emotion:02d}-{intensity:02d}-01-01-{actor:02d}"
                 wavfile.write(folder / f"03-{name}.wav", RATE, wave(300 * emotion))
-                picture(folder / f"02-{name}.jpg", emotion - 1)
+                modality = "01" if actor == 2 else "02"
+                shutil.copy(videos[emotion - 1], folder / f"{modality}-{name}.mp4")
     return tmp_path
 
 
@@ -68,9 +82,8 @@ def test_the_published_recordings_are_split_by_actor_and_paired_by_name(publishe
         assert samples.inputs["image"].shape == (15, 3, *SIZE)
         assert sorted(samples.label.tolist()) == sorted([0] + 2 * list(range(1, 8)))
         red = samples.inputs["image"][:, 0].float().mean((1, 2))
-        assert samples.label[red.argsort()].tolist() == sorted(samples.label.tolist()), (
-            "pictures are those of the trial"
-        )
+        wanted = (30 * samples.label / 255 - 0.485) / 0.229
+        assert (red - wanted).abs().max() < 0.1, "the frame is that of 1.5 s, of the trial"
     audio = splits["train"].inputs["audio"]
     assert float(audio.mean()) == pytest.approx(0, abs=1e-4)
     assert float(audio.std(correction=0)) == pytest.approx(1, abs=1e-4)
@@ -86,9 +99,19 @@ def test_louder_bands_follow_the_pitch_and_what_is_filled_up_is_silent(published
     assert float(silent.max() - silent.min()) == 0
 
 
-def test_songs_are_left_out(published: Path) -> None:
+def test_songs_are_left_out(published: Path, videos: list[Path]) -> None:
     wavfile.write(published / "Actor_01/03-02-01-01-01-01-01.wav", RATE, wave(440))
+    shutil.copy(videos[0], published / "Actor_01/02-02-01-01-01-01-01.mp4")
     assert len(clips(published)) == 15 * len(ACTORS)
+
+
+def test_the_video_without_sound_is_taken_where_both_are_there(published: Path, videos: list[Path]) -> None:
+    name = "01-01-01-01-01"
+    for actor, other in (("01", "01"), ("02", "02")):
+        (published / "z").mkdir(exist_ok=True)
+        shutil.copy(videos[0], published / "z" / f"{other}-{name}-{actor}.mp4")
+    found = {clip.actor: clip.video.name for clip in clips(published) if clip.label == 0}
+    assert found == {actor: f"02-{name}-{actor:02d}.mp4" for actor in ACTORS}
 
 
 def test_the_released_folder_is_normalised_as_there_and_time_keeps_its_order(released: Path) -> None:
@@ -112,15 +135,15 @@ def test_a_name_says_seven_things() -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda f: (f / "Actor_01/03-01-01-01-01-01-01.wav").unlink(), "without partner: .*02-01-01-01-01-01-01.jpg"),
-        (lambda f: (f / "Actor_01/02-01-01-01-01-01-01.jpg").unlink(), "without partner: .*03-01-01-01-01-01-01.wav"),
+        (lambda f: (f / "Actor_01/03-01-01-01-01-01-01.wav").unlink(), "without partner: .*02-01-01-01-01-01-01.mp4"),
+        (lambda f: (f / "Actor_01/02-01-01-01-01-01-01.mp4").unlink(), "without partner: .*03-01-01-01-01-01-01.wav"),
         (lambda f: (f / "Actor_01/03-01-01-01-01-01.wav").touch(), "seven two-digit codes"),
         (lambda f: (f / "Actor_01/03-01-09-01-01-01-01.wav").touch(), "seven two-digit codes"),
         (
             lambda f: (f / "Actor_01/03-01-01-01-01-01-01.wav").write_bytes(b"RIFF"),
             "03-01-01-01-01-01-01.wav is broken",
         ),
-        (lambda f: (f / "Actor_01/02-01-01-01-01-01-01.jpg").write_bytes(b"x"), "02-01-01-01-01-01-01.jpg is broken"),
+        (lambda f: (f / "Actor_01/02-01-01-01-01-01-01.mp4").write_bytes(b"x"), "02-01-01-01-01-01-01.mp4 is broken"),
         (lambda f: [path.unlink() for path in f.glob("Actor_02/*")], "has no actor for val"),
         (lambda f: [path.unlink() for path in f.rglob("*.wav")], "holds no recordings 03-01"),
     ],
@@ -132,6 +155,12 @@ def test_a_fault_of_the_recordings_is_one_sentence(
     with pytest.raises(UserError, match=sentence) as caught:
         read_ravdess(published, **TOLD)
     assert "\n" not in str(caught.value)
+
+
+def test_a_video_that_ends_before_its_picture_is_one_sentence(published: Path, film: Callable[..., Path]) -> None:
+    film(published / "Actor_03/02-01-05-01-01-01-03.mp4", frames(4)[:3], rate=5)
+    with pytest.raises(UserError, match=r"02-01-05-01-01-01-03\.mp4 is too short: its pictures end after 0\.6 s"):
+        read_ravdess(published, **TOLD)
 
 
 @pytest.mark.parametrize(

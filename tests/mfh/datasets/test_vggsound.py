@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,20 +37,57 @@ def clip(folder: Path, name: str, label: int, *, wav: bool) -> None:
         np.save(folder / f"audio_npy/{name}.npy", sound[None])
 
 
+def scene(label: int, *, seconds: int = 1, rate: int = 10) -> list[np.ndarray]:
+    """Frames of label l, half as wide again as high: in the middle square grey of 100 l, rising to 100 l + 30, else white."""
+    frames = []
+    for grey in np.linspace(100 * label, 100 * label + 30, seconds * rate):
+        frame = np.full((32, 48, 3), 255, np.uint8)
+        frame[:, 8:40] = round(grey)
+        frames.append(frame)
+    return frames
+
+
+def listed(folder: Path) -> dict[str, list[tuple[str, int]]]:
+    """Writes a list of eight clips and one that is gone: split -> names of clips and numbers of labels."""
+    lines, found = [], {}
+    for part, names in (("train", TRAIN), ("test", TEST)):
+        lines += [f'{name},{10 * row},"{LABELS[row % 2]}",{part}' for row, name in enumerate(names)]
+        found[part] = [(f"{name}_{10 * row:06d}", row % 2) for row, name in enumerate(names)]
+    lines.append(f'{TRAIN[0]},70,"{LABELS[0]}",train')
+    (folder / "vggsound.csv").write_text("\n".join(lines))
+    return found
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A list of eight clips and one that is gone; training sound as NumPy files, that of test as WAV."""
-    lines = []
-    for part, names in (("train", TRAIN), ("test", TEST)):
-        for row, name in enumerate(names):
-            lines.append(f'{name},{10 * row},"{LABELS[row % 2]}",{part}')
-            clip(tmp_path / part, f"{name}_{10 * row:06d}", row % 2, wav=part == "test")
-    lines.append(f'{TRAIN[0]},70,"{LABELS[0]}",train')
-    (tmp_path / "vggsound.csv").write_text("\n".join(lines))
+    """The released layout; training sound as NumPy files, that of test as WAV."""
+    for part, clips in listed(tmp_path).items():
+        for name, label in clips:
+            clip(tmp_path / part, name, label, wav=part == "test")
     return tmp_path
 
 
-def test_clips_are_paired_with_their_labels_and_those_that_are_gone_left_out(folder: Path) -> None:
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory: pytest.TempPathFactory, film: Callable[..., Path]) -> list[Path]:
+    folder = tmp_path_factory.mktemp("scenes")
+    return [film(folder / f"{label}.mp4", scene(label), pitch=1000 + 3000 * label) for label in (0, 1)]
+
+
+@pytest.fixture
+def mirror(tmp_path: Path, scenes: list[Path]) -> Path:
+    """Clips as mirrors have them: all in one folder."""
+    (tmp_path / "final/video").mkdir(parents=True)
+    for clips in listed(tmp_path).values():
+        for name, label in clips:
+            shutil.copy(scenes[label], tmp_path / f"final/video/{name}.mp4")
+    return tmp_path
+
+
+@pytest.mark.parametrize("layout", ["folder", "mirror"])
+def test_clips_are_paired_with_their_labels_and_those_that_are_gone_left_out(
+    layout: str, request: pytest.FixtureRequest
+) -> None:
+    folder = request.getfixturevalue(layout)
     splits = read_vggsound(folder, **TOLD)
     assert {name: len(samples.label) for name, samples in splits.items()} == {"train": 4, "val": 2, "test": 2}
     assert classes(folder) == list(LABELS)
@@ -59,9 +97,46 @@ def test_clips_are_paired_with_their_labels_and_those_that_are_gone_left_out(fol
         assert video.shape[1:] == (2, 3, 16, 16)
         loudest = audio[:, 0, :, 5].argmax(-1)  # bins of 16000 / 1024 Hz
         assert loudest.tolist() == [64 + 192 * label for label in samples.label.tolist()]
-        red = ((video[:, :, 0] * 0.229 + 0.485) * 255).mean((-1, -2))
+        red = ((video[:, :, 0, :, 1:-1] * 0.229 + 0.485) * 255).mean((-1, -2))
         wanted = 100 * samples.label.unsqueeze(1) + torch.tensor([0, 30])
-        assert (red - wanted).abs().max() < 3, "the first and the last of four frames"
+        assert (red - wanted).abs().max() < 3, "the first and the last frame, and of videos the middle square"
+
+
+def test_long_clips_end_after_ten_seconds_and_short_ones_in_silence(mirror: Path, film: Callable[..., Path]) -> None:
+    path = mirror / f"final/video/{TEST[0]}_000000.mp4"
+    film(path, scene(0, seconds=20, rate=2), rate=2, pitch=1000)
+    test = read_vggsound(mirror, **TOLD)["test"]
+    last = ((test.inputs["video"][:, -1, 0, :, 1:-1].float() * 0.229 + 0.485) * 255).mean((-1, -2))
+    assert last.tolist() == pytest.approx([15, 130], abs=3), "half of twenty seconds, and all of one"
+    audio = test.inputs["audio"][:, 0].float()
+    assert audio[0, 64, 2:-2].min() > 200
+    assert audio[1, :, 40:].abs().max() < 1e-3
+
+
+def test_a_clip_without_sound_and_a_still_one_stay_in(mirror: Path, film: Callable[..., Path]) -> None:
+    film(mirror / f"final/video/{TEST[0]}_000000.mp4", scene(0)[:1] * 10)
+    test = read_vggsound(mirror, **TOLD)["test"]
+    assert float(test.inputs["audio"][0].abs().max()) == 0
+    assert torch.equal(test.inputs["video"][0, 0], test.inputs["video"][0, 1])
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda f: (f / f"{TEST[0]}_000000.mp4").write_bytes(b"gone"), f"cannot be read: {TEST[0]}_000000.mp4$"),
+        (
+            lambda f: [path.write_bytes(path.read_bytes()[:100]) for path in f.glob("?123456789?_*.mp4")],
+            f"cannot be read: {TEST[0]}_000000.mp4, {TEST[1]}_000010.mp4$",
+        ),
+        (lambda f: (f / "abc.mp4").touch(), "not clips ID_START.mp4 of vggsound.csv: abc"),
+        (lambda f: [path.unlink() for path in f.glob("?123456789?_*.mp4")], "no clip of vggsound.csv is left for test"),
+    ],
+)
+def test_a_fault_of_the_videos_is_one_sentence(mirror: Path, change: Callable[[Path], object], sentence: str) -> None:
+    change(mirror / "final/video")
+    with pytest.raises(UserError, match=sentence) as caught:
+        read_vggsound(mirror, **TOLD)
+    assert "\n" not in str(caught.value)
 
 
 def test_the_spectrogram_is_of_the_wave_over_its_peak(folder: Path) -> None:

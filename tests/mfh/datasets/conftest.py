@@ -1,0 +1,46 @@
+"""Small videos whose pictures and pitch are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+RATE = 44_100
+Film = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def film() -> Film:
+    """Writes an mp4, its index first: frames (H, W, 3) of so many a second, with stereo sound of a pitch or without."""
+    return write
+
+
+def write(
+    path: Path, frames: Sequence[np.ndarray], *, rate: int = 10, pitch: float | None = None, codec: str = "libx264"
+) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w", options={"movflags": "faststart"}) as file:
+        if len(frames):
+            video = file.add_stream(codec, rate=rate)
+            video.height, video.width, _ = frames[0].shape
+            video.pix_fmt, video.bit_rate = "yuv420p", 2_000_000
+        if pitch is not None:
+            audio = file.add_stream("aac", rate=RATE, layout="stereo")
+        for frame in frames:
+            file.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        if len(frames):
+            file.mux(video.encode())
+        if pitch is not None:
+            samples = RATE * max(len(frames), 1) // rate
+            wave = (0.5 * np.sin(2 * np.pi * pitch * np.arange(samples) / RATE)).astype(np.float32)
+            for start in range(0, samples, 1024):
+                part = np.stack([wave[start : start + 1024]] * 2)
+                sound = av.AudioFrame.from_ndarray(part, format="fltp", layout="stereo")
+                sound.sample_rate, sound.pts = RATE, start
+                file.mux(audio.encode(sound))
+            file.mux(audio.encode())
+    return path
