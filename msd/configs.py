@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -31,6 +31,14 @@ Scalar = float | int | str | bool
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Value = TypeVar("Value")
+
+
+def distinct(values: list[Value]) -> list[Value]:
+    """The values, if none is given twice; a validator of fields."""
+    if len(set(values)) < len(values):
+        raise ValueError(f"a value is given twice: {values}")
+    return values
 
 
 class Strict(BaseModel):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, field_validator
 
-from msd.configs import Count, DatasetConfig, EncoderConfig, MethodConfig, Strict, Teacher, Training
+from msd.configs import Count, DatasetConfig, EncoderConfig, MethodConfig, Strict, Teacher, Training, distinct
 from msd.errors import UserError
 from msd.yaml_file import changed_model, nearest, read_model, read_yaml
 
@@ -79,12 +79,7 @@ class Study(Strict):
     student: Training
     report: Report
 
-    @field_validator("seeds")
-    @classmethod
-    def _distinct(cls, seeds: list[int]) -> list[int]:
-        if len(set(seeds)) < len(seeds):
-            raise ValueError(f"a seed is given twice: {seeds}")
-        return seeds
+    _once = field_validator("seeds")(distinct)
 
     @cached_property
     def dataset_configs(self) -> dict[str, DatasetConfig]:

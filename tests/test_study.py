@@ -73,7 +73,7 @@ def test_a_dataset_overrides_training_values(tmp_path: Path) -> None:
     [
         (lambda c: c.update(sedes=[1]), r"study.yaml:\d+: unknown key 'sedes'; did you mean 'seeds'\?"),
         (lambda c: c["student"].update(layerz=2), r"unknown key 'student.layerz'; did you mean 'layers'\?"),
-        (lambda c: c.update(seeds=[1, 2, 1]), r"seeds: a seed is given twice: \[1, 2, 1\]"),
+        (lambda c: c.update(seeds=[1, 2, 1]), r"seeds: a value is given twice: \[1, 2, 1\]"),
         (lambda c: c.update(seeds=[]), r"study.yaml:\d+: seeds: "),
         (
             lambda c: c["datasets"].update({"clipart-tag": {}}),

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from msd.configs import Count, DatasetConfig, Strict
+from msd.configs import Count, DatasetConfig, Strict, distinct
 from msd.errors import UserError
 from msd.mfh.datasets.config import CrossmodalDistillation, CrossmodalTraining
 from msd.yaml_file import nearest, read_model
@@ -39,12 +39,7 @@ class AvMnist(Strict):
     training: CrossmodalTraining
     distillation: CrossmodalDistillation
 
-    @field_validator("seeds")
-    @classmethod
-    def _once(cls, seeds: list[int]) -> list[int]:
-        if len(set(seeds)) < len(seeds):
-            raise ValueError(f"a seed is given twice: {seeds}")
-        return seeds
+    _once = field_validator("seeds")(distinct)
 
     @cached_property
     def dataset(self) -> DatasetConfig | None:

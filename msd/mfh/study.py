@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from msd.claims import Published, read_claims
-from msd.configs import Count, DatasetConfig, EncoderConfig, Positive, Strict
+from msd.configs import Count, DatasetConfig, EncoderConfig, Positive, Strict, distinct
 from msd.errors import UserError
 from msd.mfh.av_mnist_config import AvMnist
 from msd.mfh.datasets.config import Crossmodal, crossmodal_params, published_of, read_crossmodal
@@ -25,19 +25,13 @@ CLAIMS = Path("config/claims.yaml")
 EXPERIMENTS = ("exp1", "exp2", "table2")
 
 
-def _distinct(values: list[int]) -> list[int]:
-    if len(set(values)) < len(values):
-        raise ValueError(f"a setting is given twice: {values}")
-    return values
-
-
 class SharedSweep(Strict):
     """Experiment 1: how many of 10 decisive channels both modalities share."""
 
     first_seed: Seed
     shared: Annotated[list[Share], Field(min_length=1)]
 
-    _once = field_validator("shared")(_distinct)
+    _once = field_validator("shared")(distinct)
 
 
 class SpecificSweep(Strict):
@@ -46,7 +40,7 @@ class SpecificSweep(Strict):
     first_seed: Seed
     specific: Annotated[list[Specific], Field(min_length=1)]
 
-    _once = field_validator("specific")(_distinct)
+    _once = field_validator("specific")(distinct)
 
 
 class Table2(Strict):

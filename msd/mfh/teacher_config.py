@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from msd.configs import Count, Positive, Strict
+from msd.configs import Count, Positive, Strict, distinct
 from msd.errors import UserError
 from msd.study import Study, load_study
 from msd.yaml_file import nearest
@@ -53,12 +53,7 @@ class Teachers(Strict):
     generality: GeneralityTraining
     student: UnimodalStudent
 
-    @field_validator("shares", "seeds")
-    @classmethod
-    def _once(cls, values: list[Any]) -> list[Any]:
-        if len(set(values)) < len(values):
-            raise ValueError(f"a value is given twice: {values}")
-        return values
+    _once = field_validator("shares", "seeds")(distinct)
 
     @cached_property
     def msd(self) -> Study:

@@ -196,7 +196,7 @@ def test_all_renderings_are_made(table: dict) -> None:
     [
         ({"source": "spoken-digit"}, r"neither a data set nor a folder; did you mean 'spoken-digits'\?"),
         ({"source": "config"}, r"the folder config has no file image/train_data.npy"),
-        ({"seeds": [1, 1]}, r"av_mnist.seeds: a seed is given twice"),
+        ({"seeds": [1, 1]}, r"av_mnist.seeds: a value is given twice"),
         ({"seeds": [1]}, r"av_mnist.seeds: .*at least 2"),
         ({"share": 1.5}, r"av_mnist.share: .*less than or equal to 1"),
         ({"with": 3}, r"unknown key 'av_mnist.with'"),

@@ -44,7 +44,7 @@ def test_the_study_has_the_settings_and_seeds_of_the_paper() -> None:
         (lambda c: c.update(kind="mhf"), r"no kind of study 'mhf'; did you mean 'mfh'\?"),
         (lambda c: c["gaussian"].update(kl="mean"), r"study.yaml:\d+: gaussian.kl: .*'batch-and-classes'"),
         (lambda c: c["gaussian"].update(rums=3), r"unknown key 'gaussian.rums'; did you mean 'runs'\?"),
-        (lambda c: c["gaussian"]["exp1"].update(shared=[2, 2]), r"exp1.shared: a setting is given twice: \[2, 2\]"),
+        (lambda c: c["gaussian"]["exp1"].update(shared=[2, 2]), r"exp1.shared: a value is given twice: \[2, 2\]"),
         (lambda c: c["gaussian"]["exp1"].update(shared=[11]), r"exp1.shared.*less than or equal to 10"),
         (lambda c: c["gaussian"]["table2"].update(channels=[[10, 0]]), r"at least one channel is shared"),
         (lambda c: c["gaussian"]["table2"].update(channels=[[45, 6]]), r"both together are ≤ 50"),
