@@ -1,6 +1,6 @@
 """dvc.yaml: its stages keep their outputs, watch the code that their rules hash, and run in an arithmetic project.
 
-That their outputs hold every file of the workflow, tests/workflow/test_dag.py shows.
+That their outputs hold every file of the workflow, test_dag.py and test_mfh.py in tests/workflow show.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from msd.job import STAGES
 from msd.lineage.digest import module_digests
@@ -32,14 +31,28 @@ RULES = {
     "grid": ["student"],
     "cost": ["cost"],
     "tables": ["collect", "tables", "figures", "resolve", "report"],
+    "mfh-data": ["fetch", "spoken_digits"],
+    "mfh": [
+        *("gaussian", "generality", "av_mnist", "teacher_variants", "unimodal_students"),
+        *("mfh_tables", "mfh_figures", "resolve", "mfh_report"),
+    ],
 }
+
+# It reads a folder of the user's, of which DVC knows nothing.
+OUTSIDE = {"crossmodal"}
 
 # Run by hand and by no rule: one makes the committed clip art, whose bytes its dataset file pins, one the README.
 BY_HAND = {"msd/data/openclipart_build.py", "msd/reporting/publish.py"}
 
+# They read the study: what they decide are the parameters of jobs, which Snakemake compares.
+SETTINGS = {f"msd/mfh/{name}.py" for name in ("study", "av_mnist_config", "teacher_config", "datasets/config")}
+
+METRICS = "; printf '%s' '{{\"toy\": {{\"kd\": {{\"accuracy\": '$n'}}}}}}' > "
+CURVES = "; (echo epoch,setting,dataset,method,value,mean; echo 9,9,toy,kd,$n,$n) > "
+
 
 def stages() -> dict[str, dict[str, Any]]:
-    content: dict[str, dict[str, Any]] = yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"]
+    content: dict[str, dict[str, Any]] = read_yaml(PROJECT / "dvc.yaml")["stages"]
     return content
 
 
@@ -69,8 +82,9 @@ def hashed_modules(rule: str) -> set[str]:
     }
 
 
-def test_every_rule_belongs_to_one_stage() -> None:
-    staged = sorted(rule for rule, code in STAGES.items() if not code.startswith("msd.mfh."))  # of the demo
+def test_every_rule_belongs_to_one_stage_of_its_study() -> None:
+    of_both = ["fetch", "resolve"]
+    staged = sorted([*STAGES.keys() - OUTSIDE, *of_both])
     assert sorted(rule for rules in RULES.values() for rule in rules) == staged
     assert list(stages()) == list(RULES)
 
@@ -85,8 +99,8 @@ def test_every_out_persists_and_every_dependency_exists_or_is_made_before(stage:
     content = stages()[stage]
     assert all(options["persist"] is True for item in content["outs"] for options in item.values())
     assert not [path for path in content["deps"] if not (PROJECT / path).exists() and not is_below(path, made)]
-    parameters = [key for item in content["params"] for keys in item.values() for key in keys or []]
-    assert set(parameters) <= yaml.safe_load((PROJECT / "config/demo.yaml").read_text()).keys()
+    for study, keys in (pair for item in content["params"] for pair in item.items()):
+        assert set(keys or []) <= read_yaml(PROJECT / study).keys()
 
 
 @pytest.mark.parametrize("stage", RULES)
@@ -98,14 +112,14 @@ def test_a_stage_depends_on_all_code_that_its_rules_hash(stage: str) -> None:
 
 def test_no_stage_depends_on_code_that_no_rule_hashes() -> None:
     """Else DVC would note new code beside old results as up to date."""
-    hashed = {path for rules in RULES.values() for rule in rules for path in hashed_modules(rule)}
+    hashed = {path for rule in STAGES for path in hashed_modules(rule)}
     deps = {path for stage in stages().values() for path in stage["deps"] if path.startswith("msd/")}
     files = {str(path.relative_to(PROJECT)) for path in (PROJECT / "msd").rglob("*.py")}
-    assert not sorted(path for path in files - hashed - BY_HAND if is_below(path, sorted(deps)))
+    assert not sorted(path for path in files - hashed - BY_HAND - SETTINGS if is_below(path, sorted(deps)))
 
 
 def arithmetic_project(folder: Path) -> None:
-    """A project with our dvc.yaml, whose Snakefile makes every out of a stage by adding one to the stage before."""
+    """A project with our dvc.yaml, whose Snakefiles make every out of a stage by adding one to the stage before."""
     shutil.copytree(PROJECT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("tmp", "cache"))
     for name in (".dvcignore", ".gitignore"):
         shutil.copy(PROJECT / name, folder / name)
@@ -114,7 +128,8 @@ def arithmetic_project(folder: Path) -> None:
     (folder / "dvc.yaml").write_text(pipeline)
     shutil.copytree(PROJECT / "config", folder / "config")
     (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
-    lines: list[str] = []
+    plots = [path for item in read_yaml(PROJECT / "dvc.yaml")["plots"] for path in item]
+    lines: dict[str, list[str]] = {"demo": [], "mfh": []}
     for number, (name, content) in enumerate(stages().items()):
         for path in content["deps"]:
             if not path.startswith(("results/", "config/")):
@@ -123,22 +138,25 @@ def arithmetic_project(folder: Path) -> None:
                 file.write_text("")
         files = [path if Path(path).suffix else f"{path}/file.txt" for path in outs(content)]
         shell = "n=$(( $(cat {input}) + 1 )); for file in {output}; do echo $n > $file; done"
-        if name == "tables":
-            files += ["results/demo/tables/metrics.json", "results/demo/tables/curves.csv"]
-            shell += (
-                "; cd results/demo/tables; printf '%s' '{{\"toy\": {{\"kd\": {{\"accuracy\": '$n'}}}}}}' > metrics.json"
-            )
-            shell += "; (echo step,epoch,dataset,method,value; echo 9,1,toy,kd,$n) > curves.csv"
-        lines += [
-            f"rule {content['cmd'].split()[-1]}:",
+        study = "mfh" if "config/mfh.yaml" in content["cmd"] else "demo"
+        tables = f"results/{study}/tables"
+        if tables in outs(content):
+            shown = [path for path in plots if is_below(path, [tables])]
+            files += [f"{tables}/metrics.json", *shown]
+            shell += "".join([METRICS + f"{tables}/metrics.json", *(CURVES + path for path in shown)])
+        target = content["cmd"].partition("--cores 2 ")[2].split()[0]
+        lines[study] += [
+            f"rule {target}:",
             f"    input: {files!r}, 'results/stage-{number + 1}.txt'",
-            f"rule make_{name}:",
+            f"rule make_{name.replace('-', '_')}:",
             f"    input: {f'results/stage-{number}.txt' if number else 'config/start.txt'!r}",
             f"    output: {files!r}, 'results/stage-{number + 1}.txt'",
             f"    shell: {shell!r}",
         ]
     (folder / "config/start.txt").write_text("0\n")
-    (folder / "Snakefile").write_text("\n".join(lines) + "\n")
+    (folder / "Snakefile").write_text("include: config.get('study', 'demo') + '.smk'\n")
+    for study, rules in lines.items():
+        (folder / f"{study}.smk").write_text("\n".join(rules) + "\n")
     for command in (
         ["init", "-q"],
         ["add", "-A"],
@@ -158,18 +176,21 @@ def call(folder: Path, *command: str | Path) -> str:
 
 def test_after_snakemake_dvc_repro_rebuilds_nothing_and_shows_metrics_and_plots(tmp_path: Path) -> None:
     arithmetic_project(tmp_path)
-    call(tmp_path, ".venv/bin/snakemake", "--cores", "2", "report")
+    for study in ([], ["--configfile", "config/mfh.yaml"]):
+        call(tmp_path, ".venv/bin/snakemake", "--cores", "2", "report", *study)
     made = {path: path.read_bytes() for path in (tmp_path / "results").rglob("*") if path.is_file()}
     first = call(tmp_path, DVC, "repro")
     assert first.count("Nothing to be done") == len(RULES)
     assert {path: path.read_bytes() for path in made} == made
     assert "Data and pipelines are up to date" in call(tmp_path, DVC, "repro")
     metrics = json.loads(call(tmp_path, DVC, "metrics", "show", "--json"))
-    assert metrics[""]["data"]["results/demo/tables/metrics.json"]["data"] == {"toy": {"kd": {"accuracy": len(RULES)}}}
+    values = {path: item["data"]["toy"]["kd"]["accuracy"] for path, item in metrics[""]["data"].items()}
+    assert values == {"results/demo/tables/metrics.json": 8, "results/mfh/tables/metrics.json": len(RULES)}
     call(tmp_path, DVC, "plots", "show")
     page = (tmp_path / "dvc_plots/index.html").read_text()
-    assert '"method": "kd", "value": "8"' in page
-    assert "Validation score while training" in page
+    assert page.count('"method": "kd", "value": "8", "mean": "8"') == 1
+    assert page.count('"method": "kd", "value": "10", "mean": "10"') == 3
+    assert all(title in page for title in ("Validation score while training", "Table 2: test accuracy"))
     status = subprocess.run(
         ["git", "status", "--short"], cwd=tmp_path, capture_output=True, text=True, check=True
     ).stdout

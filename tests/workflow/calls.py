@@ -15,6 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
+
 if TYPE_CHECKING:  # a process that imported our msd would not take that of its folder
     from msd.job import Job
 
@@ -67,6 +69,19 @@ def outputs(summary: str) -> dict[str, str]:
     """file -> rule, from `snakemake --summary`."""
     rows = [line.split("\t") for line in summary.splitlines()[1:]]
     return {row[0]: row[2] for row in rows}
+
+
+def hold_against_dvc(files: dict[str, str], study: str) -> None:
+    """Each file of a study is in exactly one out of dvc.yaml, and each out of the study's stages has files."""
+    stages = yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"].values()
+    outs = [path for stage in stages for out in stage["outs"] for path in out]
+    found = {file: [path for path in outs if f"{file}/".startswith(f"{path}/")] for file in files}
+    # The mark of `msd track`, whose database is an index that can be made again.
+    assert found.pop(f"results/{study}/logs/tracked") == []
+    assert not {file: paths for file, paths in found.items() if len(paths) != 1}
+    own = [stage["outs"] for stage in stages if ("config/mfh.yaml" in stage["cmd"]) == (study == "mfh")]
+    made = {path for outs in own for out in outs for path in out}
+    assert made == {path for paths in found.values() for path in paths}
 
 
 def write_names(task: Job) -> dict[str, float]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from calls import PROJECT, outputs, snakemake, success
+from calls import PROJECT, hold_against_dvc, outputs, snakemake, success
 
 from msd.study import load_study
 
@@ -46,13 +46,7 @@ def test_the_study_makes_each_job_once_and_keeps_every_file(files: dict[str, str
 
 
 def test_every_file_is_in_exactly_one_out_of_dvc_yaml(files: dict[str, str]) -> None:
-    stages = yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"]
-    outs = [path for stage in stages.values() for out in stage["outs"] for path in out]
-    found = {file: [path for path in outs if f"{file}/".startswith(f"{path}/")] for file in files}
-    # The mark of `msd track`, whose database is an index that can be made again.
-    assert found.pop("results/demo/logs/tracked") == []
-    assert not {file: paths for file, paths in found.items() if len(paths) != 1}
-    assert set(outs) == {path for paths in found.values() for path in paths}
+    hold_against_dvc(files, "demo")
 
 
 def test_a_student_s_job_is_given_of_its_teacher_what_its_method_learns_from(tmp_path: Path) -> None:

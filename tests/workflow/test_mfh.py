@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from calls import PROJECT, outputs, snakemake, success
+from calls import PROJECT, hold_against_dvc, outputs, snakemake, success
 
 from msd.mfh.av_mnist_config import ARCHIVE
 from msd.mfh.study import load_mfh_study
@@ -60,6 +60,7 @@ def test_the_study_makes_its_tables_figures_and_report_and_keeps_every_file(proj
     kept = re.findall(r"^rule default:\n    input: (.*)$", plan, flags=re.MULTILINE)
     assert sorted(kept[0].split(", ")) == sorted(files)
     assert all(file.startswith(("results/mfh/", "results/data/spoken-digits/")) for file in files)
+    hold_against_dvc(files, "mfh")
 
 
 def test_the_published_archive_takes_the_place_of_fetched_data(project: Path) -> None:

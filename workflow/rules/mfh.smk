@@ -182,3 +182,9 @@ ARTEFACTS = [
     *rules.mfh_report.output,
     *CROSSMODAL_ARTEFACTS,
 ]
+
+
+# All of it without MLflow: a target for people, and for dvc.yaml.
+rule report:
+    input:
+        ARTEFACTS,

@@ -63,12 +63,15 @@ rule av_mnist:
         "python -m msd stage av_mnist {params.job:q}"
 
 
-AV_MNIST_ARTEFACTS = [
-    *[
-        file
-        for name in EMBEDDED
-        for file in getattr(rules, fetch_rule(study.dataset_configs[name])).output
-    ],
-    *PREPARED,
-    *rules.av_mnist.output,
-]
+# A target for people, and for dvc.yaml.
+rule data:
+    input:
+        [
+            file
+            for name in EMBEDDED
+            for file in getattr(rules, fetch_rule(study.dataset_configs[name])).output
+        ],
+        PREPARED,
+
+
+AV_MNIST_ARTEFACTS = [*rules.data.input, *rules.av_mnist.output]
