@@ -151,5 +151,6 @@ def _sources(study: Study | MfhStudy, jobs: dict[str, int]) -> list[str]:
         origin = "in git" if kinds == {"committed"} else "/".join(sorted(kinds))
         gate = "" if config.licence.gate == "none" else f" (first: {config.licence.gate})"
         state = "to fetch" if is_open else "present"
-        lines.append(f"  {config.name:<22}{size:>8.1f} MB  {state:<9}{origin:<7} {config.licence.name}{gate}")
+        unit = "MB" if all(source.bytes for source in config.sources) else "MB+"
+        lines.append(f"  {config.name:<22}{size:>8.1f} {unit:<4}{state:<9}{origin:<7} {config.licence.name}{gate}")
     return [f"Data and weights, {missing:.1f} MB of them to download", *lines]
