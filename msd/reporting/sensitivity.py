@@ -21,7 +21,7 @@ MEANINGS = {
     "strength": "c: strength of the terms of single modalities",
     "temperature": "T: temperature",
 }
-LONG = 30  # letters of a label, of which two do not fit beside each other
+LONG = 22  # letters of a label, of which two do not fit beside each other
 SPREAD = 0.6  # of the distance between two values, taken by the methods beside each other
 
 
