@@ -9,33 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pylatexenc.latexencode import UnicodeToLatexEncoder
+
 Cell = Mapping[str, Any]
 Table = Mapping[str, Any]
 SIGNIFICANT = 0.05
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "#": r"\#",
-    "_": r"\_",
-    "$": r"\$",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
-    "−": r"$-$",
-    "–": "--",
-    "×": r"$\times$",
-    "‖": r"$\Vert$",
-    "<": r"$<$",
-    ">": r"$>$",
-    "α": r"$\alpha$",
-    "γ": r"$\gamma$",
-    "λ": r"$\lambda$",
-    "→": r"$\to$",
-    "…": r"\ldots{}",
-}
+_LATEX = UnicodeToLatexEncoder(non_ascii_only=False, replacement_latex_protection="braces")
 
 
 @dataclass(frozen=True)
@@ -261,7 +240,7 @@ def _escape_pipe(text: str) -> str:
 
 
 def _escape_latex(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)
+    return str(_LATEX.unicode_to_latex(text))
 
 
 def _latex_entry(item: Entry) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from synthetic_study import METHODS
 
 from msd.reporting.names import table_names
 from msd.reporting.render import as_csv, as_latex, as_markdown, entry, grid, is_earned, number
+
+PUBLISHED = Path(__file__).parents[2] / "results/published"
 
 
 def cell(method="msd", *, mean=0.8514, low=0.8, high=0.9, n=3, difference=0.05, p_holm=0.01, **more):
@@ -102,6 +106,9 @@ def test_latex_compiles(tmp_path, reported_study):
     made = sorted((reported_study.root / "results/tiny/tables").glob("*.tex"))
     assert len(made) == len(table_names(list(METHODS)))
     parts = [path.read_text(encoding="utf-8") for path in made] + [as_latex(table(cell(), cell("kd", against=None)))]
+    published = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(PUBLISHED.glob("*/*.json"))]
+    parts += [as_latex(content) for content in published if "layout" in content]
+    assert len(parts) > len(made) + 30
     document = [r"\documentclass{article}", r"\usepackage{booktabs}", r"\begin{document}", *parts, r"\end{document}"]
     (tmp_path / "all.tex").write_text("\n".join(document), encoding="utf-8")
     command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "all.tex"]
