@@ -30,6 +30,24 @@ def test_help_and_a_stage_load_nothing_heavy() -> None:
     assert not HEAVY & modules_loaded_by("import msd.job, msd.lineage.audit, msd.tracking")
 
 
+def test_a_reader_that_stops_reading_is_no_error_to_print(tmp_path: Path) -> None:
+    """`msd trace … | head`: no traceback."""
+    program = "import sys\nfrom msd.cli import main\nsys.exit(main(['sync']))"
+    command = subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(PROJECT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert command.stdout is not None
+    command.stdout.close()
+    assert command.stderr is not None
+    assert (command.stderr.read(), command.wait()) == ("", 1)
+    command.stderr.close()
+
+
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["--help"])
