@@ -165,10 +165,13 @@ def scored(distance: Tensor) -> Generality:
     return Generality(distance, (distance - low) / (high - low).clamp_min(torch.finfo(distance.dtype).tiny))
 
 
+def linear_start(shape: tuple[int, ...], fan_in: int, *, generator: torch.Generator) -> Tensor:
+    """U(−1/√fan_in, 1/√fan_in), as PyTorch starts weights and biases of a linear layer."""
+    return (2 * torch.rand(shape, generator=generator) - 1) * fan_in**-0.5
+
+
 def _initial(features: Tensor, classes: int, *, generator: torch.Generator) -> Head:
-    """U(−1/√D, 1/√D), as PyTorch starts a linear layer."""
     *problems, _, width = features.shape
-    bound = width**-0.5
     shapes = ((*problems, classes, width), (*problems, classes))
-    weight, bias = ((2 * torch.rand(shape, generator=generator) - 1) * bound for shape in shapes)
+    weight, bias = (linear_start(shape, width, generator=generator) for shape in shapes)
     return Head(weight.to(features), bias.to(features))

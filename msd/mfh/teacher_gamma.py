@@ -29,8 +29,9 @@ from msd.mfh.gamma import (
     resampled,
 )
 from msd.mfh.generality import JointTraining
-from msd.mfh.teacher_variants import DIRECTIONS, TeacherAnswers, Variant, pictures, rank_channels, variants_of
+from msd.mfh.teacher_variants import DIRECTIONS, TeacherAnswers, Variant, rank_channels, variants_of
 from msd.mfh.thresholds import best_threshold
+from msd.reporting.results import picture_groups
 from msd.reporting.scoring import scorer
 from msd.seeds import derive_seed
 from msd.stats import Resampling
@@ -55,7 +56,7 @@ def teacher_variants(job: Job) -> dict[str, float]:
     training = JointTraining(**params["generality"], seed=derive_seed(name, "joint nets"))
     answers.ranks = rank_channels(answers.features["train"], targets["train"], task=task, training=training)
     answers.ranks.to_parquet(job.outputs["channels"], index=False)
-    groups = pictures(job.inputs["test"])
+    groups = picture_groups(job.inputs["test"])
     resampling = Resampling(groups, draws=params["draws"], rng_name=name)
     measured, scores = [], {}
     for variant in [variant for direction in DIRECTIONS for variant in variants_of(direction, params["shares"])]:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import safetensors.numpy
 
-from msd.mfh.teacher_variants import DIRECTIONS, MODALITIES, Direction, Variant, pictures, variants_of
+from msd.mfh.teacher_variants import DIRECTIONS, MODALITIES, Direction, Variant, variants_of
 from msd.mfh.unimodal import CONSTANT, NO_KD
-from msd.reporting.results import read_json
+from msd.reporting.results import picture_groups, read_json
 from msd.stats import LEVEL, Difference, FloatArray, Resampling
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _load(
         about,
         str(Path(gamma).parent),
         {modality: str(Path(path).parent) for modality, path in students.items()},
-        Resampling(pictures(prepared), draws=params["draws"], rng_name=about["name"]),
+        Resampling(picture_groups(prepared), draws=params["draws"], rng_name=about["name"]),
         {variant: entries[variant] for variant in variants},
         {
             variant: [teachers[f"{variant.name}/{seed}"] for seed in seeds]

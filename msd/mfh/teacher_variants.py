@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 import safetensors
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from msd.distill.losses import Task
@@ -136,8 +134,3 @@ def rank_channels(
             frame = pd.DataFrame({name: values.numpy() for name, values in columns.items()})
             parts.append(frame.assign(view=view, other=other, rank=found.ranking.argsort().numpy()))
     return pd.concat(parts, ignore_index=True)
-
-
-def pictures(prepared: str) -> NDArray[np.int64]:
-    """(N,) the number of the picture of each sample of a prepared table."""
-    return np.asarray(pd.factorize(pd.read_parquet(prepared, columns=["image"])["image"])[0])

@@ -16,8 +16,10 @@ import torch
 from torch import Tensor
 
 from msd.distill.losses import Task, kd_divergence, task_loss
-from msd.mfh.teacher_variants import DIRECTIONS, TeacherAnswers, pictures, variants_of
+from msd.mfh.generality import linear_start
+from msd.mfh.teacher_variants import DIRECTIONS, TeacherAnswers, variants_of
 from msd.mfh.thresholds import best_threshold
+from msd.reporting.results import picture_groups
 from msd.reporting.scoring import best_constant, score, scorer
 from msd.seeds import derive_seed
 from msd.stats import Resampling
@@ -117,7 +119,7 @@ def unimodal_students(job: Job) -> dict[str, float]:
     ways = [way for way in DIRECTIONS if way.student == modality]
     variants = [variant for way in ways for variant in variants_of(way, params["shares"])]
     names, metric = [NO_KD, *(variant.name for variant in variants)], params["metric"]
-    resampling = Resampling(pictures(job.inputs["test"]), draws=params["draws"], rng_name=dataset.name)
+    resampling = Resampling(picture_groups(job.inputs["test"]), draws=params["draws"], rng_name=dataset.name)
     scores, rows = {}, []
     for seed in params["seeds"]:
         students = train_students_together(
@@ -151,11 +153,11 @@ def unimodal_students(job: Job) -> dict[str, float]:
 
 
 def _start(count: int, width: int, hidden: int, labels: int, *, seed: int) -> Students:
-    """`count` copies of one start: U(−1/√fan-in, 1/√fan-in), as PyTorch starts a linear layer."""
+    """`count` copies of one start."""
     random = torch.Generator().manual_seed(seed)
     shapes = [(width, hidden), (hidden,), (hidden, labels), (1, labels)]
     first, first_bias, second, second_bias = (
-        (2 * torch.rand(shape, generator=random) - 1) * fan**-0.5
+        linear_start(shape, fan, generator=random)
         for shape, fan in zip(shapes, (width, width, hidden, hidden), strict=True)
     )
     copies = [first.repeat(1, count), first_bias.repeat(count), *(p.repeat(count, 1, 1) for p in (second, second_bias))]

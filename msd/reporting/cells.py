@@ -12,7 +12,7 @@ import torch
 from msd.errors import UserError
 from msd.metrics import evaluate
 from msd.reporting.answers import answer_metrics
-from msd.reporting.results import Array, Cell, DatasetResults
+from msd.reporting.results import Array, Cell, DatasetResults, in_view
 from msd.reporting.scoring import agreement_scorer, divergence_scorer, score, scorer
 from msd.stats import FloatArray, Resampling, Scorer, holm, mean_interval
 
@@ -45,7 +45,7 @@ class Study:
         self, results: DatasetResults, logits: Array, *, name: str = "teacher", view: str = "both"
     ) -> TableCell:
         """Cell of one model's logits on the test split: the teacher's in a view, or the probe's."""
-        metric = results.metric if view == "both" else f"{view}/{results.metric}"
+        metric = in_view(results.metric, view)
         value = evaluate_metrics(results, logits)[results.metric]
         folder = f"results/{self.params['study']}/{'probes' if name == 'probe' else 'teachers'}/{results.name}"
         seed = self.teacher_seeds[results.name]
@@ -165,7 +165,7 @@ def metric_name(results: DatasetResults, *, view: str = "both", kind: str = "sco
     """Name of the primary metric, or of the divergence from or agreement with the teacher, in a view."""
     if kind != "score":
         return f"{kind}/{view}"
-    return results.metric if view == "both" else f"{view}/{results.metric}"
+    return in_view(results.metric, view)
 
 
 def seed_scorers(

@@ -18,7 +18,7 @@ from safetensors.numpy import save_file
 
 from msd.errors import UserError
 from msd.reporting.answers import answer_metrics, read_answer_scores
-from msd.reporting.results import VIEWS, read_json, read_tensors
+from msd.reporting.results import VIEWS, in_view, read_json, read_tensors
 from msd.vqa_answers import ANSWER_METRICS
 
 if TYPE_CHECKING:
@@ -104,8 +104,7 @@ def _add_answer_metrics(variants: Sequence[Variant], job: Job) -> None:
             for seed, path in variant.predictions.items():
                 for view, logits in read_tensors(path, {view: f"seed-{seed}/{split}/{view}" for view in VIEWS}).items():
                     for metric, value in answer_metrics(logits, answers).items():
-                        name = metric if view == "both" else f"{view}/{metric}"
-                        variant.metrics[split].setdefault(name, {})[seed] = value
+                        variant.metrics[split].setdefault(in_view(metric, view), {})[seed] = value
 
 
 def _check_seeds(variants: Sequence[Variant], *, metric: str, where: str) -> None:

@@ -105,7 +105,7 @@ def load_results(job: Job) -> dict[str, DatasetResults]:
             teacher=teacher,
             cells=cells[name],
             answers=read_answer_scores(prepared[name], labels=names),
-            groups=pd.factorize(pd.read_parquet(prepared[name], columns=["image"])["image"])[0],
+            groups=picture_groups(prepared[name]),
             probe=probe,
         )
         _check_rows(results[name], prepared[name])
@@ -153,6 +153,16 @@ def read_targets(path: str, *, labels: int, dataset_task: str) -> Array:
     for row, (target, score) in enumerate(zip(table["target"], table["score"], strict=True)):
         scores[row, target] = score
     return scores
+
+
+def picture_groups(prepared: str) -> NDArray[np.int64]:
+    """(N,) the number of the picture of each sample of a prepared table."""
+    return np.asarray(pd.factorize(pd.read_parquet(prepared, columns=["image"])["image"])[0])
+
+
+def in_view(metric: str, view: str) -> str:
+    """Name of a metric that is measured in a view, where `both` goes without saying."""
+    return metric if view == "both" else f"{view}/{metric}"
 
 
 def mean_by_epoch(paths: Sequence[str], term: str) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,11 +14,40 @@ import pytest
 import safetensors.torch
 import torch
 
+from msd.mfh.datasets.config import crossmodal_params, read_crossmodal
+from msd.mfh.datasets.job import read, run
 from msd.training.answers import prepared_sha256
 
 WORDS = ["red", "blue", "cat", "dog", "a", "the"]
 SIZES = {"train": 60, "val": 30, "test": 40}
 WIDTH = 8
+METHODS = {
+    "no-kd",
+    *(f"{role}-{kind}" for role in ("teacher", "kd") for kind in ("regular", "general", "specific", "random")),
+}
+
+
+@pytest.fixture
+def distilled() -> Callable[..., tuple[int, pd.Series]]:
+    """A function that runs config/crossmodal/<name>.yaml with one seed on a folder, its data and training made smaller.
+
+    It returns the number of classes, and the score of every (teacher, method), of which none is missing.
+    """
+
+    def distil(
+        name: str, folder: Path, *, data: dict[str, Any], training: dict[str, Any], **changes: Any
+    ) -> tuple[int, pd.Series]:
+        torch.set_num_threads(1)
+        [config] = read_crossmodal({name: str(folder)}).values()
+        splits, classes = read(config.data.model_dump() | data, folder)
+        params = crossmodal_params(config, str(folder)) | {"seeds": [0]} | changes
+        params["training"] |= {"device": "cpu"} | training
+        scores = run(splits, classes, params).set_index(["teacher", "method"])["score"]
+        assert set(scores.index) == {(teacher, method) for teacher in config.teachers for method in METHODS}
+        assert scores.between(0, 100).all()
+        return classes, scores
+
+    return distil
 
 
 @pytest.fixture

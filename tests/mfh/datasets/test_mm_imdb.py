@@ -14,7 +14,6 @@ import torch
 from PIL import Image
 
 from msd.errors import UserError
-from msd.mfh.datasets.job import read, run
 from msd.mfh.datasets.mm_imdb import GENRES, read_mm_imdb
 
 SPLITS = {"train": [f"{number:07d}" for number in range(1, 7)], "dev": ["0000010", "0000011"], "test": ["0000020"]}
@@ -161,22 +160,9 @@ def test_a_file_that_is_no_hdf5_is_one_sentence(stored: Path) -> None:
 
 
 @pytest.mark.parametrize(("layout", "network"), [("folder", "resnet18"), ("stored", "mlp")])
-def test_from_films_to_the_f1_of_every_student(request: pytest.FixtureRequest, layout: str, network: str) -> None:
-    splits, count = read({"reader": "mm-imdb", "size": SIZE, "words": 20}, request.getfixturevalue(layout))
-    assert count == len(GENRES)
-    torch.set_num_threads(1)
-    frame = run(
-        splits,
-        count,
-        {
-            "teachers": {"text": {"text": "mlp"}},
-            "student": {"image": network},
-            "metric": "micro_f1",
-            "share": 0.5,
-            "seeds": [0],
-            "training": {"epochs": 1, "batch_size": 6, "learning_rate": 0.001},
-            "distillation": {"task_weight": 1, "kd_weight": 1, "temperature": 1},
-        },
-    )
-    assert len(frame) == 9
-    assert frame["score"].between(0, 100).all()
+def test_from_films_to_the_f1_of_every_student(
+    request: pytest.FixtureRequest, distilled: Callable, layout: str, network: str
+) -> None:
+    told = {"data": {"size": SIZE, "words": 20}, "training": {"epochs": 1, "batch_size": 6}}
+    classes, _ = distilled("mm-imdb", request.getfixturevalue(layout), **told, student={"image": network})
+    assert classes == len(GENRES)

@@ -13,7 +13,6 @@ from PIL import Image
 from scipy.io import wavfile
 
 from msd.errors import UserError
-from msd.mfh.datasets.job import read, run
 from msd.mfh.datasets.vggsound import classes, read_vggsound
 
 RATE = 16_000
@@ -187,22 +186,7 @@ def test_a_fault_is_one_sentence(folder: Path, change: Callable[[Path], object],
     assert "\n" not in str(caught.value)
 
 
-def test_from_clips_to_the_students_of_every_kind_of_teacher(folder: Path) -> None:
-    splits, count = read({"reader": "vggsound", **TOLD}, folder)
-    assert count == 2
-    torch.set_num_threads(1)
-    frame = run(
-        splits,
-        count,
-        {
-            "teachers": {"audio": {"audio": "resnet18"}},
-            "student": {"video": "resnet18-video"},
-            "metric": "accuracy",
-            "share": 0.5,
-            "seeds": [0],
-            "training": {"optimizer": "adamw", "epochs": 1, "batch_size": 4, "learning_rate": 0.001, "decay_every": 1},
-            "distillation": {"task_weight": 0, "kd_weight": 1, "temperature": 1},
-        },
-    )
-    assert len(frame) == 9
-    assert frame["score"].isin([0, 50, 100]).all()
+def test_from_clips_to_the_students_of_every_kind_of_teacher(folder: Path, distilled: Callable) -> None:
+    classes, scores = distilled("vggsound-resnet18", folder, data=TOLD, training={"epochs": 1, "batch_size": 4})
+    assert classes == 2
+    assert scores.isin([0, 50, 100]).all()
