@@ -212,7 +212,7 @@ def test_all_stages_in_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
                 "captions": ["gaussian.rst"],
                 "study": f"{top}/config/study.yaml",
                 "environment": f"{top}/gaussian/record.json",
-                "template": "mfh.html.j2",
+                "templates": ["mfh.html.j2"],
             },
             {"report": f"{top}/report.html"},
             top,

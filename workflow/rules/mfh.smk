@@ -145,7 +145,9 @@ rule mfh_report:
         captions=["workflow/report/gaussian.rst", *TAUGHT_CAPTIONS],
         study=rules.resolve.output.study,
         environment=f"{RESULTS}/gaussian/record.json",
-        template="msd/reporting/templates/mfh.html.j2",
+        templates=[
+            f"msd/reporting/templates/{name}" for name in ("mfh.html.j2", "report.css")
+        ],
     output:
         report=report(
             f"{RESULTS}/report.html",
