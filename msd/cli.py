@@ -166,7 +166,7 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _publish(options: argparse.Namespace) -> int:
-    from msd.reporting.publish import publish
+    from msd.report.publish import publish
 
     print(publish(study_name(options.study)))
     return 0

@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 from statistics import mean
 
-from msd.configs import DatasetConfig, EncoderConfig
+from msd.config.files import DatasetConfig, EncoderConfig
+from msd.config.study import Study
 from msd.errors import UserError
 from msd.mfh.study import MfhStudy
 from msd.studies import open_study
-from msd.study import Study
 
 RESULTS = Path("results")
 
@@ -65,7 +65,7 @@ def _grid(study: Study) -> list[str]:
 
 
 def _runs(study: MfhStudy) -> list[str]:
-    from msd.mfh.gaussian_data import settings  # loads torch, which other plans need not wait for
+    from msd.mfh.gaussian.data import settings  # loads torch, which other plans need not wait for
 
     found = settings(study.experiments)
     nets = sum(len(setting.nets) * len(seeds) for setting, seeds in found)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from msd.config.study import Study, load_study
+from msd.config.yaml_file import nearest, read_yaml
 from msd.errors import UserError
 from msd.mfh.study import MfhStudy, load_mfh_study
-from msd.study import Study, load_study
-from msd.yaml_file import nearest, read_yaml
 
 KINDS = ("mfh",)
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from msd.metrics import evaluate, mean_divergence
+from msd.measure.metric import evaluate, mean_divergence
 
 
 def test_binary_has_auroc_with_ties_and_accuracy() -> None:

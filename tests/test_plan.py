@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from msd.cli import main
+from msd.config.study import load_study
 from msd.plan import open_jobs, plan
-from msd.study import load_study
 
 PROJECT = Path(__file__).resolve().parents[1]
 

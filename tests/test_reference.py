@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-from msd.reference import reference
+from msd.config.reference import reference
 
 
 def test_the_written_reference_is_up_to_date() -> None:
-    assert Path("config/README.md").read_text() == reference(), "run `python -m msd.reference > config/README.md`"
+    assert Path("config/README.md").read_text() == reference(), (
+        "run `python -m msd.config.reference > config/README.md`"
+    )
 
 
 def test_every_key_of_the_demo_is_in_it() -> None:

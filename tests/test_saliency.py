@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from msd.saliency import modality_saliency
+from msd.distill.saliency import modality_saliency
 
 
 def outputs(seed: int = 0) -> dict[str, torch.Tensor]:

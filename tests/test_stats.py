@@ -9,8 +9,8 @@ import pytest
 from scipy import stats as scipy_stats
 from sklearn.metrics import f1_score, roc_auc_score
 
-from msd import stats
-from msd.stats import auroc_scorer, f1_scorer, generator, holm, mean_interval, mean_scorer, paired_difference
+from msd.measure import stats
+from msd.measure.stats import auroc_scorer, f1_scorer, generator, holm, mean_interval, mean_scorer, paired_difference
 
 
 def compare(a, b, *, samples, draws=500, rng_name="test"):

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from msd.configs import MethodConfig
+from msd.config.files import MethodConfig
+from msd.config.study import Study, load_study
 from msd.errors import UserError
 from msd.studies import open_study
-from msd.study import Study, load_study
 
 DEMO = Path("config/demo.yaml")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from msd.vqa_answers import normalise, vqa_accuracy
+from msd.measure.vqa import normalise, vqa_accuracy
 
 NORMALISED = {
     "A dog": "dog", "the": "", "none": "0", "ten": "10", "eleven": "eleven", "dont": "don't", "Im": "im",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def prepare(job: Job) -> dict[str, float]:
     """Run the dataset's own module and write its tables, labels, findings and pictures."""
     raw = {Path(path).name: Path(path) for path in job.inputs["files"]}
-    module = importlib.import_module(f"msd.data.{job.params['module']}")
+    module = importlib.import_module(f"msd.data.readers.{job.params['module']}")
     params = Parameters.of(job.params["prepare"], where=f"{job.params['name']}: prepare")
     params.allow(module.PARAMETERS)
     prepared: Prepared = module.prepare(raw, params)

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from msd.mfh.gain_figure import gain_figure
 from msd.mfh.tables import METHODS, Table
-from msd.reporting.results import read_json
-from msd.reporting.style import INK, PALETTE, SETTINGS, Look, new_figure, save
+from msd.mfh.teachers.gain_figure import gain_figure
+from msd.report.style import INK, PALETTE, SETTINGS, Look, new_figure, save
+from msd.tables.results import read_json
 
 if TYPE_CHECKING:
     from msd.job import Job

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from scipy.stats import ttest_1samp
 
-from msd.stats import mean_interval
+from msd.measure.stats import mean_interval
 
 
 def paired(results: Mapping[str, Mapping[str, float]], a: str, b: str) -> dict[str, float | None]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from msd.reporting.render import grid, notes, number
-from msd.reporting.results import read_json
+from msd.tables.render import grid, notes, number
+from msd.tables.results import read_json
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -20,7 +20,7 @@ def report(job: Job) -> dict[str, float]:
     """Write report.html from the tables' JSON, the figures' SVG, their captions, the study file and a record."""
     tables = [read_json(path) for path in job.inputs["tables"]]
     pictures = {Path(path).stem.replace("-", "_"): _data_uri(path) for path in job.inputs["figures"]}
-    environment = Environment(loader=PackageLoader("msd.reporting"), autoescape=True, undefined=StrictUndefined)
+    environment = Environment(loader=PackageLoader("msd.report"), autoescape=True, undefined=StrictUndefined)
     environment.globals.update(number=number, alternative=alternative)
     environment.filters["zip"] = partial(zip, strict=True)
     page = environment.get_template("mfh.html.j2").render(

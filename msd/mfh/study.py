@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from msd.claims import Published, read_claims
-from msd.configs import Count, DatasetConfig, EncoderConfig, Positive, Strict, distinct
+from msd.config.claims import Published, read_claims
+from msd.config.files import Count, DatasetConfig, EncoderConfig, Positive, Strict, distinct
+from msd.config.yaml_file import read_model, read_yaml
 from msd.errors import UserError
-from msd.mfh.av_mnist_config import AvMnist
-from msd.mfh.datasets.config import Crossmodal, crossmodal_params, published_of, read_crossmodal
-from msd.mfh.teacher_config import GeneralityTraining, Teachers
-from msd.yaml_file import read_model, read_yaml
+from msd.mfh.av_mnist.config import AvMnist
+from msd.mfh.crossmodal.config import Crossmodal, crossmodal_params, published_of, read_crossmodal
+from msd.mfh.teachers.config import GeneralityTraining, Teachers
 
 Share = Annotated[int, Field(ge=0, le=10)]
 Specific = Annotated[int, Field(ge=0, le=40)]

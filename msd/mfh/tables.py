@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from msd.mfh.av_mnist_table import NAME as AV_MNIST
-from msd.mfh.av_mnist_table import av_mnist_table
-from msd.mfh.datasets.table import NAME as CROSSMODAL
-from msd.mfh.datasets.table import crossmodal_table
+from msd.measure.stats import mean_interval
+from msd.mfh.av_mnist.table import NAME as AV_MNIST
+from msd.mfh.av_mnist.table import av_mnist_table
+from msd.mfh.crossmodal.table import NAME as CROSSMODAL
+from msd.mfh.crossmodal.table import crossmodal_table
 from msd.mfh.paired import paired
-from msd.mfh.teacher_tables import teacher_tables
-from msd.reporting.cells import correct
-from msd.reporting.render import RENDERINGS
-from msd.stats import mean_interval
+from msd.mfh.teachers.table import teacher_tables
+from msd.tables.cells import correct
+from msd.tables.render import RENDERINGS
 
 if TYPE_CHECKING:
     from msd.job import Job

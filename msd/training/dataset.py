@@ -14,7 +14,7 @@ from torch import Tensor
 from msd.data.batches import Samples, load_regions, load_samples
 from msd.data.tokenizer import read_tokenizer
 from msd.distill.losses import Task
-from msd.metrics import DATASET_TASKS, evaluate
+from msd.measure.metric import DATASET_TASKS, evaluate
 from msd.models.visualbert import VisualBertClassifier
 from msd.training.loop import predict
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import safetensors.torch
 
 from msd.models.views import VIEWS
-from msd.training.answers import SPLITS, prepared_sha256
+from msd.training.cached_outputs import SPLITS, prepared_sha256
 from msd.training.dataset import Dataset
 from msd.training.loop import predict, single_thread
 from msd.training.teacher import load_teacher

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from msd.metrics import DATASET_TASKS
-from msd.saliency import modality_saliency
-from msd.stats import clustered_interval
-from msd.training.answers import SPLITS, read_views
+from msd.distill.saliency import modality_saliency
+from msd.measure.metric import DATASET_TASKS
+from msd.measure.stats import clustered_interval
+from msd.training.cached_outputs import SPLITS, read_views
 
 if TYPE_CHECKING:
     from msd.job import Job

@@ -13,10 +13,10 @@ import yaml
 from torch import Tensor
 
 from msd.distill.method import Setting, TeacherTargets, method_class
-from msd.metrics import mean_divergence
+from msd.measure.metric import mean_divergence
 from msd.models.views import VIEWS
 from msd.seeds import derive_seed
-from msd.training.answers import read_views
+from msd.training.cached_outputs import read_views
 from msd.training.dataset import Dataset
 from msd.training.loop import History, Schedule, predict, predict_views, single_thread, train
 from msd.training.teacher import load_teacher

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from PIL import Image, ImageDraw
 
-from msd.data.openclipart_build import OUT, average_hash, build, describe, unpack, unwanted
+from msd.data.readers.openclipart_build import OUT, average_hash, build, describe, unpack, unwanted
 from msd.data.sources import sha256
 
 SVG = """<svg xmlns="http://www.w3.org/2000/svg" xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"

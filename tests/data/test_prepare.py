@@ -13,12 +13,12 @@ import pytest
 import yaml
 from PIL import Image
 
-from msd.data import clipart_tags
-from msd.data.emoji_relation import LABELS as RELATIONS
-from msd.data.openclipart import Item, groups
 from msd.data.pictures import png, write_archive
 from msd.data.prepare import prepare
 from msd.data.prepared import SPLITS, Prepared, check, check_one_modality_chance, hard
+from msd.data.readers import clipart_tags
+from msd.data.readers.emoji_relation import LABELS as RELATIONS
+from msd.data.readers.openclipart import Item, groups
 from msd.data.sources import COMMITTED
 from msd.errors import UserError
 from msd.job import Job

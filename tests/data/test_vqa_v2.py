@@ -21,7 +21,7 @@ from msd.data.fetch import fetch
 from msd.data.prepare import prepare
 from msd.errors import UserError
 from msd.job import Job
-from msd.reporting.answers import answer_metrics, answer_scores, read_answer_scores
+from msd.tables.answer_scores import answer_metrics, answer_scores, read_answer_scores
 
 CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config/datasets/vqa-v2.yaml").read_text())
 NUMBERS = ["1"] * 4 + ["one"] * 3 + ["2"] * 2 + ["none"]

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
+from msd.config.study import load_study
+from msd.config.yaml_file import read_yaml
 from msd.job import STAGES
 from msd.lineage.digest import module_digests
-from msd.study import load_study
-from msd.yaml_file import read_yaml
 
 PROJECT = Path(__file__).resolve().parents[2]
 DVC = Path(sys.executable).parent / "dvc"
@@ -42,10 +42,10 @@ RULES = {
 OUTSIDE = {"crossmodal"}
 
 # Run by hand and by no rule: one makes the committed clip art, whose bytes its dataset file pins, one the README.
-BY_HAND = {"msd/data/openclipart_build.py", "msd/reporting/publish.py"}
+BY_HAND = {"msd/data/readers/openclipart_build.py", "msd/report/publish.py"}
 
 # They read the study: what they decide are the parameters of jobs, which Snakemake compares.
-SETTINGS = {f"msd/mfh/{name}.py" for name in ("study", "av_mnist_config", "teacher_config", "datasets/config")}
+SETTINGS = {f"msd/mfh/{name}.py" for name in ("study", "av_mnist/config", "teachers/config", "crossmodal/config")}
 
 METRICS = "; printf '%s' '{{\"toy\": {{\"kd\": {{\"accuracy\": '$n'}}}}}}' > "
 CURVES = "; (echo epoch,setting,dataset,method,value,mean; echo 9,9,toy,kd,$n,$n) > "
@@ -70,7 +70,11 @@ def hashed_modules(rule: str) -> set[str]:
     methods = [read_yaml(path)["implementation"] for path in sorted((PROJECT / "config/methods").glob("*.yaml"))]
     datasets = [path.stem.replace("-", "_") for path in sorted((PROJECT / "config/datasets").glob("*.yaml"))]
     plugins = {
-        "prepare": [f"msd.data.{name}" for name in datasets if (PROJECT / f"msd/data/{name}.py").is_file()],
+        "prepare": [
+            f"msd.data.readers.{name}"
+            for name in datasets
+            if (PROJECT / f"msd/data/readers/{name}.py").is_file()
+        ],
         "features": [f"msd.features.{study.encoder_configs[study.data.extractor].module}"],
         "student": [f"msd.distill.methods.{method}" for method in methods],
         "report": ["msd.lineage.trace"],

@@ -14,9 +14,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from msd.mfh.datasets.config import crossmodal_params, read_crossmodal
-from msd.mfh.datasets.job import read, run
-from msd.training.answers import prepared_sha256
+from msd.mfh.crossmodal.config import crossmodal_params, read_crossmodal
+from msd.mfh.crossmodal.run import read, run
+from msd.training.cached_outputs import prepared_sha256
 
 WORDS = ["red", "blue", "cat", "dog", "a", "the"]
 SIZES = {"train": 60, "val": 30, "test": 40}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from msd.errors import UserError
-from msd.mfh.av_mnist import read_av_mnist
+from msd.mfh.av_mnist.archive import read_av_mnist
 
 COUNTS = {"train": 7, "test": 3}
 

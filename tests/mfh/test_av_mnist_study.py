@@ -15,9 +15,9 @@ from safetensors.torch import save_file
 from msd.errors import UserError
 from msd.job import Job, run
 from msd.lineage.audit import audit
-from msd.mfh.av_mnist_table import ORDER, av_mnist_table
-from msd.reporting.render import RENDERINGS, as_markdown
+from msd.mfh.av_mnist.table import ORDER, av_mnist_table
 from msd.studies import open_study
+from msd.tables.render import RENDERINGS, as_markdown
 
 MFH = Path("config/mfh.yaml")
 SHORT = {

@@ -10,7 +10,9 @@ from torch import nn
 
 from msd.distill.losses import kd_divergence
 from msd.errors import UserError
-from msd.mfh.crossmodal import (
+from msd.mfh.crossmodal.networks import Joint, Net
+from msd.mfh.crossmodal.samples import IGNORED, Samples, check_splits, standardised
+from msd.mfh.crossmodal.training import (
     KINDS,
     Distillation,
     Reader,
@@ -28,9 +30,7 @@ from msd.mfh.crossmodal import (
     trained_logits,
     transfer,
 )
-from msd.mfh.crossmodal_data import IGNORED, Samples, check_splits, standardised
-from msd.mfh.networks import Joint, Net
-from msd.mfh.variants import silence
+from msd.mfh.silencing import silence
 
 TRAINING = Training(epochs=30, batch_size=50, learning_rate=0.05)
 DISTILLATION = Distillation(task_weight=1, kd_weight=1, temperature=2)

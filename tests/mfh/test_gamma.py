@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from msd.mfh.gamma import calibrated, gamma_counts, gamma_information
+from msd.mfh.teachers.gamma import calibrated, gamma_counts, gamma_information
 
 DRAWS = 200
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from msd.mfh.gaussian_data import draw_run, table2_setting
+from msd.mfh.gaussian.data import draw_run, table2_setting
 from msd.mfh.generality import (
     Head,
     JointTraining,
@@ -15,7 +15,7 @@ from msd.mfh.generality import (
     permuted_distance,
     train_jointly,
 )
-from msd.mfh.variants import silence, silenced_channels
+from msd.mfh.silencing import silence, silenced_channels
 
 
 def stream(seed: int = 0) -> torch.Generator:

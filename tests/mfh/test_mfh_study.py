@@ -9,8 +9,8 @@ import yaml
 from pydantic import ValidationError
 
 from msd.errors import UserError
-from msd.mfh.datasets.config import Crossmodal
-from msd.mfh.gaussian_data import settings
+from msd.mfh.crossmodal.config import Crossmodal
+from msd.mfh.gaussian.data import settings
 from msd.mfh.study import MfhStudy
 from msd.mfh.tables import printed
 from msd.plan import _runs

@@ -17,11 +17,11 @@ from safetensors.torch import save_file
 
 from msd.job import Job, run
 from msd.lineage.audit import audit
-from msd.mfh.datasets.mm_imdb import GENRES
+from msd.mfh.crossmodal.readers.mm_imdb import GENRES
 from msd.mfh.figures import sweep_figure
 from msd.mfh.tables import METHODS, experiment_table, printed, verdict
-from msd.reporting.render import as_csv, as_latex, as_markdown
 from msd.studies import open_study
+from msd.tables.render import as_csv, as_latex, as_markdown
 
 PROJECT = Path(__file__).resolve().parents[2]
 PUBLISHED = {
@@ -167,7 +167,7 @@ def test_all_stages_in_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     study = open_study(
         PROJECT / "config/mfh.yaml", {"gaussian": content, "crossmodal": {"mm-imdb": drawn_films(tmp_path)}}
     )
-    caption, template = (PROJECT / "workflow/report/gaussian.rst"), PROJECT / "msd/reporting/templates/mfh.html.j2"
+    caption, template = (PROJECT / "workflow/report/gaussian.rst"), PROJECT / "msd/report/templates/mfh.html.j2"
     for file in (caption, template):
         shutil.copy(file, tmp_path)
     monkeypatch.chdir(tmp_path)

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from msd.errors import UserError
-from msd.mfh.datasets.config import NETWORKS as NAMES
-from msd.mfh.networks import NETWORKS, RANKS, build
+from msd.mfh.crossmodal.config import NETWORKS as NAMES
+from msd.mfh.crossmodal.networks import NETWORKS, RANKS, build
 
 SHAPES = {1: (7,), 3: (2, 32, 48), 4: (4, 3, 32, 32)}
 WIDTHS = {"mlp": 256, "cnn-image": 128, "cnn-audio": 128, "small": 64, "resnet18-maps": 896, "resnet50-maps": 3584}

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from msd.mfh.crossmodal import Reader, Training, task_loss, train
-from msd.mfh.crossmodal_data import Samples
-from msd.mfh.networks import Net
+from msd.mfh.crossmodal.networks import Net
+from msd.mfh.crossmodal.samples import Samples
+from msd.mfh.crossmodal.training import Reader, Training, task_loss, train
 
 SAMPLES = Samples({"view": torch.randn(6, 3, generator=torch.Generator().manual_seed(0))}, torch.arange(6) % 2)
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.nn.functional import one_hot
 
-from msd.mfh.crossmodal_data import IGNORED
-from msd.mfh.scores import mean_iou, score
+from msd.mfh.crossmodal.samples import IGNORED
+from msd.mfh.crossmodal.scores import mean_iou, score
 
 
 def maps(classes: list[list[list[int]]], count: int = 3) -> torch.Tensor:

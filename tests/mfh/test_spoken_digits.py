@@ -19,8 +19,8 @@ from safetensors.torch import load_file
 from msd.data.sources import obtain
 from msd.errors import UserError
 from msd.job import Job
-from msd.mfh.speech import Synthesiser, Way, voices
-from msd.mfh.spoken_digits import (
+from msd.mfh.av_mnist.speech import Synthesiser, Way, voices
+from msd.mfh.av_mnist.spoken_digits import (
     HERTZ,
     MEMBER,
     blurred,

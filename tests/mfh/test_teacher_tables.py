@@ -13,14 +13,14 @@ from scipy.stats import spearmanr
 
 from msd.job import Job, run
 from msd.lineage.audit import audit
-from msd.mfh.gain_figure import gain_figure
-from msd.mfh.gain_rank import gain_rank_table, spearman
-from msd.mfh.teacher_predictions import predictions_table, verdict
-from msd.mfh.teacher_results import TaughtDataset
-from msd.mfh.teacher_tables import gamma_table, teacher_tables, variants_table
-from msd.mfh.teacher_variants import DIRECTIONS, Variant, variants_of
-from msd.reporting.render import as_csv, as_latex, as_markdown
-from msd.stats import Resampling, mean_scorer
+from msd.measure.stats import Resampling, mean_scorer
+from msd.mfh.teachers.gain_figure import gain_figure
+from msd.mfh.teachers.gain_rank import gain_rank_table, spearman
+from msd.mfh.teachers.predictions import predictions_table, verdict
+from msd.mfh.teachers.results import TaughtDataset
+from msd.mfh.teachers.table import gamma_table, teacher_tables, variants_table
+from msd.mfh.teachers.variants import DIRECTIONS, Variant, variants_of
+from msd.tables.render import as_csv, as_latex, as_markdown
 
 SHARES, SEEDS, DRAWS, SAMPLES = [0.25, 0.5, 0.75], [0, 1, 2], 100, 80
 ABOUT = [{"name": name, "title": name.title(), "task": "multiclass", "metric": "accuracy"} for name in ("toys", "pets")]
@@ -110,7 +110,7 @@ def test_gains_that_follow_gamma_have_rank_correlation_one_and_beat_the_teacher_
         assert found["n"] == score["n"] == count
         if scope != "regular":  # whose gains are all alike
             assert found["mean"] > 0.9
-            assert found["low"] <= found["mean"] <= found["high"]
+            assert found["low"] - 1e-12 <= found["mean"] <= found["high"] + 1e-12  # a quantile of equal draws
             assert score["mean"] < found["mean"]
             assert found["against"]["difference"] == pytest.approx(found["mean"] - score["mean"])
             assert found["against"]["low"] > 0

@@ -9,8 +9,8 @@ import torch
 
 from msd.errors import UserError
 from msd.mfh.generality import JointTraining, exact_distance, train_jointly
-from msd.mfh.teacher_variants import DIRECTIONS, Direction, TeacherAnswers, Variant, rank_channels, variants_of
-from msd.training.answers import prepared_sha256
+from msd.mfh.teachers.variants import DIRECTIONS, Direction, TeacherAnswers, Variant, rank_channels, variants_of
+from msd.training.cached_outputs import prepared_sha256
 
 TRAINING = JointTraining(epochs=100)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from sklearn.metrics import f1_score
 
-from msd.mfh.thresholds import best_threshold
+from msd.mfh.teachers.thresholds import best_threshold
 
 
 def test_it_is_the_best_of_all_thresholds() -> None:

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from msd.errors import UserError
-from msd.mfh.datasets.tux_paint import KINDS, read_tux_paint
+from msd.mfh.crossmodal.readers.tux_paint import KINDS, read_tux_paint
 
 
 def stamp(folder: Path, name: str, *, hertz: float, text: str | None = None) -> None:

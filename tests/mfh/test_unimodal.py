@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from msd.distill.losses import kd_divergence
-from msd.mfh.unimodal import Students, StudentTraining, train_students_together
+from msd.mfh.teachers.unimodal import Students, StudentTraining, train_students_together
 
 TRAINING = StudentTraining(
     hidden=8, steps=30, batch_size=16, learning_rate=1e-2, weight_decay=0.01, kd_weight=0.5, temperature=2.0

@@ -11,11 +11,11 @@ from synthetic_records import record_job, write_chain
 from synthetic_study import DATASETS, LEARNED, METHODS, VARIANTS, StudyFiles
 
 from msd.job import Job
-from msd.reporting.collect import collect
-from msd.reporting.figures import figures
-from msd.reporting.names import table_names
-from msd.reporting.report import report
-from msd.reporting.tables import tables
+from msd.report.figures import figures
+from msd.report.report import report
+from msd.tables.collect import collect
+from msd.tables.names import table_names
+from msd.tables.tables import tables
 
 TABLES = table_names(list(METHODS))
 FORMS = ("json", "csv", "md", "tex")

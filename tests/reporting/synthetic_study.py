@@ -19,9 +19,9 @@ import yaml
 from PIL import Image
 from safetensors.numpy import save_file
 
-from msd.metrics import DATASET_TASKS, evaluate, mean_divergence
-from msd.saliency import modality_saliency
-from msd.vqa_answers import ANSWER_METRICS
+from msd.distill.saliency import modality_saliency
+from msd.measure.metric import DATASET_TASKS, evaluate, mean_divergence
+from msd.measure.vqa import ANSWER_METRICS
 
 DATASETS: dict[str, dict[str, Any]] = {
     "match": {"title": "Match", "role": "Hateful Memes", "task": "binary", "metric": "accuracy"},

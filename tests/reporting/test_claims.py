@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from msd.claims import Claims, read_claims
+from msd.config.claims import Claims, read_claims
 from msd.errors import UserError
-from msd.reporting.claims import claims_table, published_table
+from msd.tables.claims import claims_table, published_table
 
 FILE = Path(__file__).parents[2] / "config/claims.yaml"
 PARAMS = {"study": "s", "draws": 100, "datasets": [{"name": "d", "title": "D", "metric": "accuracy"}], "methods": []}

@@ -12,8 +12,8 @@ import yaml
 from safetensors.numpy import load_file
 
 from msd.errors import UserError
-from msd.reporting.collect import collect
-from msd.vqa_answers import ANSWER_METRICS
+from msd.measure.vqa import ANSWER_METRICS
+from msd.tables.collect import collect
 
 RUN_FILES = ("metrics", "runs", "predictions")
 

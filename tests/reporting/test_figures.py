@@ -9,15 +9,15 @@ import pandas as pd
 import pytest
 
 from msd.errors import UserError
-from msd.reporting.comparisons import titles
-from msd.reporting.densities import best_on_validation, density
-from msd.reporting.examples import common, examples, gold, most_salient, said
-from msd.reporting.figures import density_methods, figures
-from msd.reporting.results import load_results
-from msd.reporting.rule_graph import layers, reduced, rule_graph
-from msd.reporting.sensitivity import lines_of, searched, sensitivity_figure
-from msd.reporting.style import PALETTE, looks
-from msd.reporting.weights import learned_weights
+from msd.report.densities import best_on_validation, density
+from msd.report.examples import common, examples, gold, most_salient, said
+from msd.report.figures import density_methods, figures
+from msd.report.rule_graph import layers, reduced, rule_graph
+from msd.report.sensitivity import lines_of, searched, sensitivity_figure
+from msd.report.style import PALETTE, looks
+from msd.report.weights import learned_weights
+from msd.tables.comparisons import titles
+from msd.tables.results import load_results
 
 
 def test_all_figures_are_written_and_the_same_twice(in_study):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
-from msd.reporting.measures import agreement, expected_calibration_error, measures
+from msd.tables.measures import agreement, expected_calibration_error, measures
 
 RNG = np.random.default_rng(5)
 

@@ -1,6 +1,6 @@
 """Which tables a study has follows from its methods."""
 
-from msd.reporting.names import combined_pairs, table_names, weighting_pairs
+from msd.tables.names import combined_pairs, table_names, weighting_pairs
 
 PLAIN = ["finetune", "kd", "rkd"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from msd.errors import UserError
-from msd.reporting.publish import publish, with_tables
+from msd.report.publish import publish, with_tables
 
 
 def test_the_readme_shows_the_published_tables() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from synthetic_study import METHODS
 
-from msd.reporting.names import table_names
-from msd.reporting.render import as_csv, as_latex, as_markdown, entry, grid, is_earned, number
+from msd.tables.names import table_names
+from msd.tables.render import as_csv, as_latex, as_markdown, entry, grid, is_earned, number
 
 PUBLISHED = Path(__file__).parents[2] / "results/published"
 

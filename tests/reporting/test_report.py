@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from msd.errors import UserError
-from msd.reporting import report as report_module
-from msd.reporting.page import PageTable, sections
-from msd.reporting.report import report
+from msd.report import report as report_module
+from msd.report.page import PageTable, sections
+from msd.report.report import report
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from msd.metrics import evaluate, mean_divergence
-from msd.reporting.scoring import best_constant, divergence_scorer, gold_probability, score, scorer
+from msd.measure.metric import evaluate, mean_divergence
+from msd.tables.scoring import best_constant, divergence_scorer, gold_probability, score, scorer
 
 RNG = np.random.default_rng(5)
 N = 80

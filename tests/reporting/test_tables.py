@@ -12,8 +12,8 @@ import pytest
 from synthetic_study import METHODS
 
 from msd.errors import UserError
-from msd.reporting.names import table_names
-from msd.reporting.tables import tables
+from msd.tables.names import table_names
+from msd.tables.tables import tables
 
 TABLES = table_names(list(METHODS))
 FIELDS = {"dataset", "method", "metric", "split", "mean", "low", "high", "n", "values", "selected", "runs", "against"}

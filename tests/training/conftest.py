@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 
 from msd.job import Job
-from msd.training.answers import prepared_sha256
+from msd.training.cached_outputs import prepared_sha256
 
 WORDS = ["red", "blue", "cat", "dog", "a", "the"]
 SIZES = {"train": 48, "val": 24, "test": 24}

@@ -7,7 +7,7 @@ import safetensors.torch
 
 from msd.job import Job
 from msd.models.visualbert import VisualBertClassifier
-from msd.reporting.cost import ROUNDS, cost, flops
+from msd.training.cost import ROUNDS, cost, flops
 from msd.training.dataset import Dataset
 from msd.training.student import train_students
 

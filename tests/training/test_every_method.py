@@ -11,13 +11,13 @@ import pytest
 import safetensors.torch
 import torch
 
-from msd.configs import MethodConfig
+from msd.config.files import MethodConfig
+from msd.config.yaml_file import read_model
 from msd.job import Job
 from msd.models.visualbert import VisualBertClassifier
 from msd.training.dataset import Dataset
 from msd.training.loop import predict
 from msd.training.student import train_students
-from msd.yaml_file import read_model
 
 METHODS = {path.stem: read_model(MethodConfig, path) for path in sorted(Path("config/methods").glob("*.yaml"))}
 TEACHER = {

@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 import yaml
 
-from msd.configs import MethodConfig
+from msd.config.files import MethodConfig
 from msd.training.student import train_students
 
 FEATURES = ("fitnet", "rkd", "sp", "crd")

@@ -6,8 +6,8 @@ import torch
 from msd.data.batches import Samples
 from msd.distill.method import Setting
 from msd.distill.methods.finetune import Finetune
+from msd.distill.saliency import modality_saliency
 from msd.models.visualbert import VisualBertClassifier
-from msd.saliency import modality_saliency
 from msd.training.loop import History, Schedule, predict_views, train
 
 SIZE, CLASSES = 240, 3

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from calls import PROJECT, hold_against_dvc, outputs, snakemake, success
 
-from msd.study import load_study
+from msd.config.study import load_study
 
 # They make no file of their own: targets for people, and for the stages of dvc.yaml.
 PHONY = {"all", "default", "data", "features_all", "teachers", "outputs_all", "saliency_all", "grid", "costs", "report"}

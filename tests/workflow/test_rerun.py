@@ -94,7 +94,7 @@ def test_an_edit_of_the_models_runs_teachers_and_all_below_but_no_data(project: 
 
 
 def test_an_edit_of_the_report_s_template_writes_the_report_alone(project: Path) -> None:
-    template = project / "msd/reporting/templates/report.html.j2"
+    template = project / "msd/report/templates/report.html.j2"
     template.write_text(template.read_text() + "<!-- the end -->\n")
     assert next_jobs(project) == sorted(END[-2:])
 
@@ -127,9 +127,7 @@ def test_a_lost_file_that_nothing_reads_comes_back_and_a_new_caption_only_writes
     assert next_jobs(project) == sorted([probe, *END])
 
 
-@pytest.mark.parametrize(
-    "file", ["msd/reporting/templates/report.css", "msd/reporting/templates/report.js", "CITATION.cff"]
-)
+@pytest.mark.parametrize("file", ["msd/report/templates/report.css", "msd/report/templates/report.js", "CITATION.cff"])
 def test_what_only_the_page_shows_only_writes_the_report(project: Path, file: str) -> None:
     path = project / file
     path.write_text(path.read_text() + "\n")

@@ -4,14 +4,14 @@ import shlex
 import sys
 from pathlib import Path
 
-from msd.configs import fetch_params
+from msd.config.files import fetch_params
 from msd.errors import UserError
 from msd.job import STAGES
 from msd.lineage.digest import code_digest
 from msd.mfh.study import MfhStudy
-from msd.reporting.names import table_names
+from msd.tables.names import table_names
 from msd.studies import open_study
-from msd.study import Run
+from msd.config.study import Run
 
 if len(workflow.configfiles) > 1:
     raise WorkflowError("give one --configfile: a study is one file")
@@ -124,7 +124,7 @@ def encoder_file(name):
 
 
 def dataset_module(wildcards):
-    return [f"msd.data.{wildcards.dataset.replace('-', '_')}"]
+    return [f"msd.data.readers.{wildcards.dataset.replace('-', '_')}"]
 
 
 def extractor_module(wildcards):

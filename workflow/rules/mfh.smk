@@ -146,7 +146,7 @@ rule mfh_report:
         study=rules.resolve.output.study,
         environment=f"{RESULTS}/gaussian/record.json",
         templates=[
-            f"msd/reporting/templates/{name}" for name in ("mfh.html.j2", "report.css")
+            f"msd/report/templates/{name}" for name in ("mfh.html.j2", "report.css")
         ],
     output:
         report=report(

@@ -204,7 +204,7 @@ rule write_report:
         study=rules.resolve.output.study,
         environment=rules.tables.output.record,
         citation="CITATION.cff",
-        templates=[f"msd/reporting/templates/{name}" for name in TEMPLATES],
+        templates=[f"msd/report/templates/{name}" for name in TEMPLATES],
     output:
         report=report(
             f"{RESULTS}/report.html", caption="../report/report.rst", category="Report"

@@ -8,7 +8,7 @@ import torch
 import yaml
 from by_loops import small_setting, step_of
 
-from msd.configs import MethodConfig
+from msd.config.files import MethodConfig
 from msd.distill.losses import kd_divergence
 from msd.distill.method import method_class
 

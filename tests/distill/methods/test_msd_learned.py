@@ -7,15 +7,15 @@ import pytest
 import torch
 from small_study import KD, new_model, new_setting, new_step
 
-from msd.configs import MethodConfig
+from msd.config.files import MethodConfig
+from msd.config.yaml_file import read_model
 from msd.data.batches import Samples, length_batches
 from msd.distill.losses import kd_divergence, task_loss
 from msd.distill.method import Method, Setting, TeacherTargets, method_class
+from msd.distill.saliency import modality_saliency
 from msd.distill.weight_learning import weighted_loss
 from msd.models.views import VIEWS, take_view
-from msd.saliency import modality_saliency
 from msd.training.loop import History, Schedule, train
-from msd.yaml_file import read_model
 
 OPTIONS = {
     **KD,

@@ -10,12 +10,12 @@ import torch
 
 from msd.errors import UserError
 from msd.job import Job
-from msd.mfh.crossmodal_data import Samples
-from msd.mfh.datasets.config import FILES, published_of, read_crossmodal
-from msd.mfh.datasets.job import crossmodal, described, read
-from msd.mfh.datasets.table import crossmodal_table
+from msd.mfh.crossmodal.config import FILES, published_of, read_crossmodal
+from msd.mfh.crossmodal.run import crossmodal, described, read
+from msd.mfh.crossmodal.samples import Samples
+from msd.mfh.crossmodal.table import crossmodal_table
 from msd.mfh.study import CLAIMS
-from msd.reporting.render import RENDERINGS, as_markdown
+from msd.tables.render import RENDERINGS, as_markdown
 
 SCORES = {
     ("rgb", "no-kd"): (40, 42),

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from msd.errors import UserError
-from msd.mfh.datasets.mm_imdb import GENRES, read_mm_imdb
+from msd.mfh.crossmodal.readers.mm_imdb import GENRES, read_mm_imdb
 
 SPLITS = {"train": [f"{number:07d}" for number in range(1, 7)], "dev": ["0000010", "0000011"], "test": ["0000020"]}
 PLOTS = {"Drama": "a widow weeps in the rain", "Comedy": "a clown slips on a banana"}

@@ -12,8 +12,8 @@ import torch
 from scipy.io import savemat
 
 from msd.errors import UserError
-from msd.mfh.crossmodal_data import IGNORED
-from msd.mfh.datasets.nyu_depth import classes, read_nyu_depth
+from msd.mfh.crossmodal.readers.nyu_depth import classes, read_nyu_depth
+from msd.mfh.crossmodal.samples import IGNORED
 
 HEIGHT, WIDTH, COUNT, NAMES = 48, 64, 6, 5
 SIZE = (48, 64)

@@ -12,7 +12,7 @@ from PIL import Image
 from scipy.io import wavfile
 
 from msd.errors import UserError
-from msd.mfh.datasets.ravdess import EMOTIONS, clips, code, read_ravdess
+from msd.mfh.crossmodal.readers.ravdess import EMOTIONS, clips, code, read_ravdess
 
 RATE = 48_000
 ACTORS = (1, 2, 3)

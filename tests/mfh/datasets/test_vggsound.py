@@ -13,7 +13,7 @@ from PIL import Image
 from scipy.io import wavfile
 
 from msd.errors import UserError
-from msd.mfh.datasets.vggsound import classes, read_vggsound
+from msd.mfh.crossmodal.readers.vggsound import classes, read_vggsound
 
 RATE = 16_000
 SIDE, THERE = 32, 4

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from msd.errors import UserError
-from msd.mfh.datasets.video import length, pictures, sound
+from msd.mfh.crossmodal.video import length, pictures, sound
 
 SECONDS, RATE = 4, 10
 GREYS = [20 + 5 * row for row in range(SECONDS * RATE)]

@@ -1,0 +1,208 @@
+"""The files that a study names: datasets, encoders, methods; and the training of a model."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from msd.config.yaml_file import nearest
+from msd.measure.vqa import ANSWER_METRICS
+
+WEIGHTINGS = ("uniform", "population", "instance")
+METRICS = {
+    "binary": ("auroc", "accuracy"),
+    "multiclass": ("accuracy", "macro_f1"),
+    "multilabel": ("micro_f1", "macro_f1", "weighted_f1"),
+    "vqa": ("accuracy", *ANSWER_METRICS),
+}
+"""Task -> the metrics that may select and be compared."""
+SHARE, ABOVE, WEIGHT = "a number between 0 and 1", "a number above 0", "a number not below 0"
+COUNT = "a whole number above 0"
+RANGES = {
+    **dict.fromkeys(("lambda", "momentum", "meta_share"), (0, 1, SHARE)),
+    **dict.fromkeys(("temperature", "contrast_temperature", "step_length", "meta_learning_rate"), (1e-6, 1e6, ABOVE)),
+    **dict.fromkeys(("strength", "alpha", "beta", "gamma", "distance", "angle"), (0, 1e6, WEIGHT)),
+    **dict.fromkeys(("width", "negatives", "hidden", "meta_samples", "meta_every"), (1, 1e6, COUNT)),
+}
+"""Parameter of a method -> its least and greatest value, and how an error says so."""
+Scalar = float | int | str | bool
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Value = TypeVar("Value")
+
+
+def distinct(values: list[Value]) -> list[Value]:
+    """The values, if none is given twice; a validator of fields."""
+    if len(set(values)) < len(values):
+        raise ValueError(f"a value is given twice: {values}")
+    return values
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors; objects do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Source(Strict):
+    """One file to fetch: from a package index, a host, or this repository."""
+
+    kind: Literal["pypi", "debian", "url", "committed"]
+    file: str
+    sha256: Sha256 | list[Sha256]
+    bytes: Count | None = None
+    package: str | None = None
+    version: str | None = None
+    urls: list[str] = []
+
+
+class Licence(Strict):
+    """Terms of a dataset; `gate` says what a person must do before it may be fetched."""
+
+    name: str
+    url: str | None = None
+    text: str | None = None
+    gate: Literal["none", "manual", "token"] = "none"
+
+
+class DatasetConfig(Strict):
+    """config/datasets/<name>.yaml: a dataset and how its splits are made."""
+
+    name: str
+    title: str
+    role: str
+    sources: Annotated[list[Source], Field(min_length=1)]
+    licence: Licence
+    citation: str
+    task: Literal["binary", "multiclass", "multilabel", "vqa"]
+    metric: str
+    labels: str
+    prepare: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _metric_fits_task(self) -> DatasetConfig:
+        if self.metric not in METRICS[self.task]:
+            raise ValueError(f"metric {self.metric!r} does not fit the task {self.task!r}: {METRICS[self.task]}")
+        return self
+
+    @property
+    def training_metric(self) -> str:
+        """The metric, or where it is of people's answers, which training does not see, that of its targets."""
+        return "accuracy" if self.metric in ANSWER_METRICS else self.metric
+
+
+class EncoderConfig(Strict):
+    """config/encoders/<name>.yaml: pretrained weights and what is fixed by them."""
+
+    name: str
+    title: str
+    role: str
+    sources: Annotated[list[Source], Field(min_length=1, max_length=1)]
+    licence: Licence
+    citation: str
+    parameters: Count
+    dims: Count
+    module: str | None = None
+    size: Count | None = None
+    layers: Count | None = None
+
+
+def fetch_params(config: DatasetConfig | EncoderConfig) -> dict[str, Any]:
+    """Parameters of a `fetch` job."""
+    return {
+        "name": config.name,
+        "sources": [source.model_dump(exclude_none=True) for source in config.sources],
+        "licence": config.licence.model_dump(exclude_none=True),
+        "citation": config.citation,
+    }
+
+
+class MethodConfig(Strict):
+    """config/methods/<name>.yaml: a method's code and parameters; a parameter given as a list is a grid axis.
+
+    `teacher`: what the method learns from: the teacher's cached outputs, these and the model itself, or in place of
+    both the outputs of the student that the study trains from scratch with the same seed.
+    """
+
+    name: str
+    title: str
+    source: str
+    implementation: str
+    teacher: Literal["outputs", "model", "student"] = "outputs"
+    parameters: dict[str, Scalar | list[Scalar]]
+
+    @field_validator("parameters")
+    @classmethod
+    def _in_range(cls, parameters: dict[str, Scalar | list[Scalar]]) -> dict[str, Scalar | list[Scalar]]:
+        weighting = parameters.get("weighting", WEIGHTINGS[0])
+        if weighting not in WEIGHTINGS:
+            raise ValueError(f"weighting {weighting!r} is unknown{nearest(str(weighting), list(WEIGHTINGS))}")
+        for name, value in parameters.items():
+            values = value if isinstance(value, list) else [value]
+            if not values:
+                raise ValueError(f"{name} is an empty grid; give at least one value")
+            if len(set(values)) < len(values):
+                raise ValueError(f"{name} lists a value twice: {values}")
+            for number in values if name in RANGES else []:
+                low, high, kind = RANGES[name]
+                whole = kind != COUNT or isinstance(number, int)
+                if isinstance(number, str | bool) or not whole or not low <= number <= high:
+                    raise ValueError(f"{name} must be {kind}, not {number!r}")
+        return parameters
+
+    @property
+    def points(self) -> list[tuple[str, dict[str, Scalar]]]:
+        """(variant, parameters) of every grid point; the variant names the values of the axes."""
+        axes = {name: value for name, value in self.parameters.items() if isinstance(value, list)}
+        fixed = {name: value for name, value in self.parameters.items() if not isinstance(value, list)}
+        points = []
+        for values in itertools.product(*axes.values()):
+            chosen = dict(zip(axes, values, strict=True))
+            label = "_".join(f"{name}-{value}" for name, value in chosen.items()) or "default"
+            points.append((label, {**fixed, **chosen}))
+        return points
+
+
+class Training(Strict):
+    """Architecture and schedule of a model."""
+
+    layers: Count
+    width: Count
+    heads: Count
+    feed_forward: Count
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    pool: Literal["modality-means", "first"]
+    epochs: Count
+    batch_size: Count
+    learning_rate: Positive
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    warmup: Annotated[float, Field(ge=0, lt=1)]
+    clip: Positive
+    max_steps: Count | None = None
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> Training:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is no multiple of heads {self.heads}")
+        return self
+
+    def architecture(self, *, positions: int) -> dict[str, Any]:
+        """The keys of a model's config.json that do not depend on the dataset."""
+        return self.model_dump(include={"layers", "width", "heads", "feed_forward", "dropout", "pool"}) | {
+            "positions": positions
+        }
+
+    def schedule(self) -> dict[str, Any]:
+        """The arguments of msd.training.loop.Schedule."""
+        fields = "epochs batch_size learning_rate pretrained_learning_rate weight_decay warmup clip max_steps"
+        return self.model_dump(include=set(fields.split()), exclude_none=True)
+
+
+class Teacher(Training):
+    """The teacher starts from the text encoder, whose parameters have a learning rate of their own."""
+
+    seed: Annotated[int, Field(ge=0)]
+    pretrained_learning_rate: Positive

@@ -1,0 +1,281 @@
+"""A study as one validated object: the one place for keys and defaults, and for what follows from them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import Field, field_validator
+
+from msd.config.files import Count, DatasetConfig, EncoderConfig, MethodConfig, Strict, Teacher, Training, distinct
+from msd.config.yaml_file import changed_model, nearest, read_model, read_yaml
+from msd.errors import UserError
+
+CONFIG = Path("config")
+REGION = 32
+"""Pixels of a region's side: the extractors' last feature map has a 32nd of the picture's resolution."""
+
+
+class Data(Strict):
+    """What the models read."""
+
+    extractor: str
+    text_encoder: str
+    window: Count
+    max_tokens: Annotated[int, Field(ge=4, le=512)]
+    removal: Literal["mask", "zero"]
+
+
+class SaliencyConfig(Strict):
+    """How saliency is measured."""
+
+    measure: Literal["kl", "js", "l1"]
+
+
+class Overrides(Strict):
+    """Values for one dataset alone."""
+
+    teacher: dict[str, Any] = Field(default_factory=dict)
+    student: dict[str, Any] = Field(default_factory=dict)
+
+
+class Report(Strict):
+    """What the tables and figures compare.
+
+    `baseline`: the method that differences are against; `from_scratch`: the student without a teacher;
+    `best_of`: the methods of which figures show the one that is best on validation; `draws`: of the bootstrap and of
+    the permutations; `learned`: the method whose learned weights a figure shows, if any.
+    """
+
+    baseline: str
+    from_scratch: str
+    best_of: Annotated[list[str], Field(min_length=1)]
+    draws: Annotated[int, Field(ge=100)]
+    learned: str | None = None
+
+
+class Run(NamedTuple):
+    """One job of the grid: a configuration with a block of seeds."""
+
+    dataset: str
+    method: str
+    variant: str
+    seeds: str
+
+
+class Study(Strict):
+    """config/<study>.yaml."""
+
+    study: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    title: str
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    seeds_per_job: Count
+    datasets: Annotated[dict[str, Overrides], Field(min_length=1)]
+    methods: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
+    data: Data
+    saliency: SaliencyConfig
+    teacher: Teacher
+    student: Training
+    report: Report
+
+    _once = field_validator("seeds")(distinct)
+
+    @cached_property
+    def dataset_configs(self) -> dict[str, DatasetConfig]:
+        """The study's datasets by name."""
+        return {name: read_model(DatasetConfig, named_file("datasets", name)) for name in self.datasets}
+
+    @cached_property
+    def method_configs(self) -> dict[str, MethodConfig]:
+        """The study's methods, with the study's own parameters."""
+        return {name: self._method_config(name) for name in self.methods}
+
+    def _method_config(self, name: str) -> MethodConfig:
+        path = named_file("methods", name)
+        content, changes = read_yaml(path), self.methods[name]
+        read_model(MethodConfig, path)
+        _check_keys(changes, content["parameters"], f"methods.{name}")
+        changed = {**content, "parameters": {**content["parameters"], **changes}}
+        return changed_model(MethodConfig, changed, f"methods.{name}")
+
+    @cached_property
+    def encoder_configs(self) -> dict[str, EncoderConfig]:
+        """The study's encoders by name."""
+        names = (self.data.extractor, self.data.text_encoder)
+        return {name: read_model(EncoderConfig, named_file("encoders", name)) for name in names}
+
+    def training(self, role: Literal["teacher", "student"], dataset: str) -> Any:
+        """The Teacher or Training of one dataset: the study's values with the dataset's overrides."""
+        base: Training = getattr(self, role)
+        changes = getattr(self.datasets[dataset], role)
+        _check_keys(changes, type(base).model_fields, f"datasets.{dataset}.{role}")
+        return changed_model(type(base), {**base.model_dump(), **changes}, f"datasets.{dataset}.{role}")
+
+    @property
+    def blocks(self) -> list[list[int]]:
+        """The seeds of each job; later seeds make further blocks."""
+        return [
+            self.seeds[first : first + self.seeds_per_job] for first in range(0, len(self.seeds), self.seeds_per_job)
+        ]
+
+    @property
+    def runs(self) -> list[Run]:
+        """Every job of the grid."""
+        return [
+            Run(dataset, method, variant, block_name(block))
+            for dataset in self.datasets
+            for method, config in self.method_configs.items()
+            for variant, _ in config.points
+            for block in self.blocks
+        ]
+
+    def from_scratch(self, run: Run) -> Run:
+        """The run of the student without a teacher, of the same seeds, that `teacher: student` learns from."""
+        method = self.report.from_scratch
+        return run._replace(method=method, variant=self.method_configs[method].points[0][0])
+
+    def check(self) -> Study:
+        """Read every file the study names, so that a fault shows before any job starts."""
+        assert self.runs
+        named = [self.report.baseline, self.report.from_scratch, *self.report.best_of, self.report.learned]
+        for name in named:
+            if name is not None and name not in self.methods:
+                raise UserError(f"report: {name!r} is none of the study's methods{nearest(name, list(self.methods))}")
+        if self.method_configs[self.report.from_scratch].teacher == "student":
+            raise UserError(f"report.from_scratch: {self.report.from_scratch!r} would be its own teacher")
+        self._check_encoders()
+        for dataset in self.datasets:
+            self.training("teacher", dataset)
+            self.training("student", dataset)
+        return self
+
+    def _check_encoders(self) -> None:
+        text, image = (self.encoder_configs[name] for name in (self.data.text_encoder, self.data.extractor))
+        if text.layers is None:
+            raise UserError(f"data.text_encoder: {text.name} is no text encoder")
+        if image.module is None or image.size is None:
+            raise UserError(f"data.extractor: {image.name} reads no pictures")
+        if self.data.window > image.size // REGION:
+            grid = f"{image.size // REGION}×{image.size // REGION}"
+            raise UserError(f"data.window: {self.data.window} does not fit into the {grid} regions of {image.name}")
+        for dataset in self.dataset_configs:
+            teacher: Teacher = self.training("teacher", dataset)
+            if teacher.layers > text.layers or teacher.width != text.dims:
+                raise UserError(
+                    f"the teacher of {dataset} has {teacher.layers} layers of width {teacher.width}; "
+                    f"{text.name} gives at most {text.layers} of width {text.dims}"
+                )
+
+    def prepare_params(self, dataset: str) -> dict[str, Any]:
+        """Parameters of a `prepare` job."""
+        config = self.dataset_configs[dataset]
+        module = dataset.replace("-", "_")
+        return {"name": dataset, "module": module, "task": config.task, "prepare": config.prepare}
+
+    def features_params(self) -> dict[str, Any]:
+        """Parameters of a `features` job."""
+        encoder = self.encoder_configs[self.data.extractor]
+        return {"extractor": encoder.name, "module": encoder.module, "size": encoder.size}
+
+    def saliency_params(self, dataset: str) -> dict[str, Any]:
+        """Parameters of a `saliency` job."""
+        return {**self.model_params(dataset), "measure": self.saliency.measure}
+
+    def model_params(self, dataset: str) -> dict[str, Any]:
+        """What every job that runs a model is told."""
+        config = self.dataset_configs[dataset]
+        return {
+            "dataset": dataset,
+            "dataset_task": config.task,
+            "metric": config.training_metric,
+            "removal": self.data.removal,
+            "data": {"window": self.data.window, "max_tokens": self.data.max_tokens},
+        }
+
+    def teacher_params(self, dataset: str) -> dict[str, Any]:
+        """Parameters of a `teacher` job."""
+        teacher: Teacher = self.training("teacher", dataset)
+        architecture = teacher.architecture(positions=self.data.max_tokens)
+        own = {"seed": teacher.seed, "architecture": architecture, "schedule": teacher.schedule()}
+        return self.model_params(dataset) | own
+
+    def student_params(self, run: Run) -> dict[str, Any]:
+        """Parameters of a `student` job."""
+        student: Training = self.training("student", run.dataset)
+        method = self.method_configs[run.method]
+        parameters = dict(method.points)[run.variant]
+        return self.model_params(run.dataset) | {
+            "method": run.method,
+            "implementation": method.implementation,
+            "variant": run.variant,
+            "parameters": parameters,
+            "seeds": next(block for block in self.blocks if block_name(block) == run.seeds),
+            "architecture": student.architecture(positions=self.data.max_tokens),
+            "schedule": student.schedule(),
+        }
+
+    def collect_params(self, dataset: str, method: str) -> dict[str, Any]:
+        """Parameters of a `collect` job."""
+        config = self.dataset_configs[dataset]
+        return {
+            "study": self.study,
+            "dataset": dataset,
+            "method": method,
+            "title": self.method_configs[method].title,
+            "metric": config.metric,
+            "task": config.task,
+        }
+
+    def report_params(self) -> dict[str, Any]:
+        """Parameters that tables, figures and report share."""
+        keys = {"name", "title", "role", "task", "metric"}
+        return {
+            "study": self.study,
+            "title": self.title,
+            "datasets": [config.model_dump(include=keys) for config in self.dataset_configs.values()],
+            "methods": [{"name": name, "title": config.title} for name, config in self.method_configs.items()],
+            "saliency_measure": self.saliency.measure,
+            **self.report.model_dump(),
+        }
+
+    def resolved(self) -> dict[str, Any]:
+        """The study with every file it names merged in."""
+        files = {
+            kind: {name: config.model_dump(exclude_none=True) for name, config in getattr(self, kind).items()}
+            for kind in ("dataset_configs", "encoder_configs", "method_configs")
+        }
+        return {**self.model_dump(exclude_none=True), **files}
+
+
+def block_name(seeds: list[int]) -> str:
+    """The folder name of a block of seeds."""
+    return f"seeds-{seeds[0]}-{seeds[-1]}"
+
+
+def named_file(kind: str, name: str) -> Path:
+    """config/<kind>/<name>.yaml; UserError with the nearest name if there is none."""
+    path = CONFIG / kind / f"{name}.yaml"
+    if not path.is_file():
+        known = [file.stem for file in sorted((CONFIG / kind).glob("*.yaml"))]
+        raise UserError(f"there is no {kind.removesuffix('s')} {name!r} in {CONFIG / kind}{nearest(name, known)}")
+    return path
+
+
+def _check_keys(changes: dict[str, Any], known: Any, where: str) -> None:
+    for key in changes:
+        if key not in known:
+            raise UserError(f"{where}: unknown key {key!r}{nearest(key, list(known))}")
+
+
+def load_study(path: str | Path, overrides: dict[str, Any] | None = None) -> Study:
+    """Read, validate and check a study file; `overrides` replace its top-level keys.
+
+    Raises:
+        UserError: one sentence that names file, line, key and the nearest valid name.
+    """
+    content = {**read_yaml(path), **(overrides or {})}
+    try:
+        return read_model(Study, path, content).check()
+    except UserError as error:
+        raise UserError(str(error) if str(path) in str(error) else f"{path}: {error}") from error

@@ -1,0 +1,57 @@
+"""`clipart-tags`: which keywords does this clip-art picture with this title have? The role of MM-IMDB."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from msd.data.prepared import Prepared, finding, hard
+from msd.data.readers import openclipart
+from msd.data.readers.openclipart import Item
+from msd.data.splits import split_by_group
+
+PARAMETERS = ("collection", "label_minimum", "seed", "shares", "stop", "synonyms")
+
+
+def prepare(raw: dict[str, Path], params: dict[str, Any]) -> Prepared:
+    """Items with at least one frequent keyword; a row is a picture, its title and the labels among its keywords."""
+    items, findings = openclipart.read(raw)
+    tags = {item.path: tags_of(item, synonyms=params["synonyms"], stop=params["stop"]) for item in items}
+    labels = frequent(tags, minimum=params["label_minimum"])
+    kept = [item for item in items if tags[item.path] & set(labels)]
+    findings += [
+        finding(item.path, f"items.jsonl:{item.line}", action="dropped", reason="no frequent keyword")
+        for item in items
+        if not tags[item.path] & set(labels)
+    ]
+    groups = openclipart.groups(kept, collection=params["collection"])
+    counts = count(tags)
+    strata = {item.path: min(tags[item.path] & set(labels), key=lambda tag: (counts[tag], tag)) for item in kept}
+    splits = split_by_group(groups, strata, shares=params["shares"], seed=params["seed"])
+    by_path = {item.path: item for item in kept}
+    rows = {
+        split: [hard(path, by_path[path].picture, by_path[path].text, *targets(tags[path], labels)) for path in paths]
+        for split, paths in splits.items()
+    }
+    return Prepared(rows, labels, openclipart.load_pictures(raw, kept), findings)
+
+
+def tags_of(item: Item, *, synonyms: dict[str, str], stop: list[str]) -> set[str]:
+    """An item's keywords after the synonym map and without the stop list."""
+    return {synonyms.get(keyword, keyword) for keyword in item.keywords} - set(stop)
+
+
+def count(tags: dict[str, set[str]]) -> Counter[str]:
+    """How many items have each tag."""
+    return Counter(tag for own in tags.values() for tag in own)
+
+
+def frequent(tags: dict[str, set[str]], *, minimum: int) -> list[str]:
+    """The tags of at least `minimum` items, in alphabetical order."""
+    return sorted(tag for tag, number in count(tags).items() if number >= minimum)
+
+
+def targets(tags: set[str], labels: list[str]) -> list[int]:
+    """The indices of the labels among an item's tags."""
+    return [index for index, label in enumerate(labels) if label in tags]

@@ -1,0 +1,135 @@
+"""Rebuild the committed OpenClipart subset, byte for byte, from two Debian packages.
+
+    python -m msd.data.readers.openclipart_build [--packages FOLDER] [--out FOLDER]
+
+Without --packages it runs `apt-get download openclipart-svg openclipart-png` (1:0.18+dfsg-19; no root needed).
+The bytes of a PNG depend on Pillow and its zlib, so use the versions of requirements.lock.
+The pictures are in the public domain (Creative Commons Public Domain Dedication).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import tempfile
+from collections import Counter
+from pathlib import Path
+from xml.etree import ElementTree
+
+from PIL import Image
+
+from msd.data.pictures import decode, fit, png, write_archive
+from msd.errors import UserError
+
+VERSION = "1:0.18+dfsg-19"
+PACKAGES = {
+    "openclipart-png": "f07f1545a2970c2cf3fa339bc2405da1a95cf2b1827bfa05bf73eb1c20291c02",
+    "openclipart-svg": "989712d90d57dfa3230049f553bb43b76c30ee4d4b8c5f6e106e33f7db5cbdc5",
+}
+OUT = Path(__file__).parents[1] / "committed" / "openclipart"
+SIZE = 64  # pixels; 96 were no better for the tags (features are read at 96) but half as large again
+COLOURS = 32  # with 64 the subset would be a quarter larger
+EMPTY = {"unsorted", "hash"}  # keywords that only say how a file was handled
+SKIPPED = ("shapes/", "special/", "logos/", "buttons/", "unsorted/duplicates/")  # abstract, or copies
+Record = dict[str, object]
+
+
+def main() -> None:
+    """Read the command line, build, say what came out."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--packages", type=Path, help="folder with the two .deb files (default: download them)")
+    parser.add_argument("--out", type=Path, default=OUT)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        build(unpack(arguments.packages, Path(folder)), arguments.out)
+    for path in sorted(arguments.out.iterdir()):
+        print(f"{path}: {path.stat().st_size} bytes")
+
+
+def unpack(packages: Path | None, folder: Path) -> Path:
+    """Verify and unpack the packages into `folder`; where OpenClipart then lies."""
+    from msd.data.sources import sha256
+
+    if packages is None:
+        packages = folder
+        wanted = [f"{name}={VERSION}" for name in PACKAGES]
+        subprocess.run(["apt-get", "download", *wanted], cwd=folder, check=True, capture_output=True)
+    for name, expected in PACKAGES.items():
+        found = sorted(packages.glob(f"{name}_*.deb"))
+        if len(found) != 1 or sha256(found[0]) != expected:
+            raise UserError(f"{packages} needs exactly one {name}_*.deb, version {VERSION}, with sha256 {expected}")
+        subprocess.run(["dpkg", "-x", str(found[0]), str(folder)], check=True)
+    return folder / "usr" / "share" / "openclipart"
+
+
+def build(root: Path, out: Path) -> None:
+    """Write items.jsonl, dropped.jsonl and pictures.zip of the OpenClipart files below `root`."""
+    Image.MAX_IMAGE_PIXELS = None  # one drawing has 231 million pixels; the packages' sha256 vouches for it
+    items: list[Record] = []
+    pictures: dict[str, bytes] = {}
+    dropped: Counter[tuple[str, str]] = Counter()
+    seen: dict[bytes, str] = {}
+    for path in sorted((root / "svg").rglob("*.svg")):
+        name = path.relative_to(root / "svg").with_suffix("").as_posix()
+        item = describe(path, name)
+        reason = unwanted(path, item)
+        if reason:
+            dropped[name.rsplit("/", 1)[0] + "/", reason] += 1
+            continue
+        picture = fit(decode((root / "png" / f"{name}.png").read_bytes(), name=f"{name}.png"), SIZE)
+        key = average_hash(picture)
+        if len(picture.getcolors(SIZE * SIZE) or []) == 1:
+            dropped[name, "blank picture"] += 1
+        elif key in seen:
+            dropped[name, f"near-copy of: {seen[key]}"] += 1
+        else:
+            seen[key] = name
+            items.append(item)
+            pictures[f"{name}.png"] = png(picture.quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE))
+    out.mkdir(parents=True, exist_ok=True)
+    write_archive(out / "pictures.zip", pictures)
+    write_lines(out / "items.jsonl", items)
+    losses = [{"path": path, "reason": reason, "files": count} for (path, reason), count in sorted(dropped.items())]
+    write_lines(out / "dropped.jsonl", losses)
+
+
+def describe(path: Path, name: str) -> Record:
+    """Path, title and keywords of an SVG file from its Dublin Core metadata."""
+    work = ElementTree.parse(path).getroot().find(".//{*}metadata//{*}Work")  # noqa: S314 - packages are verified
+    if work is None:
+        raise UserError(f"{path} has no Dublin Core metadata; is this OpenClipart {VERSION}?")
+    title = " ".join((work.findtext("{*}title") or "").split())
+    words = {" ".join((li.text or "").lower().split()) for li in work.findall("{*}subject/{*}Bag/{*}li")}
+    return {"path": name, "title": title, "keywords": sorted(words - {""})}
+
+
+def unwanted(path: Path, item: Record) -> str | None:
+    """Why a file is left out before its picture is looked at, or None."""
+    name, keywords = str(item["path"]), item["keywords"]
+    assert isinstance(keywords, list)
+    if path.is_symlink():
+        return "link to another file"
+    if name.startswith(SKIPPED):
+        return "folder of abstract or duplicate files"
+    if "theme" in name or any("theme" in keyword for keyword in keywords):
+        return "icon theme"
+    if not item["title"]:
+        return "no title"
+    return None if set(keywords) - EMPTY else "no keyword that says anything"
+
+
+def average_hash(picture: Image.Image) -> bytes:
+    """16×16 bits, one for each cell that is lighter than the mean: equal for near-copies."""
+    cells = picture.convert("L").resize((16, 16), Image.Resampling.BOX).tobytes()
+    mean = sum(cells) / len(cells)
+    return bytes(cell > mean for cell in cells)
+
+
+def write_lines(path: Path, records: list[Record]) -> None:
+    """Records as JSON, one a line."""
+    path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Stage `av_mnist`: digits seen and heard; what a student that hears learns from teachers that hear, or hear and see.
+
+Table 1 of Xue, Gao, Ren, Zhao, "The Modality Focusing Hypothesis", arXiv 2206.06487, and Algorithm 1 on its data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from msd.mfh.av_mnist.archive import CLASSES, Digits, read_av_mnist
+from msd.mfh.av_mnist.spoken_digits import read_digits
+from msd.mfh.crossmodal.networks import Joint, small
+from msd.mfh.crossmodal.samples import Samples, standardised
+from msd.mfh.crossmodal.training import Distillation, Reader, Side, Training, predict, train, trained_logits, transfer
+
+if TYPE_CHECKING:
+    from msd.job import Job
+
+
+def av_mnist(job: Job) -> dict[str, float]:
+    """Write outputs["runs"]: method, seed, sample, group, right; returns each method's mean accuracy in percent.
+
+    A row is one answer to one test sample; samples of one group, the digits of one voice, hang together.
+    """
+    torch.set_num_threads(1)
+    splits, groups = read(job.inputs)
+    splits = standardised(splits)
+    label = splits["test"].label
+    parts = []
+    for seed in job.params["seeds"]:
+        for method, logits in answers(splits, job.params, seed=seed).items():
+            right = (logits.argmax(1) == label).numpy()
+            part = pd.DataFrame({"sample": np.arange(len(label)), "group": groups, "right": right})
+            parts.append(part.assign(method=method, seed=seed))
+    frame = pd.concat(parts, ignore_index=True)
+    frame.to_parquet(job.outputs["runs"], index=False)
+    means = 100 * frame.groupby("method", sort=False)["right"].mean()
+    return {str(method): float(mean) for method, mean in means.items()}
+
+
+def read(inputs: Mapping[str, Any]) -> tuple[dict[str, Samples], NDArray[np.int64]]:
+    """The splits, and the group (N,) of each test sample: its voice, or itself in the published archive."""
+    if "digits" in inputs:
+        return read_digits(inputs["digits"])
+    folder = Path(inputs["archive"][0]).parent.parent
+    splits = {name: from_archive(digits) for name, digits in read_av_mnist(folder).items()}
+    return splits, np.arange(len(splits["test"].label))
+
+
+def from_archive(digits: Digits) -> Samples:
+    """image (N, 1, 28, 28) and audio (N, 1, 112, 112) of the published archive."""
+    pictures, sound = torch.from_numpy(digits.image), torch.from_numpy(np.array(digits.audio, np.float32))
+    return Samples({"image": pictures.unsqueeze(1), "audio": sound.unsqueeze(1)}, torch.from_numpy(digits.label))
+
+
+def answers(splits: Mapping[str, Samples], params: Mapping[str, Any], *, seed: int) -> dict[str, Tensor]:
+    """Test logits of every method: teacher-{audio,both} and their students, `no-kd`, and those of `transfer`.
+
+    Students all start from the same weights and see batches in the same order.
+    """
+    training = Training(**params["training"])
+    distillation = Distillation(**params["distillation"])
+    shapes = {name: tuple(item.shape[1:]) for name, item in splits["train"].inputs.items()}
+    wide = partial(small, classes=CLASSES, width=params["teacher_width"])
+    student = Side(("audio",), lambda: small(shapes["audio"], CLASSES, width=params["student_width"]))
+    both = Side(("image", "audio"), lambda: Joint({name: wide(shapes[name]) for name in ("image", "audio")}, CLASSES))
+    teachers = {"audio": Side(("audio",), lambda: wide(shapes["audio"])), "both": both}
+    found = {}
+    for name, side in teachers.items():
+        teacher = Reader.start(side, seed)
+        train(teacher, splits["train"], training=training, seed=seed)
+        found[f"teacher-{name}"] = predict(teacher, splits["test"], training=training)
+        taught = predict(teacher, splits["train"], training=training)
+        how: dict[str, Any] = {"training": training, "seed": seed, "teacher": taught, "distillation": distillation}
+        found[f"kd-{name}"] = trained_logits(student, splits, **how)
+    shared = {"share": params["share"], "training": training, "distillation": distillation, "seed": seed}
+    return found | transfer(splits, both, student, **shared)

@@ -1,0 +1,134 @@
+"""The table of digits seen and heard: every teacher and its student, beside the paper's table 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from msd.measure.stats import FloatArray, Resampling, mean_scorer
+from msd.tables.cells import NO_DIFFERENCE, correct, table_cell
+
+Table = dict[str, Any]
+NAME = "av_mnist"
+DRAWS = 1000
+TEACHERS = {
+    "none": "No teacher",
+    "audio": "Audio",
+    "both": "Image and audio",
+    "regular": "Algorithm 1, regular",
+    "general": "Algorithm 1, general",
+    "specific": "Algorithm 1, specific",
+    "random": "Algorithm 1, random",
+}
+"""Teachers, by what a method's name ends with."""
+ROLES = {"kd": "Student", "teacher": "Teacher itself"}
+ORDER = (
+    ("teacher-both", ">", "teacher-audio"),
+    ("kd-audio", ">", "no-kd"),
+    ("kd-audio", ">", "kd-both"),
+    ("kd-general", "≥", "kd-regular"),
+    ("kd-regular", "≥", "kd-random"),
+    ("kd-random", ">", "kd-specific"),
+    ("teacher-regular", ">", "teacher-general"),
+)
+"""What the paper's table shows, then what the hypothesis lets expect of teachers with silenced channels."""
+
+
+def av_mnist_table(frame: pd.DataFrame, about: Mapping[str, Any], *, run: str, study: str) -> Table:
+    """The JSON of the table.
+
+    frame: method, seed, sample, group, right. about: dataset, title, is_embedded, share, and of the paper source and
+    values (method -> percent). run: the folder of the runs.
+    """
+    scores = _scores(frame)
+    groups = np.unique(frame.drop_duplicates("sample").sort_values("sample")["group"], return_inverse=True)[1]
+    resampling = Resampling(groups, draws=DRAWS, rng_name=f"{about['dataset']}/test")
+    sides = {
+        method: [resampling.scores(mean_scorer(100 * right)) for right in seeds.values()]
+        for method, seeds in scores.items()
+    }
+    cells = []
+    for teacher in TEACHERS:
+        for role in ROLES:
+            method = "no-kd" if (role, teacher) == ("kd", "none") else f"{role}-{teacher}"
+            if method not in scores:
+                continue
+            against = None
+            if method.startswith("kd-"):
+                compared = resampling.compare(sides[method], sides["no-kd"])
+                against = {"method": "no-kd", "n": len(sides[method]), **NO_DIFFERENCE, **asdict(compared)}
+            values = {seed: 100 * float(right.mean()) for seed, right in scores[method].items()}
+            key = (about["dataset"], method)
+            cell = table_cell(key, ("accuracy", "test"), values=values, runs=[run], against=against, selected="default")
+            cells.append(cell | {"unit": "percent", "teacher": teacher, "role": role} | _paper(method, about["paper"]))
+    return {
+        "name": NAME,
+        "caption": f"{about['title']}, in the role of AV-MNIST: test accuracy (%) of teachers and of their students, "
+        "which hear.",
+        "notes": _notes(about, cells, resampling.pictures),
+        "study": study,
+        "family": correct(cells),
+        "layout": {"rows": ["teacher"], "columns": ["role"]},
+        "titles": {
+            "dataset": {about["dataset"]: about["title"]},
+            "method": {cell["method"]: titled(cell["method"]) for cell in cells},
+            "metric": {about["dataset"]: "accuracy, %"},
+            "teacher": TEACHERS,
+            "role": ROLES,
+        },
+        "cells": cells,
+        "checks": [_check(*claim, sides, resampling) for claim in ORDER],
+    }
+
+
+def titled(method: str) -> str:
+    """A method in words, such as "Student: Image and audio"."""
+    role, _, teacher = method.partition("-")
+    return (
+        "Student: No teacher"
+        if method == "no-kd"
+        else f"{role.replace('kd', 'student').capitalize()}: {TEACHERS[teacher]}"
+    )
+
+
+def _scores(frame: pd.DataFrame) -> dict[str, dict[str, FloatArray]]:
+    """method -> seed -> which test samples (N,) were right, in the order of the samples."""
+    found: dict[str, dict[str, FloatArray]] = {}
+    for (method, seed), part in frame.sort_values("sample").groupby(["method", "seed"], sort=True):
+        found.setdefault(str(method), {})[str(seed)] = part["right"].to_numpy(np.float64)
+    return found
+
+
+def _paper(method: str, paper: Mapping[str, Any]) -> dict[str, Any]:
+    """The paper's value; never a verdict, for its data and nets are others."""
+    value = paper["values"].get(method)
+    return {"paper": value, "paper_source": None if value is None else paper["source"], "gap": None, "verdict": None}
+
+
+def _check(a: str, sign: str, b: str, sides: Mapping[str, list[FloatArray]], resampling: Resampling) -> dict[str, Any]:
+    """Whether a > b (or a ≥ b) holds between means over seeds, with the paired interval."""
+    found = resampling.compare(sides[a], sides[b])
+    holds = found.difference > 0 or (sign == "≥" and found.difference == 0)
+    stated = {"claim": f"{titled(a)} {sign} {titled(b)}", "higher": a, "lower": b, "setting": None}
+    return stated | {"difference": found.difference, "low": found.low, "high": found.high, "holds": holds}
+
+
+def _notes(about: Mapping[str, Any], cells: list[dict[str, Any]], groups: int) -> list[str]:
+    """How to read the table, and how far it may be held against the paper's."""
+    differ = (
+        f"{about['title']} is not AV-MNIST: synthetic voices and pictures made hard in another way, and fewer of them"
+        if about["is_embedded"]
+        else "The paper's nets and training are not known here"
+    )
+    return [
+        f"± is half a 95 % t-interval over {cells[0]['n']} seeds.",
+        f"Paper: {about['paper']['source']}. {differ}: its values stand beside ours with no verdict.",
+        "Below a student: gain over no teacher, paired by seed and test sample, 95 % interval, Holm-corrected p.",
+        f"Test samples are resampled in {groups} groups" + (", their voices." if about["is_embedded"] else "."),
+        "All students hear. Algorithm 1's teacher sees and hears and is trained together with a student; in the "
+        f"general, specific and random one a share of {about['share']:g} of its channels is silenced.",
+    ]

@@ -1,0 +1,115 @@
+"""Reader of Tux Paint's stamps: of what kind is a thing that is shown, named in English and spoken in another language?
+
+Debian's package tuxpaint-stamps-default, GPL-2, puts them into /usr/share/tuxpaint/stamps; below a folder for each kind
+<stamp>.png, <stamp>.txt (its first line is the English name) and <stamp>_desc_<language>.ogg, read by a person.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from msd.data.pictures import decode, fit
+from msd.data.sound import power, resampled
+from msd.data.splits import prefix, split_by_group
+from msd.errors import UserError
+from msd.mfh.crossmodal.files import fitted, normalised, pixels
+from msd.mfh.crossmodal.samples import Samples, standardised
+
+KINDS = (
+    *("animals", "clothes", "food", "hobbies", "household", "plants"),
+    *("seasonal", "space", "sports", "symbols", "town", "vehicles"),
+)
+"""Folders of a dozen stamps or more."""
+SHARES = {"train": 0.65, "val": 0.15, "test": 0.2}
+RATE, SECONDS, WINDOW, HOP, SIDE = 11_025, 2, 256, 128, 32
+GRAMS, LENGTHS = 3000, (2, 4)  # of letters inside words
+
+
+def read_tux_paint(folder: str | Path, *, language: str = "fr", size: int = 48, seed: int = 1) -> dict[str, Samples]:
+    """The splits train, val and test: image (N, 3, size, size), text (N, W), speech (N, 1, 32, 32), label (N,).
+
+    text: weights (TF-IDF) of groups of letters. speech: log power of two seconds, bands by moments. Stamps that differ
+    by a number at the end of their name are in one split; stamps without all three modalities are left out.
+
+    Raises:
+        UserError: there is no stamp with all three, a kind has none, or a file is broken.
+    """
+    folder = Path(folder)
+    stamps = {str(path.relative_to(folder)): path for path in _stamps(folder, language)}
+    kinds = {name: Path(name).parts[0] for name in stamps}
+    missing = [kind for kind in KINDS if kind not in kinds.values()]
+    if missing:
+        raise UserError(
+            f"{folder} has no stamp of {missing[0]} with a picture, a name and {language!r} speech; "
+            "install tuxpaint-stamps-default and give /usr/share/tuxpaint/stamps"
+        )
+    groups = {name: str(Path(name).parent / prefix(Path(name).name)) for name in stamps}
+    parts = split_by_group(groups, kinds, shares=SHARES, seed=seed)
+    text = _grams({split: [_name(stamps[name]) for name in names] for split, names in parts.items()})
+    found = {}
+    for split, names in parts.items():
+        image = torch.stack([_picture(_of(stamps[name], ".png"), size) for name in names])
+        speech = torch.stack([_speech(_of(stamps[name], f"_desc_{language}.ogg")) for name in names])
+        label = torch.tensor([KINDS.index(kinds[name]) for name in names])
+        found[split] = Samples({"image": normalised(image), "text": text[split], "speech": speech}, label)
+    return standardised(found, "speech")
+
+
+def _stamps(folder: Path, language: str) -> list[Path]:
+    """Paths of stamps without their ending that have all three modalities, in order."""
+    ending = f"_desc_{language}.ogg"
+    spoken = (path.with_name(path.name.removesuffix(ending)) for path in folder.rglob(f"*{ending}"))
+    return sorted(
+        path
+        for path in spoken
+        if path.relative_to(folder).parts[0] in KINDS and all(_of(path, end).is_file() for end in (".png", ".txt"))
+    )
+
+
+def _of(stamp: Path, ending: str) -> Path:
+    return stamp.with_name(stamp.name + ending)
+
+
+def _name(stamp: Path) -> str:
+    """The English name: the first line of a stamp's text."""
+    path = _of(stamp, ".txt")
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 ({error}); install its package again") from error
+    if not lines or not lines[0].strip():
+        raise UserError(f"{path} has no name in its first line; install its package again")
+    return lines[0]
+
+
+def _grams(names: dict[str, list[str]]) -> dict[str, Tensor]:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=LENGTHS, max_features=GRAMS, dtype=np.float32)
+    vectorizer.fit(names["train"])
+    return {split: torch.from_numpy(vectorizer.transform(part).toarray()) for split, part in names.items()}
+
+
+def _picture(path: Path, size: int) -> Tensor:
+    """uint8 (3, size, size), transparent parts white."""
+    return pixels(fit(decode(path.read_bytes(), name=str(path)), size))
+
+
+def _speech(path: Path) -> Tensor:
+    """log power (1, SIDE, SIDE) of a recording's first seconds; UserError for a broken or empty one."""
+    import soundfile
+
+    try:
+        wave, found = soundfile.read(path, dtype="float32", always_2d=True)
+    except soundfile.SoundFileError as error:
+        raise UserError(f"the recording {path} is broken ({error}); install its package again") from error
+    if not wave.any():
+        raise UserError(f"the recording {path} is silent; install its package again")
+    mono = torch.from_numpy(resampled(wave.mean(1), found, RATE))
+    heard = power(fitted(mono, SECONDS * RATE), window=WINDOW, hop=HOP)
+    return F.adaptive_avg_pool2d(heard[None, 1:], SIDE).clamp_min(1e-8).log()

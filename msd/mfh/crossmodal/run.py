@@ -1,0 +1,102 @@
+"""Stage `crossmodal`: a data set that a user has, its teachers of Algorithm 1 and their students, for several seeds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from msd.errors import UserError
+from msd.mfh.crossmodal.networks import build
+from msd.mfh.crossmodal.readers import mm_imdb, nyu_depth, ravdess, tux_paint, vggsound
+from msd.mfh.crossmodal.samples import Samples, check_splits
+from msd.mfh.crossmodal.scores import score
+from msd.mfh.crossmodal.training import Distillation, Side, Training, transfer
+from msd.mfh.gaussian.run import chosen_device
+
+if TYPE_CHECKING:
+    from msd.job import Job
+
+READERS: dict[str, Callable[..., dict[str, Samples]]] = {
+    "ravdess": ravdess.read_ravdess,
+    "vggsound": vggsound.read_vggsound,
+    "nyu-depth": nyu_depth.read_nyu_depth,
+    "mm-imdb": mm_imdb.read_mm_imdb,
+    "tux-paint": tux_paint.read_tux_paint,
+}
+
+
+def crossmodal(job: Job) -> dict[str, float]:
+    """Write outputs["runs"]: teacher, method, seed, score in percent; and outputs["data"]: what was read.
+
+    Returns the mean score of each teacher's methods. The data lie in a folder outside the project: data.json has the
+    number of samples, the shape and the sha256 of every modality and label in their place.
+    """
+    params = job.params
+    chosen_device(params["training"]["device"], key="training.device")
+    splits, classes = read(params["data"], Path(params["folder"]))
+    Path(job.outputs["data"]).write_text(json.dumps(described(splits, classes), indent=1) + "\n", encoding="utf-8")
+    frame = run(splits, classes, params)
+    frame.to_parquet(job.outputs["runs"], index=False)
+    means = frame.groupby(frame["teacher"] + "/" + frame["method"], sort=False)["score"].mean()
+    return {str(name): float(mean) for name, mean in means.items()}
+
+
+def read(data: Mapping[str, Any], folder: Path) -> tuple[dict[str, Samples], int]:
+    """The splits of a data set and its number of classes; data: the reader's name and what it is told."""
+    told = {name: value for name, value in data.items() if name != "reader"}
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}; the study names it for the data of {data['reader']}")
+    splits = READERS[data["reader"]](folder, **told)
+    check_splits(splits, str(folder))
+    counts = {
+        "ravdess": lambda: len(ravdess.EMOTIONS),
+        "vggsound": lambda: len(vggsound.classes(folder)),
+        "nyu-depth": lambda: len(nyu_depth.classes(folder, count=told["count"])),
+        "mm-imdb": lambda: len(mm_imdb.GENRES),
+        "tux-paint": lambda: len(tux_paint.KINDS),
+    }
+    return splits, counts[data["reader"]]()
+
+
+def run(splits: Mapping[str, Samples], classes: int, params: Mapping[str, Any]) -> pd.DataFrame:
+    """Every net of every seed; one row a net with its test score in percent.
+
+    params: teachers (name -> modality -> network), student (modality -> network), metric, share, seeds, training,
+    distillation.
+    """
+    shapes = {name: values.shape[1:] for name, values in splits["train"].inputs.items()}
+
+    def side(networks: Mapping[str, str]) -> Side:
+        return Side(tuple(networks), lambda: build(networks, shapes, classes))
+
+    training, distillation = Training(**params["training"]), Distillation(**params["distillation"])
+    told: dict[str, Any] = {"share": params["share"], "training": training, "distillation": distillation}
+    rows = []
+    for seed in params["seeds"]:
+        for teacher, networks in params["teachers"].items():
+            found = transfer(splits, side(networks), side(params["student"]), **told, seed=seed)
+            for method, logits in found.items():
+                value = 100 * score(logits, splits["test"].label, metric=params["metric"])
+                rows.append({"teacher": teacher, "method": method, "seed": seed, "score": value})
+    return pd.DataFrame(rows)
+
+
+def described(splits: Mapping[str, Samples], classes: int) -> dict[str, Any]:
+    """Number of classes; and of each split the samples, and the shape, type and sha256 of every modality and label."""
+    found: dict[str, Any] = {"classes": classes}
+    for split, samples in splits.items():
+        tensors = {**samples.inputs, "label": samples.label}
+        found[split] = {"samples": len(samples.label)} | {
+            name: {
+                "shape": list(values.shape[1:]),
+                "type": str(values.dtype).removeprefix("torch."),
+                "sha256": hashlib.sha256(values.contiguous().numpy().data).hexdigest(),
+            }
+            for name, values in tensors.items()
+        }
+    return found

@@ -1,0 +1,118 @@
+"""The table of the data sets that a user has: each teacher and its students, beside the paper's values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from msd.mfh.paired import paired
+from msd.tables.cells import NO_DIFFERENCE, TableCell, correct, table_cell
+
+NAME = "crossmodal"
+NONE = "none"
+ROLES = {"teacher": "Teacher", "kd": "Student"}
+METRICS = {"accuracy": "accuracy, %", "micro_f1": "micro-F1, %", "miou": "mean IoU, %"}
+
+
+def crossmodal_table(
+    frames: Mapping[str, pd.DataFrame],
+    datasets: Mapping[str, Mapping[str, Any]],
+    *,
+    runs: Mapping[str, str],
+    study: str,
+) -> dict[str, Any]:
+    """The JSON of the table.
+
+    frames: data set -> teacher, method, seed, score in percent. datasets: data set -> title, metric, share, not_known,
+    differs, published (entries of config/claims.yaml as mappings). runs: data set -> folder of its runs.
+    """
+    cells = [cell for name, frame in frames.items() for cell in _cells(name, frame, datasets[name], runs[name])]
+    sources = dict.fromkeys(cell["source"] for cell in cells)
+    return {
+        "name": NAME,
+        "caption": "Data sets that a user has: test scores (%) of teachers and of their students of another modality.",
+        "notes": _notes(datasets, cells),
+        "study": study,
+        "family": correct(cells),
+        "layout": {"rows": ["dataset", "source"], "columns": ["role"]},
+        "titles": {
+            "dataset": {name: about["title"] for name, about in datasets.items()},
+            "method": {cell["method"]: f"{ROLES[cell['role']]}: {_title(cell['source'])}" for cell in cells},
+            "metric": {name: METRICS[about["metric"]] for name, about in datasets.items()},
+            "source": {source: _title(source) for source in sources},
+            "role": ROLES,
+        },
+        "cells": cells,
+        "checks": [],
+    }
+
+
+def _cells(name: str, frame: pd.DataFrame, about: Mapping[str, Any], run: str) -> list[TableCell]:
+    """Cells of one data set: the student without a teacher, then each teacher's kinds with their students."""
+    found: list[TableCell] = []
+    for teacher, part in frame.groupby("teacher", sort=False):
+        results = {
+            str(method): {str(seed): float(score) for seed, score in zip(rows["seed"], rows["score"], strict=True)}
+            for method, rows in part.groupby("method", sort=False)
+        }
+        for method, values in results.items():
+            role, _, kind = method.partition("-")
+            alone = method == "no-kd"
+            if alone and found:
+                continue  # one for all teachers
+            against = None
+            if role == "kd":
+                against = NO_DIFFERENCE | {"method": "no-kd", "n": len(values)} | paired(results, method, "no-kd")
+            key, measure = (name, method), (about["metric"], "test")
+            cell = table_cell(key, measure, values=values, runs=[run], against=against, selected="default")
+            place = {"source": NONE, "role": "kd"} if alone else {"source": f"{teacher}/{kind}", "role": role}
+            paper = _paper(method, str(teacher), about["published"], single=frame["teacher"].nunique() == 1)
+            found.append(cell | {"unit": "percent"} | place | paper)
+    return found
+
+
+def _paper(method: str, teacher: str, published: list[Mapping[str, Any]], *, single: bool) -> dict[str, Any]:
+    """The paper's value of a method, with no verdict: part of its set-up is not known.
+
+    Its tables name a teacher by its modalities, or, where there is one, by its kind.
+    """
+    role, _, kind = method.partition("-")
+    names = [method] if single or method == "no-kd" else []
+    names += [f"{role}-{teacher}"] if kind == "regular" else []
+    known = [item for item in published if item["against"] is None]
+    values = [(item["values"][key][0], item["source"]) for key in names for item in known if key in item["values"]]
+    value, source = next(((value, source) for value, source in values if value is not None), (None, None))
+    return {"paper": value, "paper_source": source, "gap": None, "verdict": None}
+
+
+def _notes(datasets: Mapping[str, Mapping[str, Any]], cells: list[TableCell]) -> list[str]:
+    """How to read the table; of each data set what the paper says of it, and what is not known of its set-up."""
+    found = [
+        "± is half a 95 % t-interval over seeds.",
+        "Below a student: gain over no teacher, paired by seed, 95 % interval, Holm-corrected p.",
+        "General, specific and random teachers have a share of their channels silenced, as Algorithm 1 ranks them.",
+        "The paper's values stand beside ours with no verdict: its set-up is known in part.",
+    ]
+    shown = {(cell["dataset"], cell["paper"]) for cell in cells}
+    for name, about in datasets.items():
+        for item in about["published"]:
+            values = {method: row[0] for method, row in item["values"].items() if row[0] is not None}
+            if not values or all((name, value) in shown for value in values.values()):
+                continue
+            over = f" over {item['against']}" if item["against"] else ""
+            stated = ", ".join(f"{method}{over} {value:g}" for method, value in values.items())
+            found.append(f"{about['title']}, published: {stated} ({item['source']}).")
+        title, unknown = about["title"], "; ".join(about["not_known"])
+        found.append(f"{title}: r = {about['share']:g}. Not known of the paper: {unknown}.")
+        if about["differs"]:
+            found.append(f"{title}, otherwise here: {'; '.join(about['differs'])}.")
+    return found
+
+
+def _title(source: str) -> str:
+    if source == NONE:
+        return "No teacher"
+    teacher, _, kind = source.rpartition("/")
+    return f"{teacher.capitalize()}, {kind}"

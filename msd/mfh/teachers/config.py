@@ -1,0 +1,89 @@
+"""The section `teachers` of a study file: the hypothesis put to the teachers of an MSD study."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from msd.config.files import Count, Positive, Strict, distinct
+from msd.config.study import Study, load_study
+from msd.config.yaml_file import nearest
+from msd.errors import UserError
+
+Part = Annotated[float, Field(gt=0, lt=1)]
+Modality = Literal["image", "text"]
+
+
+class GeneralityTraining(Strict):
+    """Algorithm 1: how the two nets are trained together before channels are permuted."""
+
+    epochs: Count
+    learning_rate: Positive
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+
+
+class UnimodalStudent(Strict):
+    """A student that reads one modality: one hidden layer on frozen features, AdamW with linear decay.
+
+    `kd_weight`: λ of (1 − λ)·task + λ·KD.
+    """
+
+    hidden: Count
+    batch_size: Count
+    learning_rate: Positive
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    kd_weight: Part
+    temperature: Positive
+
+
+class Teachers(Strict):
+    """The hypothesis on the vision-language teachers of an MSD study.
+
+    `study`: the MSD study's file; `datasets`: of that study, with the number of steps their students take; `shares`: r,
+    the shares of channels that are silenced, beside 0; `draws`: of the bootstrap of pictures.
+    """
+
+    study: str
+    datasets: Annotated[dict[str, Count], Field(min_length=1)]
+    shares: Annotated[list[Part], Field(min_length=2)]
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2)]
+    draws: Annotated[int, Field(ge=100)]
+    generality: GeneralityTraining
+    student: UnimodalStudent
+
+    _once = field_validator("shares", "seeds")(distinct)
+
+    @cached_property
+    def msd(self) -> Study:
+        """The MSD study whose teachers they are."""
+        return load_study(self.study)
+
+    def check(self) -> Teachers:
+        """Raises UserError when the MSD study is faulty or lacks a dataset."""
+        for name in self.datasets:
+            if name not in self.msd.datasets:
+                known = list(self.msd.datasets)
+                raise UserError(f"teachers.datasets: {self.study} has no dataset {name!r}{nearest(name, known)}")
+        return self
+
+    def variants_params(self, dataset: str) -> dict[str, Any]:
+        """Parameters of a `teacher_variants` job."""
+        return {**self._params(dataset), "generality": self.generality.model_dump(mode="json")}
+
+    def students_params(self, dataset: str, modality: Modality) -> dict[str, Any]:
+        """Parameters of a `unimodal_students` job."""
+        student = self.student.model_dump(mode="json") | {"steps": self.datasets[dataset]}
+        return {**self._params(dataset), "modality": modality, "student": student}
+
+    def _params(self, dataset: str) -> dict[str, Any]:
+        shared = {"shares": sorted(self.shares), "seeds": self.seeds, "draws": self.draws}
+        return {**self.msd.model_params(dataset), **shared}
+
+    def report_params(self) -> dict[str, Any]:
+        """What tables and figures are told."""
+        configs = [self.msd.dataset_configs[name] for name in self.datasets]
+        keys = {"name", "title", "task"}
+        datasets = [config.model_dump(include=keys) | {"metric": config.training_metric} for config in configs]
+        return {"datasets": datasets, "shares": sorted(self.shares), "seeds": self.seeds, "draws": self.draws}

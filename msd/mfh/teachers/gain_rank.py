@@ -1,0 +1,173 @@
+"""Table `gain_rank`: does γ or the teacher's score predict what a student gains?"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import ConstantInputWarning, norm, spearmanrho
+
+from msd.measure.stats import LEVEL, FloatArray, generator
+from msd.mfh.teachers.results import TaughtDataset, crossing
+from msd.mfh.teachers.variants import variants_of
+
+Table = dict[str, Any]
+Scope = Callable[[FloatArray, FloatArray], FloatArray]
+PREDICTORS = {"counts": "γ by counts", "information": "γ by information", "score": "Teacher's score"}
+SCOPES = {
+    "all": "All marks",
+    "within": "Within dataset × direction",
+    "regular": "Regular teachers",
+    "telling": "Where the student's modality tells something",
+}
+
+
+def gain_rank_table(taught: Mapping[str, TaughtDataset], params: Mapping[str, Any]) -> Table:
+    """Spearman's ρ between the gain and each predictor, and γ's ρ less that of the teacher's score."""
+    marks = gain_marks(taught, params)
+    groups = [mark["group"] for mark in marks]
+    names = list(dict.fromkeys(groups))
+    index = np.array([[i for i, group in enumerate(groups) if group == name] for name in names])  # (G, V)
+    gains = np.array([mark["gains"] for mark in marks])[index]  # (G, V, S)
+    values = {name: np.array([mark[name] or 0.0 for mark in marks])[index] for name in PREDICTORS}
+    telling = np.array([marks[row[0]]["telling"] for row in index])
+    cells = []
+    for scope, title in SCOPES.items():
+        kept = telling if scope == "telling" else np.ones(len(names), dtype=bool)
+        rows = [marks[i] for i in index[kept].flatten() if scope != "regular" or marks[i]["kind"] == "regular"]
+        found = {name: _drawn(scope, x[kept], gains[kept], draws=params["draws"]) for name, x in values.items()}
+        for name, (rho, drawn) in found.items():
+            about = {"scope": scope, "scope_title": title, "predictor": name, "predictor_title": PREDICTORS[name]}
+            low, high = _bounds(drawn)
+            cell: dict[str, Any] = {
+                "dataset": "all",
+                "method": name,
+                "metric": "spearman",
+                "split": "test",
+                "mean": rho,
+                "low": low,
+            }
+            runs = list(dict.fromkeys(run for row in rows for run in row["runs"]))
+            cell |= {"high": high, "n": len(rows), "values": {}, "selected": "default", "runs": runs}
+            cells.append(about | cell | {"against": None if name == "score" else _against(found, name)})
+    return {
+        "name": "gain_rank",
+        "caption": "Gain and γ: does γ, or the teacher's own score, predict what a student gains?",
+        "notes": [
+            "Spearman's ρ over marks (n), one a dataset, direction, kind of teacher and r; ± is half a 95 % bootstrap "
+            "interval, whose draws resample dataset × direction and seeds. Below: ρ less that of the teacher's score.",
+            "Within dataset × direction: the mean of each one's own ρ, so that neither the dataset's metric nor its "
+            "difficulty counts. The last row leaves out students that, without a teacher, do not beat the best "
+            "constant answer.",
+            "Where γ is undefined it counts as zero here: nothing is known that both could know.",
+        ],
+        "family": 0,
+        "layout": {"rows": ["scope"], "columns": ["predictor"]},
+        "titles": {
+            "scope": SCOPES,
+            "predictor": PREDICTORS,
+            "dataset": {"all": "All"},
+            "metric": {},
+            "method": PREDICTORS,
+        },
+        "cells": cells,
+        "marks": marks,
+        "datasets": {name: results.about["title"] for name, results in taught.items()},
+        "alternative": _in_words(cells),
+    }
+
+
+def gain_marks(taught: Mapping[str, TaughtDataset], params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One mark a dataset, direction that crosses modalities, kind and r: both γ, the teacher's score, the gain.
+
+    gains: of each seed; gain, low, high: their mean, paired over seeds and test pictures. telling: whether the
+    student's modality tells something of the labels.
+    """
+    marks = []
+    for name, results in taught.items():
+        telling = {modality: results.tells(modality) for modality in results.runs}
+        for way in crossing():
+            for variant in variants_of(way, params["shares"]):
+                found = results.gain(variant)
+                marks.append(
+                    {
+                        "group": f"{name}/{way.teacher}-{way.student}",
+                        "dataset": name,
+                        **variant._asdict(),
+                        "counts": results.gamma[variant]["counts"]["value"],
+                        "information": results.gamma[variant]["information"]["value"],
+                        "score": float(np.mean([run[0] for run in results.teachers[variant]])),
+                        "gain": found.difference,
+                        "low": found.low,
+                        "high": found.high,
+                        "gains": results.gains(variant).tolist(),
+                        "telling": telling[way.student],
+                        "runs": [results.runs[way.student], results.folder],
+                    }
+                )
+    return marks
+
+
+def spearman(x: FloatArray, y: FloatArray) -> FloatArray:
+    """Spearman's rank correlation along the last axis; NaN where one side is constant."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConstantInputWarning)
+        return np.asarray(spearmanrho(x, y, axis=-1).statistic)
+
+
+def _drawn(scope: str, x: FloatArray, gains: FloatArray, *, draws: int) -> tuple[float | None, FloatArray]:
+    """ρ of predictor (G, V) and gains (G, V, S), and its draws: groups and seeds resampled, the same for each x."""
+    if not len(x):
+        return None, np.full(draws, np.nan)
+    random = generator(f"gain-rank/{scope}")
+    of_groups = random.integers(len(x), size=(draws, len(x)))
+    of_seeds = random.integers(gains.shape[2], size=(draws, gains.shape[2]))
+    pairs = zip(of_groups, of_seeds, strict=True)
+    drawn_gains = np.stack([gains[rows][:, :, seeds].mean(axis=2) for rows, seeds in pairs])
+    whole = float(_rho(scope, x[None], gains.mean(axis=2)[None])[0])
+    return (None if np.isnan(whole) else whole), _rho(scope, x[of_groups], drawn_gains)
+
+
+def _rho(scope: str, x: FloatArray, gain: FloatArray) -> FloatArray:
+    """ρ (K,) of x and gain (K, G, V), the regular teacher being the first of each group."""
+    if scope == "within":
+        found = spearman(x, gain)
+        known = np.isfinite(found)
+        total = np.where(known, found, 0).sum(axis=1)
+        return np.divide(total, known.sum(axis=1), out=np.full(len(x), np.nan), where=known.any(axis=1))
+    if scope == "regular":
+        x, gain = x[:, :, :1], gain[:, :, :1]
+    return spearman(x.reshape(len(x), -1), gain.reshape(len(x), -1))
+
+
+def _against(found: Mapping[str, tuple[float | None, NDArray[np.float64]]], name: str) -> dict[str, Any]:
+    (rho, drawn), (other, others) = found[name], found["score"]
+    gap = drawn - others
+    known = gap[np.isfinite(gap)]
+    low, high = _bounds(gap)
+    if rho is None or other is None or not len(known):
+        return {"method": "score", "difference": None, "low": None, "high": None, "p": None, "p_holm": None}
+    error = float(known.std(ddof=1)) if len(known) > 1 else 0.0
+    p = 2 * float(norm.sf(abs(rho - other) / error)) if error else None
+    return {"method": "score", "difference": rho - other, "low": low, "high": high, "p": p, "p_holm": None}
+
+
+def _bounds(drawn: FloatArray) -> tuple[float | None, float | None]:
+    known = drawn[np.isfinite(drawn)]
+    if len(known) < 2:
+        return None, None
+    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def _in_words(cells: list[dict[str, Any]]) -> str:
+    """The figure's message for those who do not see it."""
+    parts = [
+        f"{cell['predictor_title']}, {cell['scope_title'].lower()}: {cell['mean']:.2f}"
+        for cell in cells
+        if cell["mean"] is not None
+    ]
+    return f"Gain of students against γ and against the teacher's score. Rank correlations: {'; '.join(parts)}."

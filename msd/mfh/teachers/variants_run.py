@@ -1,0 +1,135 @@
+"""Stage `teacher_variants`: what one dataset's teacher variants share with the student's modality, and score."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from msd.data.batches import read_targets
+from msd.distill.losses import Task
+from msd.measure.metric import DATASET_TASKS
+from msd.measure.stats import Resampling
+from msd.mfh.generality import JointTraining
+from msd.mfh.teachers.gamma import (
+    COUNTS,
+    INFORMATION,
+    calibrated,
+    counts_scorer,
+    information_scorer,
+    mean_scorer_of,
+    resampled,
+)
+from msd.mfh.teachers.thresholds import best_threshold
+from msd.mfh.teachers.variants import DIRECTIONS, TeacherAnswers, Variant, rank_channels, variants_of
+from msd.seeds import derive_seed
+from msd.tables.results import picture_groups
+from msd.tables.scoring import scorer
+from msd.training.cached_outputs import SPLITS
+from msd.training.loop import single_thread
+
+if TYPE_CHECKING:
+    from msd.job import Job
+
+
+def teacher_variants(job: Job) -> dict[str, float]:
+    """Write channels.parquet, gamma.json and scores.safetensors of one dataset, the latter two on the test split.
+
+    channels: see `rank_channels`. gamma: a list with teacher, student, kind, share, counts and information (each value,
+    low, high, parts) of every variant. scores: <variant>, or <variant>/<seed> of a random one -> the metric on the
+    split, on each resampled one and without each picture, as `msd.measure.stats.Resampling.scores` gives them.
+    """
+    single_thread()
+    params, name = job.params, job.params["dataset"]
+    task: Any = DATASET_TASKS[params["dataset_task"]]
+    answers, targets = TeacherAnswers(name, job.inputs), load_targets(job.inputs, task=task)
+    training = JointTraining(**params["generality"], seed=derive_seed(name, "joint nets"))
+    answers.ranks = rank_channels(answers.features["train"], targets["train"], task=task, training=training)
+    answers.ranks.to_parquet(job.outputs["channels"], index=False)
+    groups = picture_groups(job.inputs["test"])
+    resampling = Resampling(groups, draws=params["draws"], rng_name=name)
+    measured, scores = [], {}
+    for variant in [variant for direction in DIRECTIONS for variant in variants_of(direction, params["shares"])]:
+        seeds = params["seeds"] if variant.kind == "random" else params["seeds"][:1]
+        said = [{split: answers.logits(variant, split, seed=seed) for split in ("val", "test")} for seed in seeds]
+        for seed, logits in zip(seeds, said, strict=True):
+            answer = _decided(logits, targets, params).numpy()
+            of_metric = scorer(params["metric"], answer, targets["test"].numpy())
+            assert of_metric is not None
+            key = f"{variant.name}/{seed}" if variant.kind == "random" else variant.name
+            scores[key] = torch.from_numpy(resampling.scores(of_metric))
+        measured.append(variant._asdict() | _gammas(answers, variant, said, targets, params, groups=groups))
+    Path(job.outputs["gamma"]).write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+    safetensors.torch.save_file(scores, job.outputs["scores"])
+    return {
+        f"{entry['teacher']}-{entry['student']}/{measure}": entry[measure]["value"]
+        for entry in measured
+        for measure in ("counts", "information")
+        if entry["kind"] == "regular" and entry[measure]["value"] is not None
+    }
+
+
+def load_targets(inputs: Mapping[str, Any], *, task: Task) -> dict[str, Tensor]:
+    """split -> (N,) classes or (N, C) scores of the prepared tables."""
+    labels = len(json.loads(Path(inputs["labels"]).read_text(encoding="utf-8")))
+    columns = ["uid", "target", "score"]
+    return {
+        split: read_targets(
+            pd.read_parquet(inputs[split], columns=columns), labels=labels, task=task, path=inputs[split]
+        )
+        for split in SPLITS
+    }
+
+
+def _decided(said: Mapping[str, Tensor], targets: Mapping[str, Tensor], params: Mapping[str, Any]) -> Tensor:
+    """Logits (N, C) of the test split, shifted so that "yes" begins where it does best on validation."""
+    return said["test"] - best_threshold(said["val"], targets["val"], dataset_task=params["dataset_task"])
+
+
+def _gammas(
+    answers: TeacherAnswers,
+    variant: Variant,
+    said: Sequence[Mapping[str, Tensor]],
+    targets: Mapping[str, Tensor],
+    params: Mapping[str, Any],
+    *,
+    groups: NDArray[np.int64],
+) -> dict[str, Any]:
+    """Both γ of a variant and of what the regular teacher knows from the student's modality alone.
+
+    said: split -> logits of a variant, or of several random ones, whose mean is taken. For γ by information answers are
+    first calibrated on validation: a teacher that was trained on image and text together is over-sure of one of them.
+    """
+    task: Any = DATASET_TASKS[params["dataset_task"]]
+    gold, train = targets["test"], targets["train"]
+    prior = (F.one_hot(train, said[0]["test"].shape[1]) if task == "multiclass" else train).double().mean(dim=0)
+    views = {
+        view: {split: answers.view(view, split) for split in ("val", "test")} for view in ("both", variant.student)
+    }
+    decided = {view: _decided(logits, targets, params) for view, logits in views.items()}
+    joint = decided["both"] if {variant.teacher, variant.student} == {"image", "text"} else None
+
+    def calm(logits: Mapping[str, Tensor]) -> Tensor:
+        return calibrated(logits["val"], targets["val"], task=task).apply(logits["test"])
+
+    heard, calm_heard = decided[variant.student], calm(views[variant.student])
+    counts = [
+        counts_scorer(_decided(one, targets, params), heard, gold, joint=joint, dataset_task=params["dataset_task"])
+        for one in said
+    ]
+    information = [information_scorer(calm(one), calm_heard, gold, task=task, prior=prior) for one in said]
+    options: dict[str, Any] = {"groups": groups, "draws": params["draws"], "rng_name": params["dataset"]}
+    return {
+        "counts": asdict(resampled(mean_scorer_of(counts), COUNTS, **options)),
+        "information": asdict(resampled(mean_scorer_of(information), INFORMATION, **options)),
+    }

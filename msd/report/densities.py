@@ -1,0 +1,73 @@
+"""Densities of model outputs per view: the paper's figure 1, for any dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.ndimage import gaussian_filter1d
+
+from msd.measure.stats import FloatArray
+from msd.report.style import Look, legend, new_figure
+from msd.tables.results import VIEWS, DatasetResults
+from msd.tables.scoring import gold_probability
+
+BANDWIDTH = 0.03
+BINS = 400
+VIEW_TITLES = {"both": "image and text", "image": "image alone", "text": "text alone"}
+
+
+def density(values: FloatArray, *, low: float, high: float, bandwidth: float) -> tuple[FloatArray, FloatArray]:
+    """Gaussian kernel density on [low, high], reflected at the ends so that its integral there is exactly 1.
+
+    Values outside count at the nearest end. Returns the positions and the density at each.
+    """
+    counts, edges = np.histogram(np.clip(values, low, high), bins=BINS, range=(low, high), density=True)
+    smooth = gaussian_filter1d(counts, bandwidth / (high - low) * BINS, mode="reflect")
+    return (edges[:-1] + edges[1:]) / 2, smooth
+
+
+def best_on_validation(results: DatasetResults, methods: list[str]) -> str | None:
+    """The method with the best mean validation score, the first of equals; never chosen on test."""
+
+    def score(method: str) -> float:
+        values = [value for value in results.cells[method].values("val", results.metric).values() if value is not None]
+        return sum(values) / len(values)
+
+    return max(methods, key=score) if methods else None
+
+
+def densities_figure(
+    results: DatasetResults, methods: list[str], *, titles: Mapping[str, str], styles: Mapping[str, Look]
+) -> Figure:
+    """One panel a view: densities over the test split of the teacher and of `methods`, all seeds together."""
+    figure, panels = new_figure(len(VIEWS), row_height=1.55, sharex=True)
+    for view, [axes] in zip(VIEWS, panels, strict=True):
+        drawn = {"teacher": [results.teacher[view]]}
+        drawn |= {method: list(results.cells[method].logits("test", view).values()) for method in methods}
+        for name, logits in drawn.items():
+            values = np.concatenate(
+                [gold_probability(one, results.targets, dataset_task=results.task) for one in logits]
+            )
+            at, height = density(values, low=0.0, high=1.0, bandwidth=BANDWIDTH)
+            look = styles[name]
+            above = 5 if name == "teacher" else 3  # its dots stay visible where a student copies it well
+            line: dict[str, Any] = {"color": look.colour, "linestyle": look.dash, "zorder": above}
+            if name != "teacher":  # marks, staggered, tell lines apart without colour
+                line |= {"marker": look.marker, "markersize": 5, "markevery": (12 * len(axes.lines), 60)}
+            axes.plot(at, height, label=titles[name], **line)
+        axes.set_title(f"{results.title} · {VIEW_TITLES[view]}")
+        axes.set_ylabel("Density")
+        axes.set_ylim(bottom=0)
+        axes.set_xlim(0, 1)
+    panels[-1][0].set_xlabel(_what(results))
+    legend(figure, panels[0][0], columns=2)
+    return figure
+
+
+def _what(results: DatasetResults) -> str:
+    if results.task == "binary":
+        return f"Probability of “{results.labels[1]}”"
+    return "Probability of the gold label" + ("s" if results.task == "multilabel" else "")

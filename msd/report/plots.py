@@ -1,0 +1,156 @@
+"""The other figures: scores with intervals, saliency, training curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+from msd.measure.stats import FloatArray
+from msd.report.densities import density
+from msd.report.style import FAINT, INK, MODALITY_COLOURS, PALETTE, Look, legend, new_figure
+from msd.tables.comparisons import MEASURES, Table
+
+FLOOR = 1e-3  # what is smaller, zero included, is drawn at the left edge
+
+
+def main_figure(table: Table, *, styles: Mapping[str, Look]) -> Figure:
+    """One panel a dataset: seeds, mean and interval of each method, with teacher and probe as lines."""
+    methods = [name for name in styles if name != "teacher"]
+    datasets = list(dict.fromkeys(cell["dataset"] for cell in table["cells"]))
+    figure, panels = new_figure(len(datasets), row_height=0.75 + 0.19 * len(methods))
+    for dataset, [axes] in zip(datasets, panels, strict=True):
+        cells = {cell["method"]: cell for cell in table["cells"] if cell["dataset"] == dataset}
+        for name, dash in (("teacher", (0, (1, 1.2))), ("probe", (0, (5, 1.5)))):
+            if name in cells and cells[name]["mean"] is not None:
+                label = table["titles"]["method"][name]
+                axes.axvline(cells[name]["mean"], color=INK, linestyle=dash, linewidth=1.3, label=label, zorder=1)
+        for row, method in enumerate(methods):
+            _dot(axes, cells[method], row=row, look=styles[method])
+        axes.set_yticks(range(len(methods)), [table["titles"]["method"][method] for method in methods])
+        axes.set_ylim(len(methods) - 0.4, -0.6)
+        axes.grid(visible=False, axis="y")
+        axes.tick_params(axis="y", length=0)
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+        metric = table["titles"]["metric"][dataset]
+        axes.set_title(f"{table['titles']['dataset'][dataset]} · {metric}, test")
+    legend(figure, panels[0][0])
+    return figure
+
+
+def _dot(axes: Any, cell: Mapping[str, Any], *, row: int, look: Look) -> None:
+    """Mean with interval and, fainter, every seed."""
+    if cell["mean"] is None:
+        return
+    seeds = list(cell["values"].values())
+    axes.scatter(seeds, [row + 0.3] * len(seeds), s=10, color=look.colour, alpha=0.5, linewidths=0, zorder=2)
+    if cell["low"] is not None:
+        axes.plot([cell["low"], cell["high"]], [row, row], color=look.colour, linewidth=2.2, zorder=3)
+    axes.plot(cell["mean"], row, marker=look.marker, markersize=7, color=look.colour, markeredgecolor="white", zorder=4)
+
+
+def saliency_figure(
+    saliency: Mapping[str, Mapping[str, FloatArray]], *, titles: Mapping[str, str], measure: str
+) -> Figure:
+    """One panel a dataset: how saliency is spread over test samples, on a logarithmic axis, means as ticks.
+
+    saliency: dataset -> modality -> (N,).
+    """
+    top = max(float(values.max()) for modalities in saliency.values() for values in modalities.values())
+    low, high = np.log10(FLOOR), np.log10(max(top, 10 * FLOOR)) + 0.1
+    figure, panels = new_figure(len(saliency), row_height=1.35, sharex=True)
+    for (dataset, modalities), [axes] in zip(saliency.items(), panels, strict=True):
+        for modality, values in modalities.items():
+            logarithms = np.log10(np.maximum(values, FLOOR))
+            at, height = density(logarithms, low=low, high=high, bandwidth=0.12)
+            dash: Any = "-" if modality == "image" else (0, (5, 1.5))
+            look = {"color": MODALITY_COLOURS[modality], "linestyle": dash}
+            axes.plot(at, height, label=modality.capitalize(), **look)
+            axes.fill_between(at, height, color=look["color"], alpha=0.12, linewidth=0)
+            mean = np.log10(max(float(values.mean()), FLOOR))
+            axes.plot([mean, mean], [0, 0.16], transform=axes.get_xaxis_transform(), **look, linewidth=3)
+        axes.set_title(titles[dataset])
+        axes.set_ylabel("Density")
+        axes.set_ylim(bottom=0)
+        axes.set_xlim(low, high)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_formatter(FuncFormatter(_power))
+    panels[-1][0].set_xlabel(f"Saliency: {MEASURES.get(measure, measure)}")
+    legend(figure, panels[0][0])
+    return figure
+
+
+def saliency_scatter_figure(
+    saliency: Mapping[str, Mapping[str, FloatArray]], *, titles: Mapping[str, str], measure: str
+) -> Figure:
+    """Small multiples, one a dataset: a test sample's text saliency over its image saliency, both logarithmic.
+
+    saliency: dataset -> modality -> (N,).
+    """
+    logarithms = {
+        dataset: [np.log10(np.maximum(modalities[modality], FLOOR)) for modality in ("image", "text")]
+        for dataset, modalities in saliency.items()
+    }
+    low, high = np.log10(FLOOR), max(float(values.max()) for pair in logarithms.values() for values in pair) + 0.1
+    figure, panels = new_figure((len(saliency) + 1) // 2, 2, row_height=2.3, sharex=True, sharey=True)
+    flat = [axes for row in panels for axes in row]
+    for axes, (dataset, (image, text)) in zip(flat, logarithms.items(), strict=False):
+        axes.plot([low, high], [low, high], color=FAINT, linewidth=1, linestyle=(0, (5, 1.5)), zorder=1)
+        axes.scatter(image, text, s=7, color=PALETTE[0], alpha=0.25, linewidths=0, rasterized=True, zorder=2)
+        axes.set_title(f"{titles[dataset]}\ntext ahead: {100 * float(np.mean(text > image)):.0f} %")
+        axes.set_aspect("equal")
+        axes.tick_params(labelsize=9)
+        axes.set(xlim=(low - 0.05, high), ylim=(low - 0.05, high))
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(integer=True))
+            axis.set_major_formatter(FuncFormatter(_power))
+    for axes in flat[len(saliency) :]:
+        axes.set_visible(False)
+    figure.supxlabel(f"Image saliency: {MEASURES.get(measure, measure)}", fontsize="medium")
+    figure.supylabel("Text saliency, same measure", fontsize="medium")
+    return figure
+
+
+def _power(exponent: float, _: int) -> str:
+    """Tick label: 10 to the exponent; the left edge holds all that is smaller."""
+    value = 10**exponent
+    return f"≤{value:g}" if value <= FLOOR * 1.001 else f"{value:g}"
+
+
+def curves_figure(
+    curves: Mapping[str, Mapping[str, Mapping[str, pd.DataFrame]]],
+    *,
+    titles: Mapping[str, Mapping[str, str]],
+    styles: Mapping[str, Look],
+) -> Figure:
+    """One row a dataset: training loss (left, logarithmic) and validation score (right) over epochs, mean of seeds.
+
+    curves: dataset -> method -> "loss" or "score" -> frame with epoch and value.
+    """
+    figure, panels = new_figure(len(curves), 2, row_height=1.9)
+    for (dataset, methods), row in zip(curves.items(), panels, strict=True):
+        for axes, kind in zip(row, ("loss", "score"), strict=True):
+            for method, by_kind in methods.items():
+                _curve(axes, by_kind[kind], look=styles[method], label=titles["method"][method])
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        row[0].set_yscale("log")
+        row[0].yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        row[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        row[0].yaxis.set_minor_locator(NullLocator())
+        row[0].set_title(f"{titles['dataset'][dataset]}\ntraining loss")
+        row[1].set_title(f"\nvalidation {titles['metric'][dataset]}")
+    for axes in panels[-1]:
+        axes.set_xlabel("Epoch")
+    legend(figure, panels[0][0], columns=2)
+    return figure
+
+
+def _curve(axes: Any, frame: pd.DataFrame, *, look: Look, label: str) -> None:
+    epochs: Sequence[int] = (frame["epoch"] + 1).tolist()
+    marks: dict[str, Any] = {"marker": look.marker, "markersize": 4, "markeredgecolor": "white", "markeredgewidth": 0.5}
+    axes.plot(epochs, frame["value"], color=look.colour, linestyle=look.dash, label=label, **marks)
+    axes.tick_params(which="both", color=FAINT)

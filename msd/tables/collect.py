@@ -1,0 +1,174 @@
+"""Stage `collect`: choose a method's variant on validation and gather its seeds, one cell of the study."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from msd.errors import UserError
+from msd.measure.vqa import ANSWER_METRICS
+from msd.tables.answer_scores import answer_metrics, read_answer_scores
+from msd.tables.results import VIEWS, in_view, read_json, read_tensors
+
+if TYPE_CHECKING:
+    from msd.job import Job
+
+Values = dict[str, dict[str, dict[str, float]]]
+"""split -> metric -> seed -> value."""
+
+
+@dataclass
+class Variant:
+    """One configuration with all its blocks of seeds."""
+
+    name: str
+    parameters: dict[str, Any]
+    runs: list[str] = field(default_factory=list)
+    predictions: dict[str, str] = field(default_factory=dict)  # seed -> file
+    metrics: Values = field(default_factory=dict)
+
+    def mean(self, split: str, metric: str) -> float:
+        """Mean over seeds."""
+        return math.fsum(self.metrics[split][metric].values()) / len(self.metrics[split][metric])
+
+
+def collect(job: Job) -> dict[str, float]:
+    """Write cell.json and the predictions of the variant with the best mean validation score.
+
+    The primary metric (params["metric"]) decides, averaged over seeds; of equal variants the first listed wins.
+    Raises UserError for seeds that are missing, occur twice or differ between variants.
+    """
+    params = job.params
+    variants = _read_variants(job)
+    _add_answer_metrics(variants, job)
+    _check_seeds(variants, metric=params["metric"], where=f"{params['dataset']}/{params['method']}")
+    best = max(variants, key=lambda variant: variant.mean("val", params["metric"]))
+    _write_predictions(best, job.outputs["predictions"])
+    cell = _describe(best, variants, params)
+    Path(job.outputs["cell"]).write_text(json.dumps(cell, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return {f"{split}/{params['metric']}": best.mean(split, params["metric"]) for split in ("val", "test")}
+
+
+def _read_variants(job: Job) -> list[Variant]:
+    """Variants in the order of their first block."""
+    found: dict[str, Variant] = {}
+    inputs = (job.inputs["metrics"], job.inputs["runs"], job.inputs["predictions"])
+    for metrics_path, run_path, predictions_path in zip(*inputs, strict=True):
+        run = yaml.safe_load(Path(run_path).read_text(encoding="utf-8"))
+        for key in ("dataset", "method"):
+            if run[key] != job.params[key]:
+                raise UserError(f"{run_path} is a run of {key} {run[key]!r}, not of {job.params[key]!r}")
+        variant = found.setdefault(run["variant"], Variant(run["variant"], run["parameters"]))
+        if run["parameters"] != variant.parameters:
+            raise UserError(f"{run_path} has other parameters than {variant.runs[0]}/run.yaml of the same variant")
+        variant.runs.append(str(Path(run_path).parent))
+        _add_block(variant, metrics_path, predictions_path, seeds=[str(seed) for seed in run["seeds"]])
+    if not found:
+        raise UserError(f"there are no runs of {job.params['dataset']}/{job.params['method']} to collect")
+    return list(found.values())
+
+
+def _add_block(variant: Variant, metrics_path: str, predictions_path: str, *, seeds: Sequence[str]) -> None:
+    for seed in seeds:
+        if seed in variant.predictions:
+            raise UserError(f"{metrics_path} holds seed {seed} of {variant.name!r}, which another block holds too")
+        variant.predictions[seed] = predictions_path
+    rows = pd.read_parquet(metrics_path).to_dict("records")
+    unexpected = {str(row["seed"]) for row in rows} ^ set(seeds)
+    if unexpected:
+        raise UserError(f"{metrics_path} and its run.yaml disagree about seed {min(unexpected)}; run it again")
+    for row in rows:
+        by_seed = variant.metrics.setdefault(row["split"], {}).setdefault(row["metric"], {})
+        if str(row["seed"]) in by_seed:
+            raise UserError(f"{metrics_path} holds {row['split']}/{row['metric']} of seed {row['seed']} twice")
+        by_seed[str(row["seed"])] = float(row["value"])
+
+
+def _add_answer_metrics(variants: Sequence[Variant], job: Job) -> None:
+    """Metrics of answers as people gave them, where the prepared tables have these, from the predictions."""
+    labels = read_json(job.inputs["labels"])
+    for split in ("val", "test"):
+        answers = read_answer_scores(job.inputs[split], labels=labels)
+        for variant in variants if answers else []:
+            for seed, path in variant.predictions.items():
+                for view, logits in read_tensors(path, {view: f"seed-{seed}/{split}/{view}" for view in VIEWS}).items():
+                    for metric, value in answer_metrics(logits, answers).items():
+                        variant.metrics[split].setdefault(in_view(metric, view), {})[seed] = value
+
+
+def _check_seeds(variants: Sequence[Variant], *, metric: str, where: str) -> None:
+    """Every variant has the primary metric for the same seeds on both splits, finite on validation."""
+    seeds = sorted({seed for variant in variants for seed in variant.predictions}, key=int)
+    for variant in variants:
+        for split in ("val", "test"):
+            values = variant.metrics.get(split, {}).get(metric)
+            if values is None:
+                of_answers = " of people's answers, and the prepared tables hold none: give `accuracy`"
+                hint = of_answers if metric in ANSWER_METRICS else ""
+                raise UserError(f"{where}/{variant.name} has no {split} value of the metric {metric!r}{hint}")
+            missing = [seed for seed in seeds if seed not in values]
+            if missing:
+                raise UserError(f"{where}/{variant.name} lacks seed {missing[0]}, which another variant has; run it")
+        undefined = [seed for seed, value in variant.metrics["val"][metric].items() if not math.isfinite(value)]
+        if undefined:
+            raise UserError(f"{where}/{variant.name} has no finite validation {metric} for seed {undefined[0]}")
+
+
+def _describe(best: Variant, variants: Sequence[Variant], params: dict[str, Any]) -> dict[str, Any]:
+    """cell.json; seeds in numeric order, undefined values null."""
+    metric, seeds = params["metric"], sorted(best.predictions, key=int)
+
+    def score(variant: Variant, split: str) -> dict[str, Any]:
+        mean = variant.mean(split, metric)
+        values = _ordered(variant.metrics[split][metric])
+        return {"mean": mean if math.isfinite(mean) else None, "values": values}
+
+    return {
+        "dataset": params["dataset"],
+        "method": params["method"],
+        "title": params["title"],
+        "selected": best.name,
+        "selection": f"mean validation {metric} over {len(seeds)} seed{'s' if len(seeds) > 1 else ''}",
+        "variants": [
+            {
+                "variant": variant.name,
+                "parameters": variant.parameters,
+                "runs": variant.runs,
+                "val": score(variant, "val"),
+                "test": score(variant, "test"),
+            }
+            for variant in variants
+        ],
+        "metrics": {
+            split: {name: _ordered(values) for name, values in sorted(best.metrics[split].items())}
+            for split in sorted(best.metrics)
+        },
+        "runs": best.runs,
+    }
+
+
+def _ordered(values: dict[str, float]) -> dict[str, float | None]:
+    return {seed: values[seed] if math.isfinite(values[seed]) else None for seed in sorted(values, key=int)}
+
+
+def _write_predictions(best: Variant, path: str) -> None:
+    """Copy seed-<k>/<split>/<view> of every seed of the chosen variant into one file."""
+    tensors: dict[str, NDArray[np.float32]] = {}
+    for seed in sorted(best.predictions, key=int):
+        with safe_open(best.predictions[seed], framework="numpy") as file:
+            keys = [key for key in file.keys() if key.startswith(f"seed-{seed}/")]  # noqa: SIM118
+            if not keys:
+                raise UserError(f"{best.predictions[seed]} has no predictions of seed {seed}; run it again")
+            tensors.update({key: file.get_tensor(key) for key in keys})
+    save_file(tensors, path)

@@ -1,0 +1,253 @@
+"""The tables of a study: which cells each one holds and what each is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from msd.measure.vqa import ANSWER_METRICS
+from msd.tables.cells import Side, Study, TableCell, correct, table_cell
+from msd.tables.names import Pair
+from msd.tables.results import VIEWS, Array, DatasetResults
+from msd.tables.scoring import best_constant, score, scorer
+
+Table = dict[str, Any]
+REFERENCES = {
+    "teacher": "Teacher",
+    "probe": "Logistic probe",
+    "constant": "Best constant answer",
+    "student": "Student",
+}
+UNIMODAL = VIEWS[1:]
+MEASURES = {
+    "kl": "KL divergence, nats",
+    "js": "Jensen-Shannon divergence, nats",
+    "l1": "summed change of probabilities",
+    "gold": "drop of the gold label's probability",
+}
+
+
+def main_table(study: Study) -> Table:
+    """Datasets × methods on the test split, each method against the baseline; teacher and probe as references."""
+    cells: list[TableCell] = []
+    for results in study.datasets.values():
+        cells.append(study.reference_cell(results, results.teacher["both"]))
+        if results.probe is not None:
+            cells.append(study.reference_cell(results, results.probe, name="probe"))
+        cells += [study.method_cell(results, name, against=study.against_baseline(name)) for name in results.cells]
+    baseline = titles(study.params)["method"][study.baseline]
+    return make_table(
+        "main",
+        cells,
+        study.params,
+        layout=(["method"], ["dataset"]),
+        caption=f"Test score of each method on each dataset, and its difference to {baseline}.",
+        notes=["Teacher and logistic probe are references: one model each, not part of the tests.", *_vqa_note(study)],
+    ) | {"samples": {name: len(results.targets) for name, results in study.datasets.items()}}
+
+
+def teacher_table(study: Study) -> Table:
+    """Is there something to distil? The teacher against probe and from-scratch student, its views against chance."""
+    cells: list[TableCell] = []
+    measures: dict[str, str] = {}
+    named = titles(study.params)["method"]
+    for results in study.datasets.values():
+        for view, against in _teacher_gaps(study, results):
+            measure = f"{view}-{against['method']}"
+            measures[measure] = f"{_view_title(view)}, against {named[against['method']].lower()}"
+            extra = {"view": view, "measure": measure, "against": against}
+            cells.append(study.reference_cell(results, results.teacher[view], view=view) | extra)
+    return make_table(
+        "teacher",
+        cells,
+        study.params,
+        layout=(["dataset"], ["measure"]),
+        measures=measures,
+        caption="The teacher's test score with both modalities and with one alone, and its gap to what it should beat.",
+        notes=[
+            "The best constant answer is chosen on the test split itself: a generous chance level.",
+            "There is one teacher: intervals cover test pictures and a student's seeds, not the teacher's training.",
+        ],
+    )
+
+
+def _vqa_note(study: Study) -> list[str]:
+    """What accuracy means where it could be taken for the official VQA accuracy."""
+    asked = [data.title for data in study.datasets.values() if data.task == "vqa" and data.metric not in ANSWER_METRICS]
+    if not asked:
+        return []
+    return [f"{', '.join(asked)}: the score of the most probable answer, not the VQA accuracy of several people's."]
+
+
+def _teacher_gaps(study: Study, results: DatasetResults) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(view, against) of each comparison of a teacher that can be made."""
+
+    def resampled(logits: Array) -> Side:
+        return [study.resampled(results, scorer(results.metric, logits, results.gold))]
+
+    own = {view: resampled(logits) for view, logits in results.teacher.items()}
+    if results.probe is not None:
+        yield "both", study.against("probe", own["both"], resampled(results.probe), results)
+    scratch = study.params["from_scratch"]
+    if scratch is not None:
+        runs = study.runs(results, scratch, seeds=results.cells[scratch].seeds)
+        yield "both", study.against(scratch, own["both"], runs, results)
+    labels = len(results.labels)
+    constant = best_constant(results.metric, results.gold, labels=labels, dataset_task=results.task)
+    chance = None if constant is None else score(constant, len(results.targets))
+    for view in UNIMODAL:
+        against = study.against("constant", own[view], [study.resampled(results, constant)], results)
+        yield view, against | {"mean": chance}
+
+
+def views_table(study: Study) -> Table:
+    """Claim C2: how far each student is from the teacher in each view, by divergence and by agreement."""
+    kinds = {"kl": ("KL", "lower"), "agreement": ("agreement", "higher")}
+    measures = {
+        f"{kind}/{view}": f"{_view_title(view)}: {title}" for kind, (title, _) in kinds.items() for view in VIEWS
+    }
+    cells: list[TableCell] = []
+    for results in study.datasets.values():
+        for name in results.cells:
+            against = study.against_baseline(name)
+            for measure in measures:
+                kind, view = measure.split("/")
+                extra = {"view": view, "measure": measure, "better": kinds[kind][1]}
+                cells.append(study.method_cell(results, name, view=view, kind=kind, against=against) | extra)
+    return make_table(
+        "views",
+        cells,
+        study.params,
+        layout=(["dataset", "method"], ["measure"]),
+        measures=measures,
+        caption="How far each student is from the teacher, on the test split, with both modalities and with one alone.",
+        notes=[
+            "KL(teacher ‖ student) at temperature 1, in nats, summed over labels; lower is closer.",
+            "Agreement: share of samples with the same answer (multi-label: of labels decided alike).",
+        ],
+    )
+
+
+def missing_table(study: Study) -> Table:
+    """Scores of one model when a modality is missing at test time."""
+    measures = {view: _view_title(view) for view in VIEWS}
+    cells: list[TableCell] = []
+    for results in study.datasets.values():
+        for view in VIEWS:
+            extra = {"view": view, "measure": view}
+            cells.append(study.reference_cell(results, results.teacher[view], view=view) | extra)
+        for name in results.cells:
+            for view in VIEWS:
+                against = study.against_baseline(name) if view in UNIMODAL else None
+                extra = {"view": view, "measure": view}
+                cells.append(study.method_cell(results, name, view=view, against=against) | extra)
+    return make_table(
+        "missing",
+        cells,
+        study.params,
+        layout=(["dataset", "method"], ["measure"]),
+        measures=measures,
+        caption="Test score of each model when image or text is missing at test time.",
+        notes=["With both modalities as in the main table, where differences to the baseline are."],
+    )
+
+
+def pairs_table(study: Study, name: str, pairs: Sequence[Pair], *, caption: str) -> Table:
+    """Test scores of methods, each against the one that it is paired with."""
+    named = titles(study.params)["method"]
+    labels = {_pair_name(*pair): " against ".join(named[one] for one in pair if one) for pair in pairs}
+    cells = [
+        study.method_cell(results, method, against=other) | {"comparison": _pair_name(method, other)}
+        for results in study.datasets.values()
+        for method, other in pairs
+    ]
+    table = make_table(name, cells, study.params, layout=(["comparison"], ["dataset"]), caption=caption, notes=[])
+    return table | {"titles": table["titles"] | {"comparison": labels}}
+
+
+def _pair_name(method: str, other: str | None) -> str:
+    return method if other is None else f"{method} - {other}"
+
+
+def saliency_table(summaries: Mapping[str, Any], params: Mapping[str, Any]) -> Table:
+    """Claim C1: mean saliency of each modality per dataset and split, as the saliency stage summarised it."""
+    cells: list[TableCell] = []
+    for dataset, summary in summaries.items():
+        runs = [f"results/{params['study']}/teachers/{dataset}/saliency"]
+        for split in [split for split in ("train", "val", "test") if split in summary]:
+            for modality, entry in summary[split].items():
+                cell = table_cell((dataset, "teacher"), ("saliency", split), values={}, runs=runs)
+                cell |= {key: entry[key] for key in ("mean", "low", "high", "n")}
+                cells.append(cell | {"modality": modality, "over": "samples"})
+    return make_table(
+        "saliency",
+        cells,
+        params,
+        layout=(["dataset", "split"], ["modality"]),
+        caption="Mean saliency of each modality: how far the teacher's answer moves when that modality is removed.",
+        notes=[
+            f"Measure: {MEASURES.get(params['saliency_measure'], params['saliency_measure'])}.",
+            "Here n counts samples, and the interval is over pictures.",
+        ],
+        with_metric=False,
+    )
+
+
+def titles(params: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Printed names of datasets, methods and references."""
+    return {
+        "dataset": {about["name"]: about["title"] for about in params["datasets"]},
+        "method": REFERENCES | {method["name"]: method["title"] for method in params["methods"]},
+        "modality": {"image": "Image", "text": "Text"},
+        "split": {"train": "Training", "val": "Validation", "test": "Test"},
+        "metric": {about["name"]: metric_title(about["metric"]) for about in params["datasets"]},
+    }
+
+
+def metric_title(metric: str) -> str:
+    """Printed name of a metric: micro-F1 for micro_f1."""
+    if metric in ANSWER_METRICS:
+        return "VQA accuracy, " + ("always normalised" if ANSWER_METRICS[metric] else "official")
+    return metric.upper() if metric == "auroc" else metric.replace("_f1", "-F1").replace("_ap", "-AP")
+
+
+def _view_title(view: str) -> str:
+    return "Both" if view == "both" else f"{view.capitalize()} alone"
+
+
+def make_table(
+    name: str,
+    cells: list[TableCell],
+    params: Mapping[str, Any],
+    *,
+    layout: tuple[list[str], list[str]],
+    caption: str,
+    notes: list[str],
+    measures: Mapping[str, str] | None = None,
+    with_metric: bool = True,
+) -> Table:
+    """The whole JSON of a table; its comparisons are corrected as one family.
+
+    with_metric: whether the metric stands beside the name of a data set.
+    """
+    family = correct(cells)
+    if family:
+        notes = [
+            *notes,
+            "Brackets: 95 % interval of the difference, paired by seed and by test picture, both of which vary "
+            f"({params['draws']:,} bootstrap draws of pictures, Student's t); p is two-sided, of the same t, corrected "
+            f"by Holm over the {family} comparisons of this table.",
+        ]
+    if any(cell["low"] is not None and cell["values"] for cell in cells):
+        notes = ["± is half a 95 % t-interval over the n seeds.", *notes]
+    named = titles(params) | ({} if with_metric else {"metric": {}})
+    return {
+        "name": name,
+        "caption": caption,
+        "notes": notes,
+        "study": params["study"],
+        "family": family,
+        "layout": {"rows": layout[0], "columns": layout[1]},
+        "titles": named | {"measure": dict(measures or {})},
+        "cells": cells,
+    }

@@ -1,0 +1,191 @@
+"""Finished results of a study, read for tables and figures: one object a dataset, one a method."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from safetensors import safe_open
+
+from msd.errors import UserError
+from msd.tables.answer_scores import read_answer_scores
+
+if TYPE_CHECKING:
+    from msd.job import Job
+
+VIEWS = ("both", "image", "text")
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What `collect` wrote of one method on one dataset."""
+
+    content: dict[str, Any]
+    predictions: str
+
+    @property
+    def seeds(self) -> list[str]:
+        """Seeds of the selected variant, in order."""
+        return list(next(iter(self.content["metrics"]["test"].values())))
+
+    def values(self, split: str, metric: str) -> dict[str, float | None]:
+        """Seed -> value; raises UserError for a metric that was never measured."""
+        measured = self.content["metrics"][split]
+        if metric not in measured:
+            where = f"{self.content['dataset']}/{self.content['method']}"
+            raise UserError(f"{where} has no {split} metric {metric!r}; it has {', '.join(sorted(measured))}")
+        values: dict[str, float | None] = measured[metric]
+        return values
+
+    def logits(self, split: str, view: str) -> dict[str, Array]:
+        """Seed -> logits (N, C)."""
+        with safe_open(self.predictions, framework="numpy") as file:
+            return {seed: file.get_tensor(f"seed-{seed}/{split}/{view}") for seed in self.seeds}
+
+
+@dataclass(frozen=True)
+class DatasetResults:
+    """All that is known of one dataset: gold targets, the teacher's and the probe's outputs, the methods' cells."""
+
+    name: str
+    title: str
+    role: str
+    task: str
+    metric: str
+    labels: Sequence[str]
+    targets: Array  # (N,) classes or (N, C) scores of the test split
+    teacher: Mapping[str, Array]  # view -> logits (N, C) of the test split
+    cells: Mapping[str, Cell]
+    groups: NDArray[np.int64]  # (N,) number of each test sample's picture
+    answers: Mapping[str, Array]  # metric -> scores (N, C) of the labels as answers; empty where people gave none
+    probe: Array | None = None
+
+    @property
+    def gold(self) -> Array:
+        """What the primary metric compares with: the targets, or the scores of the labels as answers."""
+        return self.answers.get(self.metric, self.targets)
+
+
+def parallel(job: Job, name: str) -> dict[str, str]:
+    """Dataset -> path of an input list that runs parallel to params["datasets"]."""
+    paths = job.inputs[name]
+    paths = [paths] if isinstance(paths, str) else paths
+    datasets = [about["name"] for about in job.params["datasets"]]
+    if len(paths) != len(datasets):
+        raise UserError(f"the {job.rule} job has {len(paths)} inputs {name!r} for {len(datasets)} datasets")
+    return dict(zip(datasets, paths, strict=True))
+
+
+def load_results(job: Job) -> dict[str, DatasetResults]:
+    """Dataset -> results, from the inputs cells, cell_predictions, prepared, labels, teacher_outputs (and probes)."""
+    cells = _load_cells(job)
+    prepared, labels, outputs = (parallel(job, name) for name in ("prepared", "labels", "teacher_outputs"))
+    probes = parallel(job, "probes") if "probes" in job.inputs else {}
+    results = {}
+    for about in job.params["datasets"]:
+        name = about["name"]
+        names = read_json(labels[name])
+        teacher = read_tensors(outputs[name], {view: f"{view}/logits" for view in VIEWS})
+        probe = read_tensors(probes[name], {"both": "test/both"})["both"] if name in probes else None
+        results[name] = DatasetResults(
+            name,
+            about["title"],
+            about["role"],
+            about["task"],
+            about["metric"],
+            labels=names,
+            targets=read_targets(prepared[name], labels=len(names), dataset_task=about["task"]),
+            teacher=teacher,
+            cells=cells[name],
+            answers=read_answer_scores(prepared[name], labels=names),
+            groups=picture_groups(prepared[name]),
+            probe=probe,
+        )
+        _check_rows(results[name], prepared[name])
+    return results
+
+
+def _load_cells(job: Job) -> dict[str, dict[str, Cell]]:
+    """Dataset -> method -> cell, methods in the order of params["methods"]; a missing one is an error."""
+    found = {}
+    for path, predictions in zip(job.inputs["cells"], job.inputs["cell_predictions"], strict=True):
+        content = read_json(path)
+        found[content["dataset"], content["method"]] = Cell(content, predictions)
+    cells: dict[str, dict[str, Cell]] = {}
+    for dataset in [about["name"] for about in job.params["datasets"]]:
+        cells[dataset] = {}
+        for method in job.params["methods"]:
+            if (dataset, method["name"]) not in found:
+                raise UserError(f"the {job.rule} job has no cell of {dataset}/{method['name']} among its inputs")
+            cells[dataset][method["name"]] = found[dataset, method["name"]]
+    return cells
+
+
+def _check_rows(results: DatasetResults, prepared: str) -> None:
+    """Raise unless every prediction has one row per prepared sample."""
+    rows = len(results.targets)
+    named = {f"the teacher's {view}": logits for view, logits in results.teacher.items()}
+    for method, cell in results.cells.items():
+        named.update({f"{method} seed {seed}": logits for seed, logits in cell.logits("test", "both").items()})
+    if results.probe is not None:
+        named["the probe's"] = results.probe
+    for what, logits in named.items():
+        if logits.shape != (rows, len(results.labels)):
+            raise UserError(
+                f"{results.name}: {what} predictions have shape {logits.shape}, but {prepared} has {rows} rows "
+                f"and {len(results.labels)} labels; run the workflow again"
+            )
+
+
+def read_targets(path: str, *, labels: int, dataset_task: str) -> Array:
+    """Gold targets of a prepared table: (N,) class indices, or (N, C) float32 scores for multilabel and vqa."""
+    table = pd.read_parquet(path, columns=["target", "score"])
+    if dataset_task in ("binary", "multiclass"):
+        return np.array([target[0] for target in table["target"]], dtype=np.int64)
+    scores = np.zeros((len(table), labels), dtype=np.float32)
+    for row, (target, score) in enumerate(zip(table["target"], table["score"], strict=True)):
+        scores[row, target] = score
+    return scores
+
+
+def picture_groups(prepared: str) -> NDArray[np.int64]:
+    """(N,) the number of the picture of each sample of a prepared table."""
+    return np.asarray(pd.factorize(pd.read_parquet(prepared, columns=["image"])["image"])[0])
+
+
+def in_view(metric: str, view: str) -> str:
+    """Name of a metric that is measured in a view, where `both` goes without saying."""
+    return metric if view == "both" else f"{view}/{metric}"
+
+
+def mean_by_epoch(paths: Sequence[str], term: str) -> pd.DataFrame:
+    """One training curve of history.parquet files: per epoch its last step and the mean over steps and seeds."""
+    history = pd.concat([pd.read_parquet(path, filters=[("term", "==", term)]) for path in paths])
+    return history.groupby("epoch", as_index=False).agg(step=("step", "max"), value=("value", "mean"))
+
+
+def histories(job: Job, dataset: str, cell: Cell) -> list[str]:
+    """The histories of a cell's selected runs; raises UserError when the job does not declare one of them."""
+    paths = [f"{folder}/history.parquet" for folder in cell.content["runs"]]
+    for path in paths:
+        if path not in job.inputs["histories"]:
+            raise UserError(f"the {job.rule} job lacks {path}, the history of a selected run of {dataset}")
+    return paths
+
+
+def read_json(path: str) -> Any:
+    """Parsed JSON file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def read_tensors(path: str, keys: Mapping[str, str]) -> dict[str, Array]:
+    """Name -> float32 tensor, for names -> keys of a safetensors file."""
+    with safe_open(path, framework="numpy") as file:
+        return {name: file.get_tensor(key).astype(np.float32) for name, key in keys.items()}

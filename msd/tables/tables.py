@@ -1,0 +1,165 @@
+"""Stage `tables`: every table of a study, as JSON and in the forms rendered from it."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from msd.config.claims import read_claims
+from msd.errors import UserError
+from msd.tables.cells import Study, evaluate_metrics
+from msd.tables.claims import claims_table, published_table
+from msd.tables.comparisons import (
+    Table,
+    main_table,
+    missing_table,
+    pairs_table,
+    saliency_table,
+    teacher_table,
+    views_table,
+)
+from msd.tables.descriptions import classes_table, cost_table, grid_table
+from msd.tables.measures import agreement, measures
+from msd.tables.names import combined_pairs, table_names, weighting_pairs
+from msd.tables.render import RENDERINGS
+from msd.tables.results import (
+    VIEWS,
+    Array,
+    DatasetResults,
+    histories,
+    load_results,
+    mean_by_epoch,
+    parallel,
+    read_json,
+)
+
+if TYPE_CHECKING:
+    from msd.job import Job
+
+
+def tables(job: Job) -> dict[str, float]:
+    """Write each output by its file name: <table>.{json,csv,md,tex}, metrics.json and curves.csv.
+
+    Returns the means of the main table as <dataset>/<method>.
+    """
+    check_params(job)
+    study = read_study(job)
+    made = build_tables(job, study)
+    texts = {f"{name}.{form}": render(table) for name, table in made.items() for form, render in RENDERINGS.items()}
+    texts["metrics.json"] = _json(_flat_metrics(study.datasets))
+    texts["curves.csv"] = training_curves(job, study.datasets).to_csv(index=False, lineterminator="\n")
+    for path in declared(job):
+        name = Path(path).name
+        if name not in texts:
+            near = difflib.get_close_matches(name, texts, n=1) or sorted(texts)
+            raise UserError(f"there is no table file {name!r}; did you mean {near[0]!r}?")
+        Path(path).write_text(texts[name], encoding="utf-8")
+    means = {f"{cell['dataset']}/{cell['method']}": cell["mean"] for cell in made["main"]["cells"]}
+    return {name: mean for name, mean in means.items() if mean is not None}
+
+
+def read_study(job: Job) -> Study:
+    """The results of all datasets, with the seeds of their teachers."""
+    seeds = {
+        name: str(pd.read_parquet(path, columns=["seed"])["seed"].iloc[0])
+        for name, path in parallel(job, "teacher_histories").items()
+    }
+    return Study(job.params, load_results(job), seeds)
+
+
+def build_tables(job: Job, study: Study) -> dict[str, Table]:
+    """Table name -> its JSON, for all that `table_names` lists."""
+    names = list(next(iter(study.datasets.values())).cells)
+    summaries = {name: read_json(path) for name, path in parallel(job, "saliency").items()}
+    frames = {name: pd.read_parquet(path) for name, path in parallel(job, "test_saliency").items()}
+    costs = {name: read_json(path) for name, path in parallel(job, "costs").items()}
+    unweighted = "Test score of each weighting scheme of MSD, and its difference to another one."
+    on_top = "Test score of other distillation losses, and what the terms of MSD on top of them change."
+    makers: dict[str, Callable[[], Table]] = {
+        "main": lambda: main_table(study),
+        "teacher": lambda: teacher_table(study),
+        "views": lambda: views_table(study),
+        "missing": lambda: missing_table(study),
+        "weighting": lambda: pairs_table(study, "weighting", weighting_pairs(names), caption=unweighted),
+        "combined": lambda: pairs_table(study, "combined", combined_pairs(names), caption=on_top),
+        "saliency": lambda: saliency_table(summaries, job.params),
+        "saliency-classes": lambda: classes_table(study, frames),
+        "cost": lambda: cost_table(costs, job.params),
+        "grid": lambda: grid_table(study),
+    }
+    made = {name: makers[name]() for name in table_names(names) if name in makers}
+    claims = read_claims(job.inputs["claims"])
+    return made | {
+        "claims": claims_table(claims, made, job.params),
+        "published": published_table(claims, made, job.params),
+    }
+
+
+def training_curves(job: Job, study: Mapping[str, DatasetResults]) -> pd.DataFrame:
+    """step, epoch, dataset, method, value: mean training loss per epoch of the teacher and each selected variant."""
+    parts = []
+    for name, path in parallel(job, "teacher_histories").items():
+        parts.append(mean_by_epoch([path], "loss").assign(dataset=name, method="teacher"))
+        for method, cell in study[name].cells.items():
+            curve = mean_by_epoch(histories(job, name, cell), "loss")
+            parts.append(curve.assign(dataset=name, method=method))
+    return pd.concat(parts)[["step", "epoch", "dataset", "method", "value"]]
+
+
+def check_params(job: Job) -> None:
+    """Raise UserError when the baseline or another method that params name is not among the methods."""
+    names = [method["name"] for method in job.params["methods"]]
+    wanted = [job.params.get("baseline"), job.params.get("from_scratch"), *job.params.get("best_of", [])]
+    for name in [name for name in wanted if name is not None and name not in names]:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"its methods are {', '.join(names)}"
+        raise UserError(f"the study {job.params['study']} compares with {name!r}, which it does not run; {hint}")
+
+
+def declared(job: Job) -> list[str]:
+    """Paths of all declared outputs that the stage writes itself."""
+    paths = []
+    for name, value in job.outputs.items():
+        if name not in ("record", "metrics"):
+            paths += value if isinstance(value, list) else [value]
+    return paths
+
+
+def _flat_metrics(study: Mapping[str, DatasetResults]) -> dict[str, Any]:
+    """dataset -> method -> metric -> mean test value (null where undefined), for DVC."""
+    flat: dict[str, Any] = {}
+    for name, results in study.items():
+        references = {"teacher": results.teacher["both"]} | ({} if results.probe is None else {"probe": results.probe})
+        flat[name] = {
+            method: _measured(results, [logits]) | evaluate_metrics(results, logits)
+            for method, logits in references.items()
+        }
+        for method, cell in results.cells.items():
+            stated = cell.content["metrics"]["test"]
+            predicted = {view: list(cell.logits("test", view).values()) for view in VIEWS}
+            flat[name][method] = _measured(results, predicted["both"])
+            flat[name][method] |= {metric: _mean(list(values.values())) for metric, values in stated.items()}
+            for view, seeds in predicted.items():
+                alike = [agreement(one, results.teacher[view], dataset_task=results.task).mean() for one in seeds]
+                flat[name][method][f"agreement/{view}"] = float(sum(alike) / len(alike))
+    return flat
+
+
+def _measured(results: DatasetResults, seeds: list[Array]) -> dict[str, float | None]:
+    """The mean over seeds of all further measures."""
+    found = [measures(logits, results.targets, dataset_task=results.task) for logits in seeds]
+    return {name: _mean([one[name].value for one in found]) for name in sorted(found[0])}
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if len(known) == len(values) else None
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
