@@ -9,11 +9,8 @@ import sys
 from pathlib import Path
 from statistics import mean
 
-from msd.config.files import DatasetConfig, EncoderConfig
-from msd.config.study import Study
 from msd.errors import UserError
-from msd.mfh.study import MfhStudy
-from msd.studies import open_study
+from msd.studies import AnyStudy, open_study
 
 RESULTS = Path("results")
 
@@ -29,8 +26,12 @@ def plan(study: str) -> str:
     path = study if Path(study).suffix else f"config/{study}.yaml"
     loaded = open_study(path)
     jobs = open_jobs(path)
-    parts = [_runs(loaded) if isinstance(loaded, MfhStudy) else _grid(loaded)]
-    parts += [_jobs(jobs, study=loaded.study), _disk(loaded), _sources(loaded, jobs)]
+    parts = [
+        [f"Study {loaded.study}: {loaded.title}", *(f"  {line}" for line in loaded.summary())],
+        _jobs(jobs, study=loaded.study),
+        _disk(loaded),
+        _sources(loaded, jobs),
+    ]
     return "\n\n".join("\n".join(part) for part in parts)
 
 
@@ -50,44 +51,6 @@ def _fault(output: str) -> str:
     lines = output.splitlines()
     start = next((number for number, line in enumerate(lines) if re.match(r"\w+(Error|Exception)\b", line)), 0)
     return " ".join(line.strip() for line in lines[start:] if not line.startswith("  File "))
-
-
-def _grid(study: Study) -> list[str]:
-    datasets, seeds = len(study.datasets), len(study.seeds)
-    points = sum(len(config.points) for config in study.method_configs.values())
-    factors = f"{_number(datasets, 'dataset')} × {_number(points, 'configuration')}"
-    return [
-        f"Study {study.study}: {study.title}",
-        f"  {_number(datasets, 'teacher')}, one a dataset: {', '.join(study.datasets)}",
-        f"  {_number(datasets * points * seeds, 'student')}: {factors} of {_number(len(study.methods), 'method')}"
-        f" × {_number(seeds, 'seed')}, in {_number(len(study.runs), 'job')}",
-    ]
-
-
-def _runs(study: MfhStudy) -> list[str]:
-    from msd.mfh.gaussian.data import settings  # loads torch, which other plans need not wait for
-
-    found = settings(study.experiments)
-    nets = sum(len(setting.nets) * len(seeds) for setting, seeds in found)
-    size = f"{_number(len(found), 'setting')} × {_number(study.gaussian.runs, 'run')}"
-    data = ", ".join(study.datasets) or study.av_mnist.source
-    lines = [
-        f"Study {study.study}: {study.title}",
-        f"  {_number(nets, 'linear net')}: {size}, data drawn",
-        f"  digits seen and heard: {data}, {_number(len(study.av_mnist.seeds), 'seed')}",
-    ]
-    teachers = study.teachers
-    if teachers is not None:
-        # No teacher, or one of three views: regular, or of three kinds with a share of its channels silenced.
-        students = 2 * (1 + 3 * (1 + 3 * len(teachers.shares)))
-        count = len(teachers.datasets) * students * len(teachers.seeds)
-        factors = f"{_number(len(teachers.datasets), 'dataset')} × {students} × {_number(len(teachers.seeds), 'seed')}"
-        lines.append(f"  {_number(count, 'student')} of one modality: {factors}, of the teachers of {teachers.study}")
-    return lines
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def _jobs(jobs: dict[str, int], *, study: str) -> list[str]:
@@ -128,7 +91,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def _disk(study: Study | MfhStudy) -> list[str]:
+def _disk(study: AnyStudy) -> list[str]:
     folders = [RESULTS / "data" / name for name in study.datasets]
     folders += [RESULTS / "data" / "encoders" / name for name in study.encoder_configs]
     shared, own = (sum(map(_megabytes, group)) for group in (folders, [RESULTS / study.study]))
@@ -139,11 +102,10 @@ def _megabytes(folder: Path) -> float:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
 
 
-def _sources(study: Study | MfhStudy, jobs: dict[str, int]) -> list[str]:
+def _sources(study: AnyStudy, jobs: dict[str, int]) -> list[str]:
     """Data and weights with their licences; what must be asked for first is said."""
-    configs: list[DatasetConfig | EncoderConfig] = [*study.dataset_configs.values(), *study.encoder_configs.values()]
     lines, missing = [], 0.0
-    for config in configs:
+    for config in study.sources:
         size = sum(source.bytes or 0 for source in config.sources) / 1e6
         kinds = {source.kind for source in config.sources}
         is_open = f"fetch_{config.name.replace('-', '_')}" in jobs

@@ -10,10 +10,11 @@ from msd.config.yaml_file import nearest, read_yaml
 from msd.errors import UserError
 from msd.mfh.study import MfhStudy, load_mfh_study
 
+AnyStudy = Study | MfhStudy
 KINDS = ("mfh",)
 
 
-def open_study(path: str | Path, overrides: dict[str, Any] | None = None) -> Study | MfhStudy:
+def open_study(path: str | Path, overrides: dict[str, Any] | None = None) -> AnyStudy:
     """Read, validate and check a study file; `overrides` replace its top-level keys.
 
     Raises:

@@ -130,6 +130,27 @@ class Study(Strict):
             for block in self.blocks
         ]
 
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The files of workflow/rules that run the study, in the order in which they use each other."""
+        return ("data", "teacher", "student", "report")
+
+    @property
+    def sources(self) -> list[DatasetConfig | EncoderConfig]:
+        """All that is fetched: datasets, then encoders."""
+        return [*self.dataset_configs.values(), *self.encoder_configs.values()]
+
+    def summary(self) -> list[str]:
+        """What the study trains, in lines for `msd plan`."""
+        datasets, seeds = len(self.datasets), len(self.seeds)
+        points = sum(len(config.points) for config in self.method_configs.values())
+        factors = f"{number_of(datasets, 'dataset')} × {number_of(points, 'configuration')}"
+        return [
+            f"{number_of(datasets, 'teacher')}, one a dataset: {', '.join(self.datasets)}",
+            f"{number_of(datasets * points * seeds, 'student')}: {factors} of {number_of(len(self.methods), 'method')}"
+            f" × {number_of(seeds, 'seed')}, in {number_of(len(self.runs), 'job')}",
+        ]
+
     def from_scratch(self, run: Run) -> Run:
         """The run of the student without a teacher, of the same seeds, that `teacher: student` learns from."""
         method = self.report.from_scratch
@@ -246,6 +267,11 @@ class Study(Strict):
             for kind in ("dataset_configs", "encoder_configs", "method_configs")
         }
         return {**self.model_dump(exclude_none=True), **files}
+
+
+def number_of(count: int, noun: str) -> str:
+    """A count with its noun in the singular or plural: "1 seed", "2 seeds"."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def block_name(seeds: list[int]) -> str:

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from msd.config.claims import Published, read_claims
 from msd.config.files import Count, DatasetConfig, EncoderConfig, Positive, Strict, distinct
+from msd.config.study import number_of
 from msd.config.yaml_file import read_model, read_yaml
 from msd.errors import UserError
 from msd.mfh.av_mnist.config import AvMnist
@@ -114,6 +115,31 @@ class MfhStudy(Strict):
     def encoder_configs(self) -> dict[str, EncoderConfig]:
         """Pretrained encoders: none."""
         return {}
+
+    @property
+    def sources(self) -> list[DatasetConfig | EncoderConfig]:
+        """All that is fetched."""
+        return [*self.dataset_configs.values()]
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The files of workflow/rules that run the study, in the order in which they use each other."""
+        teachers = () if self.teachers is None else ("mfh_teachers",)
+        return ("mfh_av_mnist", "mfh_crossmodal", *teachers, "mfh")
+
+    def summary(self) -> list[str]:
+        """What the study trains, in lines for `msd plan`."""
+        from msd.mfh.gaussian.data import settings  # loads torch, which the workflow need not wait for
+
+        drawn = settings(self.experiments)
+        nets = sum(len(setting.nets) * len(seeds) for setting, seeds in drawn)
+        size = f"{number_of(len(drawn), 'setting')} × {number_of(self.gaussian.runs, 'run')}"
+        digits = ", ".join(self.datasets) or self.av_mnist.source
+        return [
+            f"{number_of(nets, 'linear net')}: {size}, data drawn",
+            f"digits seen and heard: {digits}, {number_of(len(self.av_mnist.seeds), 'seed')}",
+            *(() if self.teachers is None else (self.teachers.summary(),)),
+        ]
 
     def prepare_params(self, dataset: str) -> dict[str, Any]:
         """Parameters of a job that prepares a data set."""

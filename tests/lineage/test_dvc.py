@@ -71,9 +71,7 @@ def hashed_modules(rule: str) -> set[str]:
     datasets = [path.stem.replace("-", "_") for path in sorted((PROJECT / "config/datasets").glob("*.yaml"))]
     plugins = {
         "prepare": [
-            f"msd.data.readers.{name}"
-            for name in datasets
-            if (PROJECT / f"msd/data/readers/{name}.py").is_file()
+            f"msd.data.readers.{name}" for name in datasets if (PROJECT / f"msd/data/readers/{name}.py").is_file()
         ],
         "features": [f"msd.features.{study.encoder_configs[study.data.extractor].module}"],
         "student": [f"msd.distill.methods.{method}" for method in methods],

@@ -13,7 +13,6 @@ from msd.mfh.crossmodal.config import Crossmodal
 from msd.mfh.gaussian.data import settings
 from msd.mfh.study import MfhStudy
 from msd.mfh.tables import printed
-from msd.plan import _runs
 from msd.studies import open_study
 
 MFH = Path("config/mfh.yaml")
@@ -34,8 +33,8 @@ def test_the_study_has_the_settings_and_seeds_of_the_paper() -> None:
         "table2": [0.25, 0.33, 0.5, 0.66, 0.75],
     }
     assert study.gaussian.kl == "batch-and-classes"
-    assert "16 settings × 10 runs" in _runs(study)[1]
-    assert "1240 students of one modality: 4 datasets × 62 × 5 seeds" in _runs(study)[3]
+    assert "16 settings × 10 runs" in study.summary()[0]
+    assert "1240 students of one modality: 4 datasets × 62 × 5 seeds" in study.summary()[2]
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def write_msd_study(project: Path) -> set[str]:
         files |= {f"{data}/prepared/{name}" for name in ("train.parquet", "val.parquet", "test.parquet", "labels.json")}
         files |= {f"{data}/features/{teachers.msd.data.extractor}/{name}" for name in ("regions.npy", "spec.json")}
         files.add(f"{data}/tokenizer/{encoder.name}/tokenizer.json")
-        answers = f"results/{teachers.msd.config.study}/teachers/{dataset}/outputs"
+        answers = f"results/{teachers.msd.study}/teachers/{dataset}/outputs"
         files |= {f"{answers}/{split}.safetensors" for split in ("train", "val", "test")}
     for file in files:
         (project / file).parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,6 @@ from msd.config.files import fetch_params
 from msd.errors import UserError
 from msd.job import STAGES
 from msd.lineage.digest import code_digest
-from msd.mfh.study import MfhStudy
 from msd.tables.names import table_names
 from msd.studies import open_study
 from msd.config.study import Run

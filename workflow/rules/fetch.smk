@@ -1,7 +1,5 @@
 # Raw files of every data set and encoder that a study names, whatever its kind.
-SOURCES = [*study.dataset_configs.values(), *study.encoder_configs.values()]
-
-for config in SOURCES:
+for config in study.sources:
     folder = source_folder(config.name)
     FETCH = Stage(
         "fetch",

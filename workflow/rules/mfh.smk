@@ -1,16 +1,12 @@
 # gaussian, generality, av_mnist → tables → figures → report: a study of the Modality Focusing Hypothesis.
+# The first page of `snakemake --report`:
+report: "../report/mfh-workflow.rst"
+
+
 EXPERIMENTS = [f"gaussian_{name}" for name in study.experiments]
 NAMES = [*EXPERIMENTS, "gaussian_generality", "av_mnist", *CROSSMODAL_NAMES]
 FORMS = ["json", "csv", "md", "tex"]
 PICTURES = ["svg", "png"]
-
-TAUGHT, TAUGHT_TABLES, TAUGHT_FIGURES = {}, [], []
-TAUGHT_CAPTIONS, TAUGHT_ARTEFACTS = [], []
-
-if study.teachers is not None:
-
-    include: "mfh_teachers.smk"
-
 
 GAUSSIAN = Stage(
     "gaussian", RESULTS, "gaussian", lambda wildcards: study.gaussian_params()

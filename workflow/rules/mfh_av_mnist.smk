@@ -1,5 +1,8 @@
 # spoken_digits → av_mnist: digits seen and heard, from packages or from the published archive.
 EMBEDDED = study.datasets
+TAUGHT, TAUGHT_TABLES, TAUGHT_FIGURES = {}, [], []
+TAUGHT_CAPTIONS, TAUGHT_ARTEFACTS = [], []
+
 SPOKEN_DIGITS = Stage(
     "spoken_digits",
     DATA,

@@ -1,4 +1,8 @@
 # collect, cost → tables, figures → report, and the import of everything into MLflow.
+# The first page of `snakemake --report`:
+report: "../report/workflow.rst"
+
+
 NAMES = table_names(list(study.methods))
 FORMS = ["json", "csv", "md", "tex"]
 CLAIMS = "config/claims.yaml"
@@ -176,7 +180,7 @@ REPORT = Stage(
 TEMPLATES = ["report.html.j2", "parts.html.j2", "report.css", "report.js"]
 # What the lineage of every number is read from.
 RECORDS = [
-    *[getattr(rules, fetch_rule(config)).output.record for config in SOURCES],
+    *[getattr(rules, fetch_rule(config)).output.record for config in study.sources],
     *of_datasets(rules.prepare.output.record),
     *of_datasets(rules.tokenizer.output.record),
     *of_datasets(rules.features.output.record),
@@ -199,7 +203,9 @@ rule write_report:
         figures=[f"{RESULTS}/figures/{name}.svg" for name in FIGURES],
         captions=[f"workflow/report/{kind}.rst" for kind in KINDS],
         cells=REPORTED["cells"],
-        sources=[f"{source_folder(config.name)}/source.json" for config in SOURCES],
+        sources=[
+            f"{source_folder(config.name)}/source.json" for config in study.sources
+        ],
         records=RECORDS,
         study=rules.resolve.output.study,
         environment=rules.tables.output.record,
@@ -233,7 +239,7 @@ rule data:
     input:
         [
             file
-            for config in SOURCES
+            for config in study.sources
             for file in getattr(rules, fetch_rule(config)).output
         ],
         of_datasets(rules.prepare.output),

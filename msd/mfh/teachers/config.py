@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from msd.config.files import Count, Positive, Strict, distinct
-from msd.config.study import Study, load_study
+from msd.config.study import Study, load_study, number_of
 from msd.config.yaml_file import nearest
 from msd.errors import UserError
 
@@ -67,6 +67,14 @@ class Teachers(Strict):
                 known = list(self.msd.datasets)
                 raise UserError(f"teachers.datasets: {self.study} has no dataset {name!r}{nearest(name, known)}")
         return self
+
+    def summary(self) -> str:
+        """How many students are trained, in a line for `msd plan`."""
+        # No teacher, or one of three views: regular, or of three kinds with a share of its channels silenced.
+        students = 2 * (1 + 3 * (1 + 3 * len(self.shares)))
+        count = len(self.datasets) * students * len(self.seeds)
+        factors = f"{number_of(len(self.datasets), 'dataset')} × {students} × {number_of(len(self.seeds), 'seed')}"
+        return f"{number_of(count, 'student')} of one modality: {factors}, of the teachers of {self.study}"
 
     def variants_params(self, dataset: str) -> dict[str, Any]:
         """Parameters of a `teacher_variants` job."""
