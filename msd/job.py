@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import importlib
 import json
 import math
@@ -16,15 +15,18 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Generic
 
-from msd.errors import UserError
+from typing_extensions import TypeVar
+
+from msd.errors import UserError, nearest
 from msd.lineage import digest, record
 
+Params = TypeVar("Params", default=dict[str, Any])
 STAGES: dict[str, str] = {
     "fetch": "msd.data.fetch:fetch",
     "prepare": "msd.data.prepare:prepare",
@@ -52,18 +54,23 @@ STAGES: dict[str, str] = {
     "crossmodal": "msd.mfh.crossmodal.run:crossmodal",
     "mfh_report": "msd.mfh.report:report",
 }
+CONTRACTS: dict[str, str] = {
+    "fetch": "msd.config.contracts.data:FetchParams",
+}
+"""Rule -> the class of what its jobs are given; a job of another rule is given a plain dict."""
 
 
 @dataclass(frozen=True)
-class Job:
-    """What one job reads, is told and writes.
+class Job(Generic[Params]):
+    """What one job reads, is given and writes.
 
     `inputs` and `outputs` map a name to a path or a list of paths, relative to the project's folder;
-    `modules` are the `msd` modules whose source decides the result; `params` are fully resolved.
+    `modules` are the `msd` modules whose source decides the result; `params` are fully resolved: an object of the
+    class that `CONTRACTS` names for the rule.
     """
 
     rule: str
-    params: dict[str, Any] = field(default_factory=dict)
+    params: Params = field(default_factory=dict)  # type: ignore[assignment]
     inputs: dict[str, Any] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
     modules: list[str] = field(default_factory=list)
@@ -81,8 +88,22 @@ def parse(rule: str, text: str) -> Job:
     known = [item.name for item in fields(Job) if item.name != "rule"]
     for key in body:
         if key not in known:
-            raise UserError(f"unknown key {key!r} in the {rule} job{_nearest(key, known)}")
-    return Job(rule=rule, **body)
+            raise UserError(f"unknown key {key!r} in the {rule} job{nearest(key, known)}")
+    return Job(rule=rule, **body | {"params": _typed(rule, body.get("params", {}))})
+
+
+def _typed(rule: str, params: dict[str, Any]) -> Any:
+    """The values of a job as an object of its rule's class; UserError for values that do not fit it."""
+    if rule not in CONTRACTS:
+        return params
+    from msd.config.yaml_file import validated  # pydantic, which jobs without a class do not need
+
+    return validated(_import(CONTRACTS[rule]), params, f"the {rule} job", ("params",))
+
+
+def plain(params: Any) -> dict[str, Any]:
+    """The values of a job as JSON has them."""
+    return params if isinstance(params, dict) else params.model_dump(mode="json", by_alias=True)
 
 
 def main(rule: str, text: str) -> int:
@@ -102,8 +123,7 @@ def run(job: Job) -> None:
     Raises UserError for a job that cannot run, and whatever the stage raises; the log then holds the
     sentence and the traceback.
     """
-    threads = str(job.params.get("threads", 1))
-    os.environ.update(OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads)  # torch reads them when first imported
+    os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")  # torch reads them when first imported
     with _logging(job):
         final = _paths(job.outputs)
         _check(job, final)
@@ -122,7 +142,7 @@ def _execute(job: Job) -> dict[str, str]:
     """Run the stage on the temporary paths and write metrics and record there; sha256 by final output path."""
     started, clock = record.utc_now(), time.perf_counter()
     inputs = record.describe_inputs(_paths(job.inputs))
-    metrics = _stage(job.rule)(replace(job, outputs=_moved(job.outputs)))
+    metrics = _import(STAGES[job.rule])(replace(job, outputs=_moved(job.outputs)))
     if "metrics" in job.outputs:
         _write_json(_moved(job.outputs["metrics"]), _clean_metrics(job.rule, metrics))
     outputs = record.describe_outputs(
@@ -132,10 +152,10 @@ def _execute(job: Job) -> dict[str, str]:
     content = {
         "rule": job.rule,
         "job": command(job),
-        "params": job.params,
+        "params": plain(job.params),
         "inputs": inputs,
         "outputs": outputs,
-        **record.describe_run(modules, job.params),
+        **record.describe_run(modules, plain(job.params)),
         "started": started,
         "ended": record.utc_now(),
         "peak_memory_bytes": record.peak_memory_bytes(),
@@ -147,20 +167,20 @@ def _execute(job: Job) -> dict[str, str]:
 
 def command(job: Job) -> str:
     """The shell command that runs this job by hand."""
-    body = {key: value for key, value in asdict(job).items() if key != "rule"}
-    return record.command(job.rule, body)
+    body = {item.name: getattr(job, item.name) for item in fields(job) if item.name != "rule"}
+    return record.command(job.rule, body | {"params": plain(job.params)})
 
 
-def _stage(rule: str) -> Callable[[Job], dict[str, float]]:
-    module, _, function = STAGES[rule].partition(":")
-    stage: Callable[[Job], dict[str, float]] = getattr(importlib.import_module(module), function)
-    return stage
+def _import(target: str) -> Any:
+    """The function or class that `<module>:<name>` names."""
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def _check(job: Job, final: list[str]) -> None:
     """Refuse an unknown rule, a job without a record, a path named twice and a missing input."""
     if job.rule not in STAGES:
-        raise UserError(f"there is no stage {job.rule!r}{_nearest(job.rule, STAGES)}")
+        raise UserError(f"there is no stage {job.rule!r}{nearest(job.rule, STAGES)}")
     if "record" not in job.outputs:
         raise UserError(f"the {job.rule} job declares no output 'record', but every job is recorded")
     for path in final:
@@ -172,12 +192,6 @@ def _check(job: Job, final: list[str]) -> None:
     for path in _paths(job.inputs):
         if not os.path.isfile(path):
             raise UserError(f"the input {path!r} of the {job.rule} job is missing; `snakemake {path}` makes it")
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(names)}"
 
 
 def _paths(named: dict[str, Any]) -> list[str]:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from msd.config.study import Study, load_study
-from msd.config.yaml_file import nearest, read_yaml
-from msd.errors import UserError
+from msd.config.yaml_file import read_yaml
+from msd.errors import UserError, nearest
 from msd.mfh.study import MfhStudy, load_mfh_study
 
 AnyStudy = Study | MfhStudy

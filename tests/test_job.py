@@ -49,7 +49,7 @@ def doubling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
         Path(f"results/data/numbers/{name}").write_text(str(number))
     return Job(
         rule="double",
-        params={"threads": 2, "seeds": [0, 1]},
+        params={"seeds": [0, 1]},
         inputs={"numbers": ["results/data/numbers/a", "results/data/numbers/b"]},
         outputs={
             "doubled": ["results/toy/double/a", "results/toy/other/b"],
@@ -91,7 +91,7 @@ def test_run_writes_outputs_metrics_and_record(doubling: Job) -> None:
     assert record["started"] <= record["ended"]
     assert record["peak_memory_bytes"] > 1e6
     assert not list(Path("results").rglob(".tmp-*"))
-    assert os.environ["OMP_NUM_THREADS"] == os.environ["MKL_NUM_THREADS"] == "2"
+    assert os.environ["OMP_NUM_THREADS"] == os.environ["MKL_NUM_THREADS"] == "1"
 
 
 def test_a_later_job_names_the_record_that_made_its_input(doubling: Job) -> None:

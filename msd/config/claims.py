@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from msd.config.files import Strict
-from msd.config.yaml_file import nearest, read_model
-from msd.errors import UserError
+from msd.config.strict import Strict
+from msd.config.yaml_file import read_model
+from msd.errors import UserError, nearest
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 MODELS = ("teacher", "student", "probe")

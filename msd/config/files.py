@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from msd.config.yaml_file import nearest
+from msd.config.contracts.data import DatasetTask, FetchParams, Licence, Source
+from msd.config.contracts.training import Architecture, Recipe, Schedule, Shape
+from msd.config.strict import Count, Positive, Scalar, Seed, Strict
+from msd.errors import nearest
 from msd.measure.vqa import ANSWER_METRICS
 
 WEIGHTINGS = ("uniform", "population", "instance")
@@ -27,45 +30,6 @@ RANGES = {
     **dict.fromkeys(("width", "negatives", "hidden", "meta_samples", "meta_every"), (1, 1e6, COUNT)),
 }
 """Parameter of a method -> its least and greatest value, and how an error says so."""
-Scalar = float | int | str | bool
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Value = TypeVar("Value")
-
-
-def distinct(values: list[Value]) -> list[Value]:
-    """The values, if none is given twice; a validator of fields."""
-    if len(set(values)) < len(values):
-        raise ValueError(f"a value is given twice: {values}")
-    return values
-
-
-class Strict(BaseModel):
-    """Unknown keys are errors; objects do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class Source(Strict):
-    """One file to fetch: from a package index, a host, or this repository."""
-
-    kind: Literal["pypi", "debian", "url", "committed"]
-    file: str
-    sha256: Sha256 | list[Sha256]
-    bytes: Count | None = None
-    package: str | None = None
-    version: str | None = None
-    urls: list[str] = []
-
-
-class Licence(Strict):
-    """Terms of a dataset; `gate` says what a person must do before it may be fetched."""
-
-    name: str
-    url: str | None = None
-    text: str | None = None
-    gate: Literal["none", "manual", "token"] = "none"
 
 
 class DatasetConfig(Strict):
@@ -77,7 +41,7 @@ class DatasetConfig(Strict):
     sources: Annotated[list[Source], Field(min_length=1)]
     licence: Licence
     citation: str
-    task: Literal["binary", "multiclass", "multilabel", "vqa"]
+    task: DatasetTask
     metric: str
     labels: str
     prepare: dict[str, Any]
@@ -110,14 +74,9 @@ class EncoderConfig(Strict):
     layers: Count | None = None
 
 
-def fetch_params(config: DatasetConfig | EncoderConfig) -> dict[str, Any]:
-    """Parameters of a `fetch` job."""
-    return {
-        "name": config.name,
-        "sources": [source.model_dump(exclude_none=True) for source in config.sources],
-        "licence": config.licence.model_dump(exclude_none=True),
-        "citation": config.citation,
-    }
+def fetch_params(config: DatasetConfig | EncoderConfig) -> FetchParams:
+    """What the `fetch` job of a dataset or an encoder is given."""
+    return FetchParams(name=config.name, sources=config.sources, licence=config.licence, citation=config.citation)
 
 
 class MethodConfig(Strict):
@@ -166,43 +125,20 @@ class MethodConfig(Strict):
         return points
 
 
-class Training(Strict):
+class Training(Recipe, Shape):
     """Architecture and schedule of a model."""
 
-    layers: Count
-    width: Count
-    heads: Count
-    feed_forward: Count
-    dropout: Annotated[float, Field(ge=0, lt=1)]
-    pool: Literal["modality-means", "first"]
-    epochs: Count
-    batch_size: Count
-    learning_rate: Positive
-    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    warmup: Annotated[float, Field(ge=0, lt=1)]
-    clip: Positive
-    max_steps: Count | None = None
+    def architecture(self, *, positions: int) -> Architecture:
+        """The model's sizes, for texts of that many word pieces."""
+        return Architecture(**self.model_dump(include=set(Shape.model_fields)), positions=positions)
 
-    @model_validator(mode="after")
-    def _heads_divide_width(self) -> Training:
-        if self.width % self.heads:
-            raise ValueError(f"width {self.width} is no multiple of heads {self.heads}")
-        return self
-
-    def architecture(self, *, positions: int) -> dict[str, Any]:
-        """The keys of a model's config.json that do not depend on the dataset."""
-        return self.model_dump(include={"layers", "width", "heads", "feed_forward", "dropout", "pool"}) | {
-            "positions": positions
-        }
-
-    def schedule(self) -> dict[str, Any]:
-        """The arguments of msd.training.loop.Schedule."""
-        fields = "epochs batch_size learning_rate pretrained_learning_rate weight_decay warmup clip max_steps"
-        return self.model_dump(include=set(fields.split()), exclude_none=True)
+    def schedule(self) -> Schedule:
+        """How the model is trained."""
+        return Schedule(**self.model_dump(include=set(Schedule.model_fields)))
 
 
 class Teacher(Training):
     """The teacher starts from the text encoder, whose parameters have a learning rate of their own."""
 
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
     pretrained_learning_rate: Positive

@@ -70,7 +70,7 @@ def _type(field: FieldInfo) -> str:
     text = re.sub(r"typing\.|msd\.(\w+\.)+", "", text)
     text = re.sub(r"Annotated\[(\w+), FieldInfo\(.*?\)\]\)\]", r"\1", text)
     text = re.sub(r"Optional\[([^\[\]]*)\]", r"\1 | None", text)
-    limits = [str(item) for item in field.metadata if "allow_inf_nan" not in str(item)]
+    limits = [str(item) for item in field.metadata if not re.search("allow_inf_nan|strict", str(item))]
     return "; ".join([text, *limits]).replace("|", "\\|")
 
 

@@ -6,11 +6,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, field_validator
+from pydantic import Field, PrivateAttr, field_validator
 
-from msd.config.files import Count, DatasetConfig, EncoderConfig, MethodConfig, Strict, Teacher, Training, distinct
-from msd.config.yaml_file import changed_model, nearest, read_model, read_yaml
-from msd.errors import UserError
+from msd.config.contracts.data import FeaturesParams, PrepareParams
+from msd.config.contracts.tables import CollectParams, ReportedDataset, ReportedMethod, ReportParams
+from msd.config.contracts.training import (
+    MaxTokens,
+    Measure,
+    ModelParams,
+    Reading,
+    Removal,
+    SaliencyParams,
+    StudentParams,
+    TeacherParams,
+)
+from msd.config.files import DatasetConfig, EncoderConfig, MethodConfig, Teacher, Training
+from msd.config.strict import Count, Seed, Strict, distinct
+from msd.config.yaml_file import read_model, read_yaml, validated
+from msd.errors import UserError, nearest
 
 CONFIG = Path("config")
 REGION = 32
@@ -23,14 +36,14 @@ class Data(Strict):
     extractor: str
     text_encoder: str
     window: Count
-    max_tokens: Annotated[int, Field(ge=4, le=512)]
-    removal: Literal["mask", "zero"]
+    max_tokens: MaxTokens
+    removal: Removal
 
 
 class SaliencyConfig(Strict):
     """How saliency is measured."""
 
-    measure: Literal["kl", "js", "l1"]
+    measure: Measure
 
 
 class Overrides(Strict):
@@ -54,6 +67,8 @@ class Report(Strict):
     draws: Annotated[int, Field(ge=100)]
     learned: str | None = None
 
+    _once = field_validator("best_of")(distinct)
+
 
 class Run(NamedTuple):
     """One job of the grid: a configuration with a block of seeds."""
@@ -69,7 +84,7 @@ class Study(Strict):
 
     study: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     title: str
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    seeds: Annotated[list[Seed], Field(min_length=1)]
     seeds_per_job: Count
     datasets: Annotated[dict[str, Overrides], Field(min_length=1)]
     methods: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
@@ -79,6 +94,7 @@ class Study(Strict):
     student: Training
     report: Report
 
+    _file: str = PrivateAttr("a study")
     _once = field_validator("seeds")(distinct)
 
     @cached_property
@@ -97,7 +113,7 @@ class Study(Strict):
         read_model(MethodConfig, path)
         _check_keys(changes, content["parameters"], f"methods.{name}")
         changed = {**content, "parameters": {**content["parameters"], **changes}}
-        return changed_model(MethodConfig, changed, f"methods.{name}")
+        return validated(MethodConfig, changed, self._file, ("methods", name))
 
     @cached_property
     def encoder_configs(self) -> dict[str, EncoderConfig]:
@@ -110,7 +126,7 @@ class Study(Strict):
         base: Training = getattr(self, role)
         changes = getattr(self.datasets[dataset], role)
         _check_keys(changes, type(base).model_fields, f"datasets.{dataset}.{role}")
-        return changed_model(type(base), {**base.model_dump(), **changes}, f"datasets.{dataset}.{role}")
+        return validated(type(base), {**base.model_dump(), **changes}, self._file, ("datasets", dataset, role))
 
     @property
     def blocks(self) -> list[list[int]]:
@@ -188,77 +204,78 @@ class Study(Strict):
                     f"{text.name} gives at most {text.layers} of width {text.dims}"
                 )
 
-    def prepare_params(self, dataset: str) -> dict[str, Any]:
-        """Parameters of a `prepare` job."""
+    def prepare_params(self, dataset: str) -> PrepareParams:
+        """What the `prepare` job of a dataset is given."""
         config = self.dataset_configs[dataset]
         module = dataset.replace("-", "_")
-        return {"name": dataset, "module": module, "task": config.task, "prepare": config.prepare}
+        return PrepareParams(name=dataset, module=module, task=config.task, prepare=config.prepare)
 
-    def features_params(self) -> dict[str, Any]:
-        """Parameters of a `features` job."""
+    def features_params(self) -> FeaturesParams:
+        """What every `features` job is given."""
         encoder = self.encoder_configs[self.data.extractor]
-        return {"extractor": encoder.name, "module": encoder.module, "size": encoder.size}
+        assert encoder.module is not None, "checked by _check_encoders"
+        assert encoder.size is not None, "checked by _check_encoders"
+        return FeaturesParams(extractor=encoder.name, module=encoder.module, size=encoder.size)
 
-    def saliency_params(self, dataset: str) -> dict[str, Any]:
-        """Parameters of a `saliency` job."""
-        return {**self.model_params(dataset), "measure": self.saliency.measure}
-
-    def model_params(self, dataset: str) -> dict[str, Any]:
-        """What every job that runs a model is told."""
+    def model_params(self, dataset: str) -> ModelParams:
+        """What every job that runs a model is given."""
         config = self.dataset_configs[dataset]
-        return {
-            "dataset": dataset,
-            "dataset_task": config.task,
-            "metric": config.training_metric,
-            "removal": self.data.removal,
-            "data": {"window": self.data.window, "max_tokens": self.data.max_tokens},
-        }
+        return ModelParams(
+            dataset=dataset,
+            dataset_task=config.task,
+            metric=config.training_metric,
+            removal=self.data.removal,
+            data=Reading(window=self.data.window, max_tokens=self.data.max_tokens),
+        )
 
-    def teacher_params(self, dataset: str) -> dict[str, Any]:
-        """Parameters of a `teacher` job."""
+    def saliency_params(self, dataset: str) -> SaliencyParams:
+        """What the `saliency` job of a dataset is given."""
+        return SaliencyParams(**dict(self.model_params(dataset)), measure=self.saliency.measure)
+
+    def teacher_params(self, dataset: str) -> TeacherParams:
+        """What the `teacher` job of a dataset is given."""
         teacher: Teacher = self.training("teacher", dataset)
-        architecture = teacher.architecture(positions=self.data.max_tokens)
-        own = {"seed": teacher.seed, "architecture": architecture, "schedule": teacher.schedule()}
-        return self.model_params(dataset) | own
+        return TeacherParams(
+            **dict(self.model_params(dataset)),
+            seed=teacher.seed,
+            architecture=teacher.architecture(positions=self.data.max_tokens),
+            schedule=teacher.schedule(),
+        )
 
-    def student_params(self, run: Run) -> dict[str, Any]:
-        """Parameters of a `student` job."""
+    def student_params(self, run: Run) -> StudentParams:
+        """What the `student` job of a run is given."""
         student: Training = self.training("student", run.dataset)
         method = self.method_configs[run.method]
-        parameters = dict(method.points)[run.variant]
-        return self.model_params(run.dataset) | {
-            "method": run.method,
-            "implementation": method.implementation,
-            "variant": run.variant,
-            "parameters": parameters,
-            "seeds": next(block for block in self.blocks if block_name(block) == run.seeds),
-            "architecture": student.architecture(positions=self.data.max_tokens),
-            "schedule": student.schedule(),
-        }
+        return StudentParams(
+            **dict(self.model_params(run.dataset)),
+            method=run.method,
+            implementation=method.implementation,
+            variant=run.variant,
+            parameters=dict(method.points)[run.variant],
+            seeds=next(block for block in self.blocks if block_name(block) == run.seeds),
+            architecture=student.architecture(positions=self.data.max_tokens),
+            schedule=student.schedule(),
+        )
 
-    def collect_params(self, dataset: str, method: str) -> dict[str, Any]:
-        """Parameters of a `collect` job."""
-        config = self.dataset_configs[dataset]
-        return {
-            "study": self.study,
-            "dataset": dataset,
-            "method": method,
-            "title": self.method_configs[method].title,
-            "metric": config.metric,
-            "task": config.task,
-        }
+    def collect_params(self, dataset: str, method: str) -> CollectParams:
+        """What the `collect` job of one method on one dataset is given."""
+        config, title = self.dataset_configs[dataset], self.method_configs[method].title
+        names = {"study": self.study, "dataset": dataset, "method": method, "title": title}
+        return CollectParams(**names, metric=config.metric, task=config.task)
 
-    def report_params(self) -> dict[str, Any]:
-        """Parameters that tables, figures and report share."""
-        keys = {"name", "title", "role", "task", "metric"}
-        return {
-            "study": self.study,
-            "title": self.title,
-            "datasets": [config.model_dump(include=keys) for config in self.dataset_configs.values()],
-            "methods": [{"name": name, "title": config.title} for name, config in self.method_configs.items()],
-            "saliency_measure": self.saliency.measure,
+    def report_params(self) -> ReportParams:
+        """What tables, figures and report are given."""
+        keys = set(ReportedDataset.model_fields)
+        datasets = [ReportedDataset(**config.model_dump(include=keys)) for config in self.dataset_configs.values()]
+        methods = [ReportedMethod(name=name, title=config.title) for name, config in self.method_configs.items()]
+        return ReportParams(
+            study=self.study,
+            title=self.title,
+            datasets=datasets,
+            methods=methods,
+            saliency_measure=self.saliency.measure,
             **self.report.model_dump(),
-        }
+        )
 
     def resolved(self) -> dict[str, Any]:
         """The study with every file it names merged in."""
@@ -302,6 +319,8 @@ def load_study(path: str | Path, overrides: dict[str, Any] | None = None) -> Stu
     """
     content = {**read_yaml(path), **(overrides or {})}
     try:
-        return read_model(Study, path, content).check()
+        study = read_model(Study, path, content)
+        study._file = str(path)
+        return study.check()
     except UserError as error:
         raise UserError(str(error) if str(path) in str(error) else f"{path}: {error}") from error

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from msd.errors import UserError
+from msd.errors import UserError, nearest
 
 Model = TypeVar("Model", bound=BaseModel)
 BRANCH = re.compile(r"(str|int|float|bool|constrained-str)|.*\]")
@@ -49,44 +49,38 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
 def read_model(model: type[Model], path: str | Path, content: dict[str, Any] | None = None) -> Model:
     """Validate a YAML file as `model`; the first fault becomes one sentence (UserError)."""
-    content = read_yaml(path) if content is None else content
+    return validated(model, read_yaml(path) if content is None else content, path)
+
+
+def validated(model: type[Model], content: dict[str, Any], place: str | Path, at: Sequence[str] = ()) -> Model:
+    """`content` as `model`; the first fault becomes one sentence (UserError).
+
+    Args:
+        model: the class.   content: its fields by name.
+        place: the file that the content stands in, whose line the sentence then names, or another name of its place.
+        at: the keys of that file under which the content stands.
+    """
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise UserError(_sentence(model, path, error)) from error
+        raise UserError(_sentence(model, error, place, at)) from error
 
 
-def changed_model(model: type[Model], content: dict[str, Any], where: str) -> Model:
-    """A valid model with changes of the study's; a fault is the changes' and names them by `where`."""
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        key = ".".join([where, *map(str, fault["loc"])])
-        raise UserError(f"{key}: {fault['msg'].removeprefix('Value error, ')}") from error
-
-
-def nearest(name: str, known: list[str]) -> str:
-    """ "; did you mean …?" or the list of what is known, to end a sentence with."""
-    near = get_close_matches(name, known, n=1, cutoff=0.5)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    return f"; known are {', '.join(sorted(known))}" if known else ""
-
-
-def _sentence(model: type[BaseModel], path: str | Path, error: ValidationError) -> str:
+def _sentence(model: type[BaseModel], error: ValidationError, place: str | Path, at: Sequence[str]) -> str:
     faults = error.errors()
     fault = next((item for item in faults if item["type"] == "extra_forbidden"), faults[0])
     location = [part for part in fault["loc"] if not (isinstance(part, str) and BRANCH.fullmatch(part))]
-    key = ".".join(str(part) for part in location)
-    place = f"{path}{_line(path, location)}"
+    key = ".".join(str(part) for part in [*at, *location])
+    start = f"{place}{_line(place, [*at, *location])}"
     if fault["type"] == "extra_forbidden":
-        return f"{place}: unknown key {key!r}{nearest(str(location[-1]), _fields_at(model, location[:-1]))}"
+        return f"{start}: unknown key {key!r}{nearest(str(location[-1]), _fields_at(model, location[:-1]))}"
     if fault["type"] == "missing":
-        return f"{place}: the key {key!r} is missing"
+        return f"{start}: the key {key!r} is missing"
     message = fault["msg"].removeprefix("Value error, ")
     given = "" if isinstance(fault["input"], dict | list) else f" (given: {fault['input']!r})"
-    return f"{place}: {key + ': ' if key else ''}{message}{given}"
+    expected = re.findall("'([^']+)'", fault["ctx"]["expected"]) if fault["type"] == "literal_error" else []
+    hint = nearest(str(fault["input"]), expected) if expected else ""
+    return f"{start}: {key + ': ' if key else ''}{message}{given}{hint}"
 
 
 def _fields_at(model: type[BaseModel], location: list[Any]) -> list[str]:
@@ -116,7 +110,9 @@ def model_in(annotation: Any) -> Any:
 
 
 def _line(path: str | Path, location: list[Any]) -> str:
-    """ ":<line>" of a key in a YAML file, as deep as the file goes."""
+    """ ":<line>" of a key in a YAML file, as deep as the file goes; nothing for a place that is no file."""
+    if not Path(path).is_file():
+        return ""
     node = yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     line = None
     for part in location:

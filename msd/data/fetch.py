@@ -12,24 +12,23 @@ from msd.data.sources import obtain
 from msd.errors import UserError
 
 if TYPE_CHECKING:
+    from msd.config.contracts.data import FetchParams
     from msd.job import Job
 
 
-def fetch(job: Job) -> dict[str, float]:
+def fetch(job: Job[FetchParams]) -> dict[str, float]:
     """Fetch the files of `params.sources` to `outputs.files` (the same order) and write `outputs.source`."""
-    sources, targets = job.params["sources"], [Path(path) for path in job.outputs["files"]]
-    if [source["file"] for source in sources] != [target.name for target in targets]:
-        raise UserError(
-            f"fetch {job.params['name']}: the sources give {[source['file'] for source in sources]}, "
-            f"the job wants {[target.name for target in targets]}"
-        )
-    licence = job.params["licence"]
-    print(f"{job.params['name']}: licence {licence['name']} ({licence.get('url') or licence.get('text')})",
-          file=sys.stderr)  # fmt: skip
+    params, targets = job.params, [Path(path) for path in job.outputs["files"]]
+    given, wanted = [source.file for source in params.sources], [target.name for target in targets]
+    if given != wanted:
+        raise UserError(f"fetch {params.name}: the sources give {given}, the job wants {wanted}")
+    terms = params.licence.url or params.licence.text
+    print(f"{params.name}: licence {params.licence.name} ({terms})", file=sys.stderr)
+    sources = [source.model_dump(exclude_none=True) for source in params.sources]
     files = [obtain(source, target) for source, target in zip(sources, targets, strict=True)]
     content = {
-        "name": job.params["name"],
-        "licence": licence,
+        "name": params.name,
+        "licence": params.licence.model_dump(exclude_none=True),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "files": files,
     }

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from msd.config.claims import Published, read_claims
-from msd.config.files import Count, DatasetConfig, EncoderConfig, Positive, Strict, distinct
+from msd.config.files import DatasetConfig, EncoderConfig
+from msd.config.strict import Count, Positive, Strict, distinct
 from msd.config.study import number_of
 from msd.config.yaml_file import read_model, read_yaml
 from msd.errors import UserError

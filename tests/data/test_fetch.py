@@ -14,7 +14,7 @@ import pytest
 from msd.data.fetch import fetch
 from msd.data.sources import COMMITTED, PARTIAL
 from msd.errors import UserError
-from msd.job import Job
+from msd.job import Job, parse
 
 BODY = bytes(range(256)) * 64
 GOOD = hashlib.sha256(BODY).hexdigest()
@@ -68,12 +68,16 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         running.shutdown()
 
 
-def _job(*urls: str, sha256: str | list[str] = GOOD, size: int | None = len(BODY)) -> Job:
-    source = {"kind": "url", "file": "data.bin", "sha256": sha256, "urls": list(urls)}
-    if size is not None:
-        source["bytes"] = size
-    outputs = {"source": "out/source.json", "files": ["out/raw/data.bin"]}
-    return Job("fetch", {"name": "toy", "sources": [source], "licence": LICENCE}, {}, outputs)
+def _fetching(**source: Any) -> Job:
+    """The job that fetches one source."""
+    body = {"name": "toy", "sources": [source], "licence": LICENCE, "citation": "Toy"}
+    outputs = {"source": "out/source.json", "files": [f"out/raw/{source['file']}"]}
+    return parse("fetch", json.dumps({"params": body, "outputs": outputs}))
+
+
+def _job(*urls: str, size: int | None = len(BODY), **changed: Any) -> Job:
+    source = {"kind": "url", "file": "data.bin", "sha256": GOOD, "urls": list(urls), "bytes": size}
+    return _fetching(**source | changed)
 
 
 def _refused(job: Job, pattern: str) -> None:
@@ -160,22 +164,17 @@ def test_a_committed_file_is_copied_and_a_missing_one_named(server: str) -> None
     source = {"kind": "committed", "package": "openclipart", "version": "0", "file": "items.jsonl"}
     path = COMMITTED / "openclipart" / "items.jsonl"
     source["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
-    outputs = {"source": "out/source.json", "files": ["out/raw/items.jsonl"]}
-    params: dict[str, Any] = {"name": "toy", "sources": [source], "licence": LICENCE}
-    fetch(Job("fetch", params, {}, outputs))
+    fetch(_fetching(**source))
     assert Path("out/raw/items.jsonl").read_bytes() == path.read_bytes()
-    params["sources"] = [source | {"package": "nowhere"}]
     with pytest.raises(UserError, match=r"nowhere/items\.jsonl is missing"):
-        fetch(Job("fetch", params, {}, outputs))
+        fetch(_fetching(**source | {"package": "nowhere"}))
 
 
-def test_an_unknown_kind_gives_the_nearest(server: str) -> None:
-    job = _job(f"{server}/plain/x")
-    job.params["sources"][0]["kind"] = "debain"
-    _refused(job, "did you mean 'debian'")
+def test_an_unknown_kind_gives_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"fetch job: params.sources.0.kind: .*did you mean 'debian'\?"):
+        _job(kind="debain")
 
 
 def test_a_package_that_does_not_exist_gives_the_words_of_pip(server: str) -> None:
-    job = _job()
-    job.params["sources"][0] |= {"kind": "pypi", "package": "/no such package/", "version": "1"}
+    job = _job(kind="pypi", package="/no such package/", version="1")
     _refused(job, "pip could not get /no such package/==1")

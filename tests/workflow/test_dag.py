@@ -73,12 +73,12 @@ def test_a_student_s_job_is_given_of_its_teacher_what_its_method_learns_from(tmp
 
 
 def test_a_faulty_study_is_refused_before_any_job(tmp_path: Path) -> None:
-    """Which faults are found, tests/test_study.py shows."""
+    """Which faults are found, tests/config/test_study.py shows."""
     path = tmp_path / "faulty.yaml"
     path.write_text((PROJECT / "config/demo.yaml").read_text().replace("kd: {}", "kd: {temperature: 0}"))
     done = snakemake("--configfile", str(path), "--dry-run", "--nolock")
     assert done.returncode != 0
-    assert f"{path}: " in done.stdout
+    assert f"{path}:" in done.stdout
     assert "temperature must be a number above 0" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msd.config.files import fetch_params
 from msd.errors import UserError
-from msd.job import STAGES
+from msd.job import STAGES, plain
 from msd.lineage.digest import code_digest
 from msd.tables.names import table_names
 from msd.studies import open_study
@@ -59,12 +59,12 @@ class Stage:
 
     def settings(self, wildcards):
         """The job's parameters: Snakemake compares no params that depend on files, as `job` does."""
-        return json.dumps(self._params(wildcards))
+        return json.dumps(plain(self._params(wildcards)))
 
     def job(self, wildcards, input, output):
         """The job as JSON, all that `msd stage` needs to know."""
         content = {
-            "params": self._params(wildcards),
+            "params": plain(self._params(wildcards)),
             "inputs": named(input),
             "outputs": named(output),
             "modules": self._modules(wildcards),

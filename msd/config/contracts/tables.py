@@ -1,0 +1,54 @@
+"""What the stages of tables, figures and report are given."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from msd.config.contracts.data import DatasetTask
+from msd.config.contracts.training import Measure
+from msd.config.strict import Strict
+
+
+class CollectParams(Strict):
+    """Stage `collect`: one method on one dataset."""
+
+    study: str
+    dataset: str
+    method: str
+    title: str
+    metric: str
+    task: DatasetTask
+
+
+class ReportedDataset(Strict):
+    """A dataset as tables name it."""
+
+    name: str
+    title: str
+    role: str
+    task: DatasetTask
+    metric: str
+
+
+class ReportedMethod(Strict):
+    """A method as tables name it."""
+
+    name: str
+    title: str
+
+
+class ReportParams(Strict):
+    """Stages `tables`, `figures` and `report`: the fields from `baseline` on are those of the study's `report`."""
+
+    study: str
+    title: str
+    datasets: Annotated[list[ReportedDataset], Field(min_length=1)]
+    methods: Annotated[list[ReportedMethod], Field(min_length=1)]
+    saliency_measure: Measure
+    baseline: str
+    from_scratch: str
+    best_of: list[str]
+    draws: int
+    learned: str | None = None

@@ -1,0 +1,107 @@
+"""What the stages that train and run models are given."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from msd.config.contracts.data import DatasetTask
+from msd.config.strict import Count, Fraction, NotNegative, Positive, Scalar, Seed, Strict
+
+Removal = Literal["mask", "zero"]
+Measure = Literal["kl", "js", "l1"]
+MaxTokens = Annotated[int, Field(strict=True, ge=4, le=512)]
+BatchSize = Annotated[int, Field(strict=True, ge=1, le=65_536)]
+
+
+class Shape(Strict):
+    """Sizes of a model that do not depend on the dataset."""
+
+    layers: Count
+    width: Count
+    heads: Count
+    feed_forward: Count
+    dropout: Fraction
+    pool: Literal["modality-means", "first"]
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> Shape:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is no multiple of heads {self.heads}")
+        return self
+
+
+class Architecture(Shape):
+    """The keys of a model's config.json that do not depend on the dataset."""
+
+    positions: MaxTokens
+
+
+class Recipe(Strict):
+    """AdamW with linear warm-up and linear decay."""
+
+    epochs: Count
+    batch_size: BatchSize
+    learning_rate: Positive
+    weight_decay: NotNegative
+    warmup: Fraction
+    clip: Positive
+    max_steps: Count | None = None
+
+
+class Schedule(Recipe):
+    """How a model is trained, of a teacher with the learning rate of the copied parameters."""
+
+    pretrained_learning_rate: NotNegative = 0.0
+
+    def steps(self, samples: int) -> int:
+        """Number of optimiser steps on a training split of that size."""
+        every = -(-samples // self.batch_size) * self.epochs
+        return every if self.max_steps is None else min(every, self.max_steps)
+
+
+class Reading(Strict):
+    """How samples are read: `window` × `window` regions are averaged, texts are cut to `max_tokens` word pieces."""
+
+    window: Count
+    max_tokens: MaxTokens
+
+
+class ModelParams(Strict):
+    """Every stage that reads a dataset for a model: `probe`, `teacher_outputs`, and those that extend it."""
+
+    dataset: str
+    dataset_task: DatasetTask
+    metric: str
+    removal: Removal
+    data: Reading
+
+
+class TeacherParams(ModelParams):
+    """Stage `teacher`."""
+
+    seed: Seed
+    architecture: Architecture
+    schedule: Schedule
+
+
+class SaliencyParams(ModelParams):
+    """Stage `saliency`."""
+
+    measure: Measure
+
+
+class StudentParams(ModelParams):
+    """Stages `student` and `cost`: one configuration of a method, and the seeds of one job.
+
+    `parameters` are the values of the `Options` of msd/distill/methods/<implementation>.py.
+    """
+
+    method: str
+    implementation: str
+    variant: str
+    parameters: dict[str, Scalar]
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    architecture: Architecture
+    schedule: Schedule

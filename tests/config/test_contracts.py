@@ -1,0 +1,58 @@
+"""What a job is given goes through JSON and comes back as the same object, and a faulty one is refused."""
+
+import json
+
+import pytest
+
+from msd.config.contracts.training import TeacherParams
+from msd.config.files import fetch_params
+from msd.config.study import load_study
+from msd.errors import UserError
+from msd.job import CONTRACTS, parse, plain
+
+
+def test_what_a_study_plans_is_what_its_jobs_read() -> None:
+    study = load_study("config/smoke.yaml")
+    run = study.runs[0]
+    planned = [
+        *map(fetch_params, study.dataset_configs.values()),
+        study.prepare_params(run.dataset),
+        study.features_params(),
+        study.model_params(run.dataset),
+        study.saliency_params(run.dataset),
+        study.teacher_params(run.dataset),
+        *map(study.student_params, study.runs),
+        study.collect_params(run.dataset, run.method),
+        study.report_params(),
+    ]
+    for params in planned:
+        assert type(params).model_validate(json.loads(json.dumps(plain(params)))) == params
+
+
+def test_every_contract_is_of_a_stage_and_read_by_its_job() -> None:
+    params = fetch_params(load_study("config/smoke.yaml").encoder_configs["minilm-l6"])
+    assert CONTRACTS["fetch"]
+    assert parse("fetch", json.dumps({"params": plain(params)})).params == params
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"nmae": "x"}, r"the fetch job: unknown key 'params.nmae'; did you mean 'name'\?"),
+        ({"citation": None}, r"the fetch job: params.citation: .*string"),
+        ({"licence": {"name": "MIT", "gate": "tokn"}}, r"params.licence.gate: .*did you mean 'token'\?"),
+    ],
+)
+def test_a_faulty_job_is_refused_in_one_sentence(change: dict, sentence: str) -> None:
+    params = plain(fetch_params(load_study("config/smoke.yaml").encoder_configs["minilm-l6"]))
+    with pytest.raises(UserError, match=sentence) as caught:
+        parse("fetch", json.dumps({"params": params | change}))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_schedule_counts_its_steps() -> None:
+    study = load_study("config/demo.yaml")
+    params: TeacherParams = study.teacher_params("easy-vqa")
+    schedule = params.schedule.model_copy(update={"epochs": 3, "batch_size": 32, "max_steps": None})
+    assert schedule.steps(65) == 9
+    assert schedule.model_copy(update={"max_steps": 5}).steps(65) == 5
