@@ -23,7 +23,7 @@ from msd.config.study import load_study
 from msd.distill.losses import kd_divergence, task_loss
 from msd.models.views import Inputs, View, take_view
 from msd.models.visualbert import VisualBertClassifier
-from msd.training.loop import single_thread
+from msd.training.determinism import single_thread
 
 ROUNDS, STEPS, BATCH, TOKENS, REGIONS, LABELS = 7, 10, 32, 9, 4, 40
 FULL_VOCABULARY, CUT_VOCABULARY = 30522, 4220

@@ -34,7 +34,7 @@ STAGES: dict[str, str] = {
     "features": "msd.features.extract:extract",
     "probe": "msd.training.probe:probe",
     "teacher": "msd.training.teacher:train_teacher",
-    "teacher_outputs": "msd.training.outputs:teacher_outputs",
+    "teacher_outputs": "msd.training.teacher_outputs:teacher_outputs",
     "saliency": "msd.training.saliency:saliency",
     "student": "msd.training.student:train_students",
     "collect": "msd.tables.collect:collect",

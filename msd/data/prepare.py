@@ -10,7 +10,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msd.data.prepared import SPLITS, Prepared, Sample, check
+from msd.data import SPLITS
+from msd.data.prepared import Prepared, Sample, check
 from msd.errors import UserError
 
 if TYPE_CHECKING:

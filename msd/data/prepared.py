@@ -9,9 +9,8 @@ from typing import Any
 
 from PIL import Image
 
+from msd.data import SPLITS
 from msd.errors import UserError
-
-SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)

@@ -13,20 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from msd.data.download import download
+from msd.data.raw_files import COMMITTED, sha256
 from msd.errors import UserError
 
 PARTIAL = Path("results/data/.partial")
-COMMITTED = Path(__file__).parent / "committed"
 
 Source = dict[str, Any]
-
-
-def raw_file(raw: dict[str, Path], start: str) -> Path:
-    """The one raw file whose name starts with `start` (a wheel's name also holds its version)."""
-    found = [path for name, path in sorted(raw.items()) if name.startswith(start)]
-    if len(found) != 1:
-        raise UserError(f"{len(found)} of the fetched files {sorted(raw)} start with {start!r}; expected one")
-    return found[0]
 
 
 def obtain(source: Source, target: Path) -> dict[str, Any]:
@@ -55,12 +47,6 @@ def accepted(source: Source) -> list[str]:
     """The sha256 values that a source's file may have (one, or a list where mirrors differ)."""
     value = source["sha256"]
     return [value] if isinstance(value, str) else list(value)
-
-
-def sha256(path: Path) -> str:
-    """The sha256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def verify(path: Path, source: Source) -> str:

@@ -6,7 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 
-from msd.data.prepared import SPLITS
+from msd.data import SPLITS
 from msd.data.randomness import hashed_order
 from msd.errors import UserError
 

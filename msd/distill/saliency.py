@@ -7,30 +7,25 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from msd.distill.losses import Task, kd_divergence
 
-Measure = Literal["kl", "js", "l1", "gold"]
+Measure = Literal["kl", "js", "l1"]
 WITHOUT = {"image": "text", "text": "image"}
 """Modality -> the view that is left when it is removed."""
 
 
-def modality_saliency(
-    outputs: Mapping[str, Tensor], *, task: Task, measure: Measure = "kl", targets: Tensor | None = None
-) -> dict[str, Tensor]:
+def modality_saliency(outputs: Mapping[str, Tensor], *, task: Task, measure: Measure = "kl") -> dict[str, Tensor]:
     """S_i(m) = δ(teacher(x_i), teacher(x_i without m)) for both modalities, at T = 1.
 
     S(image) compares `both` with `text`, S(text) compares `both` with `image`; a teacher that ignores a modality
     gives exactly 0 for it. δ: `kl` = KL(p_both ‖ p_without), in nats, summed over labels for multilabel; `js` =
-    Jensen-Shannon divergence (≤ ln 2 per distribution); `l1` = Σ|p_both − p_without|; `gold` = drop of the gold
-    label's probability (summed over labels by target score), which may be negative.
+    Jensen-Shannon divergence (≤ ln 2 per distribution); `l1` = Σ|p_both − p_without|.
 
     Args:
         outputs: "both", "image", "text" -> (N, C) logits.
         task: "multiclass" or "multilabel".
         measure: δ.
-        targets: (N, C) scores, or (N,) class indices; needed by `gold` alone.
 
     Returns:
         {"image": (N,), "text": (N,)} float32.
@@ -49,28 +44,22 @@ def modality_saliency(
     for view in ("both", "image", "text"):
         if outputs[view].shape != outputs["both"].shape or not bool(torch.isfinite(outputs[view]).all()):
             raise ValueError(f"outputs[{view!r}]: must be finite and of shape {tuple(outputs['both'].shape)}")
-    saliency = {}
-    for modality, without in WITHOUT.items():
-        if measure == "kl":
-            saliency[modality] = kd_divergence(outputs[without], outputs["both"], temperature=1.0, task=task)
-        else:
-            saliency[modality] = _difference(outputs["both"], outputs[without], task, measure, targets)
+    saliency = {
+        modality: _difference(outputs["both"], outputs[without], task, measure) for modality, without in WITHOUT.items()
+    }
     # Rounding can leave a KL a hair below zero; no weight may turn negative by it.
-    return saliency if measure == "gold" else {name: values.clamp_min(0) for name, values in saliency.items()}
+    return {modality: values.clamp_min(0) for modality, values in saliency.items()}
 
 
-def _difference(both: Tensor, without: Tensor, task: Task, measure: Measure, targets: Tensor | None) -> Tensor:
-    kd_divergence(without, both, temperature=1.0, task=task)  # checks shapes, values and task
+def _difference(both: Tensor, without: Tensor, task: Task, measure: Measure) -> Tensor:
+    divergence = kd_divergence(without, both, temperature=1.0, task=task)  # checks shapes, values and task
+    if measure == "kl":
+        return divergence
     if measure == "js":
         return _jensen_shannon(both.float(), without.float(), task)
     p = both.float().softmax(-1) if task == "multiclass" else both.float().sigmoid()
     q = without.float().softmax(-1) if task == "multiclass" else without.float().sigmoid()
-    if measure == "l1":
-        return (p - q).abs().sum(-1)
-    if targets is None:
-        raise ValueError("targets: the measure 'gold' needs the gold labels")
-    gold = F.one_hot(targets, both.shape[1]).float() if targets.ndim == 1 else targets.float()
-    return (gold * (p - q)).sum(-1)
+    return (p - q).abs().sum(-1)
 
 
 def _jensen_shannon(both: Tensor, without: Tensor, task: Task) -> Tensor:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from msd.data.raw_files import sha256
 from msd.errors import UserError
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ BATCH = 32
 
 def extract(job: Job) -> dict[str, float]:
     """Write regions.npy (float16, (P, R, D), pictures in sorted name order) and spec.json."""
-    from msd.data.sources import sha256
-
     extractor, size = job.params["extractor"], int(job.params["size"])
     weights = Path(job.inputs["weights"])
     names, pixels = read_pictures(Path(job.inputs["pictures"]), size=size)

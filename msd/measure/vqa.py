@@ -7,8 +7,14 @@ oddities included; no code of it is here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+Scores = NDArray[np.float32]
 
 ANSWER_METRICS = {"vqa_accuracy": False, "vqa_accuracy_normalised": True}
 """Metric of a data set whose questions several people answered -> whether it always normalises; the first is the
@@ -78,6 +84,21 @@ def one_line(answer: str) -> str:
 
 FORMS: tuple[Callable[[str], str], ...] = (one_line, normalise)
 """The forms in which answers are compared."""
+
+
+def answer_scores(people: Iterable[Sequence[str]], labels: Sequence[str], *, always_normalise: bool) -> Scores:
+    """`vqa_accuracy` of every label (C) for the answers of every question (N): (N, C)."""
+    places: dict[tuple[object, str], list[int]] = defaultdict(list)  # a label in each form -> where it stands
+    for form in FORMS:
+        for index, label in enumerate(labels):
+            places[form, form(label)].append(index)
+    given = list(people)
+    scores = np.zeros((len(given), len(labels)), dtype=np.float32)
+    for row, answers in enumerate(given):
+        form, others = compared(list(answers), always_normalise=always_normalise)
+        for answer, matches in Counter(others).items():
+            scores[row, places.get((form, answer), [])] = answer_share(matches, len(others))
+    return scores
 
 
 def _without_marks(text: str) -> str:

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from msd.data.prepared_table import read_answer_scores
 from msd.errors import UserError
 from msd.measure.vqa import ANSWER_METRICS
-from msd.tables.answer_scores import answer_metrics, read_answer_scores
+from msd.tables.answer_scores import answer_metrics
 from msd.tables.results import VIEWS, in_view, read_json, read_tensors
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from safetensors import safe_open
 
+from msd.data.prepared_table import picture_groups, read_answer_scores, read_targets
 from msd.errors import UserError
-from msd.tables.answer_scores import read_answer_scores
+from msd.measure.metric import DATASET_TASKS
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -101,7 +102,7 @@ def load_results(job: Job) -> dict[str, DatasetResults]:
             about["task"],
             about["metric"],
             labels=names,
-            targets=read_targets(prepared[name], labels=len(names), dataset_task=about["task"]),
+            targets=read_targets(prepared[name], labels=len(names), task=DATASET_TASKS[about["task"]]),
             teacher=teacher,
             cells=cells[name],
             answers=read_answer_scores(prepared[name], labels=names),
@@ -142,22 +143,6 @@ def _check_rows(results: DatasetResults, prepared: str) -> None:
                 f"{results.name}: {what} predictions have shape {logits.shape}, but {prepared} has {rows} rows "
                 f"and {len(results.labels)} labels; run the workflow again"
             )
-
-
-def read_targets(path: str, *, labels: int, dataset_task: str) -> Array:
-    """Gold targets of a prepared table: (N,) class indices, or (N, C) float32 scores for multilabel and vqa."""
-    table = pd.read_parquet(path, columns=["target", "score"])
-    if dataset_task in ("binary", "multiclass"):
-        return np.array([target[0] for target in table["target"]], dtype=np.int64)
-    scores = np.zeros((len(table), labels), dtype=np.float32)
-    for row, (target, score) in enumerate(zip(table["target"], table["score"], strict=True)):
-        scores[row, target] = score
-    return scores
-
-
-def picture_groups(prepared: str) -> NDArray[np.int64]:
-    """(N,) the number of the picture of each sample of a prepared table."""
-    return np.asarray(pd.factorize(pd.read_parquet(prepared, columns=["image"])["image"])[0])
 
 
 def in_view(metric: str, view: str) -> str:

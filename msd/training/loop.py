@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -11,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from msd.data.batches import Samples, length_batches
 from msd.distill.method import Forward, Method, Step
 from msd.errors import UserError
-from msd.models.views import VIEWS, Inputs, Removal, View, take_view
-from msd.models.visualbert import Output, VisualBertClassifier
+from msd.models.views import VIEWS, Inputs, View, take_view
+from msd.models.visualbert import Output
+from msd.training.batches import length_batches
 
 
 @dataclass(frozen=True)
@@ -64,15 +63,6 @@ class History:
 
         table = pd.DataFrame(self.rows, columns=["seed", "step", "epoch", "term", "value", "sample"])
         table.astype({"sample": "Int32"}).to_parquet(path, index=False)
-
-
-def single_thread() -> None:
-    """One thread, no denormals, deterministic kernels: the same numbers whatever runs beside."""
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    torch.set_flush_denormal(True)
-    torch.use_deterministic_algorithms(True)
-    # A debugging aid that costs a tenth of a step.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def train(
@@ -171,25 +161,3 @@ def _warm_then_decay(step: int, total: int, warmup: float) -> float:
     """Factor on the learning rate at `step` of `total`: linear up over the share `warmup`, then linear to zero."""
     warm = max(1, round(warmup * total))
     return (step + 1) / warm if step < warm else (total - step) / max(1, total - warm)
-
-
-@torch.inference_mode()
-def predict(
-    model: VisualBertClassifier,
-    samples: Samples,
-    view: View,
-    *,
-    removal: Removal = "mask",
-    batch_size: int = 256,
-) -> tuple[Tensor, Tensor]:
-    """Logits (N, C) and pooled features (N, H) of all samples in their order, float32, without dropout."""
-    model.eval()
-    order = samples.lengths.argsort(stable=True)
-    outputs = [model(take_view(samples.inputs(rows), view, removal=removal)) for rows in order.split(batch_size)]
-    back = order.argsort()
-    return torch.cat([out.logits for out in outputs])[back], torch.cat([out.features for out in outputs])[back]
-
-
-def predict_views(model: VisualBertClassifier, samples: Samples, *, removal: Removal) -> dict[str, Tensor]:
-    """view -> logits (N, C) of all samples."""
-    return {view: predict(model, samples, view, removal=removal)[0] for view in VIEWS}

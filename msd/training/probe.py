@@ -15,8 +15,8 @@ from torch.nn import functional as F
 
 from msd.distill.losses import Task
 from msd.training.dataset import Dataset
-from msd.training.frozen import Features, Modality, frozen_features
-from msd.training.loop import single_thread
+from msd.training.determinism import single_thread
+from msd.training.frozen_features import Features, Modality, frozen_features
 
 if TYPE_CHECKING:
     from msd.job import Job

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from msd.data import SPLITS
 from msd.distill.saliency import modality_saliency
 from msd.measure.metric import DATASET_TASKS
 from msd.measure.stats import clustered_interval
-from msd.training.cached_outputs import SPLITS, read_views
+from msd.training.cached_outputs import read_views
 
 if TYPE_CHECKING:
     from msd.job import Job

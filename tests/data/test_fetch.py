@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 import pytest
 
 from msd.data.fetch import fetch
-from msd.data.sources import COMMITTED, PARTIAL
+from msd.data.raw_files import COMMITTED
+from msd.data.sources import PARTIAL
 from msd.errors import UserError
 from msd.job import Job, parse
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from msd.data import SPLITS
 from msd.data.pairing import crossing, within
-from msd.data.prepared import SPLITS
 from msd.data.randomness import draw, generator, hashed_order
 from msd.data.splits import prefix, split_by_group
 from msd.errors import UserError

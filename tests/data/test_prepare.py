@@ -13,13 +13,14 @@ import pytest
 import yaml
 from PIL import Image
 
+from msd.data import SPLITS
 from msd.data.pictures import png, write_archive
 from msd.data.prepare import prepare
-from msd.data.prepared import SPLITS, Prepared, check, check_one_modality_chance, hard
+from msd.data.prepared import Prepared, check, check_one_modality_chance, hard
+from msd.data.raw_files import COMMITTED
 from msd.data.readers import clipart_tags
 from msd.data.readers.emoji_relation import LABELS as RELATIONS
 from msd.data.readers.openclipart import Item, groups
-from msd.data.sources import COMMITTED
 from msd.errors import UserError
 from msd.job import Job
 

@@ -16,7 +16,7 @@ import torch
 
 from msd.mfh.crossmodal.config import crossmodal_params, read_crossmodal
 from msd.mfh.crossmodal.run import read, run
-from msd.training.cached_outputs import prepared_sha256
+from msd.training.cached_outputs import write_outputs
 
 WORDS = ["red", "blue", "cat", "dog", "a", "the"]
 SIZES = {"train": 60, "val": 30, "test": 40}
@@ -90,8 +90,7 @@ def taught_files(tmp_path: Path, write_tokenizer: Callable[[Path], None]) -> dic
             features = torch.from_numpy(np.hstack(parts)).float()
             tensors |= {f"{view}/features": features, f"{view}/logits": features @ head.T}
         inputs[f"{split}_outputs"] = str(tmp_path / f"{split}.safetensors")
-        belongs = {"prepared_sha256": prepared_sha256(inputs[split])}
-        safetensors.torch.save_file(tensors, inputs[f"{split}_outputs"], metadata=belongs)
+        write_outputs(tensors, inputs[f"{split}_outputs"], prepared=inputs[split])
         start += size
     Path(inputs["spec"]).write_text(json.dumps({"pictures": pictures}))
     Path(inputs["labels"]).write_text(json.dumps(["a", "b", "c"]))

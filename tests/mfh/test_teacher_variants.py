@@ -10,7 +10,7 @@ import torch
 from msd.errors import UserError
 from msd.mfh.generality import JointTraining, exact_distance, train_jointly
 from msd.mfh.teachers.variants import DIRECTIONS, Direction, TeacherAnswers, Variant, rank_channels, variants_of
-from msd.training.cached_outputs import prepared_sha256
+from msd.training.cached_outputs import write_outputs
 
 TRAINING = JointTraining(epochs=100)
 
@@ -106,8 +106,7 @@ def test_one_training_of_two_labels_is_two_trainings_of_one() -> None:
 def test_a_head_that_does_not_give_the_logits_back_is_refused(taught_files: dict[str, str]) -> None:
     tensors = safetensors.torch.load_file(taught_files["train_outputs"])
     tensors["head/bias"] += 1
-    belongs = {"prepared_sha256": prepared_sha256(taught_files["train"])}
-    safetensors.torch.save_file(tensors, taught_files["train_outputs"], metadata=belongs)
+    write_outputs(tensors, taught_files["train_outputs"], prepared=taught_files["train"])
     with pytest.raises(UserError, match="the head does not give its both logits back"):
         TeacherAnswers("toy", taught_files)
 

@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import safetensors.torch
 import torch
 
 from msd.job import Job
-from msd.training.cached_outputs import prepared_sha256
+from msd.training.cached_outputs import write_outputs
 
 WORDS = ["red", "blue", "cat", "dog", "a", "the"]
 SIZES = {"train": 48, "val": 24, "test": 24}
@@ -66,8 +65,7 @@ def toy(tmp_path: Path, write_tokenizer: Callable[[Path], None]) -> dict[str, st
         }
         logits |= {f"{view}/features": torch.randn(size, 24) for view in ("both", "image", "text")}
         inputs[f"{split}_outputs"] = str(tmp_path / f"{split}.safetensors")
-        belongs = {"prepared_sha256": prepared_sha256(inputs[split])}
-        safetensors.torch.save_file(logits, inputs[f"{split}_outputs"], metadata=belongs)
+        write_outputs(logits, inputs[f"{split}_outputs"], prepared=inputs[split])
         if split == "train":
             saliency = {"uid": table["uid"], **{m: generator.random(size, dtype=np.float32) for m in ("image", "text")}}
             pd.DataFrame(saliency).to_parquet(inputs["saliency"])

@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-import safetensors.torch
-
 from msd.job import Job
+from msd.models.files import save_model
+from msd.models.sizes import flops
 from msd.models.visualbert import VisualBertClassifier
-from msd.training.cost import ROUNDS, cost, flops
+from msd.training.cost import ROUNDS, cost
 from msd.training.dataset import Dataset
 from msd.training.student import train_students
 
@@ -31,9 +31,8 @@ def test_both_models_are_measured(student_job, tmp_path: Path) -> None:
     run = student_job("finetune", {}, seeds=[0])
     train_students(run)
     teacher = model(run, layers=2)
-    safetensors.torch.save_file(teacher.state_dict(), tmp_path / "model.safetensors")
-    (tmp_path / "config.json").write_text(json.dumps(teacher.config))
     inputs = {"teacher": str(tmp_path / "model.safetensors"), "teacher_config": str(tmp_path / "config.json")}
+    save_model(teacher, config=inputs["teacher_config"], weights=inputs["teacher"])
     path = tmp_path / "cost.json"
     job = Job("cost", run.params, {**run.inputs, **inputs, "students": run.outputs["models"]}, {"cost": str(path)})
     metrics = cost(job)

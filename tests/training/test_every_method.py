@@ -14,9 +14,11 @@ import torch
 from msd.config.files import MethodConfig
 from msd.config.yaml_file import read_model
 from msd.job import Job
+from msd.models.files import load_student
+from msd.models.predict import predict
 from msd.models.visualbert import VisualBertClassifier
+from msd.training.cached_outputs import write_outputs
 from msd.training.dataset import Dataset
-from msd.training.loop import predict
 from msd.training.student import train_students
 
 METHODS = {path.stem: read_model(MethodConfig, path) for path in sorted(Path("config/methods").glob("*.yaml"))}
@@ -79,16 +81,13 @@ def test_a_born_again_student_has_the_student_of_its_own_seed_as_its_teacher(job
     with_teacher = student_job("kd", job.params["parameters"])
     train_students(with_teacher)
     dataset = Dataset.load(job.params, toy, splits=("train",))
-    states = safetensors.torch.load_file(job.inputs["teacher_students"])
     for seed in (0, 1):
-        prefix = f"seed-{seed}/"
-        model = dataset.new_model(job.params["architecture"], seed=0)
-        model.load_state_dict({name.removeprefix(prefix): t for name, t in states.items() if name.startswith(prefix)})
-        with safetensors.safe_open(toy["train_outputs"], framework="pt") as file:
-            belongs = file.metadata()
-            answers = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        model = load_student(
+            job.inputs["teacher_students"], seed=seed, config=dataset.config(job.params["architecture"])
+        )
+        answers = safetensors.torch.load_file(toy["train_outputs"])
         answers["both/logits"] = predict(model, dataset.splits["train"], "both")[0].clone()
-        safetensors.torch.save_file(answers, toy["train_outputs"], metadata=belongs)
+        write_outputs(answers, toy["train_outputs"], prepared=toy["train"])
         expected = student_job("kd", job.params["parameters"], seeds=[seed])
         train_students(expected)
         for name, tensor in safetensors.torch.load_file(expected.outputs["predictions"]).items():

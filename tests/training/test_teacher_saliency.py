@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from msd.data.batches import Samples
-from msd.distill.method import Setting
-from msd.distill.methods.finetune import Finetune
+from msd.distill.method import Method, Setting
 from msd.distill.saliency import modality_saliency
+from msd.models.predict import predict_views
+from msd.models.split import Split
 from msd.models.visualbert import VisualBertClassifier
-from msd.training.loop import History, Schedule, predict_views, train
+from msd.training.loop import History, Schedule, train
 
 SIZE, CLASSES = 240, 3
 SHAPE = {"layers": 1, "width": 16, "heads": 2, "feed_forward": 32, "dropout": 0.0, "pool": "modality-means"}
@@ -19,19 +19,19 @@ SCHEDULE = Schedule(epochs=6, batch_size=16, learning_rate=5e-3, weight_decay=0.
 def test_the_modality_that_the_labels_come_from_is_the_salient_one(source: str, other: str) -> None:
     generator = torch.Generator().manual_seed(0)
     labels, noise = torch.randint(0, CLASSES, (2, SIZE), generator=generator)
-    said = {source: labels, other: noise}
+    classes = {source: labels, other: noise}
     filler = torch.randint(10, 20, (SIZE, 2), generator=generator)
     ends = torch.tensor([2, 3]).expand(SIZE, 2)  # [CLS] and [SEP]
-    tokens = torch.cat((ends[:, :1], 5 + said["text"][:, None], filler, ends[:, 1:]), dim=1)
+    tokens = torch.cat((ends[:, :1], 5 + classes["text"][:, None], filler, ends[:, 1:]), dim=1)
     regions = torch.randn(SIZE, 4, 6, generator=generator)
-    regions[:, :, :CLASSES] += 2 * torch.eye(CLASSES)[said["image"]][:, None]
+    regions[:, :, :CLASSES] += 2 * torch.eye(CLASSES)[classes["image"]][:, None]
     names = [str(row) for row in range(SIZE)]
-    samples = Samples(names, tokens, torch.full((SIZE,), 5), torch.arange(SIZE), regions, labels)
+    samples = Split(names, tokens, torch.full((SIZE,), 5), torch.arange(SIZE), regions, labels)
     torch.manual_seed(0)
     teacher = VisualBertClassifier({"vocabulary": 20, "labels": CLASSES, "region_width": 6, "positions": 8, **SHAPE})
 
     train(
-        Finetune({}, Setting("toy", 0, "multiclass", samples, teacher)),
+        Method({}, Setting("toy", 0, "multiclass", samples, teacher)),
         schedule=SCHEDULE,
         history=History(),
         validate=dict,

@@ -11,7 +11,7 @@ from typing import Any
 from msd.data.pictures import decode, member, open_archive
 from msd.data.prepared import Prepared, Sample, finding, hard
 from msd.data.randomness import hashed_order
-from msd.data.sources import raw_file
+from msd.data.raw_files import raw_file
 from msd.errors import UserError
 
 PARAMETERS = ("pictures", "questions", "seed")

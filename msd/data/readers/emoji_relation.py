@@ -18,7 +18,7 @@ from PIL import Image
 from msd.data.pairing import crossing, within
 from msd.data.pictures import decode, member, on_white, open_archive
 from msd.data.prepared import Prepared, Sample, check_one_modality_chance, finding, hard
-from msd.data.sources import raw_file
+from msd.data.raw_files import raw_file
 from msd.data.splits import split_by_group
 from msd.errors import UserError
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from msd.data.pictures import decode, member, open_archive
 from msd.data.prepared import finding
-from msd.data.sources import raw_file
+from msd.data.raw_files import raw_file
 from msd.data.splits import prefix
 from msd.errors import UserError
 

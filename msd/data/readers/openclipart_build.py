@@ -20,6 +20,7 @@ from xml.etree import ElementTree
 from PIL import Image
 
 from msd.data.pictures import decode, fit, png, write_archive
+from msd.data.raw_files import sha256
 from msd.errors import UserError
 
 VERSION = "1:0.18+dfsg-19"
@@ -49,7 +50,6 @@ def main() -> None:
 
 def unpack(packages: Path | None, folder: Path) -> Path:
     """Verify and unpack the packages into `folder`; where OpenClipart then lies."""
-    from msd.data.sources import sha256
 
     if packages is None:
         packages = folder

@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field, ValidationError
 from msd.data.pictures import Lazy, decode, member, open_archive
 from msd.data.prepared import Prepared, Sample, finding
 from msd.data.randomness import hashed_order
-from msd.data.sources import raw_file
+from msd.data.raw_files import raw_file
 from msd.errors import UserError
 from msd.measure.vqa import answer_share, normalise
 

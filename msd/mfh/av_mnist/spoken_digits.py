@@ -21,8 +21,8 @@ from torch.nn import functional as F
 from msd.data.pictures import member, open_archive
 from msd.data.prepare import Parameters
 from msd.data.randomness import draw, generator, hashed_order
+from msd.data.raw_files import raw_file
 from msd.data.sound import power, resampled
-from msd.data.sources import raw_file
 from msd.data.splits import prefix, split_by_group
 from msd.errors import UserError
 from msd.mfh.av_mnist.speech import Synthesiser, Way, voices

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import safetensors.numpy
 
+from msd.data.prepared_table import picture_groups
 from msd.measure.stats import LEVEL, Difference, FloatArray, Resampling
 from msd.mfh.teachers.unimodal import CONSTANT, NO_KD
 from msd.mfh.teachers.variants import DIRECTIONS, MODALITIES, Direction, Variant, variants_of
-from msd.tables.results import picture_groups, read_json
+from msd.tables.results import read_json
 
 if TYPE_CHECKING:
     from msd.job import Job

@@ -15,17 +15,17 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from msd.data.prepared_table import picture_groups
 from msd.distill.losses import Task, kd_divergence, task_loss
 from msd.measure.stats import Resampling
 from msd.mfh.generality import linear_start
 from msd.mfh.teachers.thresholds import best_threshold
 from msd.mfh.teachers.variants import DIRECTIONS, TeacherAnswers, variants_of
 from msd.seeds import derive_seed
-from msd.tables.results import picture_groups
 from msd.tables.scoring import best_constant, score, scorer
 from msd.training.dataset import Dataset
-from msd.training.frozen import frozen_features
-from msd.training.loop import single_thread
+from msd.training.determinism import single_thread
+from msd.training.frozen_features import frozen_features
 
 if TYPE_CHECKING:
     from msd.job import Job

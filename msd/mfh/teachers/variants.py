@@ -15,13 +15,14 @@ import safetensors
 import torch
 from torch import Tensor
 
+from msd.data import SPLITS
 from msd.distill.losses import Task
 from msd.errors import UserError
 from msd.mfh.generality import Head, JointTraining, exact_distance, scored, train_jointly
 from msd.mfh.silencing import Kind, silence, silenced_channels
 from msd.models.views import VIEWS
 from msd.seeds import derive_seed
-from msd.training.cached_outputs import SPLITS, read_views
+from msd.training.cached_outputs import read_views
 
 MODALITIES = ("image", "text")
 SILENCED: tuple[Kind, ...] = ("general", "specific", "random")
@@ -99,7 +100,7 @@ class TeacherAnswers:
         return self._views[view, split]
 
     def logits(self, variant: Variant, split: str, *, seed: int) -> Tensor:
-        """Logits (N, C) of a variant; a random one depends on the seed. One that lacks no channel is the regular one."""
+        """Logits (N, C) of a variant; a random one depends on the seed. One that lacks no channel is the regular."""
         channels = self.silenced(variant, seed=seed)
         if not len(channels):
             return self.view(variant.teacher, split)

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import safetensors.torch
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from msd.data.batches import read_targets
+from msd.data import SPLITS
+from msd.data.prepared_table import picture_groups, read_targets
 from msd.distill.losses import Task
 from msd.measure.metric import DATASET_TASKS
 from msd.measure.stats import Resampling
@@ -33,10 +33,8 @@ from msd.mfh.teachers.gamma import (
 from msd.mfh.teachers.thresholds import best_threshold
 from msd.mfh.teachers.variants import DIRECTIONS, TeacherAnswers, Variant, rank_channels, variants_of
 from msd.seeds import derive_seed
-from msd.tables.results import picture_groups
 from msd.tables.scoring import scorer
-from msd.training.cached_outputs import SPLITS
-from msd.training.loop import single_thread
+from msd.training.determinism import single_thread
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -82,13 +80,7 @@ def teacher_variants(job: Job) -> dict[str, float]:
 def load_targets(inputs: Mapping[str, Any], *, task: Task) -> dict[str, Tensor]:
     """split -> (N,) classes or (N, C) scores of the prepared tables."""
     labels = len(json.loads(Path(inputs["labels"]).read_text(encoding="utf-8")))
-    columns = ["uid", "target", "score"]
-    return {
-        split: read_targets(
-            pd.read_parquet(inputs[split], columns=columns), labels=labels, task=task, path=inputs[split]
-        )
-        for split in SPLITS
-    }
+    return {split: torch.from_numpy(read_targets(inputs[split], labels=labels, task=task)) for split in SPLITS}
 
 
 def _decided(said: Mapping[str, Tensor], targets: Mapping[str, Tensor], params: Mapping[str, Any]) -> Tensor:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from msd.data.batches import Samples
 from msd.distill.method import Method, Setting, Step, TeacherTargets
+from msd.models.split import Split
 from msd.models.views import VIEWS, take_view
 from msd.models.visualbert import VisualBertClassifier
 
@@ -78,7 +78,7 @@ def small_setting(task: str = "multiclass", *, samples: int = 12, seed: int = 0)
     generator = torch.Generator().manual_seed(7)
     labels = torch.randint(0, 3, (samples,), generator=generator)
     targets = torch.eye(3)[labels] if task == "multilabel" else labels
-    split = Samples(
+    split = Split(
         uids=[str(row) for row in range(samples)],
         tokens=torch.randint(5, 11, (samples, 4), generator=generator),
         lengths=torch.full((samples,), 4),

@@ -8,8 +8,8 @@ from dataclasses import replace
 import torch
 from torch.func import functional_call
 
-from msd.data.batches import Samples
 from msd.distill.method import Method, Setting, Step, TeacherTargets
+from msd.models.split import Split
 from msd.models.views import VIEWS, View, take_view
 from msd.models.visualbert import Output, VisualBertClassifier
 
@@ -32,7 +32,7 @@ def new_setting(*, task: str = "multiclass", seed: int = 0, **changes) -> Settin
     classes = torch.randint(0, LABELS, (SIZE,), generator=generator)
     targets = classes if task == "multiclass" else torch.rand(SIZE, LABELS, generator=generator)
     regions = torch.randn(SIZE, 3, 7, generator=generator)
-    samples = Samples([str(row) for row in range(SIZE)], tokens, lengths, torch.arange(SIZE), regions, targets)
+    samples = Split([str(row) for row in range(SIZE)], tokens, lengths, torch.arange(SIZE), regions, targets)
     teacher = TeacherTargets(
         logits={view: 3 * torch.randn(SIZE, LABELS, generator=generator) for view in VIEWS},
         saliency={modality: torch.rand(SIZE, generator=generator) for modality in ("image", "text")},

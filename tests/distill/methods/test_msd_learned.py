@@ -9,12 +9,13 @@ from small_study import KD, new_model, new_setting, new_step
 
 from msd.config.files import MethodConfig
 from msd.config.yaml_file import read_model
-from msd.data.batches import Samples, length_batches
 from msd.distill.losses import kd_divergence, task_loss
 from msd.distill.method import Method, Setting, TeacherTargets, method_class
 from msd.distill.saliency import modality_saliency
 from msd.distill.weight_learning import weighted_loss
+from msd.models.split import Split
 from msd.models.views import VIEWS, take_view
+from msd.training.batches import length_batches
 from msd.training.loop import History, Schedule, train
 
 OPTIONS = {
@@ -159,8 +160,8 @@ def test_bad_settings_are_named() -> None:
 CLASSES, WORDS, REGIONS, WIDTH, SAMPLES = 12, 60, 4, 8, 8000
 
 
-def generated(seed: int) -> tuple[Samples, dict[str, torch.Tensor]]:
-    """Samples whose words and regions both depend on the class, and the exact posteriors given both and either one.
+def generated(seed: int) -> tuple[Split, dict[str, torch.Tensor]]:
+    """Split whose words and regions both depend on the class, and the exact posteriors given both and either one.
 
     A text is 3 to 6 words drawn from its class's distribution over `WORDS`, a picture 4 regions around its class's
     point: the best classifier is right for 98 % of the samples, for 86 % of them by the picture alone, for 85 % by
@@ -182,7 +183,7 @@ def generated(seed: int) -> tuple[Samples, dict[str, torch.Tensor]]:
     image = -0.5 * (regions[:, :, None] - points).square().sum((1, 3))
     teacher = {"both": text + image, "image": image, "text": text}
     names = [str(row) for row in range(SAMPLES)]
-    samples = Samples(names, tokens, lengths + 2, torch.arange(SAMPLES), regions, classes)
+    samples = Split(names, tokens, lengths + 2, torch.arange(SAMPLES), regions, classes)
     return samples, {view: logits.log_softmax(1) for view, logits in teacher.items()}
 
 

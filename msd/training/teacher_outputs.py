@@ -1,16 +1,16 @@
-"""Stage `teacher_outputs`: the teacher's answers to the three views, computed once."""
+"""Stage `teacher_outputs`: the teacher's predictions and features in the three views, computed once."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import safetensors.torch
-
+from msd.data import SPLITS
+from msd.models.files import load_model
+from msd.models.predict import predict
 from msd.models.views import VIEWS
-from msd.training.cached_outputs import SPLITS, prepared_sha256
+from msd.training.cached_outputs import write_outputs
 from msd.training.dataset import Dataset
-from msd.training.loop import predict, single_thread
-from msd.training.teacher import load_teacher
+from msd.training.determinism import single_thread
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -20,7 +20,7 @@ def teacher_outputs(job: Job) -> dict[str, float]:
     """Write {split}.safetensors: <view>/logits (N, C), <view>/features (N, H), head/weight (C, H), head/bias (C,)."""
     single_thread()
     dataset = Dataset.load(job.params, job.inputs, splits=SPLITS)
-    teacher = load_teacher(job.inputs["config"], job.inputs["model"])
+    teacher = load_model(config=job.inputs["config"], weights=job.inputs["model"])
     metrics = {}
     for split in SPLITS:
         tensors = {"head/weight": teacher.head.weight, "head/bias": teacher.head.bias}
@@ -29,6 +29,5 @@ def teacher_outputs(job: Job) -> dict[str, float]:
             tensors |= {f"{view}/logits": logits, f"{view}/features": features}
             scores = dataset.evaluate(logits, split)
             metrics.update({f"{split}/{view}/{name}": value for name, value in scores.items()})
-        belongs = {"prepared_sha256": prepared_sha256(job.inputs[split])}
-        safetensors.torch.save_file(tensors, job.outputs[split], metadata=belongs)
+        write_outputs(tensors, job.outputs[split], prepared=job.inputs[split])
     return metrics

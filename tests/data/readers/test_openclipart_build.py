@@ -6,8 +6,8 @@ import pytest
 import yaml
 from PIL import Image, ImageDraw
 
+from msd.data.raw_files import sha256
 from msd.data.readers.openclipart_build import OUT, average_hash, build, describe, unpack, unwanted
-from msd.data.sources import sha256
 
 SVG = """<svg xmlns="http://www.w3.org/2000/svg" xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
  xmlns:cc="http://web.resource.org/cc/" xmlns:dc="http://purl.org/dc/elements/1.1/"><metadata><rdf:RDF>
@@ -25,7 +25,7 @@ def test_the_committed_subset_is_rebuilt_byte_for_byte(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["clipart-match", "clipart-tags"])
 def test_the_configured_digests_are_those_of_the_committed_files(name: str) -> None:
-    config = yaml.safe_load((Path(__file__).parents[2] / "config" / "datasets" / f"{name}.yaml").read_text())
+    config = yaml.safe_load((Path(__file__).parents[3] / "config" / "datasets" / f"{name}.yaml").read_text())
     stated = {source["file"]: (source["sha256"], source["bytes"]) for source in config["sources"]}
     assert stated == {path.name: (sha256(path), path.stat().st_size) for path in OUT.iterdir()}
 

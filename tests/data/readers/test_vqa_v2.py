@@ -19,11 +19,13 @@ from PIL import Image
 
 from msd.data.fetch import fetch
 from msd.data.prepare import prepare
+from msd.data.prepared_table import read_answer_scores
 from msd.errors import UserError
 from msd.job import Job
-from msd.tables.answer_scores import answer_metrics, answer_scores, read_answer_scores
+from msd.measure.vqa import answer_scores
+from msd.tables.answer_scores import answer_metrics
 
-CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config/datasets/vqa-v2.yaml").read_text())
+CONFIG = yaml.safe_load((Path(__file__).parents[3] / "config/datasets/vqa-v2.yaml").read_text())
 NUMBERS = ["1"] * 4 + ["one"] * 3 + ["2"] * 2 + ["none"]
 PICTURES = {"train2014": [9, 26, 30, 581857], "val2014": [42, 73, 74, 133]}
 PARTS = {"train2014": "Train", "val2014": "Val"}

@@ -1,8 +1,7 @@
-"""A split in memory, and its batches by length."""
+"""A split in memory, as a model reads it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from msd.data.prepared_table import read_targets
 from msd.errors import UserError
 from msd.models.views import Inputs
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Samples:
+class Split:
     """One split, ready to be batched.
 
     Attributes:
@@ -42,7 +42,7 @@ class Samples:
     def __len__(self) -> int:
         return len(self.uids)
 
-    def take(self, rows: Tensor) -> Samples:
+    def take(self, rows: Tensor) -> Split:
         """The samples with the numbers `rows` (B,)."""
         return replace(
             self,
@@ -60,6 +60,12 @@ class Samples:
         mask = (torch.arange(longest)[None] < lengths[:, None]).float()
         return Inputs(self.tokens[rows, :longest], mask, self.regions[self.pictures[rows]])
 
+    def rows_by_length(self, count: int) -> Tensor:
+        """`count` rows evenly spread over the samples sorted by length of text; the median one for 1."""
+        order = self.lengths.argsort(stable=True)
+        places = (torch.arange(count) + 0.5) / count * len(order)
+        return order[places.long()]
+
 
 def load_regions(features: str | Path, *, window: int) -> Tensor:
     """Region features (P, R', D) float32 from regions.npy (P, R, D), R a square grid.
@@ -76,7 +82,7 @@ def load_regions(features: str | Path, *, window: int) -> Tensor:
     return F.avg_pool2d(grid, window, stride=1).flatten(2).transpose(1, 2).contiguous()
 
 
-def load_samples(
+def load_split(
     prepared: str | Path,
     *,
     tokenizer: Tokenizer,
@@ -84,13 +90,13 @@ def load_samples(
     pictures: list[str],
     labels: int,
     task: str,
-) -> Samples:
+) -> Split:
     """Read one prepared split; `pictures` names the rows of `regions`.
 
     Raises:
         UserError: a sample's picture has no region features, or a target is no label of the dataset.
     """
-    table = pd.read_parquet(prepared)
+    table = pd.read_parquet(prepared, columns=["uid", "image", "text"])
     encodings = tokenizer.encode_batch(table["text"].tolist())
     lengths = torch.tensor([len(encoding.ids) for encoding in encodings])
     tokens = torch.zeros(len(table), int(lengths.max()), dtype=torch.long)
@@ -103,42 +109,11 @@ def load_samples(
             f"{prepared}: picture {absent[0]!r} has no region features ({len(absent)} missing); "
             "run the rule `features` again"
         )
-    return Samples(
+    return Split(
         uids=table["uid"].tolist(),
         tokens=tokens,
         lengths=lengths,
         pictures=torch.tensor([rows[name] for name in table["image"]]),
         regions=regions,
-        targets=read_targets(table, labels=labels, task=task, path=prepared),
+        targets=torch.from_numpy(read_targets(prepared, labels=labels, task=task)),
     )
-
-
-def read_targets(table: pd.DataFrame, *, labels: int, task: str, path: str | Path) -> Tensor:
-    """(N,) class indices for a multiclass loss, (N, C) scores for a multilabel one, from a prepared table."""
-    scores = torch.zeros(len(table), labels)
-    for row, (indices, values) in enumerate(zip(table["target"], table["score"], strict=True)):
-        if len(indices) != len(values) or (len(indices) and not 0 <= min(indices) <= max(indices) < labels):
-            raise UserError(
-                f"{path}: sample {table['uid'].iloc[row]!r} has targets {list(indices)} with "
-                f"scores {list(values)}; the dataset has {labels} labels"
-            )
-        scores[row, torch.tensor(list(indices), dtype=torch.long)] = torch.tensor(list(values), dtype=torch.float32)
-    if task == "multilabel":
-        return scores
-    if not bool((scores.sum(1) == 1).all()):
-        raise UserError(f"{path}: a multiclass sample needs exactly one label with score 1")
-    return scores.argmax(1)
-
-
-POOL = 12
-"""Batches in a shuffled pool inside which samples are sorted by length."""
-
-
-def length_batches(lengths: Tensor, *, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """One epoch of row numbers (B,), shuffled, with texts of like length together so that little is padding."""
-    order = torch.randperm(len(lengths), generator=generator)
-    batches: list[Tensor] = []
-    for pool in order.split(POOL * batch_size):
-        batches.extend(pool[lengths[pool].argsort(stable=True)].split(batch_size))
-    for number in torch.randperm(len(batches), generator=generator).tolist():
-        yield batches[number]

@@ -1,0 +1,59 @@
+"""Reading a prepared table, {train,val,test}.parquet: uid, image, text, target, score and, for open questions, answers.
+
+One reader for training and for tables, so that both see the same targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pyarrow.parquet import read_schema  # type: ignore[import-untyped]
+
+from msd.errors import UserError
+from msd.measure.vqa import ANSWER_METRICS, Scores, answer_scores
+
+
+def read_targets(path: str | Path, *, labels: int, task: str) -> NDArray[Any]:
+    """Gold targets of a prepared table.
+
+    Args:
+        path: of the table.   labels: C.   task: kind of loss, "multiclass" or "multilabel".
+
+    Returns:
+        (N,) int64 class indices for a multiclass loss, (N, C) float32 scores for a multilabel one.
+
+    Raises:
+        UserError: a target is no label of the dataset, or a multiclass sample has not exactly one label of score 1.
+    """
+    table = pd.read_parquet(path, columns=["uid", "target", "score"])
+    scores = np.zeros((len(table), labels), dtype=np.float32)
+    for row, (indices, values) in enumerate(zip(table["target"], table["score"], strict=True)):
+        if len(indices) != len(values) or (len(indices) and not 0 <= min(indices) <= max(indices) < labels):
+            raise UserError(
+                f"{path}: sample {table['uid'].iloc[row]!r} has targets {list(indices)} with "
+                f"scores {list(values)}; the dataset has {labels} labels"
+            )
+        scores[row, indices.astype(np.int64)] = values
+    if task == "multilabel":
+        return scores
+    if not (scores.sum(axis=1) == 1).all():
+        raise UserError(f"{path}: a multiclass sample needs exactly one label with score 1")
+    return scores.argmax(axis=1)
+
+
+def picture_groups(path: str | Path) -> NDArray[np.int64]:
+    """(N,) the number of the picture of each sample, equal for samples of one picture."""
+    return np.asarray(pd.factorize(pd.read_parquet(path, columns=["image"])["image"])[0])
+
+
+def read_answer_scores(path: str | Path, *, labels: Sequence[str]) -> dict[str, Scores]:
+    """Metric -> scores (N, C) of the labels as answers to each question; empty for a table without people's answers."""
+    if "answers" not in read_schema(path).names:
+        return {}
+    people = pd.read_parquet(path, columns=["answers"])["answers"]
+    return {metric: answer_scores(people, labels, always_normalise=always) for metric, always in ANSWER_METRICS.items()}

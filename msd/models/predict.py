@@ -1,0 +1,32 @@
+"""What a model predicts for a split, without dropout and gradients."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from msd.models.split import Split
+from msd.models.views import VIEWS, Removal, View, take_view
+from msd.models.visualbert import VisualBertClassifier
+
+
+@torch.inference_mode()
+def predict(
+    model: VisualBertClassifier,
+    split: Split,
+    view: View,
+    *,
+    removal: Removal = "mask",
+    batch_size: int = 256,
+) -> tuple[Tensor, Tensor]:
+    """Logits (N, C) and pooled features (N, H) of all samples in their order, float32, without dropout."""
+    model.eval()
+    order = split.lengths.argsort(stable=True)
+    outputs = [model(take_view(split.inputs(rows), view, removal=removal)) for rows in order.split(batch_size)]
+    back = order.argsort()
+    return torch.cat([out.logits for out in outputs])[back], torch.cat([out.features for out in outputs])[back]
+
+
+def predict_views(model: VisualBertClassifier, split: Split, *, removal: Removal) -> dict[str, Tensor]:
+    """view -> logits (N, C) of all split."""
+    return {view: predict(model, split, view, removal=removal)[0] for view in VIEWS}

@@ -1,0 +1,30 @@
+"""The sizes of a model: parameters, bytes and arithmetic."""
+
+from __future__ import annotations
+
+import safetensors.torch
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from msd.models.split import Split
+from msd.models.visualbert import VisualBertClassifier
+
+
+def parameter_count(model: VisualBertClassifier) -> int:
+    """Number of trainable and frozen parameters; buffers do not count."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def byte_count(model: VisualBertClassifier) -> int:
+    """Bytes of the model as a safetensors file."""
+    return len(safetensors.torch.save(model.state_dict()))
+
+
+@torch.no_grad()
+def flops(model: VisualBertClassifier, split: Split) -> int:
+    """Floating-point operations for the sample of median length, by PyTorch's counter."""
+    model.encoder.set_attn_implementation("eager")  # its products are counted, fused attention on a CPU is not
+    counter = FlopCounterMode(display=False)
+    with counter:
+        model(split.inputs(split.rows_by_length(1)))
+    return int(counter.get_total_flops())

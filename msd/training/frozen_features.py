@@ -1,0 +1,43 @@
+"""Frozen features of texts and pictures: the outputs of the packaged encoders, before any training."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import torch
+from sklearn.preprocessing import StandardScaler
+
+from msd.models.build import encoder_architecture, start_from_encoder
+from msd.models.predict import predict
+from msd.training.dataset import Dataset
+
+Features = dict[str, np.ndarray]
+Modality = Literal["image", "text"]
+
+
+def frozen_features(dataset: Dataset, modality: Modality, *, encoder: str, tokenizer: str) -> Features:
+    """split -> features (N, D) of one modality, standardised over the training split.
+
+    image: the mean of the regions. text: the mean of the text encoder's last layer over the word pieces.
+    """
+    if modality == "image":
+        raw = {name: split.regions.mean(1)[split.pictures].numpy() for name, split in dataset.splits.items()}
+    else:
+        raw = _text_features(dataset, encoder, tokenizer)
+    scaler = StandardScaler().fit(raw["train"])
+    return {name: scaler.transform(features) for name, features in raw.items()}
+
+
+def _text_features(dataset: Dataset, encoder: str, tokenizer: str) -> Features:
+    positions = max(int(split.tokens.shape[1]) for split in dataset.splits.values())
+    architecture = encoder_architecture(encoder)
+    start = {**architecture, "dropout": 0.0, "pool": "modality-means", "positions": positions}
+    model = dataset.new_model(start, seed=0)
+    start_from_encoder(model, encoder, tokenizer)
+    features = {}
+    for name, split in dataset.splits.items():
+        _, first, text_of = np.unique(split.tokens, axis=0, return_index=True, return_inverse=True)
+        texts = split.take(torch.from_numpy(first))  # many samples share a text: each is encoded once
+        features[name] = predict(model, texts, "text")[1][text_of, : architecture["width"]].numpy()
+    return features
