@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from msd.mfh.figures import FIGURES
 from msd.tables.render import grid, notes, number
 from msd.tables.results import read_json
 
@@ -21,7 +22,7 @@ def report(job: Job) -> dict[str, float]:
     tables = [read_json(path) for path in job.inputs["tables"]]
     pictures = {Path(path).stem.replace("-", "_"): _data_uri(path) for path in job.inputs["figures"]}
     environment = Environment(loader=PackageLoader("msd.report"), autoescape=True, undefined=StrictUndefined)
-    environment.globals.update(number=number, alternative=alternative)
+    environment.globals.update(number=number, figures=FIGURES)
     environment.filters["zip"] = partial(zip, strict=True)
     page = environment.get_template("mfh.html.j2").render(
         params=job.params,
@@ -34,19 +35,6 @@ def report(job: Job) -> dict[str, float]:
     )
     Path(job.outputs["report"]).write_text(page, encoding="utf-8")
     return {"bytes": float(len(page.encode()))}
-
-
-def alternative(table: dict[str, Any]) -> str:
-    """Text for those who do not see a figure: what the table says of it, or its values."""
-    if "alternative" in table:
-        return str(table["alternative"])
-    methods = table["titles"]["method"]
-    parts = [
-        f"{methods[cell['method']]} at {cell['setting']:g}: {number(cell['mean'])}"
-        for cell in table["cells"]
-        if cell["mean"] is not None
-    ]
-    return f"Accuracy in percent against {table['swept']}. {'; '.join(parts)}."
 
 
 def _data_uri(path: str) -> str:

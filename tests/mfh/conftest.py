@@ -14,7 +14,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from msd.mfh.crossmodal.config import crossmodal_params, read_crossmodal
+from msd.mfh.crossmodal.config import read_crossmodal
 from msd.mfh.crossmodal.run import read, run
 from msd.training.cached_outputs import write_outputs
 
@@ -40,7 +40,7 @@ def distilled() -> Callable[..., tuple[int, pd.Series]]:
         torch.set_num_threads(1)
         [config] = read_crossmodal({name: str(folder)}).values()
         splits, classes = read(config.data.model_dump() | data, folder)
-        params = crossmodal_params(config, str(folder)) | {"seeds": [0]} | changes
+        params = config.params(str(folder)) | {"seeds": [0]} | changes
         params["training"] |= {"device": "cpu"} | training
         scores = run(splits, classes, params).set_index(["teacher", "method"])["score"]
         assert set(scores.index) == {(teacher, method) for teacher in config.teachers for method in METHODS}

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from msd.mfh.gaussian.data import draw_run, table2_setting
+from msd.mfh.gaussian.data import draw_run
+from msd.mfh.gaussian.settings import table2_setting
 from msd.mfh.generality import (
     Head,
     JointTraining,

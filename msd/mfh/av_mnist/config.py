@@ -9,10 +9,11 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 
 from msd.config.files import DatasetConfig
-from msd.config.strict import Count, Strict, distinct
+from msd.config.strict import Count, Seed, Strict, distinct
+from msd.config.study import number_of
 from msd.config.yaml_file import read_model
 from msd.errors import UserError, nearest
-from msd.mfh.crossmodal.config import CrossmodalDistillation, CrossmodalTraining
+from msd.mfh.config import Distillation, NetTraining, published
 
 DATASETS = Path("config/datasets")
 EMBEDDED = ("spoken-digits",)
@@ -22,7 +23,6 @@ ARCHIVE = [f"{kind}/{part}_data.npy" for kind in ("image", "audio") for part in 
 ]
 """Files of the published archive, which `msd.mfh.av_mnist.archive` reads."""
 Share = Annotated[float, Field(ge=0, le=1)]
-Seed = Annotated[int, Field(ge=0)]
 
 
 class AvMnist(Strict):
@@ -37,8 +37,8 @@ class AvMnist(Strict):
     teacher_width: Count
     student_width: Count
     share: Share
-    training: CrossmodalTraining
-    distillation: CrossmodalDistillation
+    training: NetTraining
+    distillation: Distillation
 
     _once = field_validator("seeds")(distinct)
 
@@ -67,3 +67,18 @@ class AvMnist(Strict):
     def params(self) -> dict[str, Any]:
         """Parameters of the `av_mnist` job."""
         return self.model_dump(mode="json", exclude={"source"})
+
+    def report_params(self) -> dict[str, Any]:
+        """What the table needs besides the runs: what is read, and the paper's values."""
+        config = self.dataset
+        [entry] = published("av_mnist")
+        values = {method: value for method, [value] in entry.values.items()}
+        name, title = (config.name, config.title) if config else (entry.dataset, "AV-MNIST")
+        return {
+            **{"dataset": name, "title": title, "is_embedded": config is not None, "share": self.share},
+            "paper": {"source": entry.source, "values": values},
+        }
+
+    def summary(self) -> str:
+        """What it reads and how often it trains, in a line for `msd plan`."""
+        return f"digits seen and heard: {self.source}, {number_of(len(self.seeds), 'seed')}"

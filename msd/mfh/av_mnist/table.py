@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from msd.measure.stats import FloatArray, Resampling, mean_scorer
 from msd.tables.cells import NO_DIFFERENCE, correct, table_cell
+
+if TYPE_CHECKING:
+    from msd.job import Job
 
 Table = dict[str, Any]
 NAME = "av_mnist"
@@ -36,6 +40,12 @@ ORDER = (
     ("teacher-regular", ">", "teacher-general"),
 )
 """What the paper's table shows, then what the hypothesis lets expect of teachers with silenced channels."""
+
+
+def av_mnist_tables(job: Job) -> list[Table]:
+    """The table of inputs["av_mnist"], which params["av_mnist"] describes."""
+    path, params = Path(job.inputs["av_mnist"]), job.params
+    return [av_mnist_table(pd.read_parquet(path), params["av_mnist"], run=str(path.parent), study=params["study"])]
 
 
 def av_mnist_table(frame: pd.DataFrame, about: Mapping[str, Any], *, run: str, study: str) -> Table:

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from msd.config.claims import read_claims
-from msd.config.strict import Count, Positive, Strict
+from msd.config.strict import Count, Seed, Strict
 from msd.config.yaml_file import read_model
 from msd.errors import UserError, nearest
+from msd.mfh.config import Distillation, NetTraining, published
 
 FILES = Path("config/crossmodal")
 NETWORKS = (
@@ -19,7 +19,6 @@ NETWORKS = (
 )
 """The networks of msd.mfh.crossmodal.networks, which takes seconds to import."""
 Share = Annotated[float, Field(gt=0, lt=1)]
-Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Size = tuple[Count, Count]
 Actor = Annotated[int, Field(ge=1, le=24)]
 METRICS = {
@@ -80,28 +79,7 @@ class TuxPaint(Strict):
     reader: Literal["tux-paint"]
     language: Literal["es", "fr"] = "fr"
     size: Count = 48
-    seed: Annotated[int, Field(ge=0)] = 1
-
-
-class CrossmodalTraining(Strict):
-    """How every net is trained; the learning rate is a tenth after each `decay_every` epochs."""
-
-    optimizer: Literal["sgd", "adamw"] = "sgd"
-    epochs: Count
-    batch_size: Count
-    learning_rate: Positive
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    weight_decay: Weight = 0
-    decay_every: Count | None = None
-    device: str = "cpu"
-
-
-class CrossmodalDistillation(Strict):
-    """L = task_weight · L_task + kd_weight · T² · KL(teacher ‖ student)."""
-
-    task_weight: Weight
-    kd_weight: Positive
-    temperature: Positive
+    seed: Seed = 1
 
 
 class Crossmodal(Strict):
@@ -116,9 +94,9 @@ class Crossmodal(Strict):
     teachers: Annotated[dict[str, dict[str, str]], Field(min_length=1)]
     student: Annotated[dict[str, str], Field(min_length=1)]
     share: Share
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
-    training: CrossmodalTraining
-    distillation: CrossmodalDistillation
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    training: NetTraining
+    distillation: Distillation
     known: list[str]
     not_known: Annotated[list[str], Field(min_length=1)]
     differs: list[str]
@@ -146,6 +124,19 @@ class Crossmodal(Strict):
         """The metric of the paper."""
         return METRICS[self.data.reader]
 
+    def params(self, folder: str) -> dict[str, Any]:
+        """Parameters of the `crossmodal` job that reads the data set's files from a folder."""
+        about = {"title", "known", "not_known", "differs", "licence", "citation"}
+        return {"folder": folder, "metric": self.metric, **self.model_dump(mode="json", exclude=about)}
+
+    def report_params(self, name: str) -> dict[str, Any]:
+        """What the table needs of the data set `name` besides the runs: what is known of it, and the paper's values."""
+        return {
+            **self.model_dump(mode="json", include={"title", "share", "not_known", "differs"}),
+            "metric": self.metric,
+            "published": [entry.model_dump(mode="json") for entry in published("main", name)],
+        }
+
 
 def read_crossmodal(folders: dict[str, str]) -> dict[str, Crossmodal]:
     """The files of the data sets whose folders a study names; UserError where there is no such file or folder."""
@@ -156,15 +147,3 @@ def read_crossmodal(folders: dict[str, str]) -> dict[str, Crossmodal]:
         if not Path(folder).is_dir():
             raise UserError(f"crossmodal.{name}: there is no folder {folder}; name the one that holds its files")
     return {name: read_model(Crossmodal, FILES / f"{name}.yaml") for name in folders}
-
-
-def crossmodal_params(config: Crossmodal, folder: str) -> dict[str, Any]:
-    """Parameters of the `crossmodal` job of one data set."""
-    about = {"title", "known", "not_known", "differs", "licence", "citation"}
-    return {"folder": folder, "metric": config.metric, **config.model_dump(mode="json", exclude=about)}
-
-
-def published_of(name: str, claims: Path) -> list[dict[str, Any]]:
-    """What config/claims.yaml has of the paper's main results on a data set."""
-    items = read_claims(claims).published.values()
-    return [item.model_dump(mode="json") for item in items if (item.table, item.dataset) == ("main", name)]

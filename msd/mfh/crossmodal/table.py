@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from msd.mfh.paired import paired
 from msd.tables.cells import NO_DIFFERENCE, TableCell, correct, table_cell
 
+if TYPE_CHECKING:
+    from msd.job import Job
+
 NAME = "crossmodal"
 NONE = "none"
 ROLES = {"teacher": "Teacher", "kd": "Student"}
 METRICS = {"accuracy": "accuracy, %", "micro_f1": "micro-F1, %", "miou": "mean IoU, %"}
+
+
+def crossmodal_tables(job: Job) -> list[dict[str, Any]]:
+    """The table of inputs["crossmodal"], the runs of params["crossmodal"]; none where the study has no such dataset."""
+    datasets = job.params["crossmodal"]
+    if not datasets:
+        return []
+    runs = {Path(path).parent.name: str(Path(path).parent) for path in job.inputs["crossmodal"]}
+    frames = {name: pd.read_parquet(f"{runs[name]}/runs.parquet") for name in datasets}
+    return [crossmodal_table(frames, datasets, runs=runs, study=job.params["study"])]
 
 
 def crossmodal_table(

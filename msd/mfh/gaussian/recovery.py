@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import torch
 
-from msd.mfh.gaussian.data import draw_run, table2_setting
+from msd.mfh.gaussian.data import draw_run
+from msd.mfh.gaussian.settings import table2_setting
 from msd.mfh.generality import JointTraining, channel_generality
 
 if TYPE_CHECKING:

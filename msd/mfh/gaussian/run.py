@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from msd.errors import UserError
-from msd.mfh.gaussian.data import STUDENTS, Draw, Sample, draw_run, settings
+from msd.mfh.gaussian.data import STUDENTS, Draw, Sample, draw_run
+from msd.mfh.gaussian.settings import settings
 
 if TYPE_CHECKING:
     from msd.job import Job

@@ -7,20 +7,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from msd.config.strict import Count, Positive, Strict, distinct
+from msd.config.strict import Count, NotNegative, Positive, Seed, Strict, distinct
 from msd.config.study import Study, load_study, number_of
 from msd.errors import UserError, nearest
+from msd.mfh.config import JointTraining
 
 Part = Annotated[float, Field(gt=0, lt=1)]
 Modality = Literal["image", "text"]
-
-
-class GeneralityTraining(Strict):
-    """Algorithm 1: how the two nets are trained together before channels are permuted."""
-
-    epochs: Count
-    learning_rate: Positive
-    momentum: Annotated[float, Field(ge=0, lt=1)]
 
 
 class UnimodalStudent(Strict):
@@ -32,7 +25,7 @@ class UnimodalStudent(Strict):
     hidden: Count
     batch_size: Count
     learning_rate: Positive
-    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    weight_decay: NotNegative
     kd_weight: Part
     temperature: Positive
 
@@ -47,9 +40,9 @@ class Teachers(Strict):
     study: str
     datasets: Annotated[dict[str, Count], Field(min_length=1)]
     shares: Annotated[list[Part], Field(min_length=2)]
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2)]
+    seeds: Annotated[list[Seed], Field(min_length=2)]
     draws: Annotated[int, Field(ge=100)]
-    generality: GeneralityTraining
+    generality: JointTraining
     student: UnimodalStudent
 
     _once = field_validator("shares", "seeds")(distinct)
@@ -89,7 +82,7 @@ class Teachers(Strict):
         return {**self.msd.model_params(dataset).model_dump(mode="json"), **shared}
 
     def report_params(self) -> dict[str, Any]:
-        """What tables and figures are told."""
+        """What the tables need besides the results."""
         configs = [self.msd.dataset_configs[name] for name in self.datasets]
         keys = {"name", "title", "task"}
         datasets = [config.model_dump(include=keys) | {"metric": config.training_metric} for config in configs]

@@ -32,18 +32,19 @@ UNDEFINED = {
 }
 
 
-def teacher_tables(job: Job) -> dict[str, Table]:
-    """The tables `predictions`, `gain_rank`, `variants` and `gamma`."""
+def teacher_tables(job: Job) -> list[Table]:
+    """The tables `predictions`, `gain_rank`, `variants` and `gamma`; none where the study has no such teachers."""
+    if "teacher_gamma" not in job.inputs:
+        return []
     taught, params = load_taught(job), job.params["teachers"]
     shared = {"study": job.params["study"], "titles": _titles(taught, params), "checks": []}
     ranks = gain_rank_table(taught, params) | {"study": job.params["study"], "checks": []}
-    made = [
+    return [
         predictions_table(taught, ranks, params) | shared,
         ranks,
         variants_table(taught, params) | shared,
         gamma_table(taught, params) | shared,
     ]
-    return {table["name"]: table for table in made}
 
 
 def direction_name(direction: Direction | Variant) -> str:

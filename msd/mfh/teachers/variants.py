@@ -100,7 +100,7 @@ class TeacherAnswers:
         return self._views[view, split]
 
     def logits(self, variant: Variant, split: str, *, seed: int) -> Tensor:
-        """Logits (N, C) of a variant; a random one depends on the seed. One that lacks no channel is the regular."""
+        """Logits (N, C) of a variant, the regular one where nothing is silenced; `seed` is of a random one."""
         channels = self.silenced(variant, seed=seed)
         if not len(channels):
             return self.view(variant.teacher, split)

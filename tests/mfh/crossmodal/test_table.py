@@ -10,11 +10,10 @@ import torch
 
 from msd.errors import UserError
 from msd.job import Job
-from msd.mfh.crossmodal.config import FILES, published_of, read_crossmodal
+from msd.mfh.crossmodal.config import FILES, read_crossmodal
 from msd.mfh.crossmodal.run import crossmodal, described, read
 from msd.mfh.crossmodal.samples import Samples
 from msd.mfh.crossmodal.table import crossmodal_table
-from msd.mfh.study import CLAIMS
 from msd.tables.render import RENDERINGS, as_markdown
 
 SCORES = {
@@ -35,6 +34,11 @@ ABOUT = {
 }
 
 
+def paper_values(name: str) -> list[dict]:
+    [config] = read_crossmodal({name: "."}).values()
+    return config.report_params(name)["published"]
+
+
 @pytest.fixture
 def frame() -> pd.DataFrame:
     return pd.DataFrame(
@@ -48,7 +52,7 @@ def frame() -> pd.DataFrame:
 
 @pytest.fixture
 def table(frame: pd.DataFrame) -> dict:
-    about = {**ABOUT, "published": published_of("nyu-depth-v2", CLAIMS)}
+    about = {**ABOUT, "published": paper_values("nyu-depth-v2")}
     return crossmodal_table({"nyu": frame}, {"nyu": about}, runs={"nyu": "results/mfh/crossmodal/nyu"}, study="mfh")
 
 
@@ -67,7 +71,7 @@ def test_every_student_is_held_against_the_one_without_a_teacher(table: dict) ->
 
 
 def test_the_paper_s_values_stand_by_the_teacher_s_modalities_without_verdict(table: dict) -> None:
-    published = {item["title"]: item["values"] for item in published_of("nyu-depth-v2", CLAIMS)}
+    published = {item["title"]: item["values"] for item in paper_values("nyu-depth-v2")}
     values = published["MFH, NYU Depth V2, RGB student"]
     assert cell(table, "none", "kd")["paper"] == values["no-kd"][0]
     for teacher in ("rgb", "both"):
@@ -79,7 +83,7 @@ def test_the_paper_s_values_stand_by_the_teacher_s_modalities_without_verdict(ta
 
 
 def test_with_one_teacher_values_go_by_its_kind(frame: pd.DataFrame) -> None:
-    published = published_of("vggsound-resnet18", CLAIMS)
+    published = paper_values("vggsound-resnet18")
     made = crossmodal_table(
         {"v": frame[frame["teacher"] == "both"]}, {"v": {**ABOUT, "published": published}}, runs={"v": "r"}, study="mfh"
     )
@@ -104,7 +108,7 @@ def test_every_data_set_of_the_paper_lists_what_is_not_known() -> None:
         "ravdess",
         "vggsound",
     ]
-    assert all(published_of(name, CLAIMS) for name in names), "file names are those of config/claims.yaml"
+    assert all(paper_values(name) for name in names), "file names are those of config/claims.yaml"
 
 
 def test_every_form_can_be_rendered(table: dict) -> None:

@@ -13,8 +13,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from msd.errors import UserError
-from msd.mfh.gaussian.data import Draw, Setting, draw_run, exp1_setting, exp2_setting, settings, table2_setting
+from msd.mfh.gaussian.data import Draw, draw_run
 from msd.mfh.gaussian.run import chosen_device, run
+from msd.mfh.gaussian.settings import Setting, exp1_setting, exp2_setting, settings, table2_setting
 from msd.mfh.study import MfhStudy
 from msd.studies import open_study
 

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from msd.errors import UserError
 from msd.mfh.crossmodal.config import Crossmodal
-from msd.mfh.gaussian.data import settings
+from msd.mfh.gaussian.settings import settings
+from msd.mfh.gaussian.table import printed
 from msd.mfh.study import MfhStudy
-from msd.mfh.tables import printed
 from msd.studies import open_study
 
 MFH = Path("config/mfh.yaml")
@@ -78,7 +78,7 @@ def test_a_data_set_of_a_user_is_known_by_its_file(tmp_path: Path) -> None:
     params = study.crossmodal_params("nyu-depth-v2")
     assert params["folder"] == str(tmp_path)
     assert params["metric"] == "miou"
-    assert "not_known" in study.crossmodal_about["nyu-depth-v2"]
+    assert "not_known" in study.report_params()["crossmodal"]["nyu-depth-v2"]
     assert study.resolved()["crossmodal_files"]["nyu-depth-v2"]["data"]["reader"] == "nyu-depth"
     with pytest.raises(UserError, match=r"no data set 'nyu-depth'; did you mean 'nyu-depth-v2'\?"):
         open_study(MFH, {"crossmodal": {"nyu-depth": str(tmp_path)}})

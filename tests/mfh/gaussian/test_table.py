@@ -18,12 +18,12 @@ from safetensors.torch import save_file
 from msd.job import Job, run
 from msd.lineage.audit import audit
 from msd.mfh.crossmodal.readers.mm_imdb import GENRES
-from msd.mfh.figures import sweep_figure
-from msd.mfh.tables import METHODS, experiment_table, printed, verdict
+from msd.mfh.gaussian.figure import sweep_figure
+from msd.mfh.gaussian.table import METHODS, experiment_table, printed, verdict
 from msd.studies import open_study
 from msd.tables.render import as_csv, as_latex, as_markdown
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 PUBLISHED = {
     "source": "a figure",
     "reading_error": 0.15,
@@ -167,6 +167,7 @@ def test_all_stages_in_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     study = open_study(
         PROJECT / "config/mfh.yaml", {"gaussian": content, "crossmodal": {"mm-imdb": drawn_films(tmp_path)}}
     )
+    params = study.report_params()
     caption, template = (PROJECT / "workflow/report/gaussian.rst"), PROJECT / "msd/report/templates/mfh.html.j2"
     for file in (caption, template):
         shutil.copy(file, tmp_path)
@@ -181,7 +182,6 @@ def test_all_stages_in_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     few = {"epochs": 1, "batch_size": 4, "learning_rate": 0.01, "device": "cpu"}
     stored |= {"student": {"image": "mlp"}, "seeds": [0, 1], "training": few}
     changes = {"seeds": [0, 1], "training": study.av_mnist.params()["training"] | {"epochs": 1}}
-    params = study.report_params()
     training = study.generality_params() | {"training": {"epochs": 20, "learning_rate": 0.01, "momentum": 0.9}}
     jobs = [
         ("gaussian", study.gaussian_params(), {}, {"runs": runs}, f"{top}/gaussian"),

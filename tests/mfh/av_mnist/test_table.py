@@ -95,7 +95,7 @@ def test_the_published_archive_feeds_the_same_job(tmp_path: Path, monkeypatch) -
     monkeypatch.chdir(tmp_path)
     study = archive_study(tmp_path)
     assert study.datasets == []
-    assert study.av_mnist_about["dataset"] == "av-mnist"
+    assert study.av_mnist.report_params()["dataset"] == "av-mnist"
     job = Job(
         "av_mnist", study.av_mnist.params() | SHORT | {"seeds": [0]}, {"archive": study.av_mnist.archive}, outputs()
     )
@@ -107,7 +107,7 @@ def test_the_published_archive_feeds_the_same_job(tmp_path: Path, monkeypatch) -
 
 
 def archive_study(folder: Path):
-    project = Path(__file__).resolve().parents[2]
+    project = Path(__file__).resolve().parents[3]
     shutil.copytree(project / "config", folder / "config")
     content = yaml.safe_load((folder / MFH).read_text())
     content["av_mnist"]["source"] = "avmnist"

@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 from msd.job import Job, run
 from msd.lineage.audit import audit
 from msd.measure.stats import Resampling, mean_scorer
-from msd.mfh.teachers.gain_figure import gain_figure
+from msd.mfh.teachers.figure import gain_figure
 from msd.mfh.teachers.gain_rank import gain_rank_table, spearman
 from msd.mfh.teachers.predictions import predictions_table, verdict
 from msd.mfh.teachers.results import TaughtDataset
@@ -240,7 +240,8 @@ def test_all_stages_in_a_row(taught_files, tmp_path: Path, monkeypatch: pytest.M
     about = {"name": "toy", "title": "Toy", "task": "multiclass", "metric": "accuracy"}
     params = {"study": "mfh", "teachers": {"datasets": [about], "shares": SHARES, "seeds": SEEDS, "draws": DRAWS}}
     found = {"teacher_gamma": [files[0]], "teacher_scores": [files[1]], "teacher_prepared": [inputs["test"]]}
-    tables = teacher_tables(Job("mfh_tables", params, found | {"student_scores": files[2:]}))
+    made = teacher_tables(Job("mfh_tables", params, found | {"student_scores": files[2:]}))
+    tables = {table["name"]: table for table in made}
     assert list(tables) == ["predictions", "gain_rank", "variants", "gamma"]
     for table in tables.values():
         for render in (as_markdown, as_latex, as_csv):

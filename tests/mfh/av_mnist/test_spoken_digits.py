@@ -32,7 +32,7 @@ from msd.mfh.av_mnist.spoken_digits import (
     spectrograms,
 )
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 
 
 def pictures(count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,66 @@
+"""The figures of the Gaussian study: accuracy against γ or α, with intervals and the paper's values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from msd.mfh.gaussian.table import METHODS, Table
+from msd.report.style import INK, PALETTE, Look, new_figure
+from msd.tables.render import number
+
+LOOKS = {
+    "teacher-regular": Look(PALETTE[0], "o", "-"),
+    "teacher-general": Look(PALETTE[2], "^", (0, (5, 1.5))),
+    "no-kd": Look(INK, "s", (0, (1, 1.2))),
+    "kd-regular": Look(PALETTE[0], "o", "-"),
+    "kd-general": Look(PALETTE[2], "^", (0, (5, 1.5))),
+    "kd-specific": Look(PALETTE[3], "D", (0, (5, 1.5, 1, 1.5))),
+}
+PANELS = {"Teachers": ["teacher-regular", "teacher-general"], "Students": [*list(LOOKS)[2:]]}
+
+
+def sweep_figure(table: Table) -> Figure:
+    """Teachers above, students below, over the swept share of channels; hollow marks are the paper's values."""
+    figure, panels = new_figure(2, row_height=2.5, sharex=True)
+    for (title, methods), [axes] in zip(PANELS.items(), panels, strict=True):
+        for method in methods:
+            _line(axes, [cell for cell in table["cells"] if cell["method"] == method], method)
+        axes.set_title(title)
+        axes.set_ylabel("Accuracy, %")
+        if any(cell["paper"] is not None for cell in table["cells"] if cell["method"] in methods):
+            paper = Line2D([], [], linestyle="none", marker="o", markersize=9, markerfacecolor="none", color=INK)
+            paper.set_label("paper")
+            axes.add_line(paper)
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9)
+    panels[-1][0].set_xlabel(table["swept"])
+    return figure
+
+
+def _line(axes: Axes, cells: list[dict[str, Any]], method: str) -> None:
+    """Mean and interval where the net exists, and what the paper says."""
+    look = LOOKS[method]
+    known = [cell for cell in cells if cell["mean"] is not None]
+    at = [cell["setting"] for cell in known]
+    style: dict[str, Any] = {"color": look.colour, "linestyle": look.dash, "marker": look.marker, "markersize": 5}
+    axes.plot(at, [cell["mean"] for cell in known], label=METHODS[method], **style)
+    if all(cell["low"] is not None for cell in known):
+        lows, highs = ([cell[side] for cell in known] for side in ("low", "high"))
+        axes.fill_between(at, lows, highs, color=look.colour, alpha=0.1, linewidth=0)
+    published = [(cell["setting"], cell["paper"]) for cell in cells if cell["paper"] is not None]
+    if published:
+        marks: dict[str, Any] = {"marker": look.marker, "markerfacecolor": "none", "markersize": 9, "linestyle": "none"}
+        axes.plot(*zip(*published, strict=True), color=look.colour, **marks)
+
+
+def sweep_alternative(table: Table) -> str:
+    """The figure's values in words, for those who do not see it."""
+    parts = [
+        f"{METHODS[cell['method']]} at {cell['setting']:g}: {number(cell['mean'])}"
+        for cell in table["cells"]
+        if cell["mean"] is not None
+    ]
+    return f"Accuracy in percent against {table['swept']}. {'; '.join(parts)}."
