@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from PIL import Image, UnidentifiedImageError
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from msd.errors import UserError
 
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+DEEP = ("I", "F")
+"""Pillow's modes of more than 8 bits a channel, beside those of 16."""
 Read = TypeVar("Read")
 
 
@@ -38,23 +42,49 @@ class Lazy(Mapping[str, Read], Generic[Read]):
 
 
 def decode(content: bytes, *, name: str) -> Image.Image:
-    """A picture from its bytes, decoded in full; raises UserError naming a broken one."""
+    """A picture from its bytes, decoded in full and upright: turned as its EXIF data says, 16 bits brought to 8.
+
+    The mode is one of Pillow's with 8 bits or less a channel; `rgb` brings it to RGB.
+
+    Raises:
+        UserError: the picture is empty, broken, too large, or has values that no picture has.
+    """
     try:
         picture = Image.open(io.BytesIO(content))
         picture.load()
+        upright = ImageOps.exif_transpose(picture)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"the picture {name} is broken ({error}); fetch its source again") from error
-    return picture
+        reason = str(error) if not isinstance(error, UnidentifiedImageError) else "no known format of pictures"
+        raise UserError(f"the picture {name} is broken ({reason}); fetch its source again") from error
+    return _eight_bits(upright, name) if upright.mode in DEEP or upright.mode.startswith("I;16") else upright
+
+
+def _eight_bits(picture: Image.Image, name: str) -> Image.Image:
+    """A grey picture of 16 bits (or of 32 that hold no more), or of floats of 0 to 1, in 8 bits."""
+    values = np.asarray(picture).astype(np.float64)
+    greatest = 1.0 if picture.mode == "F" else 65535.0
+    if not np.isfinite(values).all() or values.min() < 0 or values.max() > greatest:
+        raise UserError(f"the picture {name} has values outside 0 to {greatest:g}; store it with 8 or 16 bits")
+    return Image.fromarray(np.rint(values * (255 / greatest)).astype(np.uint8))
+
+
+def rgb(content: bytes, *, name: str) -> Image.Image:
+    """A picture from its bytes as RGB, transparent parts white; raises UserError as `decode` does."""
+    picture = decode(content, name=name)
+    is_transparent = picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info
+    return on_white(picture) if is_transparent else picture.convert("RGB")
 
 
 def member(archive: zipfile.ZipFile, name: str) -> bytes:
-    """One member of an archive; raises UserError naming a missing or damaged one."""
+    """One member of an archive; raises UserError naming one that is missing, damaged, encrypted or packed unusually."""
     try:
         return archive.read(name)
-    except (KeyError, zipfile.BadZipFile) as error:
+    except (KeyError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise UserError(
             f"{archive.filename} has no readable member {name!r}; delete the file and fetch it again"
         ) from error
+    except (RuntimeError, NotImplementedError) as error:  # a password, or a compression that Python does not know
+        raise UserError(f"the member {name!r} of {archive.filename} cannot be unpacked: {error}") from error
 
 
 def open_archive(path: Path) -> zipfile.ZipFile:

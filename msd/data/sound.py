@@ -1,14 +1,56 @@
-"""Sound of another rate, and its short-time Fourier transform."""
+"""Recordings, sound of another rate, and its short-time Fourier transform."""
 
 from __future__ import annotations
 
 import math
+import os
+import struct
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from msd.errors import UserError
+
+
+def recording(path: Path) -> tuple[NDArray[np.float32], int]:
+    """The wave (T,) of a WAV, FLAC or OGG file, the mean of its channels, within ±1, and its samples a second.
+
+    Raises:
+        UserError: the file is missing, broken, empty, cut off, or holds values that are not finite.
+    """
+    import soundfile  # loads a native library
+
+    if not path.is_file():
+        raise UserError(f"there is no recording {path}")
+    try:
+        wave, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, RuntimeError) as error:
+        raise UserError(f"the recording {path} is broken ({error}); fetch its source again") from error
+    if not wave.size:
+        raise UserError(f"the recording {path} is empty; fetch its source again")
+    if _is_cut(path):
+        raise UserError(f"the recording {path} is cut off: its header promises more sound; fetch its source again")
+    if not np.isfinite(wave).all():
+        raise UserError(f"the recording {path} holds values that are not finite; fetch its source again")
+    return wave.mean(1), int(rate)
+
+
+def _is_cut(path: Path) -> bool:
+    """Whether a WAV file is shorter than its header says; libsndfile reads what is there without a word."""
+    with open(path, "rb") as file:
+        head = file.read(12)
+        if head[:4] != b"RIFF" or head[8:] != b"WAVE":
+            return False
+        while len(chunk := file.read(8)) == 8:
+            name, size = struct.unpack("<4sI", chunk)
+            if name == b"data":  # a stream's writer may not have known its length
+                return bool(size != 0xFFFFFFFF and file.tell() + size > os.path.getsize(path))
+            file.seek(size + size % 2, os.SEEK_CUR)
+    return False
 
 
 def resampled(wave: NDArray[np.float32], found: int, wanted: int) -> NDArray[np.float32]:

@@ -1,0 +1,54 @@
+"""Text files that people bring: studies, lists, tables; with one sentence for what cannot be read as text."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from pathlib import Path
+
+from msd.errors import UserError
+
+MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+"""What a file begins with -> its encoding; UTF-32's marks begin with those of UTF-16, so they come first."""
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a file in UTF-8, or in the Unicode encoding that its byte order mark names.
+
+    Raises:
+        UserError: there is no such file, or it is in another encoding (the sentence names the line).
+    """
+    try:
+        content = Path(path).read_bytes()
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise UserError(f"there is no file {path}") from error
+    encoding = next((name for mark, name in MARKS.items() if content.startswith(mark)), "utf-8")
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise UserError(
+            f"{path}:{line} is not {encoding.upper().removesuffix('-SIG')} text; save it as UTF-8"
+        ) from error
+    if "\0" in text:
+        raise UserError(f"{path} is not text: it holds zero bytes; save it as UTF-8")
+    return text
+
+
+def read_rows(path: str | Path) -> list[tuple[int, list[str]]]:
+    """(line, fields) of each row of a CSV file that is not blank; fields without blanks around them.
+
+    Raises:
+        UserError: as `read_text`, or the file is no CSV.
+    """
+    rows = csv.reader(read_text(path).splitlines(), strict=True)
+    try:
+        return [(rows.line_num, [field.strip() for field in row]) for row in rows if any(map(str.strip, row))]
+    except csv.Error as error:
+        raise UserError(f"{path}:{rows.line_num} is no line of a CSV file: {error}") from error

@@ -1,0 +1,60 @@
+"""Text files of people: every Unicode encoding with a mark is read, anything else is told with its line."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from msd.errors import UserError
+from msd.text_file import read_rows, read_text
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_the_mark_of_a_file_says_its_encoding(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes("clip,größe\na.wav,1\n".encode(encoding))
+    assert read_text(path) == "clip,größe\na.wav,1\n"
+    assert read_rows(path) == [(1, ["clip", "größe"]), (2, ["a.wav", "1"])]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("a\nb\ncafé".encode("latin-1"), ["list.csv:3", "UTF-8"]),
+        ("clip".encode("utf-16-le"), ["list.csv", "zero bytes", "UTF-8"]),
+        (b"\xff\xfea", ["list.csv", "UTF-16"]),
+    ],
+)
+def test_another_encoding_is_one_sentence(tmp_path: Path, content: bytes, words: list[str]) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        read_text(path)
+    assert all(word in str(caught.value) for word in words)
+
+
+def test_blank_lines_and_blanks_around_fields_are_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text('\n a.wav , 1\n\n"b, c.wav",2\n  ,\n\n')
+    assert read_rows(path) == [(2, ["a.wav", "1"]), (4, ["b, c.wav", "2"])]
+
+
+def test_a_missing_file_and_an_open_quote_are_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"there is no file .*nothing\.csv"):
+        read_rows(tmp_path / "nothing.csv")
+    path = tmp_path / "list.csv"
+    path.write_text('a,b\n"c,d\n')
+    with pytest.raises(UserError, match=r"list\.csv:2 is no line of a CSV file"):
+        read_rows(path)
+
+
+@given(content=st.binary(max_size=60))
+def test_any_bytes_are_text_or_a_sentence(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    path = tmp_path_factory.mktemp("bytes") / "list.csv"
+    path.write_bytes(content)
+    with contextlib.suppress(UserError):
+        assert all(any(fields) for _, fields in read_rows(path))
