@@ -1,0 +1,81 @@
+"""A lock that a killed call left is released with a sentence; that of a living one stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from msd import running
+
+
+@pytest.fixture
+def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that Snakemake locked."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / running.LOCKS / "0.output.lock"
+    path.parent.mkdir(parents=True)
+    path.write_text("results/demo/report.html\n")
+    return path
+
+
+@pytest.fixture
+def living() -> Iterator[psutil.Process]:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    yield psutil.Process(process.pid)
+    process.kill()
+    process.wait()
+
+
+def leave_note(process: int, started: float, *, host: str = "") -> Path:
+    note = running.NOTES / f"other-{process}.json"
+    note.parent.mkdir(parents=True, exist_ok=True)
+    call = {"study": "config/demo.yaml", "host": host or platform.node(), "process": process, "started": started}
+    note.write_text(json.dumps(call))
+    return note
+
+
+def test_the_lock_of_a_killed_call_is_released(lock: Path) -> None:
+    note = leave_note(2**22 + 1, 1.0)
+    [sentence] = running.announce("config/demo.yaml")
+    assert "process 4194305" in sentence
+    assert "config/demo.yaml" in sentence
+    assert "was killed" in sentence
+    assert not lock.exists()
+    assert not note.exists()
+    assert (running.NOTES / f"{platform.node()}-{os.getpid()}.json").is_file()
+
+
+def test_a_number_that_another_process_has_now_is_not_the_call(lock: Path, living: psutil.Process) -> None:
+    leave_note(living.pid, living.create_time() - 100)
+    [sentence] = running.announce("config/demo.yaml")
+    assert "was killed" in sentence
+    assert not lock.exists()
+
+
+def test_the_lock_of_a_living_call_stays(lock: Path, living: psutil.Process) -> None:
+    leave_note(living.pid, living.create_time())
+    leave_note(2**22 + 1, 1.0)
+    sentences = running.announce("config/demo.yaml")
+    assert any(f"process {living.pid}" in sentence and "is running" in sentence for sentence in sentences)
+    assert lock.exists()
+
+
+def test_a_call_on_another_machine_may_be_running(lock: Path) -> None:
+    leave_note(7, 1.0, host="far-away")
+    [sentence] = running.announce("config/demo.yaml")
+    assert "on another machine" in sentence
+    assert lock.exists()
+
+
+def test_a_lock_without_any_note_is_not_touched_and_a_half_written_note_is_nobody_s(lock: Path) -> None:
+    leave_note(7, 1.0).write_text('{"study": "conf')
+    assert running.announce("config/demo.yaml") == []
+    assert lock.exists()
