@@ -1,5 +1,5 @@
-# Each target sets up what it needs; a fresh clone needs Python 3.11 and nothing else.
-PYTHON ?= python3.11
+# Each target sets up what it needs; a fresh clone needs one of these Pythons and nothing else.
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13; do $$name -c '' 2>&- && echo $$name && break; done)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH :=
 # Each job imports thousands of modules, three times as fast once their bytecode is kept.
@@ -13,6 +13,7 @@ REPORT ?= results/smoke/report.html
 setup: .venv/.ready
 
 .venv/.ready: requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "There is no Python 3.11, 3.12 or 3.13 here: install one, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --no-deps --no-compile -r requirements.lock
 	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .

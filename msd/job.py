@@ -134,8 +134,7 @@ def run(job: Job) -> None:
                 _temporary(folder).mkdir(parents=True)
             hashes = _execute(job)
             _place(final, last=job.outputs["record"])
-        for path, sha256 in hashes.items():
-            digest.remember(path, sha256)
+        digest.remember(hashes)
 
 
 def _execute(job: Job) -> dict[str, str]:

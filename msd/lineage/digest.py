@@ -1,7 +1,8 @@
 """SHA-256 digests of files, remembered between jobs, and of the parsed source of `msd` modules.
 
-A file's digest is remembered in `results/.hashes.sqlite` by path, size, mtime and inode, so that a large
-file is read once and not once for each job that uses it. The database is a cache: deleting it costs time only.
+A file's digest is remembered in `results/.hashes.sqlite` by path, size, inode and the times of its last change of
+content and of status (which no program sets, but the system's clock does), so that a large file is read once and not
+once for each job that uses it. The database is a cache: deleting it costs time only.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
 from pathlib import Path
@@ -39,7 +40,7 @@ def file_sha256(path: str | Path, *, trust: bool = True, database: Path = DATABA
     status = os.stat(path)
     name, key = os.path.abspath(path), _key(status)
     if trust:
-        rows = _query(database, "SELECT sha256, size, mtime, inode FROM hashes WHERE path = ?", (name,))
+        rows = _query(database, "SELECT sha256, size, mtime, ctime, inode FROM hashes WHERE path = ?", (name,))
         if rows and rows[0][1:] == key:
             return str(rows[0][0])
     started = time.time()
@@ -51,14 +52,15 @@ def file_sha256(path: str | Path, *, trust: bool = True, database: Path = DATABA
 
 def file_digests(paths: Iterable[str | Path], *, trust: bool = True, database: Path = DATABASE) -> dict[str, str]:
     """SHA-256 of many files that exist, by the names given: the memory is read once, new files by several threads."""
-    known = {row[0]: row[1:] for row in _query(database, "SELECT path, size, mtime, inode, sha256 FROM hashes", ())}
+    rows = _query(database, "SELECT path, size, mtime, ctime, inode, sha256 FROM hashes", ())
+    known = {row[0]: row[1:] for row in rows}
     digests: dict[str, str] = {}
     unknown = []
     for path in paths:
         status = os.stat(path)
         row = known.get(os.path.abspath(path))
-        if trust and row is not None and row[:3] == _key(status):
-            digests[str(path)] = str(row[3])
+        if trust and row is not None and row[:-1] == _key(status):
+            digests[str(path)] = str(row[-1])
         else:
             unknown.append((str(path), status))
     started = time.time()
@@ -75,20 +77,21 @@ def _sha256(path: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _key(status: os.stat_result) -> tuple[int, int, int]:
-    return status.st_size, status.st_mtime_ns, status.st_ino
+def _key(status: os.stat_result) -> tuple[int, int, int, int]:
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
-def remember(path: str | Path, sha256: str, *, database: Path = DATABASE) -> None:
-    """Note the digest of a file that was hashed under another name before it was moved to `path`."""
-    _remember(database, os.path.abspath(path), os.stat(path), sha256, now=time.time())
+def remember(digests: Mapping[str, str], *, database: Path = DATABASE) -> None:
+    """Note the digests, by path, of files that were hashed before they were moved or their times were set."""
+    time.sleep(SETTLED_SECONDS)  # a status this young could change unseen
+    for path, sha256 in digests.items():
+        _remember(database, os.path.abspath(path), os.stat(path), sha256, now=time.time())
 
 
 def _remember(database: Path, name: str, status: os.stat_result, sha256: str, *, now: float) -> None:
-    if now - status.st_mtime < SETTLED_SECONDS:
+    if now - max(status.st_mtime, status.st_ctime) < SETTLED_SECONDS:
         return
-    row = (name, status.st_size, status.st_mtime_ns, status.st_ino, sha256)
-    _query(database, "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?, ?)", row)
+    _query(database, "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?, ?, ?)", (name, *_key(status), sha256))
 
 
 def _query(database: Path, statement: str, values: tuple[str | int, ...]) -> list[tuple[str | int, ...]]:
@@ -124,7 +127,7 @@ def _connection(database: str, process: int, thread: int) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute(
         "CREATE TABLE IF NOT EXISTS hashes"
-        " (path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, inode INTEGER, sha256 TEXT)"
+        " (path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, ctime INTEGER, inode INTEGER, sha256 TEXT)"
     )
     return connection
 

@@ -160,17 +160,19 @@ def _replace_note(place: Path, note: dict[str, Any] | None) -> None:
 def _order_times(records: dict[str, dict[str, Any]], files: _Files) -> None:
     """Give outputs that are older than an input the time of that input, from the sources on."""
     makers = {name: {source["record"] for source in content["inputs"]} for name, content in records.items()}
+    moved: set[str] = set()
     for name in TopologicalSorter(makers).static_order():
         if name in records:
-            _follow_inputs(name, records[name], files)
+            moved |= set(_follow_inputs(name, records[name]))
+    known = {path: files.known.get(path) for path in moved}
+    remember({path: sha256 for path, sha256 in known.items() if sha256 is not None}, database=files.database)
 
 
-def _follow_inputs(name: str, content: dict[str, Any], files: _Files) -> None:
+def _follow_inputs(name: str, content: dict[str, Any]) -> Iterator[str]:
+    """Set the times of one record's files; yields those that it set."""
     times = [os.stat(source["path"]).st_mtime_ns for source in content["inputs"] if os.path.exists(source["path"])]
     newest = max(times, default=0)
     for path in [name, *(output["path"] for output in content["outputs"])]:
         if os.path.exists(path) and os.stat(path).st_mtime_ns < newest:
             os.utime(path, ns=(newest, newest))
-            sha256 = files.known.get(path)
-            if sha256 is not None:
-                remember(path, sha256, database=files.database)
+            yield path

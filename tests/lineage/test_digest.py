@@ -7,20 +7,20 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from msd.errors import UserError
-from msd.lineage.digest import PACKAGE, code_digest, file_digests, file_sha256, module_digests
+from msd.lineage.digest import PACKAGE, SETTLED_SECONDS, code_digest, file_digests, file_sha256, module_digests
 
 
-def write(path: Path, text: str, *, age: float = 60) -> Path:
-    """Write a file that looks `age` seconds old."""
+def write(path: Path, text: str) -> Path:
+    """Write a file and wait until its times are old enough to be trusted."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
-    past = path.stat().st_mtime_ns - int(age * 1e9)
-    os.utime(path, ns=(past, past))
+    time.sleep(1.1 * SETTLED_SECONDS)
     return path
 
 
@@ -38,7 +38,7 @@ def test_an_unchanged_file_is_remembered_and_a_changed_one_is_read_again(tmp_pat
     assert file_sha256(file, database=database) == sha256("one")
     assert rows(database) == 1
     assert database.exists()
-    write(file, "two", age=30)
+    write(file, "two")
     assert file_sha256(file, database=database) == sha256("two")
     file.rename(tmp_path / "old")
     times = (tmp_path / "old").stat()
@@ -47,15 +47,16 @@ def test_an_unchanged_file_is_remembered_and_a_changed_one_is_read_again(tmp_pat
     assert file_sha256(file, database=database) == sha256("new")
 
 
-def test_only_an_untrusting_call_sees_a_change_with_the_old_mtime(tmp_path: Path) -> None:
+def test_a_change_with_the_old_size_mtime_and_inode_is_seen(tmp_path: Path) -> None:
+    """No program can set the time of a file's last change of status."""
     database, file = tmp_path / "h.sqlite", write(tmp_path / "file", "one")
     file_sha256(file, database=database)
+    assert rows(database) == 1
     times = file.stat()
     with open(file, "r+") as handle:
         handle.write("two")
     os.utime(file, ns=(times.st_mtime_ns, times.st_mtime_ns))
-    assert file_sha256(file, database=database) == sha256("one")
-    assert file_sha256(file, trust=False, database=database) == sha256("two")
+    assert (file.stat().st_size, file.stat().st_mtime_ns, file.stat().st_ino) == (3, times.st_mtime_ns, times.st_ino)
     assert file_sha256(file, database=database) == sha256("two")
 
 
@@ -70,14 +71,15 @@ def test_many_files_at_once_share_the_memory_of_single_ones(tmp_path: Path) -> N
     times = first.stat()
     first.write_text("another0")
     os.utime(first, ns=(times.st_mtime_ns, times.st_mtime_ns))
-    assert file_digests(files, database=database) == expected, "remembered"
     expected[str(first)] = sha256("another0")
-    assert file_digests(files, trust=False, database=database) == expected
+    assert file_digests(files, database=database) == expected
     assert file_sha256(first, database=database) == sha256("another0")
 
 
-def test_a_file_too_young_to_trust_its_mtime_is_not_remembered(tmp_path: Path) -> None:
-    database, file = tmp_path / "h.sqlite", write(tmp_path / "file", "one", age=-60)
+def test_a_file_too_young_to_trust_its_times_is_not_remembered(tmp_path: Path) -> None:
+    database, file = tmp_path / "h.sqlite", tmp_path / "file"
+    file.write_text("one")
+    os.utime(file, (0, 0))
     file_sha256(file, database=database)
     assert rows(database) == 0
 
