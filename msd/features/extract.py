@@ -67,13 +67,13 @@ def read_pictures(archive: Path, *, size: int) -> tuple[list[str], np.ndarray]:
     """Names in sorted order and (P, size, size, 3) bytes; raises UserError naming a broken picture."""
     from PIL import Image
 
-    from msd.data.pictures import decode, member, open_archive
+    from msd.data.pictures import member, open_archive, rgb
 
     with open_archive(archive) as pictures:
         names = sorted(pictures.namelist())
         pixels = np.empty((len(names), size, size, 3), np.uint8)
         for row, name in enumerate(names):
-            picture = decode(member(pictures, name), name=f"{name} of {archive}").convert("RGB")
+            picture = rgb(member(pictures, name), name=f"{name} of {archive}")
             if picture.size != (size, size):
                 picture = picture.resize((size, size), Image.Resampling.BICUBIC)
             pixels[row] = np.asarray(picture)

@@ -8,7 +8,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from msd.data.pictures import decode, member, open_archive
+from msd.data.pictures import member, open_archive, rgb
 from msd.data.prepared import Prepared, Sample, finding, hard
 from msd.data.randomness import hashed_order
 from msd.data.raw_files import raw_file
@@ -37,7 +37,7 @@ def prepare(raw: dict[str, Path], params: dict[str, Any]) -> Prepared:
                             action="dropped", reason=reason)
                 )  # fmt: skip
         images = sorted({sample.image for samples in splits.values() for sample in samples})
-        pictures = {name: decode(member(archive, picture_member(name)), name=name).convert("RGB") for name in images}
+        pictures = {name: rgb(member(archive, picture_member(name)), name=name) for name in images}
     return Prepared(splits, labels, pictures, findings)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from PIL import Image
 
 from msd.data.pairing import crossing, within
-from msd.data.pictures import decode, member, on_white, open_archive
+from msd.data.pictures import member, open_archive, rgb
 from msd.data.prepared import Prepared, Sample, check_one_modality_chance, finding, hard
 from msd.data.raw_files import raw_file
 from msd.data.splits import split_by_group
@@ -129,4 +129,4 @@ def render(archive: zipfile.ZipFile, emoji: Emoji, *, size: int) -> Image.Image:
         content = resvg_py.svg_to_bytes(svg_string=svg, width=size, height=size, skip_system_fonts=True)
     except ValueError as error:
         raise UserError(f"the picture {name} of {archive.filename} cannot be drawn: {error}") from error
-    return on_white(decode(bytes(content), name=name))
+    return rgb(bytes(content), name=name)

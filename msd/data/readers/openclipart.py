@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image
 
-from msd.data.pictures import decode, member, open_archive
+from msd.data.pictures import member, open_archive, rgb
 from msd.data.prepared import finding
 from msd.data.raw_files import raw_file
 from msd.data.splits import prefix
@@ -100,4 +100,4 @@ def load_pictures(raw: dict[str, Path], items: list[Item]) -> dict[str, Image.Im
 
 
 def _picture(archive: zipfile.ZipFile, name: str) -> Image.Image:
-    return decode(member(archive, name), name=f"{name} of {archive.filename}").convert("RGB")
+    return rgb(member(archive, name), name=f"{name} of {archive.filename}")

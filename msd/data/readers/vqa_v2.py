@@ -17,7 +17,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 from PIL import Image
 from pydantic import BaseModel, Field, ValidationError
 
-from msd.data.pictures import Lazy, decode, member, open_archive
+from msd.data.pictures import Lazy, member, open_archive, rgb
 from msd.data.prepared import Prepared, Sample, finding
 from msd.data.randomness import hashed_order
 from msd.data.raw_files import raw_file
@@ -114,7 +114,7 @@ class Photographs:
         """A picture made smaller than a square of `side` pixels; raises UserError for a missing or broken one."""
         subset = name.split("_")[1]
         content = member(self._archives[subset], f"{subset}/{name.removesuffix('.png')}.jpg")
-        picture = decode(content, name=name).convert("RGB")
+        picture = rgb(content, name=name)
         picture.thumbnail((self._side, self._side))
         return picture
 
