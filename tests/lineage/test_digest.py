@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from msd.errors import UserError
+from msd.lineage import digest
 from msd.lineage.digest import PACKAGE, SETTLED_SECONDS, code_digest, file_digests, file_sha256, module_digests
 
 
@@ -76,7 +77,8 @@ def test_many_files_at_once_share_the_memory_of_single_ones(tmp_path: Path) -> N
     assert file_sha256(first, database=database) == sha256("another0")
 
 
-def test_a_file_too_young_to_trust_its_times_is_not_remembered(tmp_path: Path) -> None:
+def test_a_file_too_young_to_trust_its_times_is_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digest, "SETTLED_SECONDS", 600)
     database, file = tmp_path / "h.sqlite", tmp_path / "file"
     file.write_text("one")
     os.utime(file, (0, 0))
@@ -156,7 +158,7 @@ def test_a_digest_sees_meaning_and_not_layout(package: Path, old: str, new: str,
     before = code_digest(["toy.run"], package=package)
     elsewhere = code_digest(["toy.late"], package=package)
     text = (package / "plain.py").read_text()
-    write(package / "plain.py", text.replace(old, new), age=30)
+    write(package / "plain.py", text.replace(old, new))
     assert (code_digest(["toy.run"], package=package) == before) is same
     assert code_digest(["toy.late"], package=package) == elsewhere
 
