@@ -20,11 +20,11 @@ PARTS = (gaussian_tables, av_mnist_tables, crossmodal_tables, teacher_tables)
 
 def tables(job: Job) -> dict[str, float]:
     """Write each of outputs["tables"], <table>.{json,csv,md,tex}; returns counts of verdicts and expectations."""
-    made = {table["name"]: table for part in PARTS for table in part(job)}
+    made = {table.name: table for part in PARTS for table in part(job)}
     for path in map(Path, job.outputs["tables"]):
-        path.write_text(RENDERINGS[path.suffix.removeprefix(".")](made[path.stem]), encoding="utf-8")
-    verdicts = [cell.get("verdict") for table in made.values() for cell in table["cells"]]
-    checks = [check["holds"] for table in made.values() for check in table["checks"]]
+        path.write_text(RENDERINGS[path.suffix.removeprefix(".")](made[path.stem].to_json()), encoding="utf-8")
+    verdicts = [cell.paper.verdict for table in made.values() for cell in table.cells if cell.paper is not None]
+    checks = [check["holds"] for table in made.values() for check in table.more["checks"]]
     return {
         "cells/within": float(verdicts.count("within")),
         "cells/outside": float(verdicts.count("outside")),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+import itertools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from msd.measure.stats import FloatArray, Resampling, mean_scorer
-from msd.tables.cells import NO_DIFFERENCE, correct, table_cell
+from msd.tables.cell import Against, Cell, Paper, Value
+from msd.tables.table import Table, corrected
 
 if TYPE_CHECKING:
     from msd.job import Job
 
-Table = dict[str, Any]
 NAME = "av_mnist"
 DRAWS = 1000
 TEACHERS = {
@@ -49,50 +49,77 @@ def av_mnist_tables(job: Job) -> list[Table]:
 
 
 def av_mnist_table(frame: pd.DataFrame, about: Mapping[str, Any], *, run: str, study: str) -> Table:
-    """The JSON of the table.
+    """Every teacher with its student, gains being paired by seed and test sample.
 
-    frame: method, seed, sample, group, right. about: dataset, title, is_embedded, share, and of the paper source and
-    values (method -> percent). run: the folder of the runs.
+    Args:
+        frame: method, seed, sample, group, right.
+        about: dataset, title, is_embedded, share, and of the paper source and values (method -> percent).
+        run: the folder of the runs.
     """
-    scores = _scores(frame)
+    correct = _correct(frame)
     groups = np.unique(frame.drop_duplicates("sample").sort_values("sample")["group"], return_inverse=True)[1]
     resampling = Resampling(groups, draws=DRAWS, rng_name=f"{about['dataset']}/test")
     sides = {
         method: [resampling.scores(mean_scorer(100 * right)) for right in seeds.values()]
-        for method, seeds in scores.items()
+        for method, seeds in correct.items()
     }
-    cells = []
-    for teacher in TEACHERS:
-        for role in ROLES:
-            method = "no-kd" if (role, teacher) == ("kd", "none") else f"{role}-{teacher}"
-            if method not in scores:
-                continue
-            against = None
-            if method.startswith("kd-"):
-                compared = resampling.compare(sides[method], sides["no-kd"])
-                against = {"method": "no-kd", "n": len(sides[method]), **NO_DIFFERENCE, **asdict(compared)}
-            values = {seed: 100 * float(right.mean()) for seed, right in scores[method].items()}
-            key = (about["dataset"], method)
-            cell = table_cell(key, ("accuracy", "test"), values=values, runs=[run], against=against, selected="default")
-            cells.append(cell | {"unit": "percent", "teacher": teacher, "role": role} | _paper(method, about["paper"]))
-    return {
-        "name": NAME,
-        "caption": f"{about['title']}, in the role of AV-MNIST: test accuracy (%) of teachers and of their students, "
+    cells, family = corrected(_cells(correct, sides, resampling, about, run))
+    return Table(
+        name=NAME,
+        caption=f"{about['title']}, in the role of AV-MNIST: test accuracy (%) of teachers and of their students, "
         "which hear.",
-        "notes": _notes(about, cells, resampling.pictures),
-        "study": study,
-        "family": correct(cells),
-        "layout": {"rows": ["teacher"], "columns": ["role"]},
-        "titles": {
+        notes=_notes(about, cells, resampling.pictures),
+        study=study,
+        family=family,
+        rows=["teacher"],
+        columns=["role"],
+        titles={
             "dataset": {about["dataset"]: about["title"]},
-            "method": {cell["method"]: titled(cell["method"]) for cell in cells},
+            "method": {cell.method: titled(cell.method) for cell in cells},
             "metric": {about["dataset"]: "accuracy, %"},
             "teacher": TEACHERS,
             "role": ROLES,
         },
-        "cells": cells,
-        "checks": [_check(*claim, sides, resampling) for claim in ORDER],
-    }
+        cells=cells,
+        more={"checks": [_check(*claim, sides, resampling) for claim in ORDER]},
+    )
+
+
+def _cells(
+    correct: Mapping[str, Mapping[str, FloatArray]],
+    sides: Mapping[str, list[FloatArray]],
+    resampling: Resampling,
+    about: Mapping[str, Any],
+    run: str,
+) -> list[Cell]:
+    """One cell a teacher and one a student, in the order of TEACHERS."""
+    cells, paper = [], about["paper"]
+    for teacher, role in itertools.product(TEACHERS, ROLES):
+        method = "no-kd" if (role, teacher) == ("kd", "none") else f"{role}-{teacher}"
+        if method not in correct:
+            continue
+        against = None
+        if method.startswith("kd-"):
+            gain = resampling.compare(sides[method], sides["no-kd"])
+            against = Against.of("no-kd", gain, n=len(sides[method]))
+        values = {seed: 100 * float(right.mean()) for seed, right in correct[method].items()}
+        theirs = paper["values"].get(method)  # never a verdict, for the paper's data and nets are others
+        cells.append(
+            Cell(
+                dataset=about["dataset"],
+                method=method,
+                metric="accuracy",
+                split="test",
+                value=Value.over_seeds(values, metric="accuracy"),
+                place={"teacher": teacher, "role": role},
+                runs=[run],
+                selected="default",
+                against=against,
+                paper=Paper(theirs, None if theirs is None else paper["source"]),
+                details={"unit": "percent"},
+            )
+        )
+    return cells
 
 
 def titled(method: str) -> str:
@@ -105,29 +132,23 @@ def titled(method: str) -> str:
     )
 
 
-def _scores(frame: pd.DataFrame) -> dict[str, dict[str, FloatArray]]:
+def _correct(frame: pd.DataFrame) -> dict[str, dict[str, FloatArray]]:
     """method -> seed -> which test samples (N,) were right, in the order of the samples."""
-    found: dict[str, dict[str, FloatArray]] = {}
+    correct: dict[str, dict[str, FloatArray]] = {}
     for (method, seed), part in frame.sort_values("sample").groupby(["method", "seed"], sort=True):
-        found.setdefault(str(method), {})[str(seed)] = part["right"].to_numpy(np.float64)
-    return found
-
-
-def _paper(method: str, paper: Mapping[str, Any]) -> dict[str, Any]:
-    """The paper's value; never a verdict, for its data and nets are others."""
-    value = paper["values"].get(method)
-    return {"paper": value, "paper_source": None if value is None else paper["source"], "gap": None, "verdict": None}
+        correct.setdefault(str(method), {})[str(seed)] = part["right"].to_numpy(np.float64)
+    return correct
 
 
 def _check(a: str, sign: str, b: str, sides: Mapping[str, list[FloatArray]], resampling: Resampling) -> dict[str, Any]:
     """Whether a > b (or a ≥ b) holds between means over seeds, with the paired interval."""
-    found = resampling.compare(sides[a], sides[b])
-    holds = found.difference > 0 or (sign == "≥" and found.difference == 0)
+    gap = resampling.compare(sides[a], sides[b])
+    holds = gap.difference > 0 or (sign == "≥" and gap.difference == 0)
     stated = {"claim": f"{titled(a)} {sign} {titled(b)}", "higher": a, "lower": b, "setting": None}
-    return stated | {"difference": found.difference, "low": found.low, "high": found.high, "holds": holds}
+    return stated | {"difference": gap.difference, "low": gap.low, "high": gap.high, "holds": holds}
 
 
-def _notes(about: Mapping[str, Any], cells: list[dict[str, Any]], groups: int) -> list[str]:
+def _notes(about: Mapping[str, Any], cells: Sequence[Cell], groups: int) -> list[str]:
     """How to read the table, and how far it may be held against the paper's."""
     differ = (
         f"{about['title']} is not AV-MNIST: synthetic voices and pictures made hard in another way, and fewer of them"
@@ -135,7 +156,7 @@ def _notes(about: Mapping[str, Any], cells: list[dict[str, Any]], groups: int) -
         else "The paper's nets and training are not known here"
     )
     return [
-        f"± is half a 95 % t-interval over {cells[0]['n']} seeds.",
+        f"± is half a 95 % t-interval over {cells[0].value.n} seeds.",
         f"Paper: {about['paper']['source']}. {differ}: its values stand beside ours with no verdict.",
         "Below a student: gain over no teacher, paired by seed and test sample, 95 % interval, Holm-corrected p.",
         f"Test samples are resampled in {groups} groups" + (", their voices." if about["is_embedded"] else "."),

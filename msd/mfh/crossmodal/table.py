@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from msd.mfh.paired import paired
-from msd.tables.cells import NO_DIFFERENCE, TableCell, correct, table_cell
+from msd.tables.cell import Cell, Paper, Value
+from msd.tables.table import Table, corrected
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -20,7 +21,7 @@ ROLES = {"teacher": "Teacher", "kd": "Student"}
 METRICS = {"accuracy": "accuracy, %", "micro_f1": "micro-F1, %", "miou": "mean IoU, %"}
 
 
-def crossmodal_tables(job: Job) -> list[dict[str, Any]]:
+def crossmodal_tables(job: Job) -> list[Table]:
     """The table of inputs["crossmodal"], the runs of params["crossmodal"]; none where the study has no such dataset."""
     datasets = job.params["crossmodal"]
     if not datasets:
@@ -36,36 +37,43 @@ def crossmodal_table(
     *,
     runs: Mapping[str, str],
     study: str,
-) -> dict[str, Any]:
-    """The JSON of the table.
+) -> Table:
+    """Each teacher with its students on every data set, beside the paper's values.
 
-    frames: data set -> teacher, method, seed, score in percent. datasets: data set -> title, metric, share, not_known,
-    differs, published (entries of config/claims.yaml as mappings). runs: data set -> folder of its runs.
+    Args:
+        frames: data set -> teacher, method, seed, score in percent.
+        datasets: data set -> title, metric, share, not_known, differs, published (entries of config/claims.yaml).
+        runs: data set -> folder of its runs.
     """
     cells = [cell for name, frame in frames.items() for cell in _cells(name, frame, datasets[name], runs[name])]
-    sources = dict.fromkeys(cell["source"] for cell in cells)
-    return {
-        "name": NAME,
-        "caption": "Data sets that a user has: test scores (%) of teachers and of their students of another modality.",
-        "notes": _notes(datasets, cells),
-        "study": study,
-        "family": correct(cells),
-        "layout": {"rows": ["dataset", "source"], "columns": ["role"]},
-        "titles": {
+    cells, family = corrected(cells)
+    sources = dict.fromkeys(str(cell.place["source"]) for cell in cells)
+    return Table(
+        name=NAME,
+        caption="Data sets that a user has: test scores (%) of teachers and of their students of another modality.",
+        notes=_notes(datasets, cells),
+        study=study,
+        family=family,
+        rows=["dataset", "source"],
+        columns=["role"],
+        titles={
             "dataset": {name: about["title"] for name, about in datasets.items()},
-            "method": {cell["method"]: f"{ROLES[cell['role']]}: {_title(cell['source'])}" for cell in cells},
+            "method": {
+                cell.method: f"{ROLES[str(cell.place['role'])]}: {_title(str(cell.place['source']))}" for cell in cells
+            },
             "metric": {name: METRICS[about["metric"]] for name, about in datasets.items()},
             "source": {source: _title(source) for source in sources},
             "role": ROLES,
         },
-        "cells": cells,
-        "checks": [],
-    }
+        cells=cells,
+        more={"checks": []},
+    )
 
 
-def _cells(name: str, frame: pd.DataFrame, about: Mapping[str, Any], run: str) -> list[TableCell]:
+def _cells(name: str, frame: pd.DataFrame, about: Mapping[str, Any], run: str) -> list[Cell]:
     """Cells of one data set: the student without a teacher, then each teacher's kinds with their students."""
-    found: list[TableCell] = []
+    cells: list[Cell] = []
+    single = frame["teacher"].nunique() == 1
     for teacher, part in frame.groupby("teacher", sort=False):
         results = {
             str(method): {str(seed): float(score) for seed, score in zip(rows["seed"], rows["score"], strict=True)}
@@ -74,20 +82,27 @@ def _cells(name: str, frame: pd.DataFrame, about: Mapping[str, Any], run: str) -
         for method, values in results.items():
             role, _, kind = method.partition("-")
             alone = method == "no-kd"
-            if alone and found:
+            if alone and cells:
                 continue  # one for all teachers
-            against = None
-            if role == "kd":
-                against = NO_DIFFERENCE | {"method": "no-kd", "n": len(values)} | paired(results, method, "no-kd")
-            key, measure = (name, method), (about["metric"], "test")
-            cell = table_cell(key, measure, values=values, runs=[run], against=against, selected="default")
-            place = {"source": NONE, "role": "kd"} if alone else {"source": f"{teacher}/{kind}", "role": role}
-            paper = _paper(method, str(teacher), about["published"], single=frame["teacher"].nunique() == 1)
-            found.append(cell | {"unit": "percent"} | place | paper)
-    return found
+            cells.append(
+                Cell(
+                    dataset=name,
+                    method=method,
+                    metric=about["metric"],
+                    split="test",
+                    value=Value.over_seeds(values, metric=about["metric"]),
+                    place={"source": NONE, "role": "kd"} if alone else {"source": f"{teacher}/{kind}", "role": role},
+                    runs=[run],
+                    selected="default",
+                    against=paired(results, method, "no-kd", n=len(values)) if role == "kd" else None,
+                    paper=_paper(method, str(teacher), about["published"], single=single),
+                    details={"unit": "percent"},
+                )
+            )
+    return cells
 
 
-def _paper(method: str, teacher: str, published: list[Mapping[str, Any]], *, single: bool) -> dict[str, Any]:
+def _paper(method: str, teacher: str, published: Sequence[Mapping[str, Any]], *, single: bool) -> Paper:
     """The paper's value of a method, with no verdict: part of its set-up is not known.
 
     Its tables name a teacher by its modalities, or, where there is one, by its kind.
@@ -97,19 +112,18 @@ def _paper(method: str, teacher: str, published: list[Mapping[str, Any]], *, sin
     names += [f"{role}-{teacher}"] if kind == "regular" else []
     known = [item for item in published if item["against"] is None]
     values = [(item["values"][key][0], item["source"]) for key in names for item in known if key in item["values"]]
-    value, source = next(((value, source) for value, source in values if value is not None), (None, None))
-    return {"paper": value, "paper_source": source, "gap": None, "verdict": None}
+    return next((Paper(value, source) for value, source in values if value is not None), Paper(None))
 
 
-def _notes(datasets: Mapping[str, Mapping[str, Any]], cells: list[TableCell]) -> list[str]:
+def _notes(datasets: Mapping[str, Mapping[str, Any]], cells: Sequence[Cell]) -> list[str]:
     """How to read the table; of each data set what the paper says of it, and what is not known of its set-up."""
-    found = [
+    notes = [
         "± is half a 95 % t-interval over seeds.",
         "Below a student: gain over no teacher, paired by seed, 95 % interval, Holm-corrected p.",
         "General, specific and random teachers have a share of their channels silenced, as Algorithm 1 ranks them.",
         "The paper's values stand beside ours with no verdict: its set-up is known in part.",
     ]
-    shown = {(cell["dataset"], cell["paper"]) for cell in cells}
+    shown = {(cell.dataset, cell.paper.value) for cell in cells if cell.paper is not None}
     for name, about in datasets.items():
         for item in about["published"]:
             values = {method: row[0] for method, row in item["values"].items() if row[0] is not None}
@@ -117,12 +131,12 @@ def _notes(datasets: Mapping[str, Mapping[str, Any]], cells: list[TableCell]) ->
                 continue
             over = f" over {item['against']}" if item["against"] else ""
             stated = ", ".join(f"{method}{over} {value:g}" for method, value in values.items())
-            found.append(f"{about['title']}, published: {stated} ({item['source']}).")
+            notes.append(f"{about['title']}, published: {stated} ({item['source']}).")
         title, unknown = about["title"], "; ".join(about["not_known"])
-        found.append(f"{title}: r = {about['share']:g}. Not known of the paper: {unknown}.")
+        notes.append(f"{title}: r = {about['share']:g}. Not known of the paper: {unknown}.")
         if about["differs"]:
-            found.append(f"{title}, otherwise here: {'; '.join(about['differs'])}.")
-    return found
+            notes.append(f"{title}, otherwise here: {'; '.join(about['differs'])}.")
+    return notes
 
 
 def _title(source: str) -> str:

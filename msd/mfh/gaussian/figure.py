@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from msd.mfh.gaussian.table import METHODS, Table
+from msd.mfh.gaussian.table import METHODS
 from msd.report.style import INK, PALETTE, Look, new_figure
 from msd.tables.render import number
 
@@ -23,7 +24,7 @@ LOOKS = {
 PANELS = {"Teachers": ["teacher-regular", "teacher-general"], "Students": [*list(LOOKS)[2:]]}
 
 
-def sweep_figure(table: Table) -> Figure:
+def sweep_figure(table: Mapping[str, Any]) -> Figure:
     """Teachers above, students below, over the swept share of channels; hollow marks are the paper's values."""
     figure, panels = new_figure(2, row_height=2.5, sharex=True)
     for (title, methods), [axes] in zip(PANELS.items(), panels, strict=True):
@@ -56,7 +57,7 @@ def _line(axes: Axes, cells: list[dict[str, Any]], method: str) -> None:
         axes.plot(*zip(*published, strict=True), color=look.colour, **marks)
 
 
-def sweep_alternative(table: Table) -> str:
+def sweep_alternative(table: Mapping[str, Any]) -> str:
     """The figure's values in words, for those who do not see it."""
     parts = [
         f"{METHODS[cell['method']]} at {cell['setting']:g}: {number(cell['mean'])}"

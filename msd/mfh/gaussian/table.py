@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,13 @@ import pandas as pd
 
 from msd.measure.stats import mean_interval
 from msd.mfh.paired import paired
-from msd.tables.cells import correct
+from msd.tables.cell import Against, Cell, Paper, Value
+from msd.tables.table import Table, corrected
+from msd.tables.verdict import of_interval
 
 if TYPE_CHECKING:
     from msd.job import Job
 
-Table = dict[str, Any]
 Values = dict[str, float]
 METHODS = {
     "teacher-regular": "Teacher, regular",
@@ -57,42 +59,46 @@ def gaussian_tables(job: Job) -> list[Table]:
 def experiment_table(
     name: str, frame: pd.DataFrame, *, published: Mapping[str, Any], run: str, study: str, kl: str
 ) -> Table:
-    """The JSON of one experiment's table.
+    """The table of one experiment: every net in every setting, with the paper's value and the gain over no KD.
 
-    frame: setting, gamma, seed, method, accuracy. published: source, reading_error, values (as printed -> method ->
-    percent), released_gain. run: the folder of the runs. kl: the normalisation of KL, noted as the variant.
+    Args:
+        name: exp1, exp2 or table2.   frame: setting, gamma, seed, method, accuracy in percent.
+        published: source, reading_error, values (setting as printed -> method -> percent), released_gain.
+        run: the folder of the runs.   kl: the normalisation of KL, noted as the variant.
     """
     cells, checks, gains = [], [], {}
     for _, part in frame.groupby("setting", sort=False):
-        label = printed(float(part["setting"].iloc[0]), published["values"])
-        paper = {float(key): values for key, values in published["values"].items()}.get(label, {})
+        setting = printed(float(part["setting"].iloc[0]), published["values"])
+        paper = {float(key): values for key, values in published["values"].items()}.get(setting, {})
         results = {
             str(method): {str(seed): float(x) for seed, x in zip(rows["seed"], rows["accuracy"], strict=True)}
             for method, rows in part.groupby("method", sort=False)
         }
-        about = {"setting": label, "gamma": float(part["gamma"].iloc[0]), "selected": f"kl-{kl}", "runs": [run]}
-        cells += [_cell(method, results, paper, published, symbol=SWEPT[name]) | about for method in METHODS]
-        checks += [{"setting": label} | _check(*claim, results) for claim in ORDER]
-        gains[label] = paired(results, "kd-regular", "no-kd")["difference"]
-    correct(cells)
-    labels = {str(cell["setting"]): f"{SWEPT[name]} = {cell['setting']:g}" for cell in cells}
-    return {
-        "name": f"gaussian_{name}",
-        "caption": CAPTIONS[name],
-        "notes": _notes(cells, checks, published, gains),
-        "study": study,
-        "family": sum(cell["against"] is not None for cell in cells),
-        "layout": {"rows": ["setting"], "columns": ["method"]},
-        "titles": {
+        gamma, symbol = float(part["gamma"].iloc[0]), SWEPT[name]
+        made = [_cell(method, results, paper, published, setting=setting, symbol=symbol) for method in METHODS]
+        cells += [
+            replace(cell, runs=[run], selected=f"kl-{kl}", details={**cell.details, "gamma": gamma}) for cell in made
+        ]
+        checks += [{"setting": setting} | _check(*claim, results) for claim in ORDER]
+        gains[setting] = paired(results, "kd-regular", "no-kd").difference
+    cells, _ = corrected(cells)
+    return Table(
+        name=f"gaussian_{name}",
+        caption=CAPTIONS[name],
+        notes=_notes(cells, checks, published, gains),
+        study=study,
+        family=sum(cell.against is not None for cell in cells),
+        rows=["setting"],
+        columns=["method"],
+        titles={
             "dataset": {"gaussian": "Gaussian"},
             "method": METHODS,
             "metric": {"gaussian": "accuracy, %"},
-            "setting": labels,
+            "setting": {str(setting): f"{SWEPT[name]} = {setting:g}" for setting in gains},
         },
-        "swept": SWEPT[name],
-        "cells": cells,
-        "checks": checks,
-    }
+        cells=cells,
+        more={"swept": SWEPT[name], "checks": checks},
+    )
 
 
 def printed(value: float, published: Mapping[str, Any]) -> float:
@@ -107,51 +113,36 @@ def _cell(
     paper: Mapping[str, float],
     published: Mapping[str, Any],
     *,
+    setting: float,
     symbol: str,
-) -> dict[str, Any]:
-    """One net in one setting: mean with interval over runs, the paper's value and the verdict."""
-    values = results.get(method, {})
+) -> Cell:
+    """One net in one setting: its accuracy over runs, its gain over no KD, and the paper's value with its verdict."""
+    values, theirs = results.get(method, {}), paper.get(method)
+    kind = "shared" if method.endswith("general") else "specific"
     mean, low, high = mean_interval(list(values.values())) if values else (None, None, None)
-    value = paper.get(method)
-    cell = {
-        "dataset": "gaussian",
-        "method": method,
-        "metric": "accuracy",
-        "unit": "percent",
-        "split": "test",
-        "mean": mean,
-        "low": low,
-        "high": high,
-        "n": len(values),
-        "values": values,
-        "against": _against(method, results, paper),
-        "paper": value,
-        "paper_source": None if value is None else published["source"],
-        "paper_reading_error": None if value is None else published["reading_error"],
-        "gap": None if value is None or mean is None else mean - value,
-        "verdict": verdict(value, low, high),
-    }
-    if not values:
-        kind = method.partition("-")[2]
-        cell["why"] = f"no channel is {'shared' if kind == 'general' else 'specific'} at that {symbol}"
-    return cell
+    why = None if values else f"no channel is {kind} at that {symbol}"
+    gap = None if theirs is None or mean is None else mean - theirs
+    source, error = (None, None) if theirs is None else (published["source"], published["reading_error"])
+    return Cell(
+        dataset="gaussian",
+        method=method,
+        metric="accuracy",
+        split="test",
+        value=Value(mean, low, high, len(values), values, why),
+        place={"setting": setting},
+        against=_gain(method, results, paper),
+        paper=Paper(theirs, source, gap, of_interval(theirs, low, high)),
+        details={"unit": "percent", "paper_reading_error": error},
+    )
 
 
-def verdict(paper: float | None, low: float | None, high: float | None) -> str | None:
-    """Whether the paper's value lies in our interval: within or outside; None where one of them is missing."""
-    if paper is None or low is None or high is None:
-        return None
-    return "within" if low <= paper <= high else "outside"
-
-
-def _against(method: str, results: Mapping[str, Values], paper: Mapping[str, float]) -> dict[str, Any] | None:
+def _gain(method: str, results: Mapping[str, Values], paper: Mapping[str, float]) -> Against | None:
     """The gain of a distilled student over the one without a teacher, and the paper's gain with its verdict."""
     if not method.startswith("kd-") or method not in results:
         return None
     gain = paired(results, method, "no-kd")
     theirs = round(paper[method] - paper["no-kd"], 9) if {method, "no-kd"} <= paper.keys() else None
-    judged = {"paper": theirs, "verdict": verdict(theirs, gain["low"], gain["high"])}
-    return {"method": "no-kd", **gain, "p_holm": None, **judged}
+    return replace(gain, details={"paper": theirs, "verdict": of_interval(theirs, gain.low, gain.high)})
 
 
 def _check(a: str, sign: str, b: str, results: Mapping[str, Values]) -> dict[str, Any]:
@@ -164,21 +155,20 @@ def _check(a: str, sign: str, b: str, results: Mapping[str, Values]) -> dict[str
     nothing_lost = b == "teacher-general" and "kd-specific" not in results
     if a not in results or b not in results or nothing_lost:
         return {**claim, "difference": None, "low": None, "high": None, "holds": None}
-    found = paired(results, a, b)
-    difference = found["difference"]
-    assert difference is not None
-    holds = difference > 0 or (sign == "≥" and difference == 0)
-    return {**claim, "difference": difference, "low": found["low"], "high": found["high"], "holds": holds}
+    gap = paired(results, a, b)
+    assert gap.difference is not None
+    holds = gap.difference > 0 or (sign == "≥" and gap.difference == 0)
+    return {**claim, "difference": gap.difference, "low": gap.low, "high": gap.high, "holds": holds}
 
 
 def _notes(
-    cells: list[dict[str, Any]],
+    cells: Sequence[Cell],
     checks: list[dict[str, Any]],
     published: Mapping[str, Any],
     gains: Mapping[float, float | None],
 ) -> list[str]:
     """How to read the table, what came out of the expected order, and the released scripts' own numbers."""
-    count = max(cell["n"] for cell in cells)
+    count = max(cell.value.n for cell in cells)
     notes = [
         f"± is half a 95 % t-interval over {count} runs.",
         f"Paper: {published['source']}; within: inside our interval, outside: how far our mean is from it.",
@@ -186,8 +176,8 @@ def _notes(
     if published["reading_error"]:
         notes.append(f"Values read off a figure are uncertain by up to {published['reading_error']:g} points.")
     notes.append("Below: gain over no KD, paired by run, with 95 % interval; p of the t-test, Holm-corrected.")
-    verdicts = [cell["against"]["verdict"] for cell in cells if cell["against"] is not None]
-    judged = [found for found in verdicts if found is not None]
+    verdicts = [cell.against.details["verdict"] for cell in cells if cell.against is not None]
+    judged = [verdict for verdict in verdicts if verdict is not None]
     if judged:
         inside = judged.count("within")
         notes.append(f"The paper's own gains lie inside these paired intervals in {inside} of {len(judged)} cells.")
@@ -219,33 +209,42 @@ def generality_table(frame: pd.DataFrame, *, published: Mapping[str, Any], run: 
     """
     cells, labels = [], {}
     for _, part in frame.groupby("setting", sort=False):
-        value = printed(float(part["setting"].iloc[0]), published["values"])
-        labels[str(value)] = f"γ = {value:g}"
-        found = {
+        setting = printed(float(part["setting"].iloc[0]), published["values"])
+        labels[str(setting)] = f"γ = {setting:g}"
+        recall = {
             str(seed): 100 * float((rows.loc[rows["shared"], "rank"] < rows["shared"].sum()).mean())
             for seed, rows in part.groupby("seed", sort=False)
         }
-        mean, low, high = mean_interval(list(found.values()))
-        about = {"dataset": "gaussian", "setting": value, "method": "exact", "metric": "recall", "unit": "percent"}
-        score = {"mean": mean, "low": low, "high": high, "n": len(found), "values": found}
-        cells.append(about | score | {"split": "train", "selected": "default", "runs": [run], "against": None})
-    return {
-        "name": "gaussian_generality",
-        "caption": "Algorithm 1: shared channels (%) of the data of table 2 that it ranks before all others.",
-        "notes": [
+        mean, low, high = mean_interval(list(recall.values()))
+        cells.append(
+            Cell(
+                dataset="gaussian",
+                method="exact",
+                metric="recall",
+                split="train",
+                value=Value(mean, low, high, len(recall), recall),
+                place={"setting": setting},
+                runs=[run],
+                selected="default",
+                details={"unit": "percent"},
+            )
+        )
+    return Table(
+        name="gaussian_generality",
+        caption="Algorithm 1: shared channels (%) of the data of table 2 that it ranks before all others.",
+        notes=[
             "± is half a 95 % t-interval over runs.",
             "The ranking is the exact expectation over all permutations of a channel, which linear nets allow.",
         ],
-        "study": study,
-        "family": 0,
-        "layout": {"rows": ["setting"], "columns": ["method"]},
-        "titles": {
+        study=study,
+        rows=["setting"],
+        columns=["method"],
+        titles={
             "dataset": {"gaussian": "Gaussian"},
             "method": {"exact": "Channels found"},
             "metric": {"gaussian": "recall, %"},
             "setting": labels,
         },
-        "swept": SWEPT["table2"],
-        "cells": cells,
-        "checks": [],
-    }
+        cells=cells,
+        more={"swept": SWEPT["table2"], "checks": []},
+    )

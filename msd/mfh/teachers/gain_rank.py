@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,9 @@ from scipy.stats import ConstantInputWarning, norm, spearmanrho
 from msd.measure.stats import LEVEL, FloatArray, generator
 from msd.mfh.teachers.results import TaughtDataset, crossing
 from msd.mfh.teachers.variants import variants_of
+from msd.tables.cell import Against, Cell, Value
+from msd.tables.table import Table
 
-Table = dict[str, Any]
-Scope = Callable[[FloatArray, FloatArray], FloatArray]
 PREDICTORS = {"counts": "γ by counts", "information": "γ by information", "score": "Teacher's score"}
 SCOPES = {
     "all": "All marks",
@@ -25,38 +25,14 @@ SCOPES = {
 }
 
 
-def gain_rank_table(taught: Mapping[str, TaughtDataset], params: Mapping[str, Any]) -> Table:
+def gain_rank_table(taught: Mapping[str, TaughtDataset], params: Mapping[str, Any], *, study: str) -> Table:
     """Spearman's ρ between the gain and each predictor, and γ's ρ less that of the teacher's score."""
     marks = gain_marks(taught, params)
-    groups = [mark["group"] for mark in marks]
-    names = list(dict.fromkeys(groups))
-    index = np.array([[i for i, group in enumerate(groups) if group == name] for name in names])  # (G, V)
-    gains = np.array([mark["gains"] for mark in marks])[index]  # (G, V, S)
-    values = {name: np.array([mark[name] or 0.0 for mark in marks])[index] for name in PREDICTORS}
-    telling = np.array([marks[row[0]]["telling"] for row in index])
-    cells = []
-    for scope, title in SCOPES.items():
-        kept = telling if scope == "telling" else np.ones(len(names), dtype=bool)
-        rows = [marks[i] for i in index[kept].flatten() if scope != "regular" or marks[i]["kind"] == "regular"]
-        found = {name: _drawn(scope, x[kept], gains[kept], draws=params["draws"]) for name, x in values.items()}
-        for name, (rho, drawn) in found.items():
-            about = {"scope": scope, "scope_title": title, "predictor": name, "predictor_title": PREDICTORS[name]}
-            low, high = _bounds(drawn)
-            cell: dict[str, Any] = {
-                "dataset": "all",
-                "method": name,
-                "metric": "spearman",
-                "split": "test",
-                "mean": rho,
-                "low": low,
-            }
-            runs = list(dict.fromkeys(run for row in rows for run in row["runs"]))
-            cell |= {"high": high, "n": len(rows), "values": {}, "selected": "default", "runs": runs}
-            cells.append(about | cell | {"against": None if name == "score" else _against(found, name)})
-    return {
-        "name": "gain_rank",
-        "caption": "Gain and γ: does γ, or the teacher's own score, predict what a student gains?",
-        "notes": [
+    cells = [cell for scope in SCOPES for cell in _scope_cells(scope, marks, draws=params["draws"])]
+    return Table(
+        name="gain_rank",
+        caption="Gain and γ: does γ, or the teacher's own score, predict what a student gains?",
+        notes=[
             "Spearman's ρ over marks (n), one a dataset, direction, kind of teacher and r; ± is half a 95 % bootstrap "
             "interval, whose draws resample dataset × direction and seeds. Below: ρ less that of the teacher's score.",
             "Within dataset × direction: the mean of each one's own ρ, so that neither the dataset's metric nor its "
@@ -64,20 +40,54 @@ def gain_rank_table(taught: Mapping[str, TaughtDataset], params: Mapping[str, An
             "constant answer.",
             "Where γ is undefined it counts as zero here: nothing is known that both could know.",
         ],
-        "family": 0,
-        "layout": {"rows": ["scope"], "columns": ["predictor"]},
-        "titles": {
+        study=study,
+        rows=["scope"],
+        columns=["predictor"],
+        titles={
             "scope": SCOPES,
             "predictor": PREDICTORS,
             "dataset": {"all": "All"},
             "metric": {},
             "method": PREDICTORS,
         },
-        "cells": cells,
-        "marks": marks,
-        "datasets": {name: results.about["title"] for name, results in taught.items()},
-        "alternative": _in_words(cells),
+        cells=cells,
+        more={
+            "marks": marks,
+            "datasets": {name: results.about["title"] for name, results in taught.items()},
+            "alternative": _in_words(cells),
+            "checks": [],
+        },
+    )
+
+
+def _scope_cells(scope: str, marks: Sequence[Mapping[str, Any]], *, draws: int) -> list[Cell]:
+    """One cell a predictor, of the marks of one scope."""
+    groups = [mark["group"] for mark in marks]
+    names = list(dict.fromkeys(groups))
+    index = np.array([[i for i, group in enumerate(groups) if group == name] for name in names])  # (G, V)
+    gains = np.array([mark["gains"] for mark in marks])[index]  # (G, V, S)
+    telling = np.array([marks[row[0]]["telling"] for row in index])
+    kept = telling if scope == "telling" else np.ones(len(names), dtype=bool)
+    rows = [marks[i] for i in index[kept].flatten() if scope != "regular" or marks[i]["kind"] == "regular"]
+    correlations = {
+        name: _drawn(scope, np.array([mark[name] or 0.0 for mark in marks])[index][kept], gains[kept], draws=draws)
+        for name in PREDICTORS
     }
+    return [
+        Cell(
+            dataset="all",
+            method=name,
+            metric="spearman",
+            split="test",
+            value=Value(rho, *_bounds(drawn), len(rows)),
+            place={"scope": scope, "predictor": name},
+            runs=list(dict.fromkeys(run for row in rows for run in row["runs"])),
+            selected="default",
+            against=None if name == "score" else _against(correlations, name),
+            details={"scope_title": SCOPES[scope], "predictor_title": PREDICTORS[name]},
+        )
+        for name, (rho, drawn) in correlations.items()
+    ]
 
 
 def gain_marks(taught: Mapping[str, TaughtDataset], params: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -91,7 +101,7 @@ def gain_marks(taught: Mapping[str, TaughtDataset], params: Mapping[str, Any]) -
         telling = {modality: results.tells(modality) for modality in results.runs}
         for way in crossing():
             for variant in variants_of(way, params["shares"]):
-                found = results.gain(variant)
+                gain = results.gain(variant)
                 marks.append(
                     {
                         "group": f"{name}/{way.teacher}-{way.student}",
@@ -100,9 +110,9 @@ def gain_marks(taught: Mapping[str, TaughtDataset], params: Mapping[str, Any]) -
                         "counts": results.gamma[variant]["counts"]["value"],
                         "information": results.gamma[variant]["information"]["value"],
                         "score": float(np.mean([run[0] for run in results.teachers[variant]])),
-                        "gain": found.difference,
-                        "low": found.low,
-                        "high": found.high,
+                        "gain": gain.difference,
+                        "low": gain.low,
+                        "high": gain.high,
                         "gains": results.gains(variant).tolist(),
                         "telling": telling[way.student],
                         "runs": [results.runs[way.student], results.folder],
@@ -134,25 +144,25 @@ def _drawn(scope: str, x: FloatArray, gains: FloatArray, *, draws: int) -> tuple
 def _rho(scope: str, x: FloatArray, gain: FloatArray) -> FloatArray:
     """ρ (K,) of x and gain (K, G, V), the regular teacher being the first of each group."""
     if scope == "within":
-        found = spearman(x, gain)
-        known = np.isfinite(found)
-        total = np.where(known, found, 0).sum(axis=1)
+        of_each = spearman(x, gain)
+        known = np.isfinite(of_each)
+        total = np.where(known, of_each, 0).sum(axis=1)
         return np.divide(total, known.sum(axis=1), out=np.full(len(x), np.nan), where=known.any(axis=1))
     if scope == "regular":
         x, gain = x[:, :, :1], gain[:, :, :1]
     return spearman(x.reshape(len(x), -1), gain.reshape(len(x), -1))
 
 
-def _against(found: Mapping[str, tuple[float | None, NDArray[np.float64]]], name: str) -> dict[str, Any]:
-    (rho, drawn), (other, others) = found[name], found["score"]
+def _against(correlations: Mapping[str, tuple[float | None, NDArray[np.float64]]], name: str) -> Against:
+    """ρ of a predictor less that of the teacher's score, p by the standard deviation of the draws."""
+    (rho, drawn), (other, others) = correlations[name], correlations["score"]
     gap = drawn - others
     known = gap[np.isfinite(gap)]
-    low, high = _bounds(gap)
     if rho is None or other is None or not len(known):
-        return {"method": "score", "difference": None, "low": None, "high": None, "p": None, "p_holm": None}
+        return Against("score")
     error = float(known.std(ddof=1)) if len(known) > 1 else 0.0
     p = 2 * float(norm.sf(abs(rho - other) / error)) if error else None
-    return {"method": "score", "difference": rho - other, "low": low, "high": high, "p": p, "p_holm": None}
+    return Against("score", rho - other, *_bounds(gap), p)
 
 
 def _bounds(drawn: FloatArray) -> tuple[float | None, float | None]:
@@ -163,11 +173,11 @@ def _bounds(drawn: FloatArray) -> tuple[float | None, float | None]:
     return float(low), float(high)
 
 
-def _in_words(cells: list[dict[str, Any]]) -> str:
+def _in_words(cells: Sequence[Cell]) -> str:
     """The figure's message for those who do not see it."""
     parts = [
-        f"{cell['predictor_title']}, {cell['scope_title'].lower()}: {cell['mean']:.2f}"
+        f"{cell.details['predictor_title']}, {cell.details['scope_title'].lower()}: {cell.value.mean:.2f}"
         for cell in cells
-        if cell["mean"] is not None
+        if cell.value.mean is not None
     ]
     return f"Gain of students against γ and against the teacher's score. Rank correlations: {'; '.join(parts)}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scipy.stats import ttest_1samp
@@ -12,11 +12,12 @@ from msd.measure.stats import mean_interval
 from msd.mfh.silencing import Kind
 from msd.mfh.teachers.results import TaughtDataset, Terms, crossing
 from msd.mfh.teachers.variants import DIRECTIONS, MODALITIES, Direction, Variant
-from msd.tables.cells import correct
-from msd.tables.render import SIGNIFICANT, difference_text, p_text
+from msd.tables.cell import Against, Cell, Value
+from msd.tables.table import Table, corrected
+from msd.tables.verdict import of_difference
 
-Table = dict[str, Any]
 Shares = Sequence[float]
+Titles = Mapping[str, Mapping[str, str]]
 CLAIMS = {
     "P1": "P1: students of general teachers gain most, those of specific ones least",
     "P2": "P2: the teachers' own scores order the other way",
@@ -77,22 +78,25 @@ TESTS = (
 )
 
 
-def predictions_table(taught: Mapping[str, TaughtDataset], ranks: Table, params: Mapping[str, Any]) -> Table:
-    """Each test on each dataset and over all of them, with its difference, interval, corrected p and verdict."""
-    cells = []
+def predictions_table(
+    taught: Mapping[str, TaughtDataset], ranks: Table, params: Mapping[str, Any], *, titles: Titles
+) -> Table:
+    """Each test on each dataset and over all of them, with its difference, interval, corrected p and verdict.
+
+    ranks: the table of `msd.mfh.teachers.gain_rank`, whose comparisons are the tests of P4.
+    """
+    cells: list[Cell] = []
     for claim in CLAIMS:
         for test in [test for test in TESTS if test.claim == claim]:
             cells += [_on_dataset(test, name, results, params["shares"]) for name, results in taught.items()]
             cells.append(_over_all(test, taught, params["shares"]))
         if claim == "P4":
-            cells += [_from_ranks(cell) for cell in ranks["cells"] if cell["against"] is not None]
-    family = correct(cells)
-    for cell in cells:
-        cell |= {"verdict": verdict(cell["against"]), "evidence": evidence(cell["against"])}
-    return {
-        "name": "predictions",
-        "caption": "Predictions: what the hypothesis lets expect of these teachers, and what came out.",
-        "notes": [
+            cells += [_from_ranks(cell, cell.against) for cell in ranks.cells if cell.against is not None]
+    cells, family = corrected(cells)
+    return Table(
+        name="predictions",
+        caption="Predictions: what the hypothesis lets expect of these teachers, and what came out.",
+        notes=[
             "Supported: the difference is above zero with a Holm-corrected p below .05; not supported: below zero with "
             "such a p; inconclusive otherwise.",
             "Means over the directions that cross modalities and over r, in units of the dataset's metric. On a "
@@ -101,34 +105,39 @@ def predictions_table(taught: Mapping[str, TaughtDataset], ranks: Table, params:
             "P4 is the difference of two rank correlations of the next table, with its bootstrap interval; p is by the "
             "standard deviation of the draws.",
         ],
-        "family": family,
-        "layout": {"rows": ["claim", "test"], "columns": ["dataset"]},
-        "cells": cells,
-    }
+        study=ranks.study,
+        family=family,
+        rows=["claim", "test"],
+        columns=["dataset"],
+        titles=titles,
+        cells=[replace(cell, verdict=of_difference(cell.against)) for cell in cells if cell.against is not None],
+        more={"checks": []},
+    )
 
 
-def _cell(test: str, claim: str, dataset: str, against: dict[str, Any], *, runs: list[str], n: int) -> dict[str, Any]:
-    about = {
-        "claim": CLAIMS[claim],
-        "test": test,
-        "dataset": dataset,
-        "method": "contrast",
-        "metric": "",
-        "split": "test",
-    }
-    score = {"mean": against["difference"], "low": against["low"], "high": against["high"], "n": n, "values": {}}
-    return {**about, **score, "selected": "default", "runs": runs, "against": against}
+def _cell(test: str, claim: str, dataset: str, against: Against, *, runs: Sequence[str], n: int) -> Cell:
+    return Cell(
+        dataset=dataset,
+        method="contrast",
+        metric="",
+        split="test",
+        value=Value(against.difference, against.low, against.high, n),
+        place={"claim": CLAIMS[claim], "test": test},
+        runs=runs,
+        selected="default",
+        against=against,
+    )
 
 
-def _on_dataset(test: Contrast, name: str, results: TaughtDataset, shares: Shares) -> dict[str, Any]:
+def _on_dataset(test: Contrast, name: str, results: TaughtDataset, shares: Shares) -> Cell:
     own = [way for way in DIRECTIONS if not way.crosses]
-    found = results.contrast(test.terms(crossing(), own, shares), of=test.of)
-    against = {"method": "0", "difference": found.difference, "low": found.low, "high": found.high, "p": found.p}
+    gap = results.contrast(test.terms(crossing(), own, shares), of=test.of)
     runs = [results.folder] if test.of == "teachers" else list(results.runs.values())
+    against = Against("0", gap.difference, gap.low, gap.high, gap.p)
     return _cell(test.title, test.claim, name, against, runs=runs, n=len(results.resampling.groups))
 
 
-def _over_all(test: Contrast, taught: Mapping[str, TaughtDataset], shares: Shares) -> dict[str, Any]:
+def _over_all(test: Contrast, taught: Mapping[str, TaughtDataset], shares: Shares) -> Cell:
     """The mean over dataset × student's modality: whether it holds on other tasks too."""
     effects, runs = [], []
     for results in taught.values():
@@ -137,27 +146,12 @@ def _over_all(test: Contrast, taught: Mapping[str, TaughtDataset], shares: Share
             terms = test.terms([way for way in ways if way.crosses], [way for way in ways if not way.crosses], shares)
             effects.append(results.effect(terms, of=test.of))
             runs.append(results.folder if test.of == "teachers" else results.runs[modality])
-    mean, low, high = mean_interval(effects)
     p = float(ttest_1samp(effects, 0).pvalue) if len(set(effects)) > 1 else None
-    against = {"method": "0", "difference": mean, "low": low, "high": high, "p": p}
+    against = Against("0", *mean_interval(effects), p)
     return _cell(test.title, test.claim, ALL, against, runs=list(dict.fromkeys(runs)), n=len(effects))
 
 
-def _from_ranks(cell: Mapping[str, Any]) -> dict[str, Any]:
+def _from_ranks(cell: Cell, against: Against) -> Cell:
     """P4 of one predictor and set of marks, from the table of rank correlations."""
-    title = f"{cell['predictor_title']}, {cell['scope_title'].lower()}"
-    return _cell(title, "P4", ALL, dict(cell["against"]), runs=cell["runs"], n=cell["n"])
-
-
-def verdict(against: Mapping[str, Any]) -> str:
-    """supported, not supported or inconclusive, of a difference that is expected above zero."""
-    if against["p_holm"] is None or against["p_holm"] >= SIGNIFICANT:
-        return "inconclusive"
-    return "supported" if against["difference"] > 0 else "not supported"
-
-
-def evidence(against: Mapping[str, Any]) -> str:
-    """The numbers that a verdict rests on."""
-    if against["difference"] is None:
-        return ""
-    return ", ".join(filter(None, [difference_text(against), p_text(against)]))
+    title = f"{cell.details['predictor_title']}, {cell.details['scope_title'].lower()}"
+    return _cell(title, "P4", ALL, against, runs=cell.runs, n=cell.value.n)

@@ -78,7 +78,7 @@ class TaughtDataset:
         return difference.low is not None and difference.low > 0
 
 
-def whole(runs: Runs) -> FloatArray:
+def whole(runs: Sequence[FloatArray]) -> FloatArray:
     """The score (S,) of each run on the whole test split."""
     return np.array([run[0] for run in runs])
 

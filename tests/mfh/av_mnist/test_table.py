@@ -135,7 +135,7 @@ def frame() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def table() -> dict:
-    return av_mnist_table(frame(), ABOUT, run="results/mfh/av_mnist", study="mfh")
+    return av_mnist_table(frame(), ABOUT, run="results/mfh/av_mnist", study="mfh").to_json()
 
 
 def cell(table: dict, method: str) -> dict:

@@ -53,7 +53,9 @@ def frame() -> pd.DataFrame:
 @pytest.fixture
 def table(frame: pd.DataFrame) -> dict:
     about = {**ABOUT, "published": paper_values("nyu-depth-v2")}
-    return crossmodal_table({"nyu": frame}, {"nyu": about}, runs={"nyu": "results/mfh/crossmodal/nyu"}, study="mfh")
+    return crossmodal_table(
+        {"nyu": frame}, {"nyu": about}, runs={"nyu": "results/mfh/crossmodal/nyu"}, study="mfh"
+    ).to_json()
 
 
 def cell(table: dict, source: str, role: str) -> dict:
@@ -86,7 +88,7 @@ def test_with_one_teacher_values_go_by_its_kind(frame: pd.DataFrame) -> None:
     published = paper_values("vggsound-resnet18")
     made = crossmodal_table(
         {"v": frame[frame["teacher"] == "both"]}, {"v": {**ABOUT, "published": published}}, runs={"v": "r"}, study="mfh"
-    )
+    ).to_json()
     for kind in ("regular", "general"):
         assert cell(made, f"both/{kind}", "kd")["paper"] == published[0]["values"][f"kd-{kind}"][0]
 
