@@ -11,16 +11,9 @@ from msd.config.contracts.data import DatasetTask, FetchParams, Licence, Source
 from msd.config.contracts.training import Architecture, Recipe, Schedule, Shape
 from msd.config.strict import Count, Positive, Scalar, Seed, Strict
 from msd.errors import nearest
-from msd.measure.vqa import ANSWER_METRICS
+from msd.measure.metric import METRICS, primary_metrics
 
 WEIGHTINGS = ("uniform", "population", "instance")
-METRICS = {
-    "binary": ("auroc", "accuracy"),
-    "multiclass": ("accuracy", "macro_f1"),
-    "multilabel": ("micro_f1", "macro_f1", "weighted_f1"),
-    "vqa": ("accuracy", *ANSWER_METRICS),
-}
-"""Task -> the metrics that may select and be compared."""
 SHARE, ABOVE, WEIGHT = "a number between 0 and 1", "a number above 0", "a number not below 0"
 COUNT = "a whole number above 0"
 RANGES = {
@@ -48,14 +41,14 @@ class DatasetConfig(Strict):
 
     @model_validator(mode="after")
     def _metric_fits_task(self) -> DatasetConfig:
-        if self.metric not in METRICS[self.task]:
-            raise ValueError(f"metric {self.metric!r} does not fit the task {self.task!r}: {METRICS[self.task]}")
+        if self.metric not in (fitting := primary_metrics(self.task)):
+            raise ValueError(f"metric {self.metric!r} does not fit the task {self.task!r}: {fitting}")
         return self
 
     @property
     def training_metric(self) -> str:
         """The metric, or where it is of people's answers, which training does not see, that of its targets."""
-        return "accuracy" if self.metric in ANSWER_METRICS else self.metric
+        return "accuracy" if METRICS[self.metric].of_answers else self.metric
 
 
 class EncoderConfig(Strict):

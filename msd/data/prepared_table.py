@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from pyarrow.parquet import read_schema  # type: ignore[import-untyped]
 
 from msd.errors import UserError
-from msd.measure.vqa import ANSWER_METRICS, Scores, answer_scores
 
 
 def read_targets(path: str | Path, *, labels: int, task: str) -> NDArray[Any]:
@@ -51,9 +50,8 @@ def picture_groups(path: str | Path) -> NDArray[np.int64]:
     return np.asarray(pd.factorize(pd.read_parquet(path, columns=["image"])["image"])[0])
 
 
-def read_answer_scores(path: str | Path, *, labels: Sequence[str]) -> dict[str, Scores]:
-    """Metric -> scores (N, C) of the labels as answers to each question; empty for a table without people's answers."""
+def read_answers(path: str | Path) -> Sequence[Sequence[str]] | None:
+    """The answers that people gave to each question; None for a table without them."""
     if "answers" not in read_schema(path).names:
-        return {}
-    people = pd.read_parquet(path, columns=["answers"])["answers"]
-    return {metric: answer_scores(people, labels, always_normalise=always) for metric, always in ANSWER_METRICS.items()}
+        return None
+    return pd.read_parquet(path, columns=["answers"])["answers"].tolist()

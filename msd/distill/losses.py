@@ -9,6 +9,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 Task = Literal["multiclass", "multilabel"]
+DATASET_TASKS: dict[str, Task] = {
+    "binary": "multiclass",
+    "multiclass": "multiclass",
+    "multilabel": "multilabel",
+    "vqa": "multilabel",
+}
+"""Task of a dataset -> the kind of loss that it is trained with."""
 
 
 def task_loss(logits: Tensor, targets: Tensor, *, task: Task) -> Tensor:

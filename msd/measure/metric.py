@@ -1,31 +1,140 @@
-"""Scores of predictions: one function for every kind of task."""
+"""Metrics: one object each, with its title, direction, the tasks that it fits, its value and its scorer.
+
+A new metric is one entry of `METRICS`: configurations, training and tables take all they need from there.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from msd.distill.losses import kd_divergence
+from msd.measure.scorers import Array, Scorer, auroc_scorer, f1_scorer, mean_scorer, score
+from msd.measure.values import (
+    Measured,
+    area_under_curve,
+    average_precision,
+    expected_calibration_error,
+    f1_per_sample,
+    indicators,
+    right,
+)
 
-DATASET_TASKS = {
-    "binary": "multiclass",
-    "multiclass": "multiclass",
-    "multilabel": "multilabel",
-    "vqa": "multilabel",
+if TYPE_CHECKING:
+    from torch import Tensor
+
+TASKS = ("binary", "multiclass", "multilabel", "vqa")
+ONE_CLASS, LABELS = ("binary", "multiclass"), ("binary", "multiclass", "multilabel")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What configurations, training and tables know of one metric.
+
+    Args:
+        name: in configurations and result files.
+        title: in tables and reports.
+        value: (logits, targets, dataset_task) -> value, or the reason why it is undefined. logits: (N, C). targets:
+            (N,) classes, or (N, C) scores in [0, 1] for multilabel and vqa.
+        resampled: of the same arguments, the scorer for the `watched` tasks, equal to `value` where every sample weighs
+            1; None for a metric by which no methods are compared.
+        watched: tasks whose runs are measured by it on validation and test.
+        reported: tasks for which the tables have it of saved predictions.
+        always_normalise: for a metric of several people's answers, whose targets are
+            `msd.measure.vqa.answer_scores`: whether these normalise every answer; None for all others.
+        better: "higher" or "lower" values.
+    """
+
+    name: str
+    title: str
+    value: Callable[[Array, Array, str], Measured]
+    resampled: Callable[[Array, Array, str], Scorer] | None = None
+    watched: tuple[str, ...] = ()
+    reported: tuple[str, ...] = ()
+    always_normalise: bool | None = None
+    better: Literal["higher", "lower"] = "higher"
+
+    @classmethod
+    def mean_of(cls, name: str, title: str, per_sample: Callable[[Array, Array, str], Array], **about: Any) -> Metric:
+        """A metric that is the mean of values (N,), one a sample."""
+        return cls(
+            name,
+            title,
+            lambda logits, targets, task: Measured(float(per_sample(logits, targets, task).mean())),
+            lambda logits, targets, task: mean_scorer(per_sample(logits, targets, task)),
+            **about,
+        )
+
+    @classmethod
+    def f1(cls, average: str, **about: Any) -> Metric:
+        """F1 of decisions by label (`f1_scorer`): of the arg-max class, or of the labels with σ(z) > 0.5."""
+
+        def scorer(logits: Array, targets: Array, _: str) -> Scorer:
+            return f1_scorer(*indicators(logits, targets), average=average)
+
+        def value(logits: Array, targets: Array, task: str) -> Measured:
+            return Measured(score(scorer(logits, targets, task), len(logits)))
+
+        return cls(f"{average}_f1", f"{average}-F1", value, scorer, **about)
+
+    def scorer(self, logits: Array, targets: Array, dataset_task: str) -> Scorer:
+        """The metric of these predictions on resampled splits; ValueError for a metric that has none."""
+        if self.resampled is None:
+            raise ValueError(f"{self.name}: has no scorer, so that no methods can be compared by it")
+        return self.resampled(logits, targets, dataset_task)
+
+    @property
+    def of_answers(self) -> bool:
+        """Whether its targets are several people's answers, which training does not see."""
+        return self.always_normalise is not None
+
+
+def _binary_auroc_scorer(logits: Array, targets: Array, _: str) -> Scorer:
+    wide = logits.astype(np.float64)
+    return auroc_scorer(wide[:, 1] - wide[:, 0], targets == 1)
+
+
+def _answer(name: str, title: str, *, always_normalise: bool) -> Metric:
+    """VQA accuracy of the arg-max answer, given what each label scores as the answer to each question."""
+
+    def per_question(logits: Array, targets: Array, task: str) -> Array:
+        return right(logits, targets, task).astype(np.float64)
+
+    return Metric.mean_of(name, title, per_question, watched=("vqa",), always_normalise=always_normalise)
+
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("auroc", "AUROC", area_under_curve, _binary_auroc_scorer, watched=("binary",), reported=LABELS),
+        Metric.mean_of("accuracy", "accuracy", right, watched=(*ONE_CLASS, "vqa"), reported=TASKS),
+        Metric.f1("micro", watched=("multilabel",), reported=LABELS),
+        Metric.f1("macro", watched=("multiclass", "multilabel"), reported=LABELS),
+        Metric.f1("weighted", watched=("multilabel",), reported=LABELS),
+        Metric.mean_of("samples_f1", "samples-F1", f1_per_sample, watched=("multilabel",), reported=("multilabel",)),
+        Metric("micro_ap", "micro-AP", average_precision, watched=("multilabel",)),
+        Metric("ap", "micro-AP", average_precision, reported=("multilabel",)),  # the tables' name of the same
+        Metric("ece", "calibration error", expected_calibration_error, reported=TASKS, better="lower"),
+        _answer("vqa_accuracy", "VQA accuracy, official", always_normalise=False),
+        _answer("vqa_accuracy_normalised", "VQA accuracy, always normalised", always_normalise=True),
+    )
 }
-"""Kind of dataset -> the kind of loss it trains with."""
+"""Name -> metric; metrics.parquet of a run lists them in this order."""
+
+
+def primary_metrics(dataset_task: str) -> tuple[str, ...]:
+    """Names of the metrics by which a task's variants may be selected and its methods compared."""
+    return tuple(name for name, one in METRICS.items() if dataset_task in one.watched and one.resampled is not None)
 
 
 def evaluate(logits: Tensor, targets: Tensor, *, dataset_task: str) -> dict[str, float]:
-    """Metrics of one set of predictions, with scikit-learn where it has them.
+    """Metrics of one set of predictions, as a run states them.
 
     binary: auroc (of the second class), accuracy. multiclass: accuracy, macro_f1. multilabel: micro_f1, macro_f1,
-    weighted_f1, samples_f1 (threshold σ(z) > 0.5, zero_division 0), micro_ap. vqa: accuracy = mean score of the
-    arg-max answer (MMF's `vqa_accuracy`; an answer outside the vocabulary scores 0).
+    weighted_f1, samples_f1 (threshold σ(z) > 0.5, 0 where nothing is predicted or gold), micro_ap. vqa: accuracy = mean
+    score of the arg-max answer (MMF's `vqa_accuracy`; an answer outside the vocabulary scores 0).
 
     Args:
         logits: (N, C) float.
@@ -38,68 +147,45 @@ def evaluate(logits: Tensor, targets: Tensor, *, dataset_task: str) -> dict[str,
     Raises:
         ValueError: an unknown task, wrong shapes or non-finite logits; the message names the argument.
     """
-    if dataset_task not in DATASET_TASKS:
-        raise ValueError(f"dataset_task: must be one of {sorted(DATASET_TASKS)}, not {dataset_task!r}")
+    if dataset_task not in TASKS:
+        raise ValueError(f"dataset_task: must be one of {sorted(TASKS)}, not {dataset_task!r}")
+    arrays = _checked(logits.detach().double().numpy(), targets.numpy(), dataset_task=dataset_task)
+    of_targets = [one for one in METRICS.values() if dataset_task in one.watched and not one.of_answers]
+    return {one.name: one.value(*arrays, dataset_task).number for one in of_targets}
+
+
+def measures(logits: Array, targets: Array, *, dataset_task: str) -> dict[str, Measured]:
+    """All metrics that the tables have of saved predictions, undefined ones with their reason.
+
+    binary, multiclass: accuracy, micro/macro/weighted_f1 over all classes, auroc (binary: of the second class;
+    multiclass: mean of one class against the rest). multilabel: accuracy (all labels right), the four F1 at σ(z) > 0.5,
+    auroc and ap over all pairs of sample and label (micro). vqa: accuracy = mean score of the most probable answer.
+    Every task: ece.
+
+    logits: (N, C). targets: (N,) classes, or (N, C) scores for multilabel and vqa.
+    Raises ValueError for shapes that do not fit.
+    """
+    arrays = _checked(logits, targets, dataset_task=dataset_task)
+    reported = [one for one in METRICS.values() if dataset_task in one.reported]
+    return {one.name: one.value(*arrays, dataset_task) for one in reported}
+
+
+def _checked(logits: Array, targets: Array, *, dataset_task: str) -> tuple[Array, Array]:
+    """Both, with classes in place of their scores; ValueError, which names the argument, for what does not fit."""
     if logits.ndim != 2 or len(logits) != len(targets) or not len(logits):
-        shapes = f"{tuple(logits.shape)} and {tuple(targets.shape)}"
-        raise ValueError(f"logits: expected (N, C) beside N > 0 targets, got {shapes}")
-    if not bool(torch.isfinite(logits).all()):
+        raise ValueError(f"logits: expected (N, C) beside N > 0 targets, got {logits.shape} and {targets.shape}")
+    if not np.isfinite(logits).all():
         raise ValueError("logits: holds values that are not finite")
-    if targets.ndim == 2 and targets.shape != logits.shape:
-        raise ValueError(f"targets: shape {tuple(targets.shape)} does not fit logits {tuple(logits.shape)}")
-    if targets.ndim == 1 and dataset_task in ("multilabel", "vqa"):
-        raise ValueError(f"targets: {dataset_task} needs (N, C) scores")
-    measure: dict[str, Callable[[np.ndarray, np.ndarray], dict[str, float]]] = {
-        "binary": _binary,
-        "multiclass": _multiclass,
-        "multilabel": _multilabel,
-        "vqa": _vqa,
-    }
-    if targets.ndim == 2 and not bool(((targets >= 0) & (targets <= 1)).all()):
-        raise ValueError("targets: scores must lie in [0, 1]")
-    if targets.ndim == 2 and dataset_task in ("binary", "multiclass"):
-        targets = targets.argmax(1)
-    if targets.ndim == 1 and not 0 <= int(targets.min()) <= int(targets.max()) < logits.shape[1]:
-        raise ValueError(f"targets: class indices must lie in [0, {logits.shape[1]})")
-    return measure[dataset_task](logits.detach().double().numpy(), targets.numpy())
-
-
-def mean_divergence(student_logits: Tensor, teacher_logits: Tensor, *, dataset_task: str) -> float:
-    """Mean KL(teacher ‖ student) at T = 1 in nats over (N, C) logits; summed over labels where there are several."""
-    task = DATASET_TASKS[dataset_task]
-    values = kd_divergence(student_logits, teacher_logits, temperature=1.0, task=task)  # type: ignore[arg-type]
-    return float(values.double().mean())
-
-
-def _binary(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    from sklearn.metrics import roc_auc_score
-
-    if logits.shape[1] != 2:
+    if dataset_task == "binary" and logits.shape[1] != 2:
         raise ValueError(f"logits: a binary task has 2 columns, got {logits.shape[1]}")
-    margin = logits[:, 1] - logits[:, 0]
-    auroc = float(roc_auc_score(labels, margin)) if len(np.unique(labels)) == 2 else math.nan
-    return {"auroc": auroc, "accuracy": float((logits.argmax(1) == labels).mean())}
-
-
-def _multiclass(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    from sklearn.metrics import f1_score
-
-    predicted = logits.argmax(1)
-    macro = f1_score(labels, predicted, average="macro", labels=range(logits.shape[1]), zero_division=0)
-    return {"accuracy": float((predicted == labels).mean()), "macro_f1": float(macro)}
-
-
-def _multilabel(logits: np.ndarray, scores: np.ndarray) -> dict[str, float]:
-    from sklearn.metrics import average_precision_score, f1_score
-
-    gold, predicted = scores > 0.5, logits > 0
-    values = {
-        f"{average}_f1": float(f1_score(gold, predicted, average=average, zero_division=0))
-        for average in ("micro", "macro", "weighted", "samples")
-    }
-    values["micro_ap"] = float(average_precision_score(gold, logits, average="micro")) if gold.any() else math.nan
-    return values
-
-
-def _vqa(logits: np.ndarray, scores: np.ndarray) -> dict[str, float]:
-    return {"accuracy": float(scores[np.arange(len(scores)), logits.argmax(1)].mean())}
+    if targets.ndim == 2:
+        if targets.shape != logits.shape:
+            raise ValueError(f"targets: shape {targets.shape} does not fit logits {logits.shape}")
+        if not ((targets >= 0) & (targets <= 1)).all():
+            raise ValueError("targets: scores must lie in [0, 1]")
+        return logits, targets.argmax(axis=1) if dataset_task in ONE_CLASS else targets
+    if dataset_task not in ONE_CLASS:
+        raise ValueError(f"targets: {dataset_task} needs (N, C) scores")
+    if not 0 <= targets.min() <= targets.max() < logits.shape[1]:
+        raise ValueError(f"targets: class indices must lie in [0, {logits.shape[1]})")
+    return logits, targets

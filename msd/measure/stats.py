@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student_t
 
-FloatArray = NDArray[np.float64]
-Scorer = Callable[[FloatArray], FloatArray]
-"""Sample weights (K, N) -> scores (K,): one run's metric on K resampled test splits."""
+from msd.measure.intervals import LEVEL
+from msd.measure.scorers import FloatArray, Scorer
 
-LEVEL = 0.95
 LEAST_SHARE = 0.1
 _CHUNK = 2_000_000  # weights of samples held at once
 _BLOCKS = 1000  # beyond so many pictures, those of a block are left out and swapped together
@@ -46,21 +44,6 @@ class Difference:
 def generator(name: str) -> np.random.Generator:
     """A random stream that depends on its name alone."""
     return np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:16], "big"))
-
-
-def mean_interval(values: Sequence[float]) -> tuple[float, float | None, float | None]:
-    """Mean and 95 % t-interval, mean ± t(n−1)·s/√n, of independent values; (mean, None, None) for n = 1.
-
-    Raises ValueError for no values and for values that are not finite.
-    """
-    array = np.asarray(values, dtype=np.float64)
-    if array.size == 0 or not np.isfinite(array).all():
-        raise ValueError(f"values must be finite numbers, at least one; got {list(values)}")
-    mean = float(array.mean())
-    if array.size == 1:
-        return mean, None, None
-    half = float(student_t.ppf((1 + LEVEL) / 2, array.size - 1) * array.std(ddof=1) / math.sqrt(array.size))
-    return mean, mean - half, mean + half
 
 
 def holm(pvalues: Sequence[float | None]) -> list[float | None]:
@@ -196,68 +179,3 @@ def probability_of_improvement(a: FloatArray, b: FloatArray) -> float:
     Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical Precipice", NeurIPS 2021.
     """
     return float(np.heaviside(a[:, None] - b, 0.5).mean())
-
-
-def clustered_interval(values: Sequence[float], groups: NDArray[np.int64]) -> tuple[float, float, float]:
-    """Mean of per-sample values (N,) with its 95 % interval when samples of one group, a picture, hang together.
-
-    Standard error √(G/(G−1) · Σ_g (Σ_{i∈g} (x_i − x̄))²) / N, Student's t with G − 1 degrees of freedom.
-    Raises ValueError for fewer than two groups.
-    """
-    column = np.asarray(values, dtype=np.float64)
-    count = int(groups.max()) + 1 if len(groups) else 0
-    if count < 2 or len(column) != len(groups):
-        raise ValueError(f"groups: {len(column)} values need as many group numbers of at least two groups")
-    sums = np.bincount(groups, weights=column - column.mean(), minlength=count)
-    error = math.sqrt(count / (count - 1) * float((sums**2).sum())) / len(column)
-    half = float(student_t.ppf((1 + LEVEL) / 2, count - 1)) * error
-    return float(column.mean()), float(column.mean()) - half, float(column.mean()) + half
-
-
-def mean_scorer(values: FloatArray) -> Scorer:
-    """Scorer of a metric that is a mean of per-sample values (N,): accuracy, VQA accuracy, divergence."""
-    column = np.asarray(values, dtype=np.float64)
-    return lambda weights: weights @ column / weights.sum(axis=1)
-
-
-def f1_scorer(predicted: NDArray[np.bool_], gold: NDArray[np.bool_], *, average: str) -> Scorer:
-    """Scorer of F1 = 2·tp/(2·tp + fp + fn), 0 when nothing is there, from indicators (N, C).
-
-    average: "micro" sums the counts over labels, "macro" averages F1 over labels, "weighted" does so by
-    the number of gold samples.
-    """
-    if average not in ("micro", "macro", "weighted"):
-        raise ValueError(f"average must be micro, macro or weighted; got {average!r}")
-    hits, sizes = (predicted & gold).astype(np.float64), predicted.astype(np.float64) + gold
-    support = gold.astype(np.float64)
-    if average == "micro":
-        hits, sizes = hits.sum(axis=1, keepdims=True), sizes.sum(axis=1, keepdims=True)
-
-    def score(weights: FloatArray) -> FloatArray:
-        found, size = weights @ hits, weights @ sizes
-        f1 = np.divide(2 * found, size, out=np.zeros_like(found), where=size > 0)
-        if average != "weighted":
-            return np.asarray(f1.mean(axis=1))
-        per_label = weights @ support
-        return np.asarray((f1 * per_label).sum(axis=1) / per_label.sum(axis=1))
-
-    return score
-
-
-def auroc_scorer(scores: FloatArray, positive: NDArray[np.bool_]) -> Scorer:
-    """Scorer of the area under the ROC curve by weighted ranks: P(positive above negative), ties half."""
-    order = np.argsort(scores, kind="stable")
-    ordered, is_positive = np.asarray(scores)[order], positive[order]
-    ahead = np.searchsorted(ordered, ordered[is_positive], side="left")
-    up_to = np.searchsorted(ordered, ordered[is_positive], side="right")
-
-    def score(weights: FloatArray) -> FloatArray:
-        sorted_weights = weights[:, order]
-        of_positives = sorted_weights[:, is_positive]
-        negatives = np.zeros((len(weights), len(order) + 1))
-        np.cumsum(sorted_weights * ~is_positive, axis=1, out=negatives[:, 1:])
-        below = (of_positives * (negatives[:, ahead] + negatives[:, up_to])).sum(axis=1) / 2
-        pairs = of_positives.sum(axis=1) * negatives[:, -1]
-        return np.divide(below, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
-
-    return score

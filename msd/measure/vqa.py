@@ -15,10 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Scores = NDArray[np.float32]
-
-ANSWER_METRICS = {"vqa_accuracy": False, "vqa_accuracy_normalised": True}
-"""Metric of a data set whose questions several people answered -> whether it always normalises; the first is the
-official one."""
 MARKS = ';/[]"{}()=+\\_-><@`,?!'
 NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 WORDS = {word: str(number) for number, word in enumerate(NUMBERS)} | {"none": "0"}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from scipy.stats import ttest_1samp
 
-from msd.measure.stats import mean_interval
+from msd.measure.intervals import mean_interval
 from msd.tables.cell import Against
 
 

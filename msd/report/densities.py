@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter1d
+from scipy.special import expit, softmax
 
-from msd.measure.stats import FloatArray
+from msd.distill.losses import DATASET_TASKS
+from msd.measure.scorers import FloatArray
 from msd.report.style import Look, legend, new_figure
-from msd.tables.results import VIEWS, DatasetResults
-from msd.tables.scoring import gold_probability
+from msd.tables.results import VIEWS, Array, DatasetResults
 
 BANDWIDTH = 0.03
 BINS = 400
@@ -27,6 +28,22 @@ def density(values: FloatArray, *, low: float, high: float, bandwidth: float) ->
     counts, edges = np.histogram(np.clip(values, low, high), bins=BINS, range=(low, high), density=True)
     smooth = gaussian_filter1d(counts, bandwidth / (high - low) * BINS, mode="reflect")
     return (edges[:-1] + edges[1:]) / 2, smooth
+
+
+def gold_probability(logits: Array, targets: Array, *, dataset_task: str) -> FloatArray:
+    """What the density figures show: the probability of the positive class (binary) or of the gold label.
+
+    One value a sample; for multi-label data one for each gold label of each sample. For vqa the gold label is the
+    answer with the highest score, the first of equals.
+    """
+    z = logits.astype(np.float64)
+    if DATASET_TASKS[dataset_task] == "multiclass":
+        chosen = np.ones_like(targets) if dataset_task == "binary" else targets
+        return np.asarray(softmax(z, axis=1)[np.arange(len(z)), chosen])
+    probability = expit(z)
+    if dataset_task == "vqa":
+        return np.asarray(probability[np.arange(len(z)), targets.argmax(axis=1)])
+    return np.asarray(probability[targets > 0.5])
 
 
 def best_on_validation(results: DatasetResults, methods: list[str]) -> str | None:

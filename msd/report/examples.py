@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from msd.data.pictures import decode, member, open_archive
 from msd.errors import UserError
-from msd.measure.stats import FloatArray
+from msd.measure.scorers import FloatArray
 from msd.report.style import FAINT, INK, WIDTH
 from msd.tables.results import Array, DatasetResults
 

@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from msd.errors import UserError
-from msd.measure.stats import FloatArray
+from msd.measure.scorers import FloatArray
 from msd.report.densities import best_on_validation, densities_figure
 from msd.report.examples import examples, examples_figure
 from msd.report.plots import curves_figure, main_figure, saliency_figure, saliency_scatter_figure

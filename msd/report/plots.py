@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from msd.measure.stats import FloatArray
+from msd.measure.scorers import FloatArray
 from msd.report.densities import density
 from msd.report.style import FAINT, INK, MODALITY_COLOURS, PALETTE, Look, legend, new_figure
 from msd.tables.comparisons import MEASURES, Table

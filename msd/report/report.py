@@ -11,11 +11,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from msd.errors import UserError
+from msd.measure.metric import METRICS
 from msd.report.page import LAST_FIGURE, group, page_figure, page_table, paragraphs, sections
 from msd.report.page_lineage import as_script, page_lineage
 from msd.report.rule_graph import rule_graph, rule_graph_figure
 from msd.report.style import SETTINGS, save
-from msd.tables.comparisons import metric_title, titles
+from msd.tables.comparisons import titles
 from msd.tables.render import number
 from msd.tables.results import read_json
 
@@ -69,7 +70,7 @@ def _draw_rule_graph(job: Job) -> str:
 
 def _template() -> Any:
     environment = Environment(loader=PackageLoader("msd.report"), autoescape=True, undefined=StrictUndefined)
-    environment.globals.update(number=number, metric_title=metric_title)
+    environment.globals.update(number=number, metrics=METRICS)
     return environment.get_template("report.html.j2")
 
 

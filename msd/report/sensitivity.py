@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from msd.errors import UserError
-from msd.measure.stats import mean_interval
+from msd.measure.intervals import mean_interval
 from msd.report.style import DASHES, Look, legend, new_figure
 from msd.tables.results import DatasetResults
 

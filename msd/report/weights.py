@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from msd.errors import UserError
-from msd.measure.stats import FloatArray
+from msd.measure.scorers import FloatArray
 from msd.report.densities import VIEW_TITLES
 from msd.report.style import INK, PALETTE, legend, new_figure
 from msd.tables.results import VIEWS

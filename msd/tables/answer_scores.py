@@ -1,20 +1,25 @@
-"""Metrics of answers in people's own words, from what each label would score as the answer to each question."""
+"""Metrics of answers in people's own words, where a prepared table has these."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from msd.measure.vqa import Scores
-
-
-def answer_metrics(logits: NDArray[np.float32], answers: Mapping[str, Scores]) -> dict[str, float]:
-    """Metric -> mean score of the most probable label. logits: (N, C). answers: metric -> scores (N, C)."""
-    return {metric: float(gold_share(logits, scores).mean()) for metric, scores in answers.items()}
+from msd.data.prepared_table import read_answers
+from msd.measure.metric import METRICS
+from msd.measure.scorers import Array
+from msd.measure.vqa import answer_scores
 
 
-def gold_share(logits: NDArray[np.float32], scores: Scores) -> NDArray[np.float64]:
-    """Score (N,) of the most probable label, of logits and scores (N, C)."""
-    return np.asarray(scores[np.arange(len(scores)), logits.argmax(axis=1)], dtype=np.float64)
+def read_answer_scores(path: str, *, labels: Sequence[str]) -> dict[str, Array]:
+    """Metric -> `answer_scores` of a prepared table; empty for one without people's answers."""
+    people = read_answers(path)
+    return {
+        one.name: answer_scores(people, labels, always_normalise=one.always_normalise)
+        for one in METRICS.values()
+        if people is not None and one.always_normalise is not None
+    }
+
+
+def answer_metrics(logits: Array, answers: Mapping[str, Array]) -> dict[str, float]:
+    """Metric -> its value. logits: (N, C). answers: metric -> scores (N, C) of the labels as answers."""
+    return {name: METRICS[name].value(logits, scores, "vqa").number for name, scores in answers.items()}

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from msd.lineage.identity import JUDGED, KEYS, Identity, identity
-from msd.measure.stats import Difference, mean_interval
+from msd.measure.intervals import mean_interval
+from msd.measure.stats import Difference
 
 ONE_SEED = "one seed: no interval over seeds"
 ONE_MODEL = "one model, not trained anew with further seeds: no interval over seeds"

@@ -9,12 +9,14 @@ from typing import Any
 
 import torch
 
+from msd.distill.likeness import LIKENESS
 from msd.errors import UserError
-from msd.measure.metric import evaluate
-from msd.measure.stats import FloatArray, Resampling, Scorer, holm, mean_interval
+from msd.measure.intervals import mean_interval
+from msd.measure.metric import METRICS, evaluate
+from msd.measure.scorers import FloatArray, Scorer, score
+from msd.measure.stats import Resampling, holm
 from msd.tables.answer_scores import answer_metrics
 from msd.tables.results import Array, Cell, DatasetResults, in_view
-from msd.tables.scoring import agreement_scorer, divergence_scorer, score, scorer
 
 TableCell = dict[str, Any]
 Side = Sequence[FloatArray | None]
@@ -176,14 +178,14 @@ def seed_scorers(
     logits = cell.logits("test", view) if seeds else {}
     if kind == "agreement":  # no job has stated it
         likeness = {seed: (logits[seed], results.teacher[view]) for seed in seeds}
-        return [agreement_scorer(*pair, dataset_task=results.task) for pair in likeness.values()]
+        return [LIKENESS[kind].scorer(*pair, results.task) for pair in likeness.values()]
     stated = cell.values("test", metric)
     scorers: list[Scorer | None] = []
     for seed in seeds:
         if kind == "kl":
-            found: Scorer | None = divergence_scorer(logits[seed], results.teacher[view], dataset_task=results.task)
+            found: Scorer | None = LIKENESS[kind].scorer(logits[seed], results.teacher[view], results.task)
         else:
-            found = scorer(results.metric, logits[seed], results.gold)
+            found = METRICS[results.metric].scorer(logits[seed], results.gold, results.task)
         scorers.append(found)
         value = stated[seed]
         if found is None or value is None:

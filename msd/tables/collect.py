@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from msd.data.prepared_table import read_answer_scores
 from msd.errors import UserError
-from msd.measure.vqa import ANSWER_METRICS
-from msd.tables.answer_scores import answer_metrics
+from msd.measure.metric import METRICS
+from msd.tables.answer_scores import answer_metrics, read_answer_scores
 from msd.tables.results import VIEWS, in_view, read_json, read_tensors
 
 if TYPE_CHECKING:
@@ -116,7 +115,7 @@ def _check_seeds(variants: Sequence[Variant], *, metric: str, where: str) -> Non
             values = variant.metrics.get(split, {}).get(metric)
             if values is None:
                 of_answers = " of people's answers, and the prepared tables hold none: give `accuracy`"
-                hint = of_answers if metric in ANSWER_METRICS else ""
+                hint = of_answers if metric in METRICS and METRICS[metric].of_answers else ""
                 raise UserError(f"{where}/{variant.name} has no {split} value of the metric {metric!r}{hint}")
             missing = [seed for seed in seeds if seed not in values]
             if missing:

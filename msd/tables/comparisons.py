@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from msd.measure.vqa import ANSWER_METRICS
+from msd.distill.likeness import LIKENESS
+from msd.measure.constant import best_constant
+from msd.measure.metric import METRICS
+from msd.measure.scorers import score
 from msd.tables.cells import Side, Study, TableCell, correct, table_cell
 from msd.tables.names import Pair
 from msd.tables.results import VIEWS, Array, DatasetResults
-from msd.tables.scoring import best_constant, score, scorer
 
 Table = dict[str, Any]
 REFERENCES = {
@@ -73,7 +75,9 @@ def teacher_table(study: Study) -> Table:
 
 def _vqa_note(study: Study) -> list[str]:
     """What accuracy means where it could be taken for the official VQA accuracy."""
-    asked = [data.title for data in study.datasets.values() if data.task == "vqa" and data.metric not in ANSWER_METRICS]
+    asked = [
+        data.title for data in study.datasets.values() if data.task == "vqa" and not METRICS[data.metric].of_answers
+    ]
     if not asked:
         return []
     return [f"{', '.join(asked)}: the score of the most probable answer, not the VQA accuracy of several people's."]
@@ -83,7 +87,7 @@ def _teacher_gaps(study: Study, results: DatasetResults) -> Iterator[tuple[str, 
     """(view, against) of each comparison of a teacher that can be made."""
 
     def resampled(logits: Array) -> Side:
-        return [study.resampled(results, scorer(results.metric, logits, results.gold))]
+        return [study.resampled(results, METRICS[results.metric].scorer(logits, results.gold, results.task))]
 
     own = {view: resampled(logits) for view, logits in results.teacher.items()}
     if results.probe is not None:
@@ -94,7 +98,7 @@ def _teacher_gaps(study: Study, results: DatasetResults) -> Iterator[tuple[str, 
         yield "both", study.against(scratch, own["both"], runs, results)
     labels = len(results.labels)
     constant = best_constant(results.metric, results.gold, labels=labels, dataset_task=results.task)
-    chance = None if constant is None else score(constant, len(results.targets))
+    chance = score(constant, len(results.targets))
     for view in UNIMODAL:
         against = study.against("constant", own[view], [study.resampled(results, constant)], results)
         yield view, against | {"mean": chance}
@@ -102,9 +106,8 @@ def _teacher_gaps(study: Study, results: DatasetResults) -> Iterator[tuple[str, 
 
 def views_table(study: Study) -> Table:
     """Claim C2: how far each student is from the teacher in each view, by divergence and by agreement."""
-    kinds = {"kl": ("KL", "lower"), "agreement": ("agreement", "higher")}
     measures = {
-        f"{kind}/{view}": f"{_view_title(view)}: {title}" for kind, (title, _) in kinds.items() for view in VIEWS
+        f"{one.name}/{view}": f"{_view_title(view)}: {one.title}" for one in LIKENESS.values() for view in VIEWS
     }
     cells: list[TableCell] = []
     for results in study.datasets.values():
@@ -112,7 +115,7 @@ def views_table(study: Study) -> Table:
             against = study.against_baseline(name)
             for measure in measures:
                 kind, view = measure.split("/")
-                extra = {"view": view, "measure": measure, "better": kinds[kind][1]}
+                extra = {"view": view, "measure": measure, "better": LIKENESS[kind].better}
                 cells.append(study.method_cell(results, name, view=view, kind=kind, against=against) | extra)
     return make_table(
         "views",
@@ -200,15 +203,8 @@ def titles(params: Mapping[str, Any]) -> dict[str, dict[str, str]]:
         "method": REFERENCES | {method["name"]: method["title"] for method in params["methods"]},
         "modality": {"image": "Image", "text": "Text"},
         "split": {"train": "Training", "val": "Validation", "test": "Test"},
-        "metric": {about["name"]: metric_title(about["metric"]) for about in params["datasets"]},
+        "metric": {about["name"]: METRICS[about["metric"]].title for about in params["datasets"]},
     }
-
-
-def metric_title(metric: str) -> str:
-    """Printed name of a metric: micro-F1 for micro_f1."""
-    if metric in ANSWER_METRICS:
-        return "VQA accuracy, " + ("always normalised" if ANSWER_METRICS[metric] else "official")
-    return metric.upper() if metric == "auroc" else metric.replace("_f1", "-F1").replace("_ap", "-AP")
 
 
 def _view_title(view: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from msd.measure.stats import clustered_interval
+from msd.measure.intervals import clustered_interval
 from msd.tables.cells import Study, TableCell, table_cell
 from msd.tables.comparisons import MEASURES, UNIMODAL, Table, make_table
 from msd.tables.results import Array, DatasetResults

@@ -13,9 +13,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from safetensors import safe_open
 
-from msd.data.prepared_table import picture_groups, read_answer_scores, read_targets
+from msd.data.prepared_table import picture_groups, read_targets
+from msd.distill.losses import DATASET_TASKS
 from msd.errors import UserError
-from msd.measure.metric import DATASET_TASKS
+from msd.tables.answer_scores import read_answer_scores
 
 if TYPE_CHECKING:
     from msd.job import Job

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from msd.config.claims import read_claims
+from msd.distill.likeness import LIKENESS
 from msd.errors import UserError
+from msd.measure.metric import measures
 from msd.tables.cells import Study, evaluate_metrics
 from msd.tables.claims import claims_table, published_table
 from msd.tables.comparisons import (
@@ -24,7 +26,6 @@ from msd.tables.comparisons import (
     views_table,
 )
 from msd.tables.descriptions import classes_table, cost_table, grid_table
-from msd.tables.measures import agreement, measures
 from msd.tables.names import combined_pairs, table_names, weighting_pairs
 from msd.tables.render import RENDERINGS
 from msd.tables.results import (
@@ -145,8 +146,8 @@ def _flat_metrics(study: Mapping[str, DatasetResults]) -> dict[str, Any]:
             flat[name][method] = _measured(results, predicted["both"])
             flat[name][method] |= {metric: _mean(list(values.values())) for metric, values in stated.items()}
             for view, seeds in predicted.items():
-                alike = [agreement(one, results.teacher[view], dataset_task=results.task).mean() for one in seeds]
-                flat[name][method][f"agreement/{view}"] = float(sum(alike) / len(alike))
+                alike = [LIKENESS["agreement"].value(one, results.teacher[view], results.task).value for one in seeds]
+                flat[name][method][f"agreement/{view}"] = _mean(alike)
     return flat
 
 

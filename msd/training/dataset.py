@@ -11,8 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from msd.data.tokenizer import read_tokenizer
-from msd.distill.losses import Task
-from msd.measure.metric import DATASET_TASKS, evaluate
+from msd.distill.losses import DATASET_TASKS, Task
+from msd.measure.metric import evaluate
 from msd.models.build import new_model
 from msd.models.predict import predict
 from msd.models.split import Split, load_regions, load_split
@@ -33,7 +33,7 @@ class Dataset:
     @classmethod
     def load(cls, params: Mapping[str, Any], inputs: Mapping[str, Any], *, splits: Iterable[str]) -> Dataset:
         """Read `splits` from a job's inputs (prepared tables, labels, tokenizer, regions and their spec)."""
-        task: Any = DATASET_TASKS[params["dataset_task"]]
+        task = DATASET_TASKS[params["dataset_task"]]
         labels = len(json.loads(Path(inputs["labels"]).read_text(encoding="utf-8")))
         regions = load_regions(inputs["regions"], window=params["data"]["window"])
         pictures = json.loads(Path(inputs["spec"]).read_text(encoding="utf-8"))["pictures"]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from msd.data import SPLITS
+from msd.distill.losses import DATASET_TASKS
 from msd.distill.saliency import modality_saliency
-from msd.measure.metric import DATASET_TASKS
-from msd.measure.stats import clustered_interval
+from msd.measure.intervals import clustered_interval
 from msd.training.cached_outputs import read_views
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def saliency(job: Job) -> dict[str, float]:
     """Write {split}.parquet (uid, image, text) and summary.json {split: {modality: mean, low, high, n}}."""
-    task: Any = DATASET_TASKS[job.params["dataset_task"]]
+    task = DATASET_TASKS[job.params["dataset_task"]]
     summary: dict[str, dict[str, dict[str, float]]] = {}
     for split in SPLITS:
         outputs = read_views(job.inputs[f"{split}_outputs"], prepared=job.inputs[split])

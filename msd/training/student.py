@@ -13,8 +13,8 @@ import yaml
 from torch import Tensor
 
 from msd.data import SPLITS
+from msd.distill.likeness import mean_divergence
 from msd.distill.method import Setting, TeacherTargets, method_class
-from msd.measure.metric import mean_divergence
 from msd.models.files import load_model, load_student, save_students
 from msd.models.predict import predict, predict_views
 from msd.models.views import VIEWS

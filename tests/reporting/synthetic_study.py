@@ -19,9 +19,10 @@ import yaml
 from PIL import Image
 from safetensors.numpy import save_file
 
+from msd.distill.likeness import mean_divergence
+from msd.distill.losses import DATASET_TASKS
 from msd.distill.saliency import modality_saliency
-from msd.measure.metric import DATASET_TASKS, evaluate, mean_divergence
-from msd.measure.vqa import ANSWER_METRICS
+from msd.measure.metric import METRICS, evaluate
 
 DATASETS: dict[str, dict[str, Any]] = {
     "match": {"title": "Match", "role": "Hateful Memes", "task": "binary", "metric": "accuracy"},
@@ -161,7 +162,7 @@ class StudyFiles:
                 "score": score,
             }
         )
-        if DATASETS[dataset]["metric"] in ANSWER_METRICS:
+        if METRICS[DATASETS[dataset]["metric"]].of_answers:
             said = [f"label {labels[0]}" for labels in target]
             table["answers"] = [[answer.upper() if row % 4 == 0 else answer] * 10 for row, answer in enumerate(said)]
         table.to_parquet(self._path(name))

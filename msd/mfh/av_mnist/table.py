@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from msd.measure.stats import FloatArray, Resampling, mean_scorer
+from msd.measure.scorers import FloatArray, mean_scorer
+from msd.measure.stats import Resampling
 from msd.tables.cell import Against, Cell, Paper, Value
 from msd.tables.table import Table, corrected
 

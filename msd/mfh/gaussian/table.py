@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from msd.measure.stats import mean_interval
+from msd.measure.intervals import mean_interval
 from msd.mfh.paired import paired
 from msd.tables.cell import Against, Cell, Paper, Value
 from msd.tables.table import Table, corrected

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import ConstantInputWarning, norm, spearmanrho
 
-from msd.measure.stats import LEVEL, FloatArray, generator
+from msd.measure.intervals import LEVEL
+from msd.measure.scorers import FloatArray
+from msd.measure.stats import generator
 from msd.mfh.teachers.results import TaughtDataset, crossing
 from msd.mfh.teachers.variants import variants_of
 from msd.tables.cell import Against, Cell, Value

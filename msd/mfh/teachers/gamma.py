@@ -18,9 +18,10 @@ from scipy.optimize import minimize
 from torch import Tensor
 from torch.nn import functional as F
 
-from msd.distill.losses import Task, task_loss
-from msd.measure.metric import DATASET_TASKS
-from msd.measure.stats import LEVEL, FloatArray, Resampling
+from msd.distill.losses import DATASET_TASKS, Task, task_loss
+from msd.measure.intervals import LEVEL
+from msd.measure.scorers import FloatArray
+from msd.measure.stats import Resampling
 
 Scorer = Callable[[FloatArray], FloatArray]
 """Sample weights (K, N) -> γ and its parts (K, M) of K resampled splits; NaN where γ is undefined."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from scipy.stats import ttest_1samp
 
-from msd.measure.stats import mean_interval
+from msd.measure.intervals import mean_interval
 from msd.mfh.silencing import Kind
 from msd.mfh.teachers.results import TaughtDataset, Terms, crossing
 from msd.mfh.teachers.variants import DIRECTIONS, MODALITIES, Direction, Variant

@@ -11,7 +11,9 @@ import numpy as np
 import safetensors.numpy
 
 from msd.data.prepared_table import picture_groups
-from msd.measure.stats import LEVEL, Difference, FloatArray, Resampling
+from msd.measure.intervals import LEVEL
+from msd.measure.scorers import FloatArray
+from msd.measure.stats import Difference, Resampling
 from msd.mfh.teachers.unimodal import CONSTANT, NO_KD
 from msd.mfh.teachers.variants import DIRECTIONS, MODALITIES, Direction, Variant, variants_of
 from msd.tables.results import read_json

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from msd.measure.stats import FloatArray, mean_interval
+from msd.measure.intervals import mean_interval
+from msd.measure.scorers import FloatArray
 from msd.mfh.teachers.gain_rank import PREDICTORS, gain_rank_table
 from msd.mfh.teachers.predictions import predictions_table
 from msd.mfh.teachers.results import TaughtDataset, crossing, drawn_interval, load_taught, whole

@@ -17,12 +17,14 @@ from torch import Tensor
 
 from msd.data.prepared_table import picture_groups
 from msd.distill.losses import Task, kd_divergence, task_loss
+from msd.measure.constant import best_constant
+from msd.measure.metric import METRICS
+from msd.measure.scorers import score
 from msd.measure.stats import Resampling
 from msd.mfh.generality import linear_start
 from msd.mfh.teachers.thresholds import best_threshold
 from msd.mfh.teachers.variants import DIRECTIONS, TeacherAnswers, variants_of
 from msd.seeds import derive_seed
-from msd.tables.scoring import best_constant, score, scorer
 from msd.training.dataset import Dataset
 from msd.training.determinism import single_thread
 from msd.training.frozen_features import frozen_features
@@ -135,14 +137,13 @@ def unimodal_students(job: Job) -> dict[str, float]:
         shifts = [best_threshold(logits, known, dataset_task=dataset.dataset_task) for logits in said["val"]]
         for split in ("val", "test"):
             for name, logits in zip(names, said[split] - torch.tensor(shifts)[:, None, None], strict=True):
-                of_metric = scorer(metric, logits.numpy(), dataset.splits[split].targets.numpy())
-                assert of_metric is not None
+                gold = dataset.splits[split].targets.numpy()
+                of_metric = METRICS[metric].scorer(logits.numpy(), gold, dataset.dataset_task)
                 rows.append((name, seed, split, score(of_metric, len(logits))))
                 if split == "test":
                     scores[f"{name}/{seed}"] = torch.from_numpy(resampling.scores(of_metric))
     gold = dataset.splits["test"].targets.numpy()
     constant = best_constant(metric, gold, labels=dataset.labels, dataset_task=dataset.dataset_task)
-    assert constant is not None
     scores[CONSTANT] = torch.from_numpy(resampling.scores(constant))
     safetensors.torch.save_file(scores, job.outputs["scores"])
     metrics = pd.DataFrame(rows, columns=["student", "seed", "split", metric])

@@ -17,8 +17,8 @@ from torch.nn import functional as F
 
 from msd.data import SPLITS
 from msd.data.prepared_table import picture_groups, read_targets
-from msd.distill.losses import Task
-from msd.measure.metric import DATASET_TASKS
+from msd.distill.losses import DATASET_TASKS, Task
+from msd.measure.metric import METRICS
 from msd.measure.stats import Resampling
 from msd.mfh.generality import JointTraining
 from msd.mfh.teachers.gamma import (
@@ -33,7 +33,6 @@ from msd.mfh.teachers.gamma import (
 from msd.mfh.teachers.thresholds import best_threshold
 from msd.mfh.teachers.variants import DIRECTIONS, TeacherAnswers, Variant, rank_channels, variants_of
 from msd.seeds import derive_seed
-from msd.tables.scoring import scorer
 from msd.training.determinism import single_thread
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def teacher_variants(job: Job) -> dict[str, float]:
     """
     single_thread()
     params, name = job.params, job.params["dataset"]
-    task: Any = DATASET_TASKS[params["dataset_task"]]
+    task = DATASET_TASKS[params["dataset_task"]]
     answers, targets = TeacherAnswers(name, job.inputs), load_targets(job.inputs, task=task)
     training = JointTraining(**params["generality"], seed=derive_seed(name, "joint nets"))
     answers.ranks = rank_channels(answers.features["train"], targets["train"], task=task, training=training)
@@ -62,8 +61,7 @@ def teacher_variants(job: Job) -> dict[str, float]:
         said = [{split: answers.logits(variant, split, seed=seed) for split in ("val", "test")} for seed in seeds]
         for seed, logits in zip(seeds, said, strict=True):
             answer = _decided(logits, targets, params).numpy()
-            of_metric = scorer(params["metric"], answer, targets["test"].numpy())
-            assert of_metric is not None
+            of_metric = METRICS[params["metric"]].scorer(answer, targets["test"].numpy(), params["dataset_task"])
             key = f"{variant.name}/{seed}" if variant.kind == "random" else variant.name
             scores[key] = torch.from_numpy(resampling.scores(of_metric))
         measured.append(variant._asdict() | _gammas(answers, variant, said, targets, params, groups=groups))
@@ -102,7 +100,7 @@ def _gammas(
     said: split -> logits of a variant, or of several random ones, whose mean is taken. For γ by information answers are
     first calibrated on validation: a teacher that was trained on image and text together is over-sure of one of them.
     """
-    task: Any = DATASET_TASKS[params["dataset_task"]]
+    task = DATASET_TASKS[params["dataset_task"]]
     gold, train = targets["test"], targets["train"]
     prior = (F.one_hot(train, said[0]["test"].shape[1]) if task == "multiclass" else train).double().mean(dim=0)
     views = {

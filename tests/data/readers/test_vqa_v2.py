@@ -19,11 +19,10 @@ from PIL import Image
 
 from msd.data.fetch import fetch
 from msd.data.prepare import prepare
-from msd.data.prepared_table import read_answer_scores
 from msd.errors import UserError
 from msd.job import Job
 from msd.measure.vqa import answer_scores
-from msd.tables.answer_scores import answer_metrics
+from msd.tables.answer_scores import answer_metrics, read_answer_scores
 
 CONFIG = yaml.safe_load((Path(__file__).parents[3] / "config/datasets/vqa-v2.yaml").read_text())
 NUMBERS = ["1"] * 4 + ["one"] * 3 + ["2"] * 2 + ["none"]
@@ -176,9 +175,9 @@ def test_official_accuracy_of_the_prepared_answers_is_the_golden_one(published: 
         answer_scores(test["answers"], capitals, always_normalise=always) for always in (False, True)
     )
     said = _logits([answer.upper() for answer in main], capitals)
-    assert answer_metrics(said, {"official": official}) == pytest.approx({"official": 2 / 3})
+    assert answer_metrics(said, {"vqa_accuracy": official}) == pytest.approx({"vqa_accuracy": 2 / 3})
     assert official[(said.argmax(1) == capitals.index("YES")) | (said.argmax(1) == capitals.index("NO"))].max() == 0
-    assert answer_metrics(said, {"normalised": normalised}) == {"normalised": 1.0}
+    assert answer_metrics(said, {"vqa_accuracy_normalised": normalised}) == {"vqa_accuracy_normalised": 1.0}
 
 
 @pytest.mark.parametrize(("answer", "score"), [("one", 1), ("1", 1), ("2", 0.6), ("0", 0.3), ("none", 0.3), ("3", 0)])

@@ -13,7 +13,8 @@ from scipy.stats import spearmanr
 
 from msd.job import Job, run
 from msd.lineage.audit import audit
-from msd.measure.stats import Resampling, mean_scorer
+from msd.measure.scorers import mean_scorer
+from msd.measure.stats import Resampling
 from msd.mfh.teachers.figure import gain_figure
 from msd.mfh.teachers.gain_rank import gain_rank_table, spearman
 from msd.mfh.teachers.predictions import predictions_table

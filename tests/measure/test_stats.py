@@ -1,4 +1,4 @@
-"""Intervals and paired bootstrap: closed forms, agreement with scikit-learn, invariances, coverage."""
+"""Paired bootstrap and correction: closed forms, invariances, coverage."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 from scipy import stats as scipy_stats
-from sklearn.metrics import f1_score, roc_auc_score
 
 from msd.measure import stats
-from msd.measure.stats import auroc_scorer, f1_scorer, generator, holm, mean_interval, mean_scorer, paired_difference
+from msd.measure.scorers import auroc_scorer, mean_scorer
+from msd.measure.stats import generator, holm, paired_difference
 
 
 def compare(a, b, *, samples, draws=500, rng_name="test"):
@@ -19,29 +19,6 @@ def compare(a, b, *, samples, draws=500, rng_name="test"):
 
 def seeds_of(rng, *, seeds, samples, shift=0.0):
     return [mean_scorer(rng.normal(shift, 1, samples)) for _ in range(seeds)]
-
-
-class TestMeanInterval:
-    def test_is_the_t_interval(self):
-        values = [0.61, 0.63, 0.68]
-        expected = scipy_stats.t.interval(0.95, 2, loc=np.mean(values), scale=scipy_stats.sem(values))
-        assert mean_interval(values) == pytest.approx((np.mean(values), *expected))
-
-    def test_closed_form_of_two_values(self):
-        # s/√n of {0, 2} is 1, t(.975, 1) = tan(.475 π)
-        half = math.tan(0.475 * math.pi)
-        assert mean_interval([0.0, 2.0]) == pytest.approx((1.0, 1 - half, 1 + half))
-
-    def test_one_value_has_no_interval(self):
-        assert mean_interval([0.5]) == (0.5, None, None)
-
-    def test_equal_values_have_an_empty_interval(self):
-        assert mean_interval([0.25, 0.25, 0.25]) == (0.25, 0.25, 0.25)
-
-    @pytest.mark.parametrize("values", [[], [0.5, math.nan], [math.inf]])
-    def test_refuses_what_has_no_mean(self, values):
-        with pytest.raises(ValueError, match="finite"):
-            mean_interval(values)
 
 
 class TestHolm:
@@ -54,46 +31,6 @@ class TestHolm:
     def test_nothing_to_correct(self):
         assert holm([]) == []
         assert holm([None]) == [None]
-
-
-class TestScorers:
-    """Integer weights must give what scikit-learn gives for the repeated rows."""
-
-    rng = np.random.default_rng(3)
-    samples = 60
-    weights = rng.integers(0, 4, size=(5, samples)).astype(float)
-
-    def repeated(self, values, row):
-        return np.repeat(values, self.weights[row].astype(int), axis=0)
-
-    def test_mean(self):
-        values = self.rng.random(self.samples)
-        expected = [self.repeated(values, row).mean() for row in range(5)]
-        assert mean_scorer(values)(self.weights) == pytest.approx(expected)
-
-    @pytest.mark.parametrize("average", ["micro", "macro", "weighted"])
-    def test_f1(self, average):
-        gold, predicted = self.rng.random((self.samples, 4)) < 0.3, self.rng.random((self.samples, 4)) < 0.4
-        predicted[:, 3] = gold[:, 3] = False  # a label that does not occur scores 0
-        expected = [
-            f1_score(self.repeated(gold, row), self.repeated(predicted, row), average=average, zero_division=0)
-            for row in range(5)
-        ]
-        assert f1_scorer(predicted, gold, average=average)(self.weights) == pytest.approx(expected)
-
-    def test_unknown_average(self):
-        with pytest.raises(ValueError, match="average must be"):
-            f1_scorer(np.ones((2, 1), bool), np.ones((2, 1), bool), average="mean")
-
-    @pytest.mark.parametrize("decimals", [1, 8])
-    def test_auroc_with_and_without_ties(self, decimals):
-        positive = self.rng.random(self.samples) < 0.4
-        scores = np.round(self.rng.random(self.samples) + 0.3 * positive, decimals)
-        expected = [roc_auc_score(self.repeated(positive, row), self.repeated(scores, row)) for row in range(5)]
-        assert auroc_scorer(scores, positive)(self.weights) == pytest.approx(expected)
-
-    def test_auroc_of_one_class_is_undefined(self):
-        assert np.isnan(auroc_scorer(np.arange(3.0), np.ones(3, bool))(np.ones((1, 3)))).all()
 
 
 class TestPairedDifference:
@@ -197,6 +134,20 @@ class TestPairedDifference:
         assert math.isnan(found.difference)
         assert (found.low, found.high, found.p) == (None, None, None)
 
+    def test_repeated_samples_leave_a_comparison_as_it_was(self):
+        rng = generator("c")
+        a, b = rng.normal(0.2, 1, 60), rng.normal(0, 1, 60)
+        groups = np.arange(60)
+        once = paired_difference([mean_scorer(a)], [mean_scorer(b)], groups=groups, draws=500, rng_name="x")
+        twice = paired_difference(
+            [mean_scorer(np.tile(a, 2))],
+            [mean_scorer(np.tile(b, 2))],
+            groups=np.tile(groups, 2),
+            draws=500,
+            rng_name="x",
+        )
+        assert (twice.low, twice.high) == pytest.approx((once.low, once.high))
+
     def test_numbers_of_seeds_must_pair(self):
         three, two = (seeds_of(generator("n"), seeds=n, samples=5) for n in (3, 2))
         with pytest.raises(ValueError, match="pair by seed; got 3 and 2"):
@@ -236,34 +187,3 @@ class TestSimulation:
         assert 0.03 <= np.mean([one.p < 0.05 for one in found]) <= 0.07
         if not seed_share:  # the models at hand are then as good as any others
             assert 0.03 <= np.mean([one.p_permutation < 0.05 for one in found]) <= 0.07
-
-
-class TestClusteredInterval:
-    """Samples that share a picture count as one."""
-
-    def test_without_sharing_it_is_the_t_interval(self):
-        values = generator("t").normal(size=40).tolist()
-        assert stats.clustered_interval(values, np.arange(40)) == pytest.approx(stats.mean_interval(values))
-
-    def test_repeating_every_sample_changes_nothing(self):
-        values = generator("r").normal(size=40).tolist()
-        repeated = stats.clustered_interval(values * 3, np.tile(np.arange(40), 3))
-        assert repeated == pytest.approx(stats.clustered_interval(values, np.arange(40)))
-
-    def test_repeated_samples_leave_a_comparison_as_it_was(self):
-        rng = generator("c")
-        a, b = rng.normal(0.2, 1, 60), rng.normal(0, 1, 60)
-        groups = np.arange(60)
-        once = paired_difference([mean_scorer(a)], [mean_scorer(b)], groups=groups, draws=500, rng_name="x")
-        twice = paired_difference(
-            [mean_scorer(np.tile(a, 2))],
-            [mean_scorer(np.tile(b, 2))],
-            groups=np.tile(groups, 2),
-            draws=500,
-            rng_name="x",
-        )
-        assert (twice.low, twice.high) == pytest.approx((once.low, once.high))
-
-    def test_groups_must_fit(self):
-        with pytest.raises(ValueError, match="groups"):
-            stats.clustered_interval([1.0, 2.0], np.array([0, 0]))

@@ -1,0 +1,75 @@
+"""Scorers: a metric on many resampled test splits at once, from weights of samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+FloatArray = NDArray[np.float64]
+Scorer = Callable[[FloatArray], FloatArray]
+"""Sample weights (K, N) -> scores (K,): one run's metric on K resampled test splits."""
+
+
+def score(scorer: Scorer, samples: int) -> float:
+    """The metric itself, every sample weighing 1."""
+    return float(scorer(np.ones((1, samples)))[0])
+
+
+def ratio(above: FloatArray, below: FloatArray) -> FloatArray:
+    """above / below, 0 where below is 0."""
+    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+
+
+def mean_scorer(values: Array) -> Scorer:
+    """Scorer of a metric that is a mean of per-sample values (N,): accuracy, VQA accuracy, divergence."""
+    column = np.asarray(values, dtype=np.float64)
+    return lambda weights: weights @ column / weights.sum(axis=1)
+
+
+def f1_scorer(predicted: NDArray[np.bool_], gold: NDArray[np.bool_], *, average: str) -> Scorer:
+    """Scorer of F1 = 2·tp/(2·tp + fp + fn), 0 where nothing is predicted or gold, from indicators (N, C).
+
+    average: "micro" sums the counts over labels, "macro" averages F1 over labels, "weighted" does so by
+    the number of gold samples.
+    """
+    if average not in ("micro", "macro", "weighted"):
+        raise ValueError(f"average must be micro, macro or weighted; got {average!r}")
+    hits, sizes = (predicted & gold).astype(np.float64), predicted.astype(np.float64) + gold
+    support = gold.astype(np.float64)
+    if average == "micro":
+        hits, sizes = hits.sum(axis=1, keepdims=True), sizes.sum(axis=1, keepdims=True)
+
+    def scores(weights: FloatArray) -> FloatArray:
+        f1 = ratio(2 * (weights @ hits), weights @ sizes)
+        if average != "weighted":
+            return np.asarray(f1.mean(axis=1))
+        per_label = weights @ support
+        return ratio((f1 * per_label).sum(axis=1), per_label.sum(axis=1))
+
+    return scores
+
+
+def auroc_scorer(scores: FloatArray, positive: NDArray[np.bool_]) -> Scorer:
+    """Scorer of the area under the ROC curve by weighted ranks: P(positive above negative), ties half.
+
+    NaN on a split without positives or without negatives.
+    """
+    order = np.argsort(scores, kind="stable")
+    ordered, is_positive = np.asarray(scores)[order], positive[order]
+    ahead = np.searchsorted(ordered, ordered[is_positive], side="left")
+    up_to = np.searchsorted(ordered, ordered[is_positive], side="right")
+
+    def areas(weights: FloatArray) -> FloatArray:
+        sorted_weights = weights[:, order]
+        of_positives = sorted_weights[:, is_positive]
+        negatives = np.zeros((len(weights), len(order) + 1))
+        np.cumsum(sorted_weights * ~is_positive, axis=1, out=negatives[:, 1:])
+        below = (of_positives * (negatives[:, ahead] + negatives[:, up_to])).sum(axis=1) / 2
+        pairs = of_positives.sum(axis=1) * negatives[:, -1]
+        return np.divide(below, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+
+    return areas

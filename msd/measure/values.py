@@ -1,0 +1,104 @@
+"""What metrics are made of: scores of samples, and values that are no mean over samples."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msd.measure.scorers import Array, FloatArray, ratio
+
+ECE_BINS = 15
+"""Equal-width bins of the calibration error, as in Guo et al. 2017."""
+
+
+class Measured(NamedTuple):
+    """A value, or None with the reason why there is none."""
+
+    value: float | None
+    why: str = ""
+
+    @property
+    def number(self) -> float:
+        """The value, NaN where there is none."""
+        return math.nan if self.value is None else self.value
+
+
+def right(logits: Array, targets: Array, dataset_task: str) -> Array:
+    """(N,) whether the arg-max class is right; multilabel: all labels; vqa: the score of the arg-max answer."""
+    if targets.ndim == 1:
+        return np.asarray(logits.argmax(axis=1) == targets)
+    if dataset_task == "multilabel":
+        return np.asarray(((logits > 0) == (targets > 0.5)).all(axis=1))
+    return np.asarray(targets[np.arange(len(targets)), logits.argmax(axis=1)])
+
+
+def indicators(logits: Array, targets: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Predicted and gold labels (N, C)."""
+    if targets.ndim == 2:
+        return logits > 0, targets > 0.5
+    classes = np.arange(logits.shape[1])
+    return logits.argmax(axis=1)[:, None] == classes, targets[:, None] == classes
+
+
+def f1_per_sample(logits: Array, targets: Array, _: str) -> FloatArray:
+    """(N,) F1 of each sample's labels, 0 where none is predicted or gold."""
+    predicted, gold = indicators(logits, targets)
+    size = (predicted.sum(axis=1) + gold.sum(axis=1)).astype(np.float64)
+    return ratio(2.0 * (predicted & gold).sum(axis=1), size)
+
+
+def area_under_curve(logits: Array, targets: Array, _: str) -> Measured:
+    """AUROC by scikit-learn: of the second of two classes, the mean of one class against the rest, or of all labels.
+
+    For multilabel all pairs of sample and label are ranked together (micro).
+    """
+    from sklearn.metrics import roc_auc_score
+
+    wide = logits.astype(np.float64)
+    if targets.ndim == 2:
+        gold = targets > 0.5
+        if gold.all() or not gold.any():
+            return Measured(None, "AUROC is undefined: no label, or every label, is gold")
+        return Measured(float(roc_auc_score(gold.ravel(), wide.ravel())))
+    missing = set(range(logits.shape[1])) - set(np.unique(targets).tolist())
+    if missing:
+        return Measured(None, f"AUROC is undefined: no sample is of class {min(missing)}")
+    if logits.shape[1] == 2:
+        return Measured(float(roc_auc_score(targets, wide[:, 1] - wide[:, 0])))
+    from scipy.special import softmax
+
+    return Measured(float(roc_auc_score(targets, softmax(wide, axis=1), multi_class="ovr")))
+
+
+def average_precision(logits: Array, targets: Array, _: str) -> Measured:
+    """Average precision over all pairs of sample and label (micro), by scikit-learn."""
+    from sklearn.metrics import average_precision_score
+
+    gold = targets > 0.5
+    if not gold.any():
+        return Measured(None, "average precision is undefined: no label is gold")
+    return Measured(float(average_precision_score(gold, logits, average="micro")))
+
+
+def expected_calibration_error(logits: Array, targets: Array, dataset_task: str) -> Measured:
+    """ECE = Σ_b (n_b/n)·|accuracy_b − confidence_b| over equal-width bins (low, high] of the confidence.
+
+    One decision a sample: confidence is the probability of the chosen class (softmax) or answer (σ, vqa), accuracy its
+    gold score. multilabel: one decision for each pair of sample and label, confidence max(σ, 1 − σ).
+    Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
+    """
+    from scipy.special import expit, softmax
+
+    z = logits.astype(np.float64)
+    if dataset_task in ("binary", "multiclass"):
+        confidence, correct = softmax(z, axis=1).max(axis=1), right(z, targets, dataset_task)
+    elif dataset_task == "vqa":
+        confidence, correct = expit(z.max(axis=1)), right(z, targets, dataset_task)
+    else:
+        confidence, correct = expit(np.abs(z)).ravel(), ((z > 0) == (targets > 0.5)).ravel()
+    place = np.clip(np.ceil(confidence * ECE_BINS).astype(int) - 1, 0, ECE_BINS - 1)
+    gaps = np.bincount(place, weights=np.asarray(correct, dtype=np.float64) - confidence, minlength=ECE_BINS)
+    return Measured(float(np.abs(gaps).sum() / len(confidence)))
