@@ -1,11 +1,17 @@
 """What every test starts from."""
 
+from __future__ import annotations
+
 import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from synthetic_jobs import FakeStudy
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads it when first imported; two processes share two cores
 
@@ -39,5 +45,49 @@ def write_tokenizer() -> Callable[[Path], None]:
         ends = [("[CLS]", 2), ("[SEP]", 3)]
         tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
         tokenizer.save(str(path))
+
+    return write
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests of the shared study go to one process: it takes half a minute to make."""
+    for item in items:
+        if "fake_study" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("synthetic study"))
+
+
+@pytest.fixture(scope="session")
+def fake_study(tmp_path_factory: pytest.TempPathFactory) -> FakeStudy:
+    """A small synthetic study whose cells are collected; tests must not change its files."""
+    from synthetic_jobs import collected_study
+
+    return collected_study(tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture(scope="session")
+def reported_study(fake_study: FakeStudy) -> FakeStudy:
+    """The shared study with its tables, figures and report."""
+    from synthetic_jobs import make_report
+
+    return make_report(fake_study)
+
+
+@pytest.fixture
+def in_study(reported_study: FakeStudy, monkeypatch: pytest.MonkeyPatch) -> FakeStudy:
+    """The shared study as working directory."""
+    monkeypatch.chdir(reported_study.root)
+    return reported_study
+
+
+@pytest.fixture
+def new_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeStudy]:
+    """A study of the test's own, not collected, that it may change; by default the dataset `match` alone."""
+    from synthetic_jobs import FakeStudy
+
+    monkeypatch.chdir(tmp_path)
+
+    def write(**changed: Any) -> FakeStudy:
+        settings: dict[str, Any] = {"samples": {"val": 20, "test": 30}, "datasets": ("match",)}
+        return FakeStudy(tmp_path, **settings | changed).write()
 
     return write

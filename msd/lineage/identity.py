@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Identity = tuple[tuple[str, str], ...]
@@ -33,8 +33,10 @@ def spelled(key: Identity) -> str:
     return "/".join(value for _, value in key)
 
 
-def cell_name(cell: Mapping[str, Any], table: Mapping[str, Any]) -> str:
-    """Short name of a cell in its table: its values in the layout, dataset and method first, joined by slashes."""
-    keys = [*table["layout"]["rows"], *table["layout"]["columns"]]
-    keys.sort(key=lambda key: ("dataset", "method").index(key) if key in ("dataset", "method") else 2)
+def cell_name(cell: Mapping[str, Any], layout: Sequence[str]) -> str:
+    """Short name of a cell in its table: its values in the layout, dataset and method first, joined by slashes.
+
+    layout: the keys of the table's rows and columns.
+    """
+    keys = sorted(layout, key=lambda key: ("dataset", "method").index(key) if key in ("dataset", "method") else 2)
     return "/".join(str(cell["variant" if key == POINT else key]) for key in keys)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from msd.errors import UserError
+from msd.lineage.identity import cell_name
 from msd.lineage.record import producing_record, relative
 
 # Jobs that make a model: one of them belongs to a cell only where it is the cell's own run or what that came from.
@@ -96,16 +97,10 @@ def trace(place: str, *, archive: Archive | None = None) -> dict[str, Any]:
     return found | _describe(list(dict.fromkeys(names)), archive)
 
 
-def cell_name(cell: Mapping[str, Any], table: Mapping[str, Any]) -> str:
-    """How `trace` names a cell: its values in the table's layout, dataset and method first, joined by slashes."""
-    keys = [*table["layout"]["rows"], *table["layout"]["columns"]]
-    keys.sort(key=lambda key: ("dataset", "method").index(key) if key in ("dataset", "method") else 2)
-    return "/".join(str(cell[key]) for key in keys)
-
-
 def find_cell(table: Mapping[str, Any], name: str, *, where: str) -> dict[str, Any]:
     """The cell of that name; raises UserError with the nearest name."""
-    cells = {cell_name(cell, table): cell for cell in table["cells"]}
+    layout = [*table["layout"]["rows"], *table["layout"]["columns"]]
+    cells = {cell_name(cell, layout): cell for cell in table["cells"]}
     if name not in cells:
         longer = [other for other in cells if other.startswith(f"{name}/")]
         hint = f"; it could be {', '.join(longer[:6])}" if longer else _nearest(name, list(cells))

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from msd.mfh.figures import FIGURES
-from msd.tables.render import grid, notes, number
+from msd.tables.render import grid, notes
 from msd.tables.results import read_json
+from msd.tables.table import Table
+from msd.tables.text import number
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -26,7 +28,10 @@ def report(job: Job) -> dict[str, float]:
     environment.filters["zip"] = partial(zip, strict=True)
     page = environment.get_template("mfh.html.j2").render(
         params=job.params,
-        parts=[(table, grid(table), notes(table), pictures.get(table["name"])) for table in tables],
+        parts=[
+            (table, grid(Table.from_json(table)), notes(Table.from_json(table)), pictures.get(table["name"]))
+            for table in tables
+        ],
         captions=[" ".join(Path(path).read_text(encoding="utf-8").split()) for path in job.inputs["captions"]],
         checks=[check | {"table": table["name"]} for table in tables for check in table["checks"]],
         titles={table["name"]: table["caption"].partition(":")[0] for table in tables},

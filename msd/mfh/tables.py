@@ -22,7 +22,7 @@ def tables(job: Job) -> dict[str, float]:
     """Write each of outputs["tables"], <table>.{json,csv,md,tex}; returns counts of verdicts and expectations."""
     made = {table.name: table for part in PARTS for table in part(job)}
     for path in map(Path, job.outputs["tables"]):
-        path.write_text(RENDERINGS[path.suffix.removeprefix(".")](made[path.stem].to_json()), encoding="utf-8")
+        path.write_text(RENDERINGS[path.suffix.removeprefix(".")](made[path.stem]), encoding="utf-8")
     verdicts = [cell.paper.verdict for table in made.values() for cell in table.cells if cell.paper is not None]
     checks = [check["holds"] for table in made.values() for check in table.more["checks"]]
     return {

@@ -50,7 +50,9 @@ def best_on_validation(results: DatasetResults, methods: list[str]) -> str | Non
     """The method with the best mean validation score, the first of equals; never chosen on test."""
 
     def score(method: str) -> float:
-        values = [value for value in results.cells[method].values("val", results.metric).values() if value is not None]
+        values = [
+            value for value in results.methods[method].values("val", results.metric).values() if value is not None
+        ]
         return sum(values) / len(values)
 
     return max(methods, key=score) if methods else None
@@ -63,7 +65,7 @@ def densities_figure(
     figure, panels = new_figure(len(VIEWS), row_height=1.55, sharex=True)
     for view, [axes] in zip(VIEWS, panels, strict=True):
         drawn = {"teacher": [results.teacher[view]]}
-        drawn |= {method: list(results.cells[method].logits("test", view).values()) for method in methods}
+        drawn |= {method: list(results.methods[method].logits("test", view).values()) for method in methods}
         for name, logits in drawn.items():
             values = np.concatenate(
                 [gold_probability(one, results.targets, dataset_task=results.task) for one in logits]

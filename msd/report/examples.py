@@ -93,7 +93,7 @@ def examples(
         raise UserError(f"{saliency} and {prepared} hold different samples; run the workflow again")
     measured = {modality: moves[modality].to_numpy(dtype=float) for modality in ("image", "text")}
     asked = {titles["teacher"]: [results.teacher["both"]]}
-    asked |= {titles[name]: list(results.cells[name].logits("test", "both").values()) for name in methods}
+    asked |= {titles[name]: list(results.methods[name].logits("test", "both").values()) for name in methods}
     found = []
     for kind, rows in most_salient(measured, list(table["image"])).items():
         for row in rows:

@@ -21,7 +21,8 @@ from msd.report.sensitivity import searched, sensitivity_figure
 from msd.report.style import SETTINGS, looks, save
 from msd.report.weights import learned_weights, weights_figure
 from msd.tables.comparisons import titles
-from msd.tables.results import DatasetResults, histories, load_results, mean_by_epoch, parallel, read_json
+from msd.tables.results import DatasetResults, histories, load_results, mean_by_epoch, parallel
+from msd.tables.table import read_table
 from msd.tables.tables import check_params, declared
 
 if TYPE_CHECKING:
@@ -69,10 +70,10 @@ def _makers(job: Job, study: Mapping[str, DatasetResults]) -> dict[str, Callable
     makers |= {
         f"sensitivity-{name}": partial(sensitivity_figure, study, name, titles=named, styles=styles)
         for results in study.values()
-        for method in results.cells
+        for method in results.methods
         for name in searched(results, method)
     }
-    makers["main"] = lambda: main_figure(read_json(job.inputs["main"]), styles=styles)
+    makers["main"] = lambda: main_figure(read_table(job.inputs["main"]), styles=styles)
     makers["saliency"] = lambda: saliency_figure(
         _saliency(job, "saliency"), titles=named["dataset"], measure=job.params["saliency_measure"]
     )
@@ -101,7 +102,7 @@ def _examples(job: Job, results: DatasetResults) -> Figure:
 def _weights(job: Job, study: Mapping[str, DatasetResults]) -> dict[str, pd.DataFrame]:
     """Dataset -> the learned weights of the selected variant."""
     return {
-        name: learned_weights(histories(job, name, results.cells[job.params["learned"]]))
+        name: learned_weights(histories(job, name, results.methods[job.params["learned"]]))
         for name, results in study.items()
     }
 
@@ -128,7 +129,7 @@ def _curves(job: Job, study: Mapping[str, DatasetResults]) -> Curves:
     curves: Curves = {}
     for name, results in study.items():
         paths = {"teacher": [teachers[name]]}
-        paths |= {method: histories(job, name, cell) for method, cell in results.cells.items()}
+        paths |= {method: histories(job, name, collected) for method, collected in results.methods.items()}
         curves[name] = {
             method: {"loss": mean_by_epoch(files, "loss"), "score": mean_by_epoch(files, f"val/{results.metric}")}
             for method, files in paths.items()

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from msd.errors import UserError
-from msd.lineage.trace import cell_name
-from msd.tables.render import Entry, Table, grid, notes, number
+from msd.tables.render import Entry, grid, notes
+from msd.tables.table import Table
+from msd.tables.text import number
 
 FIGURE_TITLES = {
     "main": "Scores",
@@ -25,7 +26,7 @@ FIGURE_TITLES = {
 }
 # Section -> title, tables, kinds of figures; what is in none gets a section of its own below them.
 SECTIONS: dict[str, tuple[str, list[str], list[str]]] = {
-    "verdicts": ("Verdicts", ["claims", "published"], []),
+    "verdicts": ("Verdicts", ["claims"], []),
     "scores": ("Scores", ["main", "weighting", "combined"], ["main"]),
     "outputs": ("What students predict from one modality", ["views", "missing"], ["densities"]),
     "teacher": ("Is there something to distil?", ["teacher"], []),
@@ -97,22 +98,18 @@ class Section:
 def page_table(table: Table) -> PageTable:
     """A table's grid, every entry with its cell's lineage."""
     layout = grid(table)
-    names = table["layout"]["rows"], table["layout"]["columns"]
-    placed = {tuple(tuple(str(cell[name]) for name in part) for part in names): cell for cell in table["cells"]}
-    rows, columns = (list(dict.fromkeys(key[side] for key in placed)) for side in (0, 1))
-    shown = []
-    for row, labels, entries in zip(rows, layout.labels, layout.rows, strict=True):
-        cells = [placed.get((row, column)) for column in columns]
-        shown.append((labels, [_page_entry(*pair, table) for pair in zip(entries, cells, strict=True)]))
-    return PageTable(table["name"], table["caption"], layout.heads, layout.columns, shown, notes(table))
+    rows = [
+        (labels, [_page_entry(entry, table) for entry in entries])
+        for labels, entries in zip(layout.labels, layout.rows, strict=True)
+    ]
+    return PageTable(table.name, table.caption, layout.heads, layout.columns, rows, notes(table))
 
 
-def _page_entry(entry: Entry, cell: Mapping[str, object] | None, table: Table) -> PageEntry:
-    if cell is None:
+def _page_entry(entry: Entry, table: Table) -> PageEntry:
+    if entry.cell is None:
         return PageEntry(entry)
-    value = None if "verdict" in cell else cell.get("mean")
-    sort = value if isinstance(value, int | float) else None
-    return PageEntry(entry, sort, f"{table['name']}#{cell_name(cell, table)}")
+    sort = None if entry.cell.verdict is not None else entry.cell.value.mean
+    return PageEntry(entry, sort, f"{table.name}#{table.short_name(entry.cell)}")
 
 
 def page_figure(path: Path, main: Table) -> PageFigure:
@@ -123,7 +120,7 @@ def page_figure(path: Path, main: Table) -> PageFigure:
         raise UserError(f"{path} is not an SVG figure of the figures stage")
     width, height = (round(float(points) * 4 / 3) for points in size.groups())  # points to CSS pixels
     kind, _, which = path.stem.partition("-")
-    title = main["titles"]["dataset"].get(which, FIGURE_TITLES.get(kind, path.stem))
+    title = main.titles["dataset"].get(which, FIGURE_TITLES.get(kind, path.stem))
     source = "data:image/svg+xml;base64," + base64.b64encode(text.encode()).decode()
     described = re.search(r"<dc:description>(.*?)</dc:description>", text, flags=re.DOTALL)
     alt = html.unescape(described[1]) if described else _alternative(kind, title, main)
@@ -135,13 +132,13 @@ def _alternative(kind: str, title: str, main: Table) -> str:
     if kind != "main":
         return f"{FIGURE_TITLES.get(kind, kind)}: {title}. The caption says what to see."
     parts = []
-    for dataset, name in main["titles"]["dataset"].items():
+    for dataset, name in main.titles["dataset"].items():
         scores = [
-            f"{main['titles']['method'][cell['method']]} {number(cell['mean'])}"
-            for cell in main["cells"]
-            if cell["dataset"] == dataset and cell["mean"] is not None
+            f"{main.titles['method'][cell.method]} {number(cell.value.mean)}"
+            for cell in main.cells
+            if cell.dataset == dataset and cell.value.mean is not None
         ]
-        parts.append(f"{name} ({main['titles']['metric'][dataset]}): {', '.join(scores)}.")
+        parts.append(f"{name} ({main.titles['metric'][dataset]}): {', '.join(scores)}.")
     return "Dot plot of test scores. " + " ".join(parts)
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from msd.errors import UserError
-from msd.lineage.trace import Archive, cell_name, trace
+from msd.lineage.trace import Archive, trace
+from msd.tables.table import Table
 
 
-def page_lineage(tables: Mapping[str, Mapping[str, Any]], figures: Iterable[str], *, declared: Iterable[str]) -> Any:
+def page_lineage(tables: Mapping[str, Table], figures: Iterable[str], *, declared: Iterable[str]) -> Any:
     """Everything that the panels of cells and figures show; what several of them share is there once.
 
-    tables: path -> a table's JSON. figures: paths. declared: the records among the job's inputs.
+    tables: path of its JSON -> table. figures: paths. declared: the records among the job's inputs.
     Raises UserError for a record that was needed and is not declared: Snakemake would not know of it.
     """
     archive = Archive()
@@ -22,9 +23,9 @@ def page_lineage(tables: Mapping[str, Mapping[str, Any]], figures: Iterable[str]
     shared: dict[str, dict[str, Any]] = {key: {} for key in ("records", "files", "sources", "code", "environments")}
     problems: dict[str, None] = {}
     for path, table in tables.items():
-        for cell in table["cells"]:
-            found = _traced(f"{path}#{cell_name(cell, table)}", archive, shared, problems)
-            block["cells"][f"{table['name']}#{cell_name(cell, table)}"] = {
+        for name in map(table.short_name, table.cells):
+            found = _traced(f"{path}#{name}", archive, shared, problems)
+            block["cells"][f"{table.name}#{name}"] = {
                 key: found[key] for key in ("place", "record", "cell", "runs", "against", "via")
             }
     for path in figures:

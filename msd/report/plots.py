@@ -13,7 +13,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from msd.measure.scorers import FloatArray
 from msd.report.densities import density
 from msd.report.style import FAINT, INK, MODALITY_COLOURS, PALETTE, Look, legend, new_figure
-from msd.tables.comparisons import MEASURES, Table
+from msd.tables.cell import Cell
+from msd.tables.comparisons import MEASURES
+from msd.tables.table import Table
 
 FLOOR = 1e-3  # what is smaller, zero included, is drawn at the left edge
 
@@ -21,36 +23,38 @@ FLOOR = 1e-3  # what is smaller, zero included, is drawn at the left edge
 def main_figure(table: Table, *, styles: Mapping[str, Look]) -> Figure:
     """One panel a dataset: seeds, mean and interval of each method, with teacher and probe as lines."""
     methods = [name for name in styles if name != "teacher"]
-    datasets = list(dict.fromkeys(cell["dataset"] for cell in table["cells"]))
+    datasets = list(dict.fromkeys(cell.dataset for cell in table.cells))
     figure, panels = new_figure(len(datasets), row_height=0.75 + 0.19 * len(methods))
     for dataset, [axes] in zip(datasets, panels, strict=True):
-        cells = {cell["method"]: cell for cell in table["cells"] if cell["dataset"] == dataset}
+        cells = {cell.method: cell for cell in table.cells if cell.dataset == dataset}
         for name, dash in (("teacher", (0, (1, 1.2))), ("probe", (0, (5, 1.5)))):
-            if name in cells and cells[name]["mean"] is not None:
-                label = table["titles"]["method"][name]
-                axes.axvline(cells[name]["mean"], color=INK, linestyle=dash, linewidth=1.3, label=label, zorder=1)
+            mean = cells[name].value.mean if name in cells else None
+            if mean is not None:
+                label = table.titles["method"][name]
+                axes.axvline(mean, color=INK, linestyle=dash, linewidth=1.3, label=label, zorder=1)
         for row, method in enumerate(methods):
             _dot(axes, cells[method], row=row, look=styles[method])
-        axes.set_yticks(range(len(methods)), [table["titles"]["method"][method] for method in methods])
+        axes.set_yticks(range(len(methods)), [table.titles["method"][method] for method in methods])
         axes.set_ylim(len(methods) - 0.4, -0.6)
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
         axes.xaxis.set_major_locator(MaxNLocator(6))
-        metric = table["titles"]["metric"][dataset]
-        axes.set_title(f"{table['titles']['dataset'][dataset]} · {metric}, test")
+        metric = table.titles["metric"][dataset]
+        axes.set_title(f"{table.titles['dataset'][dataset]} · {metric}, test")
     legend(figure, panels[0][0])
     return figure
 
 
-def _dot(axes: Any, cell: Mapping[str, Any], *, row: int, look: Look) -> None:
+def _dot(axes: Any, cell: Cell, *, row: int, look: Look) -> None:
     """Mean with interval and, fainter, every seed."""
-    if cell["mean"] is None:
+    value = cell.value
+    if value.mean is None:
         return
-    seeds = list(cell["values"].values())
+    seeds = list(value.by_seed.values())
     axes.scatter(seeds, [row + 0.3] * len(seeds), s=10, color=look.colour, alpha=0.5, linewidths=0, zorder=2)
-    if cell["low"] is not None:
-        axes.plot([cell["low"], cell["high"]], [row, row], color=look.colour, linewidth=2.2, zorder=3)
-    axes.plot(cell["mean"], row, marker=look.marker, markersize=7, color=look.colour, markeredgecolor="white", zorder=4)
+    if value.low is not None:
+        axes.plot([value.low, value.high], [row, row], color=look.colour, linewidth=2.2, zorder=3)
+    axes.plot(value.mean, row, marker=look.marker, markersize=7, color=look.colour, markeredgecolor="white", zorder=4)
 
 
 def saliency_figure(

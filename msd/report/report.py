@@ -17,8 +17,9 @@ from msd.report.page_lineage import as_script, page_lineage
 from msd.report.rule_graph import rule_graph, rule_graph_figure
 from msd.report.style import SETTINGS, save
 from msd.tables.comparisons import titles
-from msd.tables.render import number
 from msd.tables.results import read_json
+from msd.tables.table import read_table
+from msd.tables.text import number
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -29,8 +30,8 @@ def report(job: Job) -> dict[str, float]:
 
     The rule graph, outputs["graph"], is drawn from the same records.
     """
-    by_path = {path: read_json(path) for path in job.inputs["tables"]}
-    tables = {table["name"]: table for table in by_path.values()}
+    by_path = {path: read_table(path) for path in job.inputs["tables"]}
+    tables = {table.name: table for table in by_path.values()}
     if "main" not in tables:
         raise UserError("the report job needs the table main.json among its inputs")
     drawn = [*job.inputs["figures"], _draw_rule_graph(job)]
@@ -41,9 +42,9 @@ def report(job: Job) -> dict[str, float]:
         params=job.params,
         titles=titles(job.params),
         sections=sections({name: page_table(table) for name, table in tables.items()}, groups),
-        claims=tables.get("claims", {}).get("claims", {}),
+        claims=tables["claims"].more["claims"] if "claims" in tables else {},
         rule_graph=groups.get(LAST_FIGURE),
-        samples=tables["main"]["samples"],
+        samples=tables["main"].more["samples"],
         cells=[read_json(path) for path in job.inputs["cells"]],
         sources=[read_json(path) for path in job.inputs["sources"]],
         environment=read_json(job.inputs["environment"]),

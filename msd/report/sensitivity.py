@@ -27,7 +27,7 @@ SPREAD = 0.6  # of the distance between two values, taken by the methods beside 
 
 def searched(results: DatasetResults, method: str) -> list[str]:
     """Parameters of which a method's variants have more than one value."""
-    variants = results.cells[method].content["variants"]
+    variants = results.methods[method].content["variants"]
     names = list(dict.fromkeys(name for variant in variants for name in variant["parameters"]))
     return [name for name in names if len({str(variant["parameters"].get(name)) for variant in variants}) > 1]
 
@@ -54,10 +54,10 @@ def sensitivity_figure(
     that was selected. Raises UserError when no method searches it.
     """
     first = next(iter(study.values()))
-    methods = [name for name in first.cells if parameter in searched(first, name)]
+    methods = [name for name in first.methods if parameter in searched(first, name)]
     if not methods:
         raise UserError(f"no method of the study searches {parameter!r}, so there is no figure of it")
-    variants = [variant for name in methods for variant in first.cells[name].content["variants"]]
+    variants = [variant for name in methods for variant in first.methods[name].content["variants"]]
     values = sorted({variant["parameters"][parameter] for variant in variants})
     figure, panels = new_figure(len(study), 2, row_height=1.9, sharey="row")
     for (dataset, results), row in zip(study.items(), panels, strict=True):
@@ -86,7 +86,7 @@ def _lines(
     results: DatasetResults, method: str, parameter: str, *, title: str, look: Look
 ) -> list[tuple[list[Variant], Look, str, str]]:
     """Each line of a method with its look, its label and the variant that was selected."""
-    content = results.cells[method].content
+    content = results.methods[method].content
     others = [name for name in searched(results, method) if name != parameter]
     found = []
     for number, line in enumerate(lines_of(content["variants"], parameter)):

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from msd.distill.likeness import LIKENESS
 from msd.measure.constant import best_constant
 from msd.measure.metric import METRICS
 from msd.measure.scorers import score
-from msd.tables.cells import Side, Study, TableCell, correct, table_cell
+from msd.tables.cell import Against, Cell, Value
 from msd.tables.names import Pair
 from msd.tables.results import VIEWS, Array, DatasetResults
+from msd.tables.study_results import Side, StudyResults
+from msd.tables.table import Table, corrected
 
-Table = dict[str, Any]
 REFERENCES = {
     "teacher": "Teacher",
     "probe": "Logistic probe",
@@ -29,41 +31,45 @@ MEASURES = {
 }
 
 
-def main_table(study: Study) -> Table:
+def main_table(study: StudyResults) -> Table:
     """Datasets × methods on the test split, each method against the baseline; teacher and probe as references."""
-    cells: list[TableCell] = []
+    cells: list[Cell] = []
     for results in study.datasets.values():
         cells.append(study.reference_cell(results, results.teacher["both"]))
         if results.probe is not None:
             cells.append(study.reference_cell(results, results.probe, name="probe"))
-        cells += [study.method_cell(results, name, against=study.against_baseline(name)) for name in results.cells]
+        cells += [study.method_cell(results, name, against=study.against_baseline(name)) for name in results.methods]
     baseline = titles(study.params)["method"][study.baseline]
     return make_table(
         "main",
         cells,
         study.params,
-        layout=(["method"], ["dataset"]),
+        rows=["method"],
+        columns=["dataset"],
         caption=f"Test score of each method on each dataset, and its difference to {baseline}.",
         notes=["Teacher and logistic probe are references: one model each, not part of the tests.", *_vqa_note(study)],
-    ) | {"samples": {name: len(results.targets) for name, results in study.datasets.items()}}
+        more={"samples": {name: len(results.targets) for name, results in study.datasets.items()}},
+    )
 
 
-def teacher_table(study: Study) -> Table:
+def teacher_table(study: StudyResults) -> Table:
     """Is there something to distil? The teacher against probe and from-scratch student, its views against chance."""
-    cells: list[TableCell] = []
+    cells: list[Cell] = []
     measures: dict[str, str] = {}
     named = titles(study.params)["method"]
     for results in study.datasets.values():
         for view, against in _teacher_gaps(study, results):
-            measure = f"{view}-{against['method']}"
-            measures[measure] = f"{_view_title(view)}, against {named[against['method']].lower()}"
-            extra = {"view": view, "measure": measure, "against": against}
-            cells.append(study.reference_cell(results, results.teacher[view], view=view) | extra)
+            measure = f"{view}-{against.method}"
+            measures[measure] = f"{_view_title(view)}, against {named[against.method].lower()}"
+            place = {"view": view, "measure": measure}
+            logits = results.teacher[view]
+            cells.append(study.reference_cell(results, logits, view=view, place=place, against=against))
     return make_table(
         "teacher",
         cells,
         study.params,
-        layout=(["dataset"], ["measure"]),
+        rows=["dataset"],
+        columns=["measure"],
         measures=measures,
         caption="The teacher's test score with both modalities and with one alone, and its gap to what it should beat.",
         notes=[
@@ -73,7 +79,7 @@ def teacher_table(study: Study) -> Table:
     )
 
 
-def _vqa_note(study: Study) -> list[str]:
+def _vqa_note(study: StudyResults) -> list[str]:
     """What accuracy means where it could be taken for the official VQA accuracy."""
     asked = [
         data.title for data in study.datasets.values() if data.task == "vqa" and not METRICS[data.metric].of_answers
@@ -83,7 +89,7 @@ def _vqa_note(study: Study) -> list[str]:
     return [f"{', '.join(asked)}: the score of the most probable answer, not the VQA accuracy of several people's."]
 
 
-def _teacher_gaps(study: Study, results: DatasetResults) -> Iterator[tuple[str, dict[str, Any]]]:
+def _teacher_gaps(study: StudyResults, results: DatasetResults) -> Iterator[tuple[str, Against]]:
     """(view, against) of each comparison of a teacher that can be made."""
 
     def resampled(logits: Array) -> Side:
@@ -94,34 +100,36 @@ def _teacher_gaps(study: Study, results: DatasetResults) -> Iterator[tuple[str, 
         yield "both", study.against("probe", own["both"], resampled(results.probe), results)
     scratch = study.params["from_scratch"]
     if scratch is not None:
-        runs = study.runs(results, scratch, seeds=results.cells[scratch].seeds)
+        runs = study.runs(results, scratch, seeds=results.methods[scratch].seeds)
         yield "both", study.against(scratch, own["both"], runs, results)
     labels = len(results.labels)
     constant = best_constant(results.metric, results.gold, labels=labels, dataset_task=results.task)
     chance = score(constant, len(results.targets))
     for view in UNIMODAL:
         against = study.against("constant", own[view], [study.resampled(results, constant)], results)
-        yield view, against | {"mean": chance}
+        yield view, replace(against, details={"mean": chance})
 
 
-def views_table(study: Study) -> Table:
+def views_table(study: StudyResults) -> Table:
     """Claim C2: how far each student is from the teacher in each view, by divergence and by agreement."""
     measures = {
         f"{one.name}/{view}": f"{_view_title(view)}: {one.title}" for one in LIKENESS.values() for view in VIEWS
     }
-    cells: list[TableCell] = []
+    cells: list[Cell] = []
     for results in study.datasets.values():
-        for name in results.cells:
+        for name in results.methods:
             against = study.against_baseline(name)
             for measure in measures:
                 kind, view = measure.split("/")
-                extra = {"view": view, "measure": measure, "better": LIKENESS[kind].better}
-                cells.append(study.method_cell(results, name, view=view, kind=kind, against=against) | extra)
+                about: dict[str, Any] = {"view": view, "kind": kind, "against": against}
+                about |= {"place": {"view": view, "measure": measure}, "details": {"better": LIKENESS[kind].better}}
+                cells.append(study.method_cell(results, name, **about))
     return make_table(
         "views",
         cells,
         study.params,
-        layout=(["dataset", "method"], ["measure"]),
+        rows=["dataset", "method"],
+        columns=["measure"],
         measures=measures,
         caption="How far each student is from the teacher, on the test split, with both modalities and with one alone.",
         notes=[
@@ -131,41 +139,42 @@ def views_table(study: Study) -> Table:
     )
 
 
-def missing_table(study: Study) -> Table:
+def missing_table(study: StudyResults) -> Table:
     """Scores of one model when a modality is missing at test time."""
     measures = {view: _view_title(view) for view in VIEWS}
-    cells: list[TableCell] = []
+    cells: list[Cell] = []
     for results in study.datasets.values():
         for view in VIEWS:
-            extra = {"view": view, "measure": view}
-            cells.append(study.reference_cell(results, results.teacher[view], view=view) | extra)
-        for name in results.cells:
+            place = {"view": view, "measure": view}
+            cells.append(study.reference_cell(results, results.teacher[view], view=view, place=place))
+        for name in results.methods:
             for view in VIEWS:
                 against = study.against_baseline(name) if view in UNIMODAL else None
-                extra = {"view": view, "measure": view}
-                cells.append(study.method_cell(results, name, view=view, against=against) | extra)
+                place = {"view": view, "measure": view}
+                cells.append(study.method_cell(results, name, view=view, against=against, place=place))
     return make_table(
         "missing",
         cells,
         study.params,
-        layout=(["dataset", "method"], ["measure"]),
+        rows=["dataset", "method"],
+        columns=["measure"],
         measures=measures,
         caption="Test score of each model when image or text is missing at test time.",
         notes=["With both modalities as in the main table, where differences to the baseline are."],
     )
 
 
-def pairs_table(study: Study, name: str, pairs: Sequence[Pair], *, caption: str) -> Table:
+def pairs_table(study: StudyResults, name: str, pairs: Sequence[Pair], *, caption: str) -> Table:
     """Test scores of methods, each against the one that it is paired with."""
     named = titles(study.params)["method"]
     labels = {_pair_name(*pair): " against ".join(named[one] for one in pair if one) for pair in pairs}
     cells = [
-        study.method_cell(results, method, against=other) | {"comparison": _pair_name(method, other)}
+        study.method_cell(results, method, against=other, place={"comparison": _pair_name(method, other)})
         for results in study.datasets.values()
         for method, other in pairs
     ]
-    table = make_table(name, cells, study.params, layout=(["comparison"], ["dataset"]), caption=caption, notes=[])
-    return table | {"titles": table["titles"] | {"comparison": labels}}
+    table = make_table(name, cells, study.params, rows=["comparison"], columns=["dataset"], caption=caption, notes=[])
+    return replace(table, titles={**table.titles, "comparison": labels})
 
 
 def _pair_name(method: str, other: str | None) -> str:
@@ -174,19 +183,21 @@ def _pair_name(method: str, other: str | None) -> str:
 
 def saliency_table(summaries: Mapping[str, Any], params: Mapping[str, Any]) -> Table:
     """Claim C1: mean saliency of each modality per dataset and split, as the saliency stage summarised it."""
-    cells: list[TableCell] = []
+    cells: list[Cell] = []
     for dataset, summary in summaries.items():
         runs = [f"results/{params['study']}/teachers/{dataset}/saliency"]
         for split in [split for split in ("train", "val", "test") if split in summary]:
             for modality, entry in summary[split].items():
-                cell = table_cell((dataset, "teacher"), ("saliency", split), values={}, runs=runs)
-                cell |= {key: entry[key] for key in ("mean", "low", "high", "n")}
-                cells.append(cell | {"modality": modality, "over": "samples"})
+                value = Value(*(entry[key] for key in ("mean", "low", "high", "n")))
+                place = {"modality": modality, "over": "samples"}
+                about: dict[str, Any] = {"dataset": dataset, "method": "teacher", "metric": "saliency", "split": split}
+                cells.append(Cell(**about, value=value, place=place, runs=runs))
     return make_table(
         "saliency",
         cells,
         params,
-        layout=(["dataset", "split"], ["modality"]),
+        rows=["dataset", "split"],
+        columns=["modality"],
         caption="Mean saliency of each modality: how far the teacher's answer moves when that modality is removed.",
         notes=[
             f"Measure: {MEASURES.get(params['saliency_measure'], params['saliency_measure'])}.",
@@ -213,20 +224,22 @@ def _view_title(view: str) -> str:
 
 def make_table(
     name: str,
-    cells: list[TableCell],
+    cells: Sequence[Cell],
     params: Mapping[str, Any],
     *,
-    layout: tuple[list[str], list[str]],
+    rows: Sequence[str],
+    columns: Sequence[str],
     caption: str,
-    notes: list[str],
+    notes: Sequence[str],
     measures: Mapping[str, str] | None = None,
     with_metric: bool = True,
+    more: Mapping[str, Any] | None = None,
 ) -> Table:
-    """The whole JSON of a table; its comparisons are corrected as one family.
+    """A table of an MSD study; its comparisons are corrected as one family.
 
     with_metric: whether the metric stands beside the name of a data set.
     """
-    family = correct(cells)
+    cells, family = corrected(cells)
     if family:
         notes = [
             *notes,
@@ -234,16 +247,18 @@ def make_table(
             f"({params['draws']:,} bootstrap draws of pictures, Student's t); p is two-sided, of the same t, corrected "
             f"by Holm over the {family} comparisons of this table.",
         ]
-    if any(cell["low"] is not None and cell["values"] for cell in cells):
+    if any(cell.value.low is not None and cell.value.by_seed for cell in cells):
         notes = ["± is half a 95 % t-interval over the n seeds.", *notes]
     named = titles(params) | ({} if with_metric else {"metric": {}})
-    return {
-        "name": name,
-        "caption": caption,
-        "notes": notes,
-        "study": params["study"],
-        "family": family,
-        "layout": {"rows": layout[0], "columns": layout[1]},
-        "titles": named | {"measure": dict(measures or {})},
-        "cells": cells,
-    }
+    return Table(
+        name=name,
+        caption=caption,
+        notes=notes,
+        study=params["study"],
+        family=family,
+        rows=rows,
+        columns=columns,
+        titles=named | {"measure": dict(measures or {})},
+        cells=cells,
+        more=more or {},
+    )

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from msd.measure.intervals import clustered_interval
-from msd.tables.cells import Study, TableCell, table_cell
-from msd.tables.comparisons import MEASURES, UNIMODAL, Table, make_table
+from msd.tables.cell import Cell, Value
+from msd.tables.comparisons import MEASURES, UNIMODAL, make_table
 from msd.tables.results import Array, DatasetResults
+from msd.tables.study_results import StudyResults
+from msd.tables.table import Table
 
 COSTS = {
     "parameters": "Parameters",
@@ -21,7 +24,7 @@ COSTS = {
 }
 
 
-def classes_table(study: Study, saliency: Mapping[str, pd.DataFrame]) -> Table:
+def classes_table(study: StudyResults, saliency: Mapping[str, pd.DataFrame]) -> Table:
     """Mean saliency of each modality over the test samples of each label.
 
     saliency: dataset -> columns image and text, rows as the test split.
@@ -37,7 +40,8 @@ def classes_table(study: Study, saliency: Mapping[str, pd.DataFrame]) -> Table:
         "saliency-classes",
         cells,
         study.params,
-        layout=(["dataset", "label"], ["modality"]),
+        rows=["dataset", "label"],
+        columns=["modality"],
         caption="Mean saliency of each modality on the test split, by gold label.",
         notes=[
             f"Measure: {MEASURES.get(measure, measure)}.",
@@ -47,38 +51,44 @@ def classes_table(study: Study, saliency: Mapping[str, pd.DataFrame]) -> Table:
     )
 
 
-def _class_cell(study: Study, results: DatasetResults, values: Array, *, label: int, modality: str) -> TableCell:
+def _class_cell(study: StudyResults, results: DatasetResults, values: Array, *, label: int, modality: str) -> Cell:
     gold = results.targets == label if results.targets.ndim == 1 else results.targets[:, label] > 0.5
     pictures = np.unique(results.groups[gold], return_inverse=True)[1]
     runs = [f"results/{study.params['study']}/teachers/{results.name}/saliency"]
-    cell = table_cell((results.name, "teacher"), ("saliency", "test"), values={}, runs=runs)
-    cell |= {"label": results.labels[label], "modality": modality, "over": "samples", "n": int(gold.sum())}
-    if not gold.any():
-        return cell | {"why": "a label that no test sample has has no saliency"}
-    if pictures.max() == 0:
-        return cell | {"mean": float(values[gold].mean()), "why": "one picture: no interval over pictures"}
-    return cell | dict(zip(("mean", "low", "high"), clustered_interval(values[gold].tolist(), pictures), strict=True))
+    place = {"label": results.labels[label], "modality": modality, "over": "samples"}
+    n = int(gold.sum())
+    if not n:
+        value = Value(n=n, why="a label that no test sample has has no saliency")
+    elif pictures.max() == 0:
+        value = Value(float(values[gold].mean()), n=n, why="one picture: no interval over pictures")
+    else:
+        value = Value(*clustered_interval(values[gold].tolist(), pictures), n=n)
+    about: dict[str, Any] = {"dataset": results.name, "method": "teacher", "metric": "saliency", "split": "test"}
+    return Cell(**about, value=value, place=place, runs=runs)
 
 
 def cost_table(costs: Mapping[str, Any], params: Mapping[str, Any]) -> Table:
     """Size, arithmetic, time and bytes of teacher and student, as the cost stage measured them."""
-    cells: list[TableCell] = []
+    cells: list[Cell] = []
     for dataset, found in costs.items():
         for model, entry in found["models"].items():
             for measure in COSTS:
                 values = entry[measure] if measure == "latency_ms" else [entry[measure]]
                 by_round = {str(index): float(value) for index, value in enumerate(values)}
-                cell = table_cell((dataset, model), (measure, "test"), values=by_round, runs=[entry["run"]])
-                cell |= {"measure": measure, "better": "lower", "over": "rounds"}
-                if measure != "latency_ms":
-                    cell.pop("why")
-                    cell["counted"] = True
-                cells.append(cell)
+                value, details = Value.over_seeds(by_round, metric=measure), {"better": "lower", "counted": True}
+                if measure == "latency_ms":
+                    del details["counted"]
+                else:
+                    value = replace(value, why=None)
+                about: dict[str, Any] = {"dataset": dataset, "method": model, "metric": measure, "split": "test"}
+                place = {"measure": measure, "over": "rounds"}
+                cells.append(Cell(**about, value=value, place=place, runs=[entry["run"]], details=details))
     return make_table(
         "cost",
         cells,
         params,
-        layout=(["dataset", "method"], ["measure"]),
+        rows=["dataset", "method"],
+        columns=["measure"],
         measures=COSTS,
         caption="What teacher and student cost: size, bytes of the saved model, arithmetic and time of one sample.",
         notes=[
@@ -90,28 +100,33 @@ def cost_table(costs: Mapping[str, Any], params: Mapping[str, Any]) -> Table:
     )
 
 
-def grid_table(study: Study) -> Table:
+def grid_table(study: StudyResults) -> Table:
     """Every point of every method's grid on validation and on test, and which one was selected."""
-    cells: list[TableCell] = []
+    cells: list[Cell] = []
     for results in study.datasets.values():
-        for name, cell in results.cells.items():
-            selected = cell.content["selected"]
-            for variant in cell.content["variants"]:
-                point = variant["variant"] + (" (selected)" if variant["variant"] == selected else "")
+        for method, collected in results.methods.items():
+            selected = collected.content["selected"]
+            for variant in collected.content["variants"]:
+                name = variant["variant"]
                 for split in ("val", "test"):
-                    made = table_cell(
-                        (results.name, name),
-                        (results.metric, split),
-                        values=variant[split]["values"],
+                    cell = Cell(
+                        dataset=results.name,
+                        method=method,
+                        metric=results.metric,
+                        split=split,
+                        value=Value.over_seeds(variant[split]["values"], metric=results.metric),
+                        place={"variant": name},
                         selected=selected,
                         runs=variant["runs"],
+                        details={"point": f"{name} (selected)" if name == selected else name},
                     )
-                    cells.append(made | {"variant": variant["variant"], "point": point})
+                    cells.append(cell)
     return make_table(
         "grid",
         cells,
         study.params,
-        layout=(["dataset", "method", "point"], ["split"]),
+        rows=["dataset", "method", "point"],
+        columns=["split"],
         caption="Every grid point of every method: mean score over seeds on validation, which selects, and on test.",
         notes=["The point with the best mean on validation is selected, the first of equals; test decides nothing."],
     )

@@ -18,7 +18,7 @@ def table_names(methods: Sequence[str]) -> list[str]:
     pairs = {"weighting": weighting_pairs(methods), "combined": combined_pairs(methods)}
     compared = [name for name, found in pairs.items() if found]
     others = ["saliency", "saliency-classes", "views", "missing", "teacher", "cost", "grid"]
-    return ["claims", "published", "main", *compared, *others]
+    return ["claims", "main", *compared, *others]
 
 
 def weighting_pairs(methods: Sequence[str]) -> list[Pair]:

@@ -1,29 +1,32 @@
-"""Renderings of a table's JSON: CSV, Markdown, LaTeX, and the grid from which the HTML page is made."""
+"""Renderings of a table: JSON, CSV, Markdown, LaTeX, and the grid from which the HTML page is made."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pylatexenc.latexencode import UnicodeToLatexEncoder
 
-Cell = Mapping[str, Any]
-Table = Mapping[str, Any]
-SIGNIFICANT = 0.05
+from msd.tables.cell import Cell
+from msd.tables.table import Table
+from msd.tables.text import difference_text, p_text, paper_text, score_text
+from msd.tables.verdict import is_earned
+
 _LATEX = UnicodeToLatexEncoder(non_ascii_only=False, replacement_latex_protection="braces")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One printed cell: lines of text, whether it earned bold, and why something is undefined."""
+    """One printed cell: lines of text, whether it earned bold, why something is undefined, and the cell itself."""
 
     lines: tuple[str, ...] = ()
     bold: bool = False
     why: str = ""
+    cell: Cell | None = None
 
 
 @dataclass(frozen=True)
@@ -37,18 +40,18 @@ class Grid:
 
 
 def grid(table: Table) -> Grid:
-    """Lay a table's cells out by its `layout`; rows and columns keep the order of the cells."""
-    rows, columns = table["layout"]["rows"], table["layout"]["columns"]
-    placed = {(_key(cell, rows), _key(cell, columns)): entry(cell) for cell in table["cells"]}
+    """Lay a table's cells out; rows and columns keep the order of the cells."""
+    placed = {(table.row(cell), table.column(cell)): entry(cell) for cell in table.cells}
     row_keys = list(dict.fromkeys(row for row, _ in placed))
     column_keys = list(dict.fromkeys(column for _, column in placed))
+    with_metric = list(table.columns) != ["dataset"]
     return Grid(
-        heads=tuple(name.capitalize() for name in rows),
-        columns=tuple(_title(table, columns, key, with_metric=True) for key in column_keys),
+        heads=tuple(name.capitalize() for name in table.rows),
+        columns=tuple(_title(table, table.columns, key, with_metric=True) for key in column_keys),
         labels=tuple(
             tuple(
-                _title(table, [name], (value,), with_metric=columns != ["dataset"])
-                for name, value in zip(rows, key, strict=True)
+                _title(table, [name], [value], with_metric=with_metric)
+                for name, value in zip(table.rows, key, strict=True)
             )
             for key in row_keys
         ),
@@ -58,85 +61,25 @@ def grid(table: Table) -> Grid:
 
 def entry(cell: Cell) -> Entry:
     """What is printed for one cell: mean with interval, n and a paper's value, then the difference; or a verdict."""
-    why = str(cell.get("why", ""))
-    if "verdict" in cell and "evidence" in cell:
-        return Entry((cell["verdict"], *filter(None, [cell["evidence"]])), bold=is_earned(cell), why=why)
-    lines = [score_text(cell), paper_text(cell)]
-    against = cell.get("against")
-    if against is not None:
-        why = why or str(against.get("why", ""))
-        if against["difference"] is None:
-            lines.append("no difference")
-        else:
-            lines.append(difference_text(against))
-            lines.append(p_text(against))
-    return Entry(tuple(line for line in lines if line), bold=is_earned(cell), why=why)
-
-
-def is_earned(cell: Cell) -> bool:
-    """Bold only for a corrected p below .05, more than one seed on this side, and a change to the better."""
-    against = cell.get("against")
-    if against is None or against["p_holm"] is None or cell["n"] < 2:
-        return False
-    better = -1 if cell.get("better") == "lower" else 1
-    return bool(against["p_holm"] < SIGNIFICANT and better * against["difference"] > 0)
-
-
-def score_text(cell: Cell) -> str:
-    """Mean ± half the interval (n=…); – where the mean is undefined; what is counted, not measured, has no n."""
-    if cell.get("counted"):
-        return number(cell["mean"])
-    if cell["mean"] is None:
-        return f"– (n={cell['n']})"
-    spread = "" if cell["low"] is None else f" ± {number((cell['high'] - cell['low']) / 2)}"
-    return f"{number(cell['mean'])}{spread} (n={cell['n']:,})"
-
-
-def paper_text(cell: Cell) -> str:
-    """A published value and whether it lies in our interval; nothing for a cell that is not held against a paper."""
-    if "paper" not in cell:
-        return ""
-    if cell["paper"] is None:
-        return "no paper value"
-    where = (
-        f"{cell['verdict']}, {number(cell['gap'], signed=True)}" if cell["verdict"] == "outside" else cell["verdict"]
-    )
-    return f"paper {number(cell['paper'])}: {where or 'no verdict'}"
-
-
-def difference_text(against: Cell) -> str:
-    """Signed difference with its interval."""
-    bounds = "" if against["low"] is None else f" [{number(against['low'])}, {number(against['high'])}]"
-    return f"{number(against['difference'], signed=True)}{bounds}"
-
-
-def p_text(against: Cell) -> str:
-    """Holm-corrected p, to three decimals."""
-    p = against["p_holm"]
-    if p is None:
-        return ""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-
-
-def number(value: float, *, signed: bool = False) -> str:
-    """Three decimals, fewer for values from 10 on; a true minus sign, and none before zero."""
-    if abs(value) >= 10_000:
-        return f"{'−' if value < 0 else '+' if signed else ''}{abs(value):,.0f}"
-    digits = 3 if abs(value) < 10 else 2 if abs(value) < 100 else 1
-    text = f"{abs(value):.{digits}f}"
-    if float(text) == 0:
-        return text
-    return ("−" if value < 0 else "+" if signed else "") + text
+    why, against = cell.value.why or "", cell.against
+    if cell.verdict is not None:
+        lines = [cell.verdict.outcome, cell.verdict.evidence]
+    else:
+        lines = [score_text(cell), paper_text(cell.paper)]
+        if against is not None:
+            why = why or against.why or ""
+            lines += ["no difference"] if against.difference is None else [difference_text(against), p_text(against)]
+    return Entry(tuple(line for line in lines if line), bold=is_earned(cell), why=why, cell=cell)
 
 
 def as_json(table: Table) -> str:
     """The table itself."""
-    return json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(table.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def as_csv(table: Table) -> str:
     """One line a cell, at full precision; nested "against" and "values" become columns of their own."""
-    lines = [_flat(cell) for cell in table["cells"]]
+    lines = [_flat(cell.to_json()) for cell in table.cells]
     columns = list(dict.fromkeys(name for line in lines for name in line))
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, lineterminator="\n")
@@ -157,7 +100,7 @@ def as_markdown(table: Table) -> str:
             for item in row
         ]
         lines.append(_pipes([*map(_escape_pipe, labels), *printed]))
-    return f"{table['caption']}\n\n" + "\n".join(lines) + f"\n\n{' '.join(notes(table))}\n"
+    return f"{table.caption}\n\n" + "\n".join(lines) + f"\n\n{' '.join(notes(table))}\n"
 
 
 def as_latex(table: Table) -> str:
@@ -167,14 +110,14 @@ def as_latex(table: Table) -> str:
     body = []
     for labels, row in zip(_once(layout.labels), layout.rows, strict=True):
         body.append(" & ".join([*map(_escape_latex, labels), *map(_latex_entry, row)]) + r" \\")
-    caption = _escape_latex(" ".join([table["caption"], *notes(table)]))
+    caption = _escape_latex(" ".join([table.caption, *notes(table)]))
     return "\n".join(
         [
             "% needs \\usepackage{booktabs}",
             r"\begin{table}",
             r"\centering\small",
             rf"\caption{{{caption}}}",
-            rf"\label{{tab:{table['name']}}}",
+            rf"\label{{tab:{table.name}}}",
             rf"\begin{{tabular}}{{{'l' * len(layout.heads)}{'r' * len(layout.columns)}}}",
             r"\toprule",
             " & ".join(map(_escape_latex, head)) + r" \\",
@@ -191,27 +134,23 @@ def as_latex(table: Table) -> str:
 RENDERINGS: dict[str, Callable[[Table], str]] = {"json": as_json, "csv": as_csv, "md": as_markdown, "tex": as_latex}
 
 
-def _key(cell: Cell, names: Sequence[str]) -> tuple[str, ...]:
-    return tuple(str(cell[name]) for name in names)
+def notes(table: Table) -> list[str]:
+    """The table's notes, then why values are missing, then how to read bold where something is bold."""
+    reasons = [part.why for cell in table.cells for part in (cell.value, cell.against) if part is not None and part.why]
+    printed = [*table.notes, *(f"{reason[0].upper()}{reason[1:]}." for reason in dict.fromkeys(reasons))]
+    if any(is_earned(cell) for cell in table.cells):
+        printed.append("Bold: better, corrected p below .05, more than one seed.")
+    return printed
 
 
 def _title(table: Table, names: Sequence[str], key: Sequence[str], *, with_metric: bool) -> str:
     """Printed name of a row or column; a dataset's carries its metric."""
     parts = []
     for name, value in zip(names, key, strict=True):
-        title = table["titles"].get(name, {}).get(value, value)
-        metric = table["titles"]["metric"].get(value) if name == "dataset" and with_metric else None
+        title = table.titles.get(name, {}).get(value, value)
+        metric = table.titles["metric"].get(value) if name == "dataset" and with_metric else None
         parts.append(f"{title} ({metric})" if metric else title)
     return ", ".join(parts)
-
-
-def notes(table: Table) -> list[str]:
-    """The table's notes, then why values are missing, then how to read bold where something is bold."""
-    reasons = [part["why"] for cell in table["cells"] for part in (cell, cell["against"] or {}) if "why" in part]
-    found = [*table["notes"], *(f"{reason[0].upper()}{reason[1:]}." for reason in dict.fromkeys(reasons))]
-    if any(is_earned(cell) for cell in table["cells"]):
-        found.append("Bold: better, corrected p below .05, more than one seed.")
-    return found
 
 
 def _once(labels: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
@@ -224,14 +163,14 @@ def _once(labels: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     return printed
 
 
-def _flat(cell: Cell) -> dict[str, Any]:
+def _flat(cell: Mapping[str, Any]) -> dict[str, Any]:
     flat = {name: value for name, value in cell.items() if name not in ("values", "against", "runs")}
     flat["runs"] = " ".join(cell["runs"])
     flat |= {f"against_{name}": value for name, value in (cell["against"] or {}).items()}
     return flat | {f"seed_{seed}": value for seed, value in cell["values"].items()}
 
 
-def _pipes(texts: Any) -> str:
+def _pipes(texts: Iterable[str]) -> str:
     return f"| {' | '.join(texts)} |"
 
 

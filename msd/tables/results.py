@@ -26,7 +26,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Cell:
+class MethodResults:
     """What `collect` wrote of one method on one dataset."""
 
     content: dict[str, Any]
@@ -54,7 +54,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class DatasetResults:
-    """All that is known of one dataset: gold targets, the teacher's and the probe's outputs, the methods' cells."""
+    """All that is known of one dataset: gold targets, the teacher's and the probe's outputs, the methods' results."""
 
     name: str
     title: str
@@ -64,7 +64,7 @@ class DatasetResults:
     labels: Sequence[str]
     targets: Array  # (N,) classes or (N, C) scores of the test split
     teacher: Mapping[str, Array]  # view -> logits (N, C) of the test split
-    cells: Mapping[str, Cell]
+    methods: Mapping[str, MethodResults]
     groups: NDArray[np.int64]  # (N,) number of each test sample's picture
     answers: Mapping[str, Array]  # metric -> scores (N, C) of the labels as answers; empty where people gave none
     probe: Array | None = None
@@ -87,7 +87,7 @@ def parallel(job: Job, name: str) -> dict[str, str]:
 
 def load_results(job: Job) -> dict[str, DatasetResults]:
     """Dataset -> results, from the inputs cells, cell_predictions, prepared, labels, teacher_outputs (and probes)."""
-    cells = _load_cells(job)
+    methods = _load_methods(job)
     prepared, labels, outputs = (parallel(job, name) for name in ("prepared", "labels", "teacher_outputs"))
     probes = parallel(job, "probes") if "probes" in job.inputs else {}
     results = {}
@@ -105,7 +105,7 @@ def load_results(job: Job) -> dict[str, DatasetResults]:
             labels=names,
             targets=read_targets(prepared[name], labels=len(names), task=DATASET_TASKS[about["task"]]),
             teacher=teacher,
-            cells=cells[name],
+            methods=methods[name],
             answers=read_answer_scores(prepared[name], labels=names),
             groups=picture_groups(prepared[name]),
             probe=probe,
@@ -114,28 +114,28 @@ def load_results(job: Job) -> dict[str, DatasetResults]:
     return results
 
 
-def _load_cells(job: Job) -> dict[str, dict[str, Cell]]:
-    """Dataset -> method -> cell, methods in the order of params["methods"]; a missing one is an error."""
-    found = {}
+def _load_methods(job: Job) -> dict[str, dict[str, MethodResults]]:
+    """Dataset -> method -> its results, methods in the order of params["methods"]; a missing one is an error."""
+    collected = {}
     for path, predictions in zip(job.inputs["cells"], job.inputs["cell_predictions"], strict=True):
         content = read_json(path)
-        found[content["dataset"], content["method"]] = Cell(content, predictions)
-    cells: dict[str, dict[str, Cell]] = {}
+        collected[content["dataset"], content["method"]] = MethodResults(content, predictions)
+    results: dict[str, dict[str, MethodResults]] = {}
     for dataset in [about["name"] for about in job.params["datasets"]]:
-        cells[dataset] = {}
+        results[dataset] = {}
         for method in job.params["methods"]:
-            if (dataset, method["name"]) not in found:
+            if (dataset, method["name"]) not in collected:
                 raise UserError(f"the {job.rule} job has no cell of {dataset}/{method['name']} among its inputs")
-            cells[dataset][method["name"]] = found[dataset, method["name"]]
-    return cells
+            results[dataset][method["name"]] = collected[dataset, method["name"]]
+    return results
 
 
 def _check_rows(results: DatasetResults, prepared: str) -> None:
     """Raise unless every prediction has one row per prepared sample."""
     rows = len(results.targets)
     named = {f"the teacher's {view}": logits for view, logits in results.teacher.items()}
-    for method, cell in results.cells.items():
-        named.update({f"{method} seed {seed}": logits for seed, logits in cell.logits("test", "both").items()})
+    for method, collected in results.methods.items():
+        named.update({f"{method} seed {seed}": logits for seed, logits in collected.logits("test", "both").items()})
     if results.probe is not None:
         named["the probe's"] = results.probe
     for what, logits in named.items():
@@ -157,9 +157,9 @@ def mean_by_epoch(paths: Sequence[str], term: str) -> pd.DataFrame:
     return history.groupby("epoch", as_index=False).agg(step=("step", "max"), value=("value", "mean"))
 
 
-def histories(job: Job, dataset: str, cell: Cell) -> list[str]:
-    """The histories of a cell's selected runs; raises UserError when the job does not declare one of them."""
-    paths = [f"{folder}/history.parquet" for folder in cell.content["runs"]]
+def histories(job: Job, dataset: str, collected: MethodResults) -> list[str]:
+    """The histories of a method's selected runs; raises UserError when the job does not declare one of them."""
+    paths = [f"{folder}/history.parquet" for folder in collected.content["runs"]]
     for path in paths:
         if path not in job.inputs["histories"]:
             raise UserError(f"the {job.rule} job lacks {path}, the history of a selected run of {dataset}")

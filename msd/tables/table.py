@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from msd.errors import UserError
-from msd.lineage.identity import spelled
+from msd.lineage.identity import cell_name, spelled
 from msd.measure.stats import holm
 from msd.tables.cell import Cell
 
@@ -61,6 +61,10 @@ class Table:
         """The column that a cell stands in."""
         entries = cell.entries()
         return tuple(str(entries[key]) for key in self.columns)
+
+    def short_name(self, cell: Cell) -> str:
+        """How `msd trace` names a cell of the table."""
+        return cell_name(cell.entries(), [*self.rows, *self.columns])
 
     def to_json(self) -> dict[str, Any]:
         """The table as it lies on disk."""

@@ -14,10 +14,8 @@ from msd.config.claims import read_claims
 from msd.distill.likeness import LIKENESS
 from msd.errors import UserError
 from msd.measure.metric import measures
-from msd.tables.cells import Study, evaluate_metrics
-from msd.tables.claims import claims_table, published_table
+from msd.tables.claims import claims_table
 from msd.tables.comparisons import (
-    Table,
     main_table,
     missing_table,
     pairs_table,
@@ -38,6 +36,8 @@ from msd.tables.results import (
     parallel,
     read_json,
 )
+from msd.tables.study_results import StudyResults, evaluate_metrics
+from msd.tables.table import Table
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -60,22 +60,22 @@ def tables(job: Job) -> dict[str, float]:
             near = difflib.get_close_matches(name, texts, n=1) or sorted(texts)
             raise UserError(f"there is no table file {name!r}; did you mean {near[0]!r}?")
         Path(path).write_text(texts[name], encoding="utf-8")
-    means = {f"{cell['dataset']}/{cell['method']}": cell["mean"] for cell in made["main"]["cells"]}
+    means = {f"{cell.dataset}/{cell.method}": cell.value.mean for cell in made["main"].cells}
     return {name: mean for name, mean in means.items() if mean is not None}
 
 
-def read_study(job: Job) -> Study:
+def read_study(job: Job) -> StudyResults:
     """The results of all datasets, with the seeds of their teachers."""
     seeds = {
         name: str(pd.read_parquet(path, columns=["seed"])["seed"].iloc[0])
         for name, path in parallel(job, "teacher_histories").items()
     }
-    return Study(job.params, load_results(job), seeds)
+    return StudyResults(job.params, load_results(job), seeds)
 
 
-def build_tables(job: Job, study: Study) -> dict[str, Table]:
-    """Table name -> its JSON, for all that `table_names` lists."""
-    names = list(next(iter(study.datasets.values())).cells)
+def build_tables(job: Job, study: StudyResults) -> dict[str, Table]:
+    """Table name -> table, for all that `table_names` lists."""
+    names = list(next(iter(study.datasets.values())).methods)
     summaries = {name: read_json(path) for name, path in parallel(job, "saliency").items()}
     frames = {name: pd.read_parquet(path) for name, path in parallel(job, "test_saliency").items()}
     costs = {name: read_json(path) for name, path in parallel(job, "costs").items()}
@@ -94,11 +94,7 @@ def build_tables(job: Job, study: Study) -> dict[str, Table]:
         "grid": lambda: grid_table(study),
     }
     made = {name: makers[name]() for name in table_names(names) if name in makers}
-    claims = read_claims(job.inputs["claims"])
-    return made | {
-        "claims": claims_table(claims, made, job.params),
-        "published": published_table(claims, made, job.params),
-    }
+    return made | {"claims": claims_table(read_claims(job.inputs["claims"]), made, job.params)}
 
 
 def training_curves(job: Job, study: Mapping[str, DatasetResults]) -> pd.DataFrame:
@@ -106,8 +102,8 @@ def training_curves(job: Job, study: Mapping[str, DatasetResults]) -> pd.DataFra
     parts = []
     for name, path in parallel(job, "teacher_histories").items():
         parts.append(mean_by_epoch([path], "loss").assign(dataset=name, method="teacher"))
-        for method, cell in study[name].cells.items():
-            curve = mean_by_epoch(histories(job, name, cell), "loss")
+        for method, collected in study[name].methods.items():
+            curve = mean_by_epoch(histories(job, name, collected), "loss")
             parts.append(curve.assign(dataset=name, method=method))
     return pd.concat(parts)[["step", "epoch", "dataset", "method", "value"]]
 
@@ -140,9 +136,9 @@ def _flat_metrics(study: Mapping[str, DatasetResults]) -> dict[str, Any]:
             method: _measured(results, [logits]) | evaluate_metrics(results, logits)
             for method, logits in references.items()
         }
-        for method, cell in results.cells.items():
-            stated = cell.content["metrics"]["test"]
-            predicted = {view: list(cell.logits("test", view).values()) for view in VIEWS}
+        for method, collected in results.methods.items():
+            stated = collected.content["metrics"]["test"]
+            predicted = {view: list(collected.logits("test", view).values()) for view in VIEWS}
             flat[name][method] = _measured(results, predicted["both"])
             flat[name][method] |= {metric: _mean(list(values.values())) for metric, values in stated.items()}
             for view, seeds in predicted.items():

@@ -10,7 +10,8 @@ import pytest
 
 from msd.cli import main
 from msd.errors import UserError
-from msd.lineage.trace import Archive, cell_name, trace
+from msd.lineage.identity import cell_name
+from msd.lineage.trace import Archive, trace
 from msd.lineage.tree import as_tree
 
 TABLE = "results/s/tables/main.json"
@@ -184,6 +185,6 @@ def test_the_command_prints_tree_or_json(study: dict[str, str], capsys: pytest.C
     assert capsys.readouterr().err.startswith("msd trace: ")
 
 
-def test_names_of_cells_put_dataset_and_method_first() -> None:
-    table = {"layout": {"rows": ["measure", "method"], "columns": ["dataset"]}}
-    assert cell_name({"dataset": "d", "method": "m", "measure": "kl/text"}, table) == "d/m/kl/text"
+def test_names_of_cells_put_dataset_and_method_first_and_do_not_depend_on_the_selection() -> None:
+    cell = {"dataset": "d", "method": "m", "measure": "kl/text", "variant": "c1", "point": "c1 (selected)"}
+    assert cell_name(cell, ["measure", "point", "method", "dataset"]) == "d/m/kl/text/c1"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from msd.measure.stats import Difference
 from msd.tables.cell import ONE_SEED, Against, Cell, Value
 from msd.tables.table import Table, corrected, read_table
 from msd.tables.text import number, score_text
-from msd.tables.verdict import INCONCLUSIVE, NOT_SUPPORTED, SUPPORTED, is_earned, of_difference, of_interval
+from msd.tables.verdict import INCONCLUSIVE, NOT_SUPPORTED, SUPPORTED, of_difference, of_interval
 
 PUBLISHED = Path(__file__).parents[2] / "results/published"
 FILES = [
@@ -98,14 +97,6 @@ def test_the_reason_for_a_missing_p_is_the_evidence() -> None:
     assert of_difference(Against("kd", 0.1, 0.05, 0.15, p_holm=0.0004)).evidence == "+0.100 [0.050, 0.150], p < 0.001"
 
 
-def test_bold_is_a_significant_change_to_the_better_with_more_than_one_seed() -> None:
-    better = cell(against=Against("kd", 0.1, p_holm=0.01))
-    assert is_earned(better)
-    assert not is_earned(replace(better, details={"better": "lower"}))
-    assert not is_earned(replace(better, value=Value.over_seeds({"0": 0.5}, metric="accuracy")))
-    assert not is_earned(cell())
-
-
 def test_a_paper_s_value_lies_within_our_interval_or_outside() -> None:
     assert [of_interval(0.5, *bounds) for bounds in ((0.4, 0.5), (0.6, 0.7), (None, 0.7))] == [
         "within",
@@ -116,10 +107,22 @@ def test_a_paper_s_value_lies_within_our_interval_or_outside() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.1234, "0.123"), (-0.1234, "−0.123"), (-0.0001, "0.000"), (12.345, "12.35"), (12345.6, "12,346")],
+    [
+        (0.12345, "0.123"),
+        (-0.5, "−0.500"),
+        (-0.0001, "0.000"),
+        (12.345, "12.35"),
+        (123.45, "123.5"),
+        (9.9996, "10.000"),
+        (12345.6, "12,346"),
+    ],
 )
 def test_numbers_have_as_many_decimals_as_they_need(value: float, text: str) -> None:
     assert number(value) == text
+
+
+def test_a_signed_number_has_no_sign_at_zero() -> None:
+    assert (number(0.01, signed=True), number(0.0, signed=True)) == ("+0.010", "0.000")
 
 
 def test_a_score_says_n_unless_it_is_counted() -> None:

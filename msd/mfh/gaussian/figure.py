@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from msd.mfh.gaussian.table import METHODS
 from msd.report.style import INK, PALETTE, Look, new_figure
-from msd.tables.render import number
+from msd.tables.text import number
 
 LOOKS = {
     "teacher-regular": Look(PALETTE[0], "o", "-"),

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from msd.report.style import FAINT, INK, MARKERS, PALETTE, new_figure
-from msd.tables.render import number
+from msd.tables.text import number
 
 COLOURS = {"regular": INK, "general": PALETTE[2], "specific": PALETTE[3], "random": PALETTE[5]}
 PREDICTORS = {"counts": "γ by counts", "score": "Teacher's score"}

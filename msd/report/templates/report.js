@@ -147,8 +147,8 @@ function numberText(value) {
 
 function cellParts(cell) {
   const interval = cell.low === null ? null : `${cell.low} to ${cell.high}`;
-  const parts = [pairs({ Verdict: cell.verdict, Evidence: cell.evidence, Published: cell.published,
-    "Ours minus published": cell.gap, Rule: cell.rule, Source: cell.source, Metric: cell.metric, Split: cell.split, Mean: numberText(cell.mean), "95 % interval": interval,
+  const parts = [pairs({ Verdict: cell.verdict, Evidence: cell.evidence, Rule: cell.rule,
+    Metric: cell.metric, Split: cell.split, Mean: numberText(cell.mean), "95 % interval": interval,
     n: cell.n, "Selected on validation": cell.selected, Note: cell.why })];
   const values = Object.entries(cell.values ?? {});
   if (values.length) parts.push(grid("Value of each seed", ["Seed", "Value"],

@@ -18,6 +18,7 @@ from msd.lineage.audit import audit
 from msd.mfh.av_mnist.table import ORDER, av_mnist_table
 from msd.studies import open_study
 from msd.tables.render import RENDERINGS, as_markdown
+from msd.tables.table import Table
 
 MFH = Path("config/mfh.yaml")
 SHORT = {
@@ -169,7 +170,7 @@ def test_the_paper_s_values_stand_beside_ours_without_a_verdict(table: dict) -> 
     assert (cell(table, "no-kd")["paper"], cell(table, "no-kd")["paper_source"]) == (60.0, "a table")
     assert cell(table, "kd-both")["paper"] is None
     assert all(item["verdict"] is None and item["gap"] is None for item in table["cells"])
-    text = as_markdown(table)
+    text = as_markdown(Table.from_json(table))
     assert "paper 60.00: no verdict" in text
     assert "is not AV-MNIST" in text
     assert "within" not in text
@@ -186,8 +187,8 @@ def test_the_expected_order_is_checked(table: dict) -> None:
 
 
 def test_all_renderings_are_made(table: dict) -> None:
-    assert all(render(table) for render in RENDERINGS.values())
-    [row] = [line for line in as_markdown(table).splitlines() if line.startswith("| No teacher")]
+    assert all(render(Table.from_json(table)) for render in RENDERINGS.values())
+    [row] = [line for line in as_markdown(Table.from_json(table)).splitlines() if line.startswith("| No teacher")]
     assert row.endswith("paper 60.00: no verdict |  |"), "where there is no teacher there is none to show"
 
 

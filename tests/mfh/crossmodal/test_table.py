@@ -15,6 +15,7 @@ from msd.mfh.crossmodal.run import crossmodal, described, read
 from msd.mfh.crossmodal.samples import Samples
 from msd.mfh.crossmodal.table import crossmodal_table
 from msd.tables.render import RENDERINGS, as_markdown
+from msd.tables.table import Table
 
 SCORES = {
     ("rgb", "no-kd"): (40, 42),
@@ -81,7 +82,7 @@ def test_the_paper_s_values_stand_by_the_teacher_s_modalities_without_verdict(ta
         assert cell(table, f"{teacher}/regular", "kd")["paper"] == values[f"kd-{teacher}"][0]
     assert cell(table, "both/general", "kd")["paper"] is None, "whose teacher the value is of is not known"
     assert {item["verdict"] for item in table["cells"]} == {None}
-    assert "kd-general" in as_markdown(table), "but it is told below"
+    assert "kd-general" in as_markdown(Table.from_json(table)), "but it is told below"
 
 
 def test_with_one_teacher_values_go_by_its_kind(frame: pd.DataFrame) -> None:
@@ -94,7 +95,7 @@ def test_with_one_teacher_values_go_by_its_kind(frame: pd.DataFrame) -> None:
 
 
 def test_what_is_not_known_is_told(table: dict) -> None:
-    text = as_markdown(table)
+    text = as_markdown(Table.from_json(table))
     assert "Not known of the paper: the networks; the seeds." in text
     assert "otherwise here" not in text
 
@@ -115,7 +116,7 @@ def test_every_data_set_of_the_paper_lists_what_is_not_known() -> None:
 
 def test_every_form_can_be_rendered(table: dict) -> None:
     for render in RENDERINGS.values():
-        assert "45.0" in render(table), "the mean of the students of the teacher that sees colour"
+        assert "45.0" in render(Table.from_json(table)), "the mean of the students of the teacher that sees colour"
 
 
 def test_data_are_described_by_their_bytes() -> None:

@@ -22,6 +22,7 @@ from msd.mfh.gaussian.figure import sweep_figure
 from msd.mfh.gaussian.table import METHODS, experiment_table, printed
 from msd.studies import open_study
 from msd.tables.render import as_csv, as_latex, as_markdown
+from msd.tables.table import Table
 
 PROJECT = Path(__file__).resolve().parents[3]
 PUBLISHED = {
@@ -112,13 +113,13 @@ def test_the_expected_order_is_reported_where_it_fails_and_where_nothing_can_be_
 
 
 def test_renderings_show_value_verdict_and_reason(table: dict) -> None:
-    text = as_markdown(table)
+    text = as_markdown(Table.from_json(table))
     assert "paper 61.00: within" in text
     assert "paper 40.00: outside, +21.00" in text
     assert "no paper value" in text
     assert "| γ = 0.66 |" in text
-    assert r"\begin{tabular}{lrrrrrr}" in as_latex(table)
-    rows = list(csv.DictReader(io.StringIO(as_csv(table))))
+    assert r"\begin{tabular}{lrrrrrr}" in as_latex(Table.from_json(table))
+    rows = list(csv.DictReader(io.StringIO(as_csv(Table.from_json(table)))))
     assert rows[3]["paper"] == "61.0"
     assert rows[3]["setting"] == "0.25"
 

@@ -22,6 +22,7 @@ from msd.mfh.teachers.results import TaughtDataset
 from msd.mfh.teachers.table import gamma_table, teacher_tables, titles, variants_table
 from msd.mfh.teachers.variants import DIRECTIONS, Variant, variants_of
 from msd.tables.render import as_csv, as_latex, as_markdown
+from msd.tables.table import Table
 
 SHARES, SEEDS, DRAWS, SAMPLES = [0.25, 0.5, 0.75], [0, 1, 2], 100, 80
 ABOUT = [{"name": name, "title": name.title(), "task": "multiclass", "metric": "accuracy"} for name in ("toys", "pets")]
@@ -246,7 +247,7 @@ def test_all_stages_in_a_row(taught_files, tmp_path: Path, monkeypatch: pytest.M
     assert list(tables) == ["predictions", "gain_rank", "variants", "gamma"]
     for table in tables.values():
         for render in (as_markdown, as_latex, as_csv):
-            assert render(table)
-    assert "image and text → text" in as_markdown(tables["variants"])
-    assert "P1: students" in as_markdown(tables["predictions"])
-    assert "Toy (accuracy)" in as_markdown(tables["gamma"])
+            assert render(Table.from_json(table))
+    assert "image and text → text" in as_markdown(Table.from_json(tables["variants"]))
+    assert "P1: students" in as_markdown(Table.from_json(tables["predictions"]))
+    assert "Toy (accuracy)" in as_markdown(Table.from_json(tables["gamma"]))

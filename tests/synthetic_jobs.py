@@ -1,8 +1,7 @@
-"""A small synthetic study, its reporting jobs, and the fixtures that make it."""
+"""A small synthetic study with the jobs that report it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +25,6 @@ FIGURES = [
     *["sensitivity-share", "weights"],
 ]
 CAPTIONS = dict.fromkeys([*(name.split("-")[0] for name in FIGURES), "rules"])
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of this folder go to one process: the reported study takes half a minute to make."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.xdist_group("reporting"))
 
 
 class FakeStudy(StudyFiles):
@@ -110,7 +102,7 @@ class FakeStudy(StudyFiles):
             "saliency": [f"{teacher}/saliency/summary.json" for teacher in teachers],
             "test_saliency": [f"{teacher}/saliency/test.parquet" for teacher in teachers],
             "costs": [f"results/{self.study}/costs/{dataset}/cost.json" for dataset in DATASETS],
-            "claims": str(Path(__file__).parents[2] / "config/claims.yaml"),
+            "claims": str(Path(__file__).parents[1] / "config/claims.yaml"),
         }
         return Job(
             "tables",
@@ -138,7 +130,7 @@ class FakeStudy(StudyFiles):
     def report_job(self, name: str = "report.html", **changed: Any) -> Job:
         """The report job."""
         made = f"results/{self.study}"
-        project = Path(__file__).parents[2]
+        project = Path(__file__).parents[1]
         captions = project / "workflow/report"
         records = sorted(path for path in self.root.rglob("record.json"))
         graph = list(self._outputs(Path(name).stem, ["rules.svg", "rules.png"]).values())
@@ -163,10 +155,9 @@ class FakeStudy(StudyFiles):
         return {name: str(self._path(f"results/{self.study}/{folder}/{name}").relative_to(self.root)) for name in names}
 
 
-@pytest.fixture(scope="session")
-def fake_study(tmp_path_factory: pytest.TempPathFactory) -> FakeStudy:
-    """A written study whose cells are collected; tests must not change its files."""
-    study = FakeStudy(tmp_path_factory.mktemp("study"), samples={"val": 40, "test": 120}).write()
+def collected_study(root: Path) -> FakeStudy:
+    """A study written below `root` whose cells are collected."""
+    study = FakeStudy(root, samples={"val": 40, "test": 120}).write()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(study.root)
         write_chain(study.study)
@@ -174,32 +165,12 @@ def fake_study(tmp_path_factory: pytest.TempPathFactory) -> FakeStudy:
     return study
 
 
-@pytest.fixture(scope="session")
-def reported_study(fake_study: FakeStudy) -> FakeStudy:
-    """The shared study with its tables, figures and report."""
+def make_report(study: FakeStudy) -> FakeStudy:
+    """The study with its tables, figures and report."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(fake_study.root)
-        for stage, job in ((tables, fake_study.tables_job()), (figures, fake_study.figures_job())):
+        patch.chdir(study.root)
+        for stage, job in ((tables, study.tables_job()), (figures, study.figures_job())):
             stage(job)
             record_job(job)
-        report(fake_study.report_job())
-    return fake_study
-
-
-@pytest.fixture
-def in_study(reported_study: FakeStudy, monkeypatch: pytest.MonkeyPatch) -> FakeStudy:
-    """The shared study as working directory."""
-    monkeypatch.chdir(reported_study.root)
-    return reported_study
-
-
-@pytest.fixture
-def new_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeStudy]:
-    """A study of the test's own, not collected, that it may change; by default the dataset `match` alone."""
-    monkeypatch.chdir(tmp_path)
-
-    def write(**changed: Any) -> FakeStudy:
-        settings: dict[str, Any] = {"samples": {"val": 20, "test": 30}, "datasets": ("match",)}
-        return FakeStudy(tmp_path, **settings | changed).write()
-
-    return write
+        report(study.report_job())
+    return study

@@ -10,29 +10,32 @@ import yaml
 
 from msd.config.claims import Claims, read_claims
 from msd.errors import UserError
-from msd.tables.claims import claims_table, published_table
+from msd.tables.cell import Against, Cell, Value
+from msd.tables.claims import claims_table
+from msd.tables.table import Table
 
 FILE = Path(__file__).parents[2] / "config/claims.yaml"
 PARAMS = {"study": "s", "draws": 100, "datasets": [{"name": "d", "title": "D", "metric": "accuracy"}], "methods": []}
 ABOUT = {"statement": "it works", "source": "a paper"}
 
 
-def cell(method="msd-instance", **changed):
-    base = {"dataset": "d", "method": method, "metric": "accuracy", "split": "test", "mean": 0.7, "low": 0.6}
-    return base | {"high": 0.8, "n": 3, "values": {}, "selected": None, "runs": [], "against": None} | changed
+def cell(method="msd-instance", *, low=0.6, high=0.8, against=None, **place):
+    value = Value((low + high) / 2, low, high, 3)
+    about = {"dataset": "d", "method": method, "metric": "accuracy", "split": "test"}
+    return Cell(**about, value=value, against=against, place=place)
 
 
 def against(difference, p_holm, method="kd"):
-    bounds = {"low": difference - 0.01, "high": difference + 0.01}
-    return {"method": method, "difference": difference, **bounds, "p": p_holm, "p_holm": p_holm}
+    return Against(method, difference, difference - 0.01, difference + 0.01, p_holm, p_holm)
 
 
 def verdicts(cells, **claim):
     """Verdict of each cell of one claim put to a table with these cells."""
     about = ABOUT | {"rule": "higher", "table": "main", "methods": ["msd-instance"], "against": ["kd"]} | claim
     claims = Claims.model_validate({"claims": {"C": about}, "published": {}})
-    tables = {about["table"]: {"cells": cells, "titles": {"measure": {}}}}
-    return [found["verdict"] for found in claims_table(claims, tables, PARAMS)["cells"]]
+    columns = list(cells[0].place) if cells else []
+    table = Table(name="main", caption="", study="s", titles={}, cells=cells, rows=["method"], columns=columns)
+    return [found.verdict.outcome for found in claims_table(claims, {about["table"]: table}, PARAMS).cells]
 
 
 @pytest.mark.parametrize(
@@ -56,8 +59,7 @@ def test_what_is_not_in_the_study_is_not_run():
 
 
 def test_an_undefined_difference_is_inconclusive():
-    undefined = dict.fromkeys(("difference", "low", "high", "p", "p_holm")) | {"method": "kd", "why": "one class"}
-    assert verdicts([cell(against=undefined)]) == ["inconclusive"]
+    assert verdicts([cell(against=Against("kd", why="one class"))]) == ["inconclusive"]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,7 @@ def test_an_undefined_difference_is_inconclusive():
 )
 def test_modalities_must_lie_apart_and_above_zero(image, text, verdict):
     cells = [
-        cell("teacher", modality=name, mean=sum(bounds) / 2, low=bounds[0], high=bounds[1])
+        cell("teacher", modality=name, low=bounds[0], high=bounds[1])
         for name, bounds in (("image", image), ("text", text))
     ]
     assert verdicts(cells, rule="separate", table="saliency", methods=["teacher"], against=[]) == [verdict]
@@ -78,34 +80,11 @@ def test_modalities_must_lie_apart_and_above_zero(image, text, verdict):
 )
 def test_smaller_counts_intervals(student, teacher, verdict):
     cells = [
-        cell(name, measure="bytes", mean=sum(bounds) / 2, low=bounds[0], high=bounds[1])
+        cell(name, measure="bytes", low=bounds[0], high=bounds[1])
         for name, bounds in (("student", student), ("teacher", teacher))
     ]
     sides = {"methods": ["student"], "against": ["teacher"], "measures": ["bytes"]}
     assert verdicts(cells, rule="smaller", table="cost", **sides) == [verdict]
-
-
-def compared(value, cells, **changed):
-    """The one cell of a published value."""
-    item = {"title": "T", "source": "a paper", "mark": "tab", "table": "gaussian", "dataset": "d"}
-    item |= {"metric": "accuracy", "values": {"msd-instance": [value]}} | changed
-    claims = Claims.model_validate({"claims": {}, "published": {"P": item}})
-    [found] = published_table(claims, {"gaussian": {"cells": cells}}, PARAMS)["cells"]
-    return found["verdict"], found["gap"]
-
-
-def test_numbers_are_within_our_interval_or_outside():
-    assert compared(0.75, [cell()]) == ("within our interval", pytest.approx(-0.05))
-    assert compared(0.85, [cell()]) == ("outside our interval", pytest.approx(-0.15))
-    assert compared(0.75, [cell(low=None, high=None)]) == ("inconclusive", pytest.approx(-0.05))
-    assert compared(None, [cell()]) == ("no paper value", None)
-    assert compared(0.75, []) == ("not run", None)
-
-
-def test_published_differences_and_settings_find_their_cell():
-    cells = [cell(setting=setting, against=against(gap, 0.5)) for setting, gap in ((0.25, 0.1), (1 / 3, 0.2))]
-    found = compared(0.2, cells, settings=["0.33"], against="kd")
-    assert found == ("within our interval", pytest.approx(0))
 
 
 def test_every_claim_of_the_file_has_its_verdicts(in_study):
@@ -123,8 +102,6 @@ def test_every_claim_of_the_file_has_its_verdicts(in_study):
     assert found["C3", "msd-uniform/kd", "relation"] == (
         "supported" if compared["against"]["p_holm"] < 0.05 else "inconclusive"
     )
-    numbers = json.loads(Path("results/tiny/tables/published.json").read_text())["cells"]
-    assert {item["verdict"] for item in numbers} == {"not run", "no paper value"}
     assert "C3: MSD beats KD" in Path("results/tiny/tables/claims.md").read_text()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,48 +9,32 @@ from pathlib import Path
 import pytest
 from synthetic_study import METHODS
 
+from msd.tables.cell import Against, Cell, Value
 from msd.tables.names import table_names
-from msd.tables.render import as_csv, as_latex, as_markdown, entry, grid, is_earned, number
+from msd.tables.render import as_csv, as_latex, as_markdown, entry, grid
+from msd.tables.table import Table, read_table
 
 PUBLISHED = Path(__file__).parents[2] / "results/published"
 
 
-def cell(method="msd", *, mean=0.8514, low=0.8, high=0.9, n=3, difference=0.05, p_holm=0.01, **more):
-    against = {"method": "kd", "difference": difference, "low": 0.01, "high": 0.09, "p": 0.001, "p_holm": p_holm}
-    base = {"dataset": "a_b", "method": method, "metric": "accuracy", "split": "test", "mean": mean, "low": low}
-    base |= {"high": high, "n": n, "values": {"0": mean}, "selected": "v", "runs": ["r"], "against": against}
-    return base | more
+def cell(method="msd", *, dataset="a_b", value=None, difference=0.05, p_holm=0.01, **more):
+    value = value or Value(0.8514, 0.8, 0.9, 3, {"0": 0.8514})
+    against = Against("kd", difference, 0.01, 0.09, 0.001, p_holm)
+    base = {"dataset": dataset, "method": method, "metric": "accuracy", "split": "test", "value": value}
+    return Cell(**base | {"selected": "v", "runs": ["r"], "against": against} | more)
 
 
 def table(*cells):
-    return {
-        "name": "main",
-        "caption": "Scores & more, 100 %.",
-        "notes": ["λ_1 ± 2 # {x} ~ ^ \\ ‖ <b>"],
-        "layout": {"rows": ["method"], "columns": ["dataset"]},
-        "titles": {"dataset": {"a_b": "A_B | C"}, "method": {"msd": "MSD"}, "metric": {"a_b": "accuracy"}},
-        "cells": list(cells),
-    }
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.12345, "0.123"),
-        (-0.5, "−0.500"),
-        (-0.0001, "0.000"),
-        (12.345, "12.35"),
-        (123.45, "123.5"),
-        (9.9996, "10.000"),
-    ],
-)
-def test_number(value, text):
-    assert number(value) == text
-
-
-def test_signed_number():
-    assert number(0.01, signed=True) == "+0.010"
-    assert number(0.0, signed=True) == "0.000"
+    return Table(
+        name="main",
+        caption="Scores & more, 100 %.",
+        study="s",
+        notes=["λ_1 ± 2 # {x} ~ ^ \\ ‖ <b>"],
+        rows=["method"],
+        columns=["dataset"],
+        titles={"dataset": {"a_b": "A_B | C"}, "method": {"msd": "MSD"}, "metric": {"a_b": "accuracy"}},
+        cells=cells,
+    )
 
 
 def test_entry_prints_mean_interval_n_difference_and_p():
@@ -60,7 +43,8 @@ def test_entry_prints_mean_interval_n_difference_and_p():
 
 
 def test_an_undefined_mean_is_a_dash():
-    assert entry(cell(mean=None, low=None, high=None, against=None, why="one class")).lines == ("– (n=3)",)
+    undefined = entry(cell(value=Value(n=3, why="one class"), against=None))
+    assert (undefined.lines, undefined.why) == (("– (n=3)",), "one class")
 
 
 @pytest.mark.parametrize(
@@ -69,15 +53,15 @@ def test_an_undefined_mean_is_a_dash():
         ({}, True),
         ({"p_holm": 0.05}, False),
         ({"p_holm": None}, False),
-        ({"n": 1}, False),
+        ({"value": Value(0.8514, n=1)}, False),
         ({"difference": -0.05}, False),
-        ({"difference": -0.05, "better": "lower"}, True),
-        ({"better": "lower"}, False),
+        ({"difference": -0.05, "details": {"better": "lower"}}, True),
+        ({"details": {"better": "lower"}}, False),
         ({"against": None}, False),
     ],
 )
 def test_bold_is_earned(change, bold):
-    assert is_earned(cell(**change)) is bold
+    assert entry(cell(**change)).bold is bold
     assert ("**" in as_markdown(table(cell(**change)))) is bold
     assert (r"\textbf" in as_latex(table(cell(**change)))) is bold
 
@@ -91,8 +75,7 @@ def test_markdown_escapes_pipes_and_keeps_every_cell_in_its_place():
 
 
 def test_a_missing_cell_stays_empty():
-    other = cell("kd", against=None) | {"dataset": "second"}
-    layout = grid(table(cell(), other))
+    layout = grid(table(cell(), cell("kd", dataset="second", against=None)))
     assert layout.columns == ("A_B | C (accuracy)", "second")
     assert layout.rows[0][1].lines == ()
 
@@ -106,8 +89,8 @@ def test_latex_compiles(tmp_path, reported_study):
     made = sorted((reported_study.root / "results/tiny/tables").glob("*.tex"))
     assert len(made) == len(table_names(list(METHODS)))
     parts = [path.read_text(encoding="utf-8") for path in made] + [as_latex(table(cell(), cell("kd", against=None)))]
-    published = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(PUBLISHED.glob("*/*.json"))]
-    parts += [as_latex(content) for content in published if "layout" in content]
+    published = [path for path in sorted(PUBLISHED.glob("*/*.json")) if path.stem not in ("record", "metrics")]
+    parts += [as_latex(read_table(str(path))) for path in published]
     assert len(parts) > len(made) + 30
     document = [r"\documentclass{article}", r"\usepackage{booktabs}", r"\begin{document}", *parts, r"\end{document}"]
     (tmp_path / "all.tex").write_text("\n".join(document), encoding="utf-8")

@@ -128,7 +128,7 @@ def test_sensitivity_joins_points_that_differ_in_one_parameter():
 def test_sensitivity_shows_the_methods_that_search_the_parameter(in_study):
     job = in_study.figures_job()
     results = load_results(job)
-    assert [name for name in results["match"].cells if searched(results["match"], name)] == ["kd", "msd-instance"]
+    assert [name for name in results["match"].methods if searched(results["match"], name)] == ["kd", "msd-instance"]
     styles = looks(job.params["methods"])
     figure = sensitivity_figure(results, "share", titles=titles(job.params), styles=styles)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["KD", "MSD, instance"]
@@ -140,7 +140,7 @@ def test_sensitivity_tells_the_lines_of_one_method_apart(in_study):
     job = in_study.figures_job()
     results = load_results(job)
     for of_dataset in results.values():
-        content = of_dataset.cells["kd"].content
+        content = of_dataset.methods["kd"].content
         content["variants"] = [
             {**variant, "parameters": {**variant["parameters"], "temperature": temperature}}
             for temperature in (1, 4)
