@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from msd.config.study import Study, load_study
-from msd.config.yaml_file import read_yaml
+from pydantic import ValidationError
+
+from msd.config.files import MethodConfig, Scalar
+from msd.config.study import Study, load_study, named_file
+from msd.config.yaml_file import first_fault, read_yaml, sentence
+from msd.distill.method import Method, method_class
 from msd.errors import UserError, nearest
 from msd.mfh.study import MfhStudy, load_mfh_study
 
@@ -22,7 +26,45 @@ def open_study(path: str | Path, overrides: dict[str, Any] | None = None) -> Any
     """
     kind = {**read_yaml(path), **(overrides or {})}.get("kind")
     if kind is None:
-        return load_study(path, overrides)
+        return check_methods(load_study(path, overrides))
     if kind not in KINDS:
         raise UserError(f"{path}: there is no kind of study {kind!r}{nearest(str(kind), list(KINDS))}")
     return load_mfh_study(path, overrides)
+
+
+def check_methods(study: Study) -> Study:
+    """Hold the methods' files, and what the study changes in them, against the methods' code.
+
+    Raises:
+        UserError: no such method, an option that is missing, unknown, of a wrong type or out of range.
+    """
+    for name, config in study.method_configs.items():
+        path = named_file("methods", name)
+        try:
+            method = method_class(config.implementation)
+        except UserError as error:
+            raise UserError(f"{path}: implementation: {error}") from error
+        if method.live_teacher and config.teacher != "model":
+            raise UserError(f"{path}: {config.implementation} runs the teacher, and needs `teacher: model`")
+        for _, values in config.points:
+            _check_options(study, name, method, values)
+    learned = study.report.learned
+    if learned is not None and not _learns_weights(study.method_configs[learned]):
+        known = [name for name, config in study.method_configs.items() if _learns_weights(config)]
+        raise UserError(f"{study.file}: report.learned: {learned!r} learns no weights{nearest(learned, known)}")
+    return study
+
+
+def _learns_weights(config: MethodConfig) -> bool:
+    return any(term.startswith("weight/") for term in method_class(config.implementation).kept)
+
+
+def _check_options(study: Study, name: str, method: type[Method], values: dict[str, Scalar]) -> None:
+    """One point of a method's grid; a fault is of the study where the study gives that value, else of the file."""
+    try:
+        method.Options.model_validate(values)
+    except ValidationError as error:
+        key = first_fault(error)["loc"][:1]
+        if key and key[0] in study.methods[name]:
+            raise UserError(sentence(method.Options, error, study.file, ("methods", name))) from error
+        raise UserError(sentence(method.Options, error, named_file("methods", name), ("parameters",))) from error

@@ -94,8 +94,13 @@ class Study(Strict):
     student: Training
     report: Report
 
-    _file: str = PrivateAttr("a study")
+    _file: str = PrivateAttr("study")
     _once = field_validator("seeds")(distinct)
+
+    @property
+    def file(self) -> str:
+        """The file that it was read from."""
+        return self._file
 
     @cached_property
     def dataset_configs(self) -> dict[str, DatasetConfig]:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from msd.errors import UserError, nearest
 
@@ -63,12 +64,18 @@ def validated(model: type[Model], content: dict[str, Any], place: str | Path, at
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise UserError(_sentence(model, error, place, at)) from error
+        raise UserError(sentence(model, error, place, at)) from error
 
 
-def _sentence(model: type[BaseModel], error: ValidationError, place: str | Path, at: Sequence[str]) -> str:
+def first_fault(error: ValidationError) -> ErrorDetails:
+    """The fault that a sentence is about: an unknown key, which often explains the others, or the first one."""
     faults = error.errors()
-    fault = next((item for item in faults if item["type"] == "extra_forbidden"), faults[0])
+    return next((item for item in faults if item["type"] == "extra_forbidden"), faults[0])
+
+
+def sentence(model: type[BaseModel], error: ValidationError, place: str | Path, at: Sequence[str] = ()) -> str:
+    """What is wrong, where, and the nearest valid name; arguments as of `validated`."""
+    fault = first_fault(error)
     location = [part for part in fault["loc"] if not (isinstance(part, str) and BRANCH.fullmatch(part))]
     key = ".".join(str(part) for part in [*at, *location])
     start = f"{place}{_line(place, [*at, *location])}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from msd.distill.losses import kd_divergence
 from msd.distill.method import Method, Setting, Step
+from msd.distill.options import Lambda, MethodOptions, Strength, Temperature, Weighting
 from msd.distill.weighting import MODALITIES, WEIGHTINGS
 from msd.models.views import View
 
@@ -16,9 +18,26 @@ from msd.models.views import View
 class AuxiliaryMethod(Method):
     """Base of methods that add w_image·D(image) + w_text·D(text), D = T²·KL(teacher ‖ student) per sample.
 
-    The options are `weighting` and `strength` (of the weights, by modality saliency) and `temperature` (T). Without
-    a `weighting` nothing is added. A control says with `target` or `unimodal` what stands in place of D.
+    Without a `weighting` nothing is added. A control says with `target` or `unimodal` what stands in place of D.
     """
+
+    class Options(MethodOptions):
+        """Of the auxiliary terms: all four of them, or none."""
+
+        weighting: Weighting | None = Field(None, description="what the weights follow: nothing, or modality saliency")
+        share: Lambda = 0
+        temperature: Temperature = 1
+        strength: Strength = 0
+
+        @model_validator(mode="after")
+        def _are_together(self) -> Self:
+            missing = {"weighting", "share", "temperature", "strength"} - self.model_fields_set
+            if 0 < len(missing) < 4:
+                names = ", ".join(sorted("lambda" if name == "share" else name for name in missing))
+                raise ValueError(f"the auxiliary terms of MSD need {names} too")
+            return self
+
+    options: Options
 
     auxiliary = "kd"
     """What the two terms are called in the history."""
@@ -26,8 +45,8 @@ class AuxiliaryMethod(Method):
     def __init__(self, options: Mapping[str, Any], setting: Setting) -> None:
         super().__init__(options, setting)
         self.weights: dict[str, Tensor] = {}
-        if "weighting" in options:
-            weights = WEIGHTINGS[options["weighting"]](self.teacher.saliency, strength=options["strength"])
+        if self.options.weighting is not None:
+            weights = WEIGHTINGS[self.options.weighting](self.teacher.saliency, strength=self.options.strength)
             self.weights = {modality: weights[modality].expand(len(setting.samples)) for modality in MODALITIES}
 
     def target(self, view: View, rows: Tensor) -> Tensor:
@@ -36,7 +55,7 @@ class AuxiliaryMethod(Method):
 
     def divergence(self, view: View, step: Step) -> Tensor:
         """D(view), per sample (B,)."""
-        target, temperature = self.target(view, step.rows), self.options["temperature"]
+        target, temperature = self.target(view, step.rows), self.options.temperature
         return kd_divergence(step.logits(view), target, temperature=temperature, task=self.task)
 
     def unimodal(self, view: View, step: Step) -> Tensor:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from msd.distill.auxiliary import AuxiliaryMethod
 from msd.distill.losses import task_loss
 from msd.distill.method import Step
+from msd.distill.options import Weight
 
 
 class FeatureMethod(AuxiliaryMethod):
@@ -19,6 +21,13 @@ class FeatureMethod(AuxiliaryMethod):
     A method says with `parts` what X is. That the terms of Jin et al., "MSD", Findings of EMNLP 2021, are added to
     another method like this is this project's reading.
     """
+
+    class Options(AuxiliaryMethod.Options):
+        """Of a distance between features, and of MSD's auxiliary terms where they are added."""
+
+        beta: Weight = Field(description="β, how much the distance counts beside the task")
+
+    options: Options
 
     @property
     def widths(self) -> tuple[int, int]:
@@ -36,9 +45,9 @@ class FeatureMethod(AuxiliaryMethod):
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         task = task_loss(step.logits("both"), step.targets, task=self.task)
         parts = self.parts(step)
-        loss = task + self.options["beta"] * sum(parts.values())
+        loss = task + self.options.beta * sum(parts.values())
         terms = {"task": task, **parts}
         if not self.weights:
             return loss, terms
         added, auxiliary = self.with_auxiliary(torch.zeros_like(loss), step)
-        return loss + self.options["lambda"] * added, terms | auxiliary
+        return loss + self.options.share * added, terms | auxiliary

@@ -6,20 +6,22 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from msd.distill import methods
 from msd.distill.losses import Task, task_loss
-from msd.errors import UserError
-from msd.models.split import Split
+from msd.distill.options import MethodOptions
+from msd.errors import UserError, nearest
 from msd.models.views import Inputs, Removal, View
-from msd.models.visualbert import Output, VisualBertClassifier
 from msd.seeds import derive_seed
+
+if TYPE_CHECKING:  # a study that is planned imports the methods, but no model
+    from msd.models.split import Split
+    from msd.models.visualbert import Output, VisualBertClassifier
 
 
 @dataclass(frozen=True)
@@ -101,22 +103,30 @@ class Step:
 class Method(nn.Module):
     """Base of all methods, and by itself training without a teacher: L = task(z_S^both, y).
 
-    It keeps the resolved parameters as `options`, and the setting.
-
-    A method's own parameters (a projection, say) are those of the module; the student's optimiser trains them too,
+    It keeps its options and the setting.
+    A method declares its options as a class `Options` of its own, or has those of its base. A method's own
+    parameters (a projection, say) are those of the module; the student's optimiser trains them too,
     and they are thrown away afterwards.
 
     Attributes:
         internals: whether the student's outputs hold hidden states and attentions.
         kept: names of the terms whose every sample goes into the history, not the batch's mean alone.
+        live_teacher: whether it runs the teacher, so that its file must say `teacher: model`.
+
+    Args:
+        options: values of `Options`, by the names of the method's file.   setting: what it is trained in.
     """
+
+    Options: ClassVar[type[MethodOptions]] = MethodOptions
 
     internals: bool = False
     kept: tuple[str, ...] = ()
+    live_teacher: bool = False
+    options: MethodOptions
 
     def __init__(self, options: Mapping[str, Any], setting: Setting) -> None:
         super().__init__()
-        self.options = options
+        self.options = self.Options.model_validate(options)
         self.setting = setting
         self.task: Task = setting.task
         self.teacher = setting.teacher
@@ -135,11 +145,7 @@ def method_class(name: str) -> type[Method]:
     """The class `Method…` of msd/distill/methods/<name>.py: the one subclass of `Method` defined there."""
     known = [module.name for module in pkgutil.iter_modules(methods.__path__)]
     if name not in known:
-        near = get_close_matches(name, known, n=1)
-        raise UserError(
-            f"no method {name!r} in msd/distill/methods; "
-            + (f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}")
-        )
+        raise UserError(f"no method {name!r} in msd/distill/methods{nearest(name, known)}")
     module = importlib.import_module(f"{methods.__name__}.{name}")
     found = [
         value

@@ -1,5 +1,9 @@
 """Study files: what they expand to, and one clear sentence for each way to get them wrong."""
 
+import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,29 +84,11 @@ def test_a_dataset_overrides_training_values(tmp_path: Path) -> None:
             r"no dataset 'clipart-tag' .*did you mean 'clipart-tags'",
         ),
         (lambda c: c["methods"].update({"msd-unifrom": {}}), r"no method 'msd-unifrom' .*did you mean 'msd-uniform'"),
-        (lambda c: c["methods"].update(kd={"temperature": 0}), r"temperature must be a number above 0, not 0"),
-        (lambda c: c["methods"].update(kd={"temperature": -2}), r"temperature must be a number above 0, not -2"),
-        (lambda c: c["methods"].update(kd={"lambda": 1.5}), r"lambda must be a number between 0 and 1, not 1.5"),
         (
             lambda c: c["methods"].update(kd={"lambda": []}),
             r"study.yaml:\d+: methods.kd.parameters: lambda is an empty grid",
         ),
         (lambda c: c["methods"].update(kdd=c["methods"].pop("kd")), r"no method 'kdd' .*did you mean 'kd'"),
-        (lambda c: c["methods"].update(sp={"beta": [1, -1]}), r"beta must be a number not below 0, not -1"),
-        (lambda c: c["methods"].update(dkd={"alpha": "much"}), r"alpha must be a number not below 0, not 'much'"),
-        (lambda c: c["methods"].update(crd={"momentum": 1.1}), r"momentum must be a number between 0 and 1, not 1.1"),
-        (lambda c: c["methods"].update(crd={"negatives": 0}), r"negatives must be a whole number above 0, not 0"),
-        (lambda c: c["methods"].update(crd={"negatives": 2.5}), r"negatives must be a whole number above 0, not 2.5"),
-        (
-            lambda c: c["methods"].update({"msd-learned": {"meta_every": 0}}),
-            r"meta_every must be a whole number above 0",
-        ),
-        (lambda c: c["methods"].update(crd={"width": True}), r"width must be a whole number above 0, not True"),
-        (
-            lambda c: c["methods"].update(crd={"contrast_temperature": 0}),
-            r"contrast_temperature must be a number above 0",
-        ),
-        (lambda c: c["methods"].update({"fitnet+msd": {"strength": -1}}), r"strength must be a number not below 0"),
         (lambda c: c["methods"].update({"fitnet+mds": {}}), r"no method 'fitnet\+mds' .*did you mean 'fitnet\+msd'"),
         (
             lambda c: c["methods"].update(kd={"temprature": 2}),
@@ -120,13 +106,17 @@ def test_a_dataset_overrides_training_values(tmp_path: Path) -> None:
         (lambda c: c["teacher"].update(layers=8), r"teacher of clipart-match has 8 layers .*at most 6 of width 384"),
         (lambda c: c["data"].update(window=4), r"data.window: 4 does not fit into the 3×3 regions"),
         (lambda c: c["data"].update(extractor="minilm-l6"), r"data.extractor: minilm-l6 reads no pictures"),
-        (lambda c: c["methods"].update({"msd-uniform": {"weighting": "unifrom"}}), r"did you mean 'uniform'"),
         (lambda c: c["teacher"].update(width=100), r"width 100 is no multiple of heads 12"),
         (
             lambda c: c["datasets"]["easy-vqa"].update(student={"epoch": 1}),
             r"unknown key 'epoch'; did you mean 'epochs'",
         ),
         (lambda c: c["datasets"]["easy-vqa"].update(student={"epochs": 0}), r"datasets.easy-vqa.student.*epochs"),
+        (lambda c: c.update(seeds=[0, True]), r"seeds.1: Input should be a valid integer \(given: True\)"),
+        (lambda c: c.update(seeds=[2**63]), r"seeds.0: Input should be less than or equal to 9223372036854775807"),
+        (lambda c: c["student"].update(batch_size=65_537), r"student.batch_size: .*less than or equal to 65536"),
+        (lambda c: c["report"].update(best_of=["kd", "kd"]), r"report.best_of: a value is given twice: \['kd', 'kd'\]"),
+        (lambda c: c["report"].update(learned="kd"), r"report.learned: 'kd' learns no weights; known are msd-learned"),
         (lambda c: c.pop("teacher"), r"the key 'teacher' is missing"),
         (lambda c: c["student"].update(learning_rate="fast"), r"student.learning_rate: .*\(given: 'fast'\)"),
     ],
@@ -134,9 +124,77 @@ def test_a_dataset_overrides_training_values(tmp_path: Path) -> None:
 def test_a_fault_is_one_sentence_that_names_file_and_key(tmp_path: Path, change, sentence: str) -> None:
     path = changed(tmp_path, change)
     with pytest.raises(UserError, match=sentence) as caught:
-        load_study(path)
+        open_study(path)
     assert "study.yaml" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "sentence"),
+    [
+        ("kd", {"temperature": 0}, "temperature: Input should be greater than 0 (given: 0)"),
+        ("kd", {"temperature": 101}, "temperature: Input should be less than or equal to 100 (given: 101)"),
+        ("kd", {"temperature": "2"}, "temperature: Input should be a valid number (given: '2')"),
+        ("kd", {"lambda": 1.5}, "lambda: Input should be less than or equal to 1 (given: 1.5)"),
+        ("kd", {"lambda": [0.5, True]}, "lambda: Input should be a valid number (given: True)"),
+        ("sp", {"beta": [1, -1]}, "beta: Input should be greater than or equal to 0 (given: -1)"),
+        ("dkd", {"alpha": "much"}, "alpha: Input should be a valid number (given: 'much')"),
+        ("crd", {"momentum": 1.1}, "momentum: Input should be less than or equal to 1 (given: 1.1)"),
+        ("crd", {"negatives": 0}, "negatives: Input should be greater than or equal to 1 (given: 0)"),
+        ("crd", {"negatives": 2.5}, "negatives: Input should be a valid integer"),
+        ("crd", {"width": True}, "width: Input should be a valid integer (given: True)"),
+        ("crd", {"contrast_temperature": 0}, "contrast_temperature: Input should be greater than 0 (given: 0)"),
+        ("msd-learned", {"meta_every": 0}, "meta_every: Input should be greater than or equal to 1 (given: 0)"),
+        ("fitnet+msd", {"strength": -1}, "strength: Input should be greater than or equal to 0 (given: -1)"),
+        ("msd-uniform", {"weighting": "unifrom"}, "(given: 'unifrom'); did you mean 'uniform'?"),
+    ],
+)
+def test_an_option_of_a_method_is_checked_before_any_job(tmp_path: Path, method, options, sentence: str) -> None:
+    path = changed(tmp_path, lambda c: c["methods"].update({method: options}))
+    with pytest.raises(UserError, match=rf"study.yaml:\d+: methods\.{re.escape(method)}\.") as caught:
+        open_study(path)
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "sentence"),
+    [
+        ("kd", lambda c: c["parameters"].pop("temperature"), r":\d+: the key 'parameters.temperature' is missing"),
+        (
+            "kd",
+            lambda c: c["parameters"].update(temprature=2),
+            r":\d+: unknown key 'parameters.temprature'; did you mean 'temperature'\?",
+        ),
+        ("kd", lambda c: c["parameters"].update(share=0.5), r":\d+: unknown key 'parameters.share'"),
+        (
+            "fitnet",
+            lambda c: c["parameters"].update(weighting="instance"),
+            r"MSD need lambda, strength, temperature too",
+        ),
+        ("msd-instance", lambda c: c["parameters"].pop("strength"), r"the auxiliary terms of MSD need strength too"),
+        ("tinybert", lambda c: c.update(teacher="outputs"), r"tinybert runs the teacher, and needs `teacher: model`"),
+        (
+            "tinybert",
+            lambda c: c.update(implementation="tinybret"),
+            r"no method 'tinybret' .*did you mean 'tinybert'\?",
+        ),
+    ],
+)
+def test_a_fault_of_a_methods_file_names_the_file(tmp_path: Path, monkeypatch, name, change, sentence: str) -> None:
+    shutil.copytree("config", tmp_path / "config")
+    monkeypatch.chdir(tmp_path)
+    path = Path(f"config/methods/{name}.yaml")
+    content = yaml.safe_load(path.read_text())
+    change(content)
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(UserError, match=rf"config/methods/{name}.yaml.*{sentence}"):
+        open_study("config/demo-full.yaml")
+
+
+def test_planning_a_study_imports_no_model() -> None:
+    code = "import sys; from msd.studies import open_study; open_study('config/smoke.yaml'); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert not {"transformers", "sklearn"} & set(done.stdout.split())
 
 
 def test_a_missing_file_and_broken_yaml_are_sentences(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_a_faulty_study_is_refused_before_any_job(tmp_path: Path) -> None:
     done = snakemake("--configfile", str(path), "--dry-run", "--nolock")
     assert done.returncode != 0
     assert f"{path}:" in done.stdout
-    assert "temperature must be a number above 0" in done.stdout
+    assert "methods.kd.temperature: Input should be greater than 0" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
 

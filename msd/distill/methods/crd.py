@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from msd.distill.feature_method import FeatureMethod
 from msd.distill.geometry import unit
 from msd.distill.method import Setting, Step
+from msd.distill.options import Share, Size, Small
 
 
 def contrast_loss(similarities: Tensor, *, log_z: Tensor, temperature: float, samples: int) -> Tensor:
@@ -44,10 +46,10 @@ class Bank:
     times N, and stays.
     """
 
-    def __init__(self, options: Mapping[str, Any], *, samples: int, generator: torch.Generator) -> None:
-        self.temperature, self.momentum = options["contrast_temperature"], options["momentum"]
-        bound = math.sqrt(3 / options["width"])  # of a uniform variable with variance 1/E: rows of length 1, about
-        self.rows = bound * (2 * torch.rand(samples, options["width"], generator=generator) - 1)
+    def __init__(self, options: CRD.Options, *, samples: int, generator: torch.Generator) -> None:
+        self.temperature, self.momentum = options.contrast_temperature, options.momentum
+        bound = math.sqrt(3 / options.width)  # of a uniform variable with variance 1/E: rows of length 1, about
+        self.rows = bound * (2 * torch.rand(samples, options.width, generator=generator) - 1)
         self.log_z: Tensor | None = None
 
     def contrast(self, anchors: Tensor, candidates: Tensor) -> Tensor:
@@ -77,20 +79,30 @@ class CRD(FeatureMethod):
     from thousands of samples, in place of 16384 from 50000.
     """
 
+    class Options(FeatureMethod.Options):
+        """Of embeddings that are told from each other."""
+
+        width: Size = Field(description="E, of the embeddings")
+        negatives: Size = Field(description="K, other samples that each anchor is told from")
+        contrast_temperature: Small = Field(description="τ, by which similarities are divided")
+        momentum: Share = Field(description="share of a bank's old row that stays")
+
+    options: Options
+
     def __init__(self, options: Mapping[str, Any], setting: Setting) -> None:
         super().__init__(options, setting)
         student, teacher = self.widths
-        self.embed_student = nn.Linear(student, options["width"])
-        self.embed_teacher = nn.Linear(teacher, options["width"])
+        self.embed_student = nn.Linear(student, self.options.width)
+        self.embed_teacher = nn.Linear(teacher, self.options.width)
         self.generator = torch.Generator().manual_seed(setting.stream("negatives"))
         samples = len(setting.samples)
-        self.student_bank = Bank(options, samples=samples, generator=self.generator)
-        self.teacher_bank = Bank(options, samples=samples, generator=self.generator)
+        self.student_bank = Bank(self.options, samples=samples, generator=self.generator)
+        self.teacher_bank = Bank(self.options, samples=samples, generator=self.generator)
 
     def candidates(self, rows: Tensor) -> Tensor:
         """Rows (B, 1+K): each sample itself, then K draws from all others."""
         others = len(self.setting.samples) - 1
-        drawn = torch.randint(others, (len(rows), self.options["negatives"]), generator=self.generator)
+        drawn = torch.randint(others, (len(rows), self.options.negatives), generator=self.generator)
         return torch.cat((rows[:, None], drawn + (drawn >= rows[:, None])), dim=1)
 
     def parts(self, step: Step) -> dict[str, Tensor]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from msd.distill.geometry import full_precision
 from msd.distill.losses import Task, check_predictions, task_loss
 from msd.distill.method import Method, Step
+from msd.distill.options import MixedOptions, Weight
 
 
 def correlation_losses(
@@ -59,10 +61,18 @@ class DIST(Method):
     Differs from the paper: the terms are mixed with λ and 1−λ.
     """
 
+    class Options(MixedOptions):
+        """λ, T and the weights of the two parts."""
+
+        beta: Weight = Field(description="β, of the correlation within a sample")
+        gamma: Weight = Field(description="γ, of the correlation within a class")
+
+    options: Options
+
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
-        share, temperature = self.options["lambda"], self.options["temperature"]
+        share, temperature = self.options.share, self.options.temperature
         student, teacher = step.logits("both"), self.teacher.logits["both"][step.rows]
         task = task_loss(student, step.targets, task=self.task)
         inter, intra = correlation_losses(student, teacher, temperature=temperature, task=self.task)
-        distilled = self.options["beta"] * inter + self.options["gamma"] * intra
+        distilled = self.options.beta * inter + self.options.gamma * intra
         return (1 - share) * task + share * distilled, {"task": task, "dist/inter": inter, "dist/intra": intra}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
 from msd.distill.losses import Task, check_classes, check_predictions, kd_divergence, task_loss
 from msd.distill.method import Method, Step
+from msd.distill.options import MixedOptions, Weight
 
 
 def decoupled_losses(
@@ -57,10 +59,18 @@ class DKD(Method):
     weight over the first epochs. For multilabel tasks, which the paper has not, NCKD is 0 and it is KD with λ·α.
     """
 
+    class Options(MixedOptions):
+        """λ, T and the weights of the two parts."""
+
+        alpha: Weight = Field(description="α, of the target class against the others")
+        beta: Weight = Field(description="β, of the other classes among themselves")
+
+    options: Options
+
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
-        share, temperature = self.options["lambda"], self.options["temperature"]
+        share, temperature = self.options.share, self.options.temperature
         student, teacher = step.logits("both"), self.teacher.logits["both"][step.rows]
         task = task_loss(student, step.targets, task=self.task)
         tckd, nckd = decoupled_losses(student, teacher, step.targets, temperature=temperature, task=self.task)
-        distilled = self.options["alpha"] * tckd + self.options["beta"] * nckd
+        distilled = self.options.alpha * tckd + self.options.beta * nckd
         return (1 - share) * task + share * distilled, {"task": task, "dkd/target": tckd, "dkd/rest": nckd}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pydantic import Field
 from torch import Tensor
 
 from msd.distill.auxiliary import AuxiliaryMethod
 from msd.distill.losses import task_loss
 from msd.distill.method import Step
+from msd.distill.options import Weighting
 
 
 class MSD(AuxiliaryMethod):
@@ -16,8 +18,13 @@ class MSD(AuxiliaryMethod):
     formulas as this project reads the abstract. With both weights 0 it is KD, bit for bit.
     """
 
+    class Options(AuxiliaryMethod.Options):
+        """Of the loss and its auxiliary terms."""
+
+        weighting: Weighting = Field(description="what the weights follow: nothing, or modality saliency")
+
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
-        share = self.options["lambda"]
+        share = self.options.share
         task = task_loss(step.logits("both"), step.targets, task=self.task)
         kd = self.divergence("both", step)
         distilled, auxiliary = self.with_auxiliary(kd, step)

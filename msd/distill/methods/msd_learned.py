@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.func import functional_call
 
+from msd.config.strict import NotNegative
 from msd.distill.losses import kd_divergence, task_loss
 from msd.distill.method import Method, Setting, Step
+from msd.distill.options import MixedOptions, Size, Small
 from msd.distill.weight_learning import Parameters, WeightLearner, meta_gradient, meta_split, weighted_loss
 from msd.distill.weighting import MODALITIES
 from msd.models.views import VIEWS
@@ -28,18 +31,31 @@ class LearnedMSD(Method):
     step is that of Shu et al., "Meta-Weight-Net", NeurIPS 2019; formulas as this project reads the abstracts.
     """
 
+    class Options(MixedOptions):
+        """λ, T, the samples that are held out, and the net that gives the weights."""
+
+        meta_share: Annotated[float, Field(strict=True, gt=0, lt=1)] = Field(
+            description="share of the training split that is held out to learn the weights on"
+        )
+        meta_samples: Size = Field(description="held-out samples that are drawn for a step of the net")
+        meta_every: Size = Field(description="steps of the student for each step of the net")
+        step_length: Small = Field(description="ρ, length of the virtual step of the student")
+        hidden: Size = Field(description="units of the net's hidden layer")
+        meta_learning_rate: NotNegative = Field(le=100, description="learning rate of the net's Adam; 0: all weights 1")
+
+    options: Options
     kept = tuple(f"weight/{view}" for view in VIEWS)
 
     def __init__(self, options: Mapping[str, Any], setting: Setting) -> None:
         super().__init__(options, setting)
         self.rows, self.held_out = meta_split(
-            setting.samples.targets, share=options["meta_share"], seed=setting.stream("meta split")
+            setting.samples.targets, share=self.options.meta_share, seed=setting.stream("meta split")
         )
         self.order = torch.Generator().manual_seed(setting.stream("meta order"))
         self.saliency = torch.stack([self.teacher.saliency[modality].float() for modality in MODALITIES], dim=1)
         features = len(VIEWS) + len(MODALITIES)
         self.learner = WeightLearner(
-            features, len(VIEWS), hidden=options["hidden"], learning_rate=options["meta_learning_rate"]
+            features, len(VIEWS), hidden=self.options.hidden, learning_rate=self.options.meta_learning_rate
         )
         self.steps = 0
 
@@ -51,17 +67,17 @@ class LearnedMSD(Method):
         features = torch.cat((divergences.detach(), self.saliency[step.rows]), dim=1)
         self.learner.net.observe(features)
         products = {}
-        if self.steps % self.options["meta_every"] == 0:
+        if self.steps % self.options.meta_every == 0:
             products = self._learn(step, features, task, divergences)
         self.steps += 1
         weights = self.learner.net(features).detach()
         terms = {"task": task, **_by_view("kd", divergences), **_by_view("weight", weights), **products}
-        return weighted_loss(task, divergences, weights, share=self.options["lambda"]), terms
+        return weighted_loss(task, divergences, weights, share=self.options.share), terms
 
     def _losses(self, step: Step) -> tuple[Tensor, Tensor]:
         """Task loss (B,) and divergences (B, 3) of the three views."""
         task = task_loss(step.logits("both"), step.targets, task=self.task)
-        temperature, teacher = self.options["temperature"], self.teacher.logits
+        temperature, teacher = self.options.temperature, self.teacher.logits
         divergences = [
             kd_divergence(step.logits(view), teacher[view][step.rows], temperature=temperature, task=self.task)
             for view in VIEWS
@@ -73,21 +89,21 @@ class LearnedMSD(Method):
 
         The virtual step goes back through the same forward pass as the real step after it, dropout included.
         """
-        share = self.options["lambda"]
+        share = self.options.share
         parameters = dict(self.setting.student.named_parameters())
         weights = self.learner.net(features)
         loss = weighted_loss(task, divergences, weights.detach(), share=share).mean()
         gradient = torch.autograd.grad(
             loss, list(parameters.values()), retain_graph=True, allow_unused=True, materialize_grads=True
         )
-        drawn = torch.randperm(len(self.held_out), generator=self.order)[: self.options["meta_samples"]]
+        drawn = torch.randperm(len(self.held_out), generator=self.order)[: self.options.meta_samples]
         hypergradient = meta_gradient(
             lambda moving: self._losses(step.moved(moving)),
             lambda moving: self._meta_loss(moving, self.held_out[drawn]),
             parameters=parameters,
             weights=weights.detach(),
             share=share,
-            step_length=self.options["step_length"],
+            step_length=self.options.step_length,
             gradient=dict(zip(parameters, gradient, strict=True)),
         )
         self.learner.learn(weights, hypergradient)

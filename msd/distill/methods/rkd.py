@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
 from msd.distill.feature_method import FeatureMethod
 from msd.distill.geometry import paired
 from msd.distill.method import Step
+from msd.distill.options import Weight
 
 
 def relational_losses(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
@@ -64,6 +66,14 @@ class RKD(FeatureMethod):
     Differs from the paper: pooled features of image and text, and the batches are of texts of like length.
     """
 
+    class Options(FeatureMethod.Options):
+        """Of the relations among the samples of a batch."""
+
+        distance: Weight = Field(description="w_distance, of the distances of two samples")
+        angle: Weight = Field(description="w_angle, of the angles of three samples")
+
+    options: Options
+
     def parts(self, step: Step) -> dict[str, Tensor]:
         distance, angle = relational_losses(*self.features(step))
-        return {"rkd/distance": self.options["distance"] * distance, "rkd/angle": self.options["angle"] * angle}
+        return {"rkd/distance": self.options.distance * distance, "rkd/angle": self.options.angle * angle}

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from msd.distill.losses import kd_divergence, task_loss
 from msd.distill.method import Method, Setting, Step
-from msd.models.visualbert import Output
+from msd.distill.options import MixedOptions, Weight
+
+if TYPE_CHECKING:
+    from msd.models.visualbert import Output
 
 
 def hidden_distance(
@@ -75,7 +79,14 @@ class TinyBERT(Method):
     before it, their heads averaged where the models differ in their number; a task loss; D as in `kd_divergence`.
     """
 
+    class Options(MixedOptions):
+        """λ, T and the weight of what the layers have."""
+
+        beta: Weight = Field(description="β, of hidden states and attentions beside task and predictions")
+
+    options: Options
     internals = True
+    live_teacher = True
 
     def __init__(self, options: Mapping[str, Any], setting: Setting) -> None:
         super().__init__(options, setting)
@@ -85,10 +96,10 @@ class TinyBERT(Method):
         self.of_layers = nn.Linear(width, wider, bias=False)
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
-        share, strength = self.options["lambda"], self.options["beta"]
+        share, strength = self.options.share, self.options.beta
         task = task_loss(step.logits("both"), step.targets, task=self.task)
         logits = self.teacher.logits["both"][step.rows]
-        kd = kd_divergence(step.logits("both"), logits, temperature=self.options["temperature"], task=self.task)
+        kd = kd_divergence(step.logits("both"), logits, temperature=self.options.temperature, task=self.task)
         student, teacher, mask = step.output("both"), self._ask(step), _mask(step)
         projections = [self.of_embeddings] + [self.of_layers] * (len(student.hidden) - 1)
         hidden = hidden_distance(student.hidden, teacher.hidden, mask, projections=projections)
