@@ -56,6 +56,14 @@ STAGES: dict[str, str] = {
 }
 CONTRACTS: dict[str, str] = {
     "fetch": "msd.config.contracts.data:FetchParams",
+    "prepare": "msd.config.contracts.data:PrepareParams",
+    "features": "msd.config.contracts.data:FeaturesParams",
+    "probe": "msd.config.contracts.training:ModelParams",
+    "teacher": "msd.config.contracts.training:TeacherParams",
+    "teacher_outputs": "msd.config.contracts.training:ModelParams",
+    "saliency": "msd.config.contracts.training:SaliencyParams",
+    "student": "msd.config.contracts.training:StudentParams",
+    "cost": "msd.config.contracts.training:StudentParams",
 }
 """Rule -> the class of what its jobs are given; a job of another rule is given a plain dict."""
 

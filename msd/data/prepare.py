@@ -15,14 +15,15 @@ from msd.data.prepared import Prepared, Sample, check
 from msd.errors import UserError
 
 if TYPE_CHECKING:
+    from msd.config.contracts.data import PrepareParams
     from msd.job import Job
 
 
-def prepare(job: Job) -> dict[str, float]:
+def prepare(job: Job[PrepareParams]) -> dict[str, float]:
     """Run the dataset's own module and write its tables, labels, findings and pictures."""
     raw = {Path(path).name: Path(path) for path in job.inputs["files"]}
-    module = importlib.import_module(f"msd.data.readers.{job.params['module']}")
-    params = Parameters.of(job.params["prepare"], where=f"{job.params['name']}: prepare")
+    module = importlib.import_module(f"msd.data.readers.{job.params.module}")
+    params = Parameters.of(job.params.prepare, where=f"{job.params.name}: prepare")
     params.allow(module.PARAMETERS)
     prepared: Prepared = module.prepare(raw, params)
     check(prepared)

@@ -20,17 +20,18 @@ from msd.data.raw_files import sha256
 from msd.errors import UserError
 
 if TYPE_CHECKING:
+    from msd.config.contracts.data import FeaturesParams
     from msd.job import Job
 
 BATCH = 32
 
 
-def extract(job: Job) -> dict[str, float]:
+def extract(job: Job[FeaturesParams]) -> dict[str, float]:
     """Write regions.npy (float16, (P, R, D), pictures in sorted name order) and spec.json."""
-    extractor, size = job.params["extractor"], int(job.params["size"])
+    extractor, size = job.params.extractor, job.params.size
     weights = Path(job.inputs["weights"])
     names, pixels = read_pictures(Path(job.inputs["pictures"]), size=size)
-    run = find(job.params["module"])(weights)
+    run = find(job.params.module)(weights)
     grids = [run(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)]
     with np.errstate(over="ignore"):  # the next line names it
         grid = np.concatenate([part.astype(np.float16) for part in grids])

@@ -21,12 +21,13 @@ from msd.training.dataset import Dataset
 from msd.training.determinism import single_thread
 
 if TYPE_CHECKING:
+    from msd.config.contracts.training import StudentParams
     from msd.job import Job
 
 ROUNDS, PER_ROUND = 7, 30
 
 
-def cost(job: Job) -> dict[str, float]:
+def cost(job: Job[StudentParams]) -> dict[str, float]:
     """Write cost.json: of each model its parameters, bytes as safetensors, FLOPs, and latency_ms of every round.
 
     The students' file gives the one of the run's first seed.
@@ -34,10 +35,10 @@ def cost(job: Job) -> dict[str, float]:
     single_thread()
     params, files = job.params, {"teacher": job.inputs["teacher"], "student": job.inputs["students"]}
     dataset = Dataset.load(params, job.inputs, splits=("test",))
-    split, config = dataset.splits["test"], dataset.config(params["architecture"])
+    split, config = dataset.splits["test"], dataset.config(params.architecture.model_dump())
     models = {
         "teacher": load_model(config=job.inputs["teacher_config"], weights=files["teacher"]),
-        "student": load_student(files["student"], seed=params["seeds"][0], config=config),
+        "student": load_student(files["student"], seed=params.seeds[0], config=config),
     }
     times = latencies(models, split)
     measured: dict[str, dict[str, Any]] = {

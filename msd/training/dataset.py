@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
@@ -17,6 +17,9 @@ from msd.models.build import new_model
 from msd.models.predict import predict
 from msd.models.split import Split, load_regions, load_split
 from msd.models.visualbert import VisualBertClassifier
+
+if TYPE_CHECKING:
+    from msd.config.contracts.training import ModelParams
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,13 @@ class Dataset:
     splits: Mapping[str, Split]
 
     @classmethod
-    def load(cls, params: Mapping[str, Any], inputs: Mapping[str, Any], *, splits: Iterable[str]) -> Dataset:
+    def load(cls, params: ModelParams, inputs: Mapping[str, Any], *, splits: Iterable[str]) -> Dataset:
         """Read `splits` from a job's inputs (prepared tables, labels, tokenizer, regions and their spec)."""
-        task = DATASET_TASKS[params["dataset_task"]]
+        task = DATASET_TASKS[params.dataset_task]
         labels = len(json.loads(Path(inputs["labels"]).read_text(encoding="utf-8")))
-        regions = load_regions(inputs["regions"], window=params["data"]["window"])
+        regions = load_regions(inputs["regions"], window=params.data.window)
         pictures = json.loads(Path(inputs["spec"]).read_text(encoding="utf-8"))["pictures"]
-        tokenizer = read_tokenizer(inputs["tokenizer"], max_tokens=params["data"]["max_tokens"])
+        tokenizer = read_tokenizer(inputs["tokenizer"], max_tokens=params.data.max_tokens)
         loaded = {
             split: load_split(
                 inputs[split],
@@ -49,7 +52,7 @@ class Dataset:
             )
             for split in splits
         }
-        return cls(params["dataset"], params["dataset_task"], task, labels, tokenizer.get_vocab_size(), loaded)
+        return cls(params.dataset, params.dataset_task, task, labels, tokenizer.get_vocab_size(), loaded)
 
     def evaluate(self, logits: Tensor, split: str) -> dict[str, float]:
         """Metrics of logits (N, C) on a split."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -16,30 +17,8 @@ from msd.models.views import VIEWS, Inputs, View, take_view
 from msd.models.visualbert import Output
 from msd.training.batches import length_batches
 
-
-@dataclass(frozen=True)
-class Schedule:
-    """AdamW with linear warm-up and linear decay.
-
-    Attributes:
-        epochs, batch_size: counts.   learning_rate: of new parameters.   pretrained_learning_rate: of copied ones.
-        weight_decay: decoupled, per step times the learning rate.   warmup: share of all steps.   clip: gradient norm.
-        max_steps: stop there even within an epoch, for a quick try; None for all epochs.
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
-    warmup: float
-    clip: float
-    pretrained_learning_rate: float = 0.0
-    max_steps: int | None = None
-
-    def steps(self, samples: int) -> int:
-        """Number of optimiser steps on a training split of that size."""
-        every = -(-samples // self.batch_size) * self.epochs
-        return every if self.max_steps is None else min(every, self.max_steps)
+if TYPE_CHECKING:
+    from msd.config.contracts.training import Schedule
 
 
 @dataclass
@@ -65,6 +44,12 @@ class History:
         table.astype({"sample": "Int32"}).to_parquet(path, index=False)
 
 
+def total_steps(schedule: Schedule, samples: int) -> int:
+    """Number of optimiser steps on a training split of that size."""
+    steps = -(-samples // schedule.batch_size) * schedule.epochs
+    return steps if schedule.max_steps is None else min(steps, schedule.max_steps)
+
+
 def train(
     method: Method,
     *,
@@ -86,7 +71,7 @@ def train(
     optimiser, rates = _optimiser(method, schedule, pretrained)
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     trained_on = method.training_rows()
-    total = schedule.steps(len(trained_on))
+    total = total_steps(schedule, len(trained_on))
     order = torch.Generator().manual_seed(setting.stream("order"))
     step = 0
     for epoch in range(schedule.epochs):

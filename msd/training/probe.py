@@ -19,6 +19,7 @@ from msd.training.determinism import single_thread
 from msd.training.frozen_features import Features, Modality, frozen_features
 
 if TYPE_CHECKING:
+    from msd.config.contracts.training import ModelParams
     from msd.job import Job
 
 LinearModel = Callable[[np.ndarray], Tensor]
@@ -29,7 +30,7 @@ COMPONENTS = 32
 """Principal components of each modality in the product features."""
 
 
-def probe(job: Job) -> dict[str, float]:
+def probe(job: Job[ModelParams]) -> dict[str, float]:
     """Write predictions.safetensors: <split>/both logits (N, C) of the best probe on validation, val and test.
 
     Candidates: text and image features side by side, and the outer product of 32 principal components of each
@@ -40,7 +41,7 @@ def probe(job: Job) -> dict[str, float]:
     files = {name: job.inputs[name] for name in ("encoder", "tokenizer")}
     text, image = (frozen_features(dataset, modality, **files) for modality in MODALITIES)
     frozen = {split: (text[split], image[split]) for split in text}
-    train, metric = dataset.splits["train"], job.params["metric"]
+    train, metric = dataset.splits["train"], job.params.metric
     best: tuple[float, str, float, Features, LinearModel] | None = None
     for name, features in {"concatenation": _concatenation(frozen), "product": _product(frozen)}.items():
         for strength in STRENGTHS[name]:

@@ -15,16 +15,17 @@ from msd.measure.intervals import clustered_interval
 from msd.training.cached_outputs import read_views
 
 if TYPE_CHECKING:
+    from msd.config.contracts.training import SaliencyParams
     from msd.job import Job
 
 
-def saliency(job: Job) -> dict[str, float]:
+def saliency(job: Job[SaliencyParams]) -> dict[str, float]:
     """Write {split}.parquet (uid, image, text) and summary.json {split: {modality: mean, low, high, n}}."""
-    task = DATASET_TASKS[job.params["dataset_task"]]
+    task = DATASET_TASKS[job.params.dataset_task]
     summary: dict[str, dict[str, dict[str, float]]] = {}
     for split in SPLITS:
         outputs = read_views(job.inputs[f"{split}_outputs"], prepared=job.inputs[split])
-        scores = modality_saliency(outputs, task=task, measure=job.params["measure"])
+        scores = modality_saliency(outputs, task=task, measure=job.params.measure)
         samples = pd.read_parquet(job.inputs[split], columns=["uid", "image"])
         columns = {modality: values.numpy() for modality, values in scores.items()}
         pd.DataFrame({"uid": samples["uid"], **columns}).to_parquet(job.outputs[split], index=False)

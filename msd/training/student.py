@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import safetensors.torch
@@ -23,15 +23,16 @@ from msd.seeds import derive_seed
 from msd.training.cached_outputs import read_views
 from msd.training.dataset import Dataset
 from msd.training.determinism import single_thread
-from msd.training.loop import History, Schedule, train
+from msd.training.loop import History, train
 
 if TYPE_CHECKING:
+    from msd.config.contracts.training import StudentParams
     from msd.job import Job
 
 EVALUATED = ("val", "test")
 
 
-def train_students(job: Job) -> dict[str, float]:
+def train_students(job: Job[StudentParams]) -> dict[str, float]:
     """Write metrics.parquet, predictions, history, models and run.yaml of all seeds of one run.
 
     The teacher is read from its cached outputs, and as a model where the job has it among its inputs. Every student is
@@ -45,11 +46,11 @@ def train_students(job: Job) -> dict[str, float]:
     history, scores = History(), []
     predictions: dict[str, Tensor] = {}
     students: dict[int, VisualBertClassifier] = {}
-    for seed in params["seeds"]:
+    for seed in params.seeds:
         own_targets = _targets_from_student(dataset, job, seed=seed) if "teacher_students" in job.inputs else targets
         students[seed] = train_one(dataset, own_targets, params, seed=seed, history=history)
         for split in EVALUATED:
-            logits = predict_views(students[seed], dataset.splits[split], removal=params["removal"])
+            logits = predict_views(students[seed], dataset.splits[split], removal=params.removal)
             predictions |= {f"seed-{seed}/{split}/{view}": values for view, values in logits.items()}
             scores += [(seed, split, name, value) for name, value in score(dataset, logits, teacher[split], split)]
     metrics = pd.DataFrame(scores, columns=["seed", "split", "metric", "value"])
@@ -57,12 +58,13 @@ def train_students(job: Job) -> dict[str, float]:
     safetensors.torch.save_file(predictions, job.outputs["predictions"])
     save_students(students, job.outputs["models"])
     history.write(job.outputs["history"])
-    Path(job.outputs["run"]).write_text(yaml.safe_dump(params, sort_keys=True), encoding="utf-8")
+    run = yaml.safe_dump(params.model_dump(mode="json"), sort_keys=True)
+    Path(job.outputs["run"]).write_text(run, encoding="utf-8")
     means = metrics["value"].groupby(metrics["split"] + "/" + metrics["metric"]).mean()
     return {str(name): float(value) for name, value in means.items()}
 
 
-def _targets(logits: dict[str, Tensor], job: Job) -> TeacherTargets:
+def _targets(logits: dict[str, Tensor], job: Job[StudentParams]) -> TeacherTargets:
     """The teacher's outputs on the training split, of which `logits` are read already."""
     table = pd.read_parquet(job.inputs["saliency"])
     files, model = job.inputs, None
@@ -76,24 +78,24 @@ def _targets(logits: dict[str, Tensor], job: Job) -> TeacherTargets:
     )
 
 
-def _targets_from_student(dataset: Dataset, job: Job, *, seed: int) -> TeacherTargets:
+def _targets_from_student(dataset: Dataset, job: Job[StudentParams], *, seed: int) -> TeacherTargets:
     """Where a student of the same seed takes the teacher's place: its outputs on image and text."""
-    config = dataset.config(job.params["architecture"])
+    config = dataset.config(job.params.architecture.model_dump())
     model = load_student(job.inputs["teacher_students"], seed=seed, config=config)
-    logits, features = predict(model, dataset.splits["train"], "both", removal=job.params["removal"])
+    logits, features = predict(model, dataset.splits["train"], "both", removal=job.params.removal)
     return TeacherTargets({"both": logits.clone()}, {"both": features.clone()})  # outside inference mode
 
 
 def train_one(
-    dataset: Dataset, teacher: TeacherTargets, params: dict[str, Any], *, seed: int, history: History
+    dataset: Dataset, teacher: TeacherTargets, params: StudentParams, *, seed: int, history: History
 ) -> VisualBertClassifier:
     """A student trained from scratch with one seed."""
-    student = dataset.new_model(params["architecture"], seed=derive_seed(dataset.name, seed, "student"))
-    setting = Setting(dataset.name, seed, dataset.task, dataset.splits["train"], student, teacher, params["removal"])
+    student = dataset.new_model(params.architecture.model_dump(), seed=derive_seed(dataset.name, seed, "student"))
+    setting = Setting(dataset.name, seed, dataset.task, dataset.splits["train"], student, teacher, params.removal)
     torch.manual_seed(setting.stream("method"))  # of what a method adds to the student
     train(
-        method_class(params["implementation"])(params["parameters"], setting),
-        schedule=Schedule(**params["schedule"]),
+        method_class(params.implementation)(params.parameters, setting),
+        schedule=params.schedule,
         history=history,
         validate=partial(dataset.validate, student),
     )

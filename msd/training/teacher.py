@@ -13,24 +13,24 @@ from msd.models.sizes import parameter_count
 from msd.seeds import derive_seed
 from msd.training.dataset import Dataset
 from msd.training.determinism import single_thread
-from msd.training.loop import History, Schedule, train
+from msd.training.loop import History, train
 
 if TYPE_CHECKING:
+    from msd.config.contracts.training import TeacherParams
     from msd.job import Job
 
 
-def train_teacher(job: Job) -> dict[str, float]:
+def train_teacher(job: Job[TeacherParams]) -> dict[str, float]:
     """Write model.safetensors, config.json, tokenizer.json and history.parquet of one dataset's teacher."""
     single_thread()
-    params = job.params
+    params, seed = job.params, job.params.seed
     dataset = Dataset.load(params, job.inputs, splits=("train", "val"))
-    seed = params["seed"]
-    model = dataset.new_model(params["architecture"], seed=derive_seed(dataset.name, seed, "teacher"))
+    model = dataset.new_model(params.architecture.model_dump(), seed=derive_seed(dataset.name, seed, "teacher"))
     copied = start_from_encoder(model, job.inputs["encoder"], job.inputs["tokenizer"])
     history = History()
     train(
         Method({}, Setting(dataset.name, seed, dataset.task, dataset.splits["train"], model)),
-        schedule=Schedule(**params["schedule"]),
+        schedule=params.schedule,
         history=history,
         validate=partial(dataset.validate, model),
         pretrained=tuple(copied),

@@ -13,10 +13,11 @@ from msd.training.dataset import Dataset
 from msd.training.determinism import single_thread
 
 if TYPE_CHECKING:
+    from msd.config.contracts.training import ModelParams
     from msd.job import Job
 
 
-def teacher_outputs(job: Job) -> dict[str, float]:
+def teacher_outputs(job: Job[ModelParams]) -> dict[str, float]:
     """Write {split}.safetensors: <view>/logits (N, C), <view>/features (N, H), head/weight (C, H), head/bias (C,)."""
     single_thread()
     dataset = Dataset.load(job.params, job.inputs, splits=SPLITS)
@@ -25,7 +26,7 @@ def teacher_outputs(job: Job) -> dict[str, float]:
     for split in SPLITS:
         tensors = {"head/weight": teacher.head.weight, "head/bias": teacher.head.bias}
         for view in VIEWS:
-            logits, features = predict(teacher, dataset.splits[split], view, removal=job.params["removal"])
+            logits, features = predict(teacher, dataset.splits[split], view, removal=job.params.removal)
             tensors |= {f"{view}/logits": logits, f"{view}/features": features}
             scores = dataset.evaluate(logits, split)
             metrics.update({f"{split}/{view}/{name}": value for name, value in scores.items()})

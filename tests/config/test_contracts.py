@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from msd.config.contracts.training import TeacherParams
 from msd.config.files import fetch_params
 from msd.config.study import load_study
 from msd.errors import UserError
@@ -48,11 +47,3 @@ def test_a_faulty_job_is_refused_in_one_sentence(change: dict, sentence: str) ->
     with pytest.raises(UserError, match=sentence) as caught:
         parse("fetch", json.dumps({"params": params | change}))
     assert "\n" not in str(caught.value)
-
-
-def test_a_schedule_counts_its_steps() -> None:
-    study = load_study("config/demo.yaml")
-    params: TeacherParams = study.teacher_params("easy-vqa")
-    schedule = params.schedule.model_copy(update={"epochs": 3, "batch_size": 32, "max_steps": None})
-    assert schedule.steps(65) == 9
-    assert schedule.model_copy(update={"max_steps": 5}).steps(65) == 5

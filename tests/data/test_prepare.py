@@ -13,6 +13,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from msd.config.contracts.data import PrepareParams
 from msd.data import SPLITS
 from msd.data.pictures import png, write_archive
 from msd.data.prepare import prepare
@@ -31,8 +32,9 @@ NAMES = ("train", "val", "test", "labels", "findings", "pictures")
 
 def _job(name: str, files: list[Path], out: Path, **changes: Any) -> Job:
     config = yaml.safe_load((ROOT / "config" / "datasets" / f"{name}.yaml").read_text())
-    params = {"name": name, "module": name.replace("-", "_"), "task": config["task"],
-              "prepare": config["prepare"] | changes}  # fmt: skip
+    params = PrepareParams(
+        name=name, module=name.replace("-", "_"), task=config["task"], prepare=config["prepare"] | changes
+    )
     suffix = {"pictures": "zip", "labels": "json", "findings": "json"}
     outputs = {key: str(out / f"{key}.{suffix.get(key, 'parquet')}") for key in NAMES}
     return Job("prepare", params, {"files": [str(path) for path in files]}, outputs)
@@ -98,7 +100,7 @@ def test_clipart_tags_has_forty_labels_that_train_and_test_hold(tmp_path: Path) 
     second = _job("clipart-tags", CLIPART, tmp_path / "b")
     prepare(second)
     assert _digests(first) == _digests(second)
-    other = clipart_tags.prepare({path.name: path for path in CLIPART}, first.params["prepare"] | {"seed": 2})
+    other = clipart_tags.prepare({path.name: path for path in CLIPART}, first.params.prepare | {"seed": 2})
     assert [sample.uid for sample in other.splits["test"]] != tables["test"]["uid"].tolist()
 
 

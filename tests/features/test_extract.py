@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from msd.config.contracts.data import FeaturesParams
 from msd.data.pictures import png, write_archive
 from msd.errors import UserError
 from msd.features.extract import BATCH, extract, find
@@ -34,7 +35,7 @@ def _job(folder: Path, pictures: dict[str, bytes], *, module: str, factor: str =
     (folder / "weights").write_text(factor)
     return Job(
         "features",
-        {"extractor": "toy", "module": module, "size": 8},
+        FeaturesParams(extractor="toy", module=module, size=8),
         {"pictures": str(folder / "pictures.zip"), "weights": str(folder / "weights")},
         {"regions": str(folder / "regions.npy"), "spec": str(folder / "spec.json")},
     )

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from msd.config.contracts.training import StudentParams
 from msd.job import Job
 from msd.training.cached_outputs import write_outputs
 
@@ -103,6 +104,6 @@ def student_job(toy: dict[str, str], tmp_path: Path):
             **changes,
         }
         outputs = {name: str(folder / file) for name, file in names.items()}
-        return Job("student", params=params, inputs=toy, outputs=outputs)
+        return Job("student", params=StudentParams.model_validate(params), inputs=toy, outputs=outputs)
 
     return make

@@ -14,7 +14,7 @@ from msd.training.student import train_students
 
 def model(job: Job, *, layers: int) -> VisualBertClassifier:
     sizes = {"vocabulary": 11, "labels": 3, "region_width": 6, "layers": layers}
-    return VisualBertClassifier({**job.params["architecture"], **sizes}).eval()
+    return VisualBertClassifier({**job.params.architecture.model_dump(), **sizes}).eval()
 
 
 def test_a_layer_costs_its_matrix_products(student_job) -> None:

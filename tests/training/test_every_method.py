@@ -78,17 +78,17 @@ def test_a_born_again_student_has_the_student_of_its_own_seed_as_its_teacher(job
     job = job_of("self")
     train_students(job)
     born = safetensors.torch.load_file(job.outputs["predictions"])
-    with_teacher = student_job("kd", job.params["parameters"])
+    with_teacher = student_job("kd", job.params.parameters)
     train_students(with_teacher)
     dataset = Dataset.load(job.params, toy, splits=("train",))
     for seed in (0, 1):
         model = load_student(
-            job.inputs["teacher_students"], seed=seed, config=dataset.config(job.params["architecture"])
+            job.inputs["teacher_students"], seed=seed, config=dataset.config(job.params.architecture.model_dump())
         )
         answers = safetensors.torch.load_file(toy["train_outputs"])
         answers["both/logits"] = predict(model, dataset.splits["train"], "both")[0].clone()
         write_outputs(answers, toy["train_outputs"], prepared=toy["train"])
-        expected = student_job("kd", job.params["parameters"], seeds=[seed])
+        expected = student_job("kd", job.params.parameters, seeds=[seed])
         train_students(expected)
         for name, tensor in safetensors.torch.load_file(expected.outputs["predictions"]).items():
             assert torch.equal(tensor, born[name]), name

@@ -3,12 +3,13 @@
 import pytest
 import torch
 
+from msd.config.contracts.training import Schedule
 from msd.distill.method import Method, Setting
 from msd.distill.saliency import modality_saliency
 from msd.models.predict import predict_views
 from msd.models.split import Split
 from msd.models.visualbert import VisualBertClassifier
-from msd.training.loop import History, Schedule, train
+from msd.training.loop import History, train
 
 SIZE, CLASSES = 240, 3
 SHAPE = {"layers": 1, "width": 16, "heads": 2, "feed_forward": 32, "dropout": 0.0, "pool": "modality-means"}

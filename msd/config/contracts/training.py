@@ -55,11 +55,6 @@ class Schedule(Recipe):
 
     pretrained_learning_rate: NotNegative = 0.0
 
-    def steps(self, samples: int) -> int:
-        """Number of optimiser steps on a training split of that size."""
-        every = -(-samples // self.batch_size) * self.epochs
-        return every if self.max_steps is None else min(every, self.max_steps)
-
 
 class Reading(Strict):
     """How samples are read: `window` × `window` regions are averaged, texts are cut to `max_tokens` word pieces."""

@@ -15,6 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from msd.config.contracts.training import ModelParams
 from msd.data.prepared_table import picture_groups
 from msd.distill.losses import Task, kd_divergence, task_loss
 from msd.measure.constant import best_constant
@@ -113,7 +114,8 @@ def unimodal_students(job: Job) -> dict[str, float]:
     """
     single_thread()
     params, modality = job.params, job.params["modality"]
-    dataset = Dataset.load(params, job.inputs, splits=("train", "val", "test"))
+    read = ModelParams(**{name: params[name] for name in ModelParams.model_fields})
+    dataset = Dataset.load(read, job.inputs, splits=("train", "val", "test"))
     files = {name: job.inputs[name] for name in ("encoder", "tokenizer")}
     frozen = frozen_features(dataset, modality, **files)
     features = {split: torch.from_numpy(values).float() for split, values in frozen.items()}

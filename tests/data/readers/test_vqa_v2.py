@@ -17,6 +17,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from msd.config.contracts.data import PrepareParams
 from msd.data.fetch import fetch
 from msd.data.prepare import prepare
 from msd.errors import UserError
@@ -103,7 +104,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..
             endings = {"labels": "json", "findings": "json", "pictures": "zip"}
             names = ["train", "val", "test", *endings]
             outputs = {name: f"prepared/{name}.{endings.get(name, 'parquet')}" for name in names}
-            params = {"name": "vqa-v2", "module": "vqa_v2", "task": "vqa", "prepare": PREPARE | changes}
+            params = PrepareParams(name="vqa-v2", module="vqa_v2", task="vqa", prepare=PREPARE | changes)
             job = Job("prepare", params, {"files": raw}, outputs)
             prepare(job)
             return job

@@ -7,6 +7,7 @@ import pytest
 import torch
 from small_study import KD, new_model, new_setting, new_step
 
+from msd.config.contracts.training import Schedule
 from msd.config.files import MethodConfig
 from msd.config.yaml_file import read_model
 from msd.distill.losses import kd_divergence, task_loss
@@ -16,7 +17,7 @@ from msd.distill.weight_learning import weighted_loss
 from msd.models.split import Split
 from msd.models.views import VIEWS, take_view
 from msd.training.batches import length_batches
-from msd.training.loop import History, Schedule, train
+from msd.training.loop import History, train
 
 OPTIONS = {
     **KD,
@@ -37,7 +38,9 @@ def learned(setting: Setting, **changes) -> Method:
 
 def trained(method: Method, *, epochs: int = 1, batch_size: int = 6, learning_rate: float = 1e-3) -> pd.DataFrame:
     history = History()
-    schedule = Schedule(epochs, batch_size, learning_rate, 0.01, 0.1, 1.0)
+    schedule = Schedule(
+        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, weight_decay=0.01, warmup=0.1, clip=1.0
+    )
     train(method, schedule=schedule, history=history, validate=dict)
     return pd.DataFrame(history.rows, columns=["seed", "step", "epoch", "term", "value", "sample"])
 

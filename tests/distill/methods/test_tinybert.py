@@ -5,9 +5,10 @@ import torch
 from small_study import KD, new_model, new_setting, new_step
 from torch import nn
 
+from msd.config.contracts.training import Schedule
 from msd.distill.method import method_class
 from msd.distill.methods.tinybert import attention_distance, hidden_distance, teacher_layer
-from msd.training.loop import History, Schedule, train
+from msd.training.loop import History, train
 
 OPTIONS = {**KD, "beta": 0.5}
 MASK = torch.tensor([[1.0, 1, 1, 0, 0, 1], [1.0, 1, 1, 1, 1, 1], [1.0, 1, 0, 0, 0, 1]])
@@ -134,7 +135,8 @@ def test_training_changes_nothing_of_the_teacher() -> None:
     before = {name: tensor.clone() for name, tensor in teacher.state_dict().items()}
     method = method_class("tinybert")(OPTIONS, setting)
     projection = method.of_layers.weight.detach().clone()
-    train(method, schedule=Schedule(3, 4, 1e-2, 0.01, 0.1, 1.0), history=History(), validate=dict)
+    schedule = Schedule(epochs=3, batch_size=4, learning_rate=1e-2, weight_decay=0.01, warmup=0.1, clip=1.0)
+    train(method, schedule=schedule, history=History(), validate=dict)
     assert not torch.equal(projection, method.of_layers.weight)
     assert all(torch.equal(before[name], tensor) for name, tensor in teacher.state_dict().items())
     assert not any(module.training for module in teacher.modules())
