@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from msd.config.contracts.data import DatasetTask, FetchParams, Licence, Source
-from msd.config.contracts.training import Architecture, Recipe, Schedule, Shape
+from msd.config.contracts.training import Architecture, Schedule, Shape, TeacherSchedule
 from msd.config.strict import Count, Positive, Scalar, Seed, Strict
 from msd.measure.metric import METRICS, primary_metrics
 
@@ -97,7 +97,7 @@ class MethodConfig(Strict):
         return points
 
 
-class Training(Recipe, Shape):
+class Training(Schedule, Shape):
     """Architecture and schedule of a model."""
 
     def architecture(self, *, positions: int) -> Architecture:
@@ -114,3 +114,7 @@ class Teacher(Training):
 
     seed: Seed
     pretrained_learning_rate: Positive
+
+    def schedule(self) -> TeacherSchedule:
+        """How the teacher is trained."""
+        return TeacherSchedule(**self.model_dump(include=set(TeacherSchedule.model_fields)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -56,19 +56,21 @@ def train(
     schedule: Schedule,
     history: History,
     validate: Callable[[], dict[str, float]],
-    pretrained: tuple[str, ...] = (),
+    pretrained: Collection[str] = (),
+    pretrained_learning_rate: float = 0.0,
 ) -> None:
     """Train the student of a method's setting in place, on the rows that the method chooses.
 
     The order of the samples and the dropout of each step and view are drawn from streams named by dataset and seed,
     so that two methods with the same seed see the same batches, and a further view changes no other view's dropout.
+    Parameters named in `pretrained` have a learning rate of their own.
 
     Raises:
         UserError: the loss is no longer finite (names dataset, seed and step).
     """
     setting = method.setting
     model, samples, seed = setting.student, setting.samples, setting.seed
-    optimiser, rates = _optimiser(method, schedule, pretrained)
+    optimiser, rates = _optimiser(method, schedule, dict.fromkeys(pretrained, pretrained_learning_rate))
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     trained_on = method.training_rows()
     total = total_steps(schedule, len(trained_on))
@@ -124,13 +126,15 @@ def _forward(method: Method, inputs: Inputs, *, step: int, where: str) -> Forwar
 
 
 def _optimiser(
-    method: Method, schedule: Schedule, pretrained: tuple[str, ...]
+    method: Method, schedule: Schedule, rate_of: Mapping[str, float]
 ) -> tuple[torch.optim.Optimizer, list[float]]:
-    """AdamW over the student's parameters and the method's own, and the full learning rate of each group."""
-    copied = set(pretrained)
+    """AdamW over the student's parameters and the method's own, and the full learning rate of each group.
+
+    rate_of: the rates of parameters that have another than the schedule's.
+    """
     groups: dict[float, list[nn.Parameter]] = {}
     for name, parameter in [*method.setting.student.named_parameters(), *method.named_parameters(prefix="method")]:
-        rate = schedule.pretrained_learning_rate if name in copied else schedule.learning_rate
+        rate = rate_of.get(name, schedule.learning_rate)
         groups.setdefault(rate, []).append(parameter)
     rates = sorted(groups)
     parameters = [{"params": groups[rate], "lr": rate} for rate in rates]

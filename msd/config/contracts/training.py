@@ -38,7 +38,7 @@ class Architecture(Shape):
     positions: MaxTokens
 
 
-class Recipe(Strict):
+class Schedule(Strict):
     """AdamW with linear warm-up and linear decay."""
 
     epochs: Count
@@ -50,10 +50,10 @@ class Recipe(Strict):
     max_steps: Count | None = None
 
 
-class Schedule(Recipe):
-    """How a model is trained, of a teacher with the learning rate of the copied parameters."""
+class TeacherSchedule(Schedule):
+    """A schedule with a learning rate of their own for the parameters that are copied from the text encoder."""
 
-    pretrained_learning_rate: NotNegative = 0.0
+    pretrained_learning_rate: Positive
 
 
 class Reading(Strict):
@@ -78,7 +78,7 @@ class TeacherParams(ModelParams):
 
     seed: Seed
     architecture: Architecture
-    schedule: Schedule
+    schedule: TeacherSchedule
 
 
 class SaliencyParams(ModelParams):
