@@ -1,6 +1,7 @@
 """One job of the workflow: run a stage on temporary outputs, record it, move the outputs into place.
 
-`python -m msd stage <rule> '<job JSON>'` is the whole interface between Snakemake and the package.
+`python -m msd stage <rule> <job file>` is the whole interface between Snakemake and the package. Snakemake writes the
+file when it starts the job (workflow/rules/stage.smk); it holds all of a Job but its rule, as JSON.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ import importlib
 import json
 import math
 import os
-import shutil
+import shlex
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, Generic
@@ -25,6 +27,7 @@ from typing_extensions import TypeVar
 
 from msd.errors import UserError, nearest
 from msd.lineage import digest, record
+from msd.temporary import paths_of, place, temporary_folders, temporary_path
 
 Params = TypeVar("Params", default=dict[str, Any])
 STAGES: dict[str, str] = {
@@ -70,11 +73,11 @@ CONTRACTS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Job(Generic[Params]):
-    """What one job reads, is given and writes.
+    """What one job is given, reads and writes.
 
     `inputs` and `outputs` map a name to a path or a list of paths, relative to the project's folder;
     `modules` are the `msd` modules whose source decides the result; `params` are fully resolved: an object of the
-    class that `CONTRACTS` names for the rule.
+    class that `CONTRACTS` names for the rule; `file` is where all this but the rule is written down.
     """
 
     rule: str
@@ -83,21 +86,45 @@ class Job(Generic[Params]):
     outputs: dict[str, Any] = field(default_factory=dict)
     modules: list[str] = field(default_factory=list)
     log: str | None = None
+    file: str | None = None
+
+    @property
+    def command(self) -> str:
+        """The shell command that runs this job by hand, from the project's folder."""
+        return shlex.join(["python", "-m", "msd", "stage", self.rule, self.file or "<job file>"])
 
 
-def parse(rule: str, text: str) -> Job:
-    """A job from its rule and its JSON; raises UserError for text that describes none."""
+KEYS = ("params", "inputs", "outputs", "modules", "log")
+
+
+def write_job(file: str, description: dict[str, Any]) -> None:
+    """Write a job's file, whole or not at all, unless it says the same already."""
+    path = Path(file)
+    text = json.dumps(description, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".tmp-{os.getpid()}-{threading.get_ident()}")
+    half.write_text(text, encoding="utf-8")
+    os.replace(half, path)
+
+
+def read_job(rule: str, file: str) -> Job:
+    """The job of a rule that `file` describes; raises UserError when there is none or it describes none."""
+    if file.lstrip().startswith("{"):
+        raise UserError("a job is given by its file, not by its JSON; run the workflow again, it writes the file")
+    if not os.path.isfile(file):
+        raise UserError(f"there is no job file {file}; the workflow writes it when it runs the job")
     try:
-        body = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UserError(f"the description of the {rule} job is not JSON: {error}") from error
+        body = json.loads(Path(file).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{file}, which describes the {rule} job, is not JSON: {error}") from error
     if not isinstance(body, dict):
-        raise UserError(f"the description of the {rule} job must be a JSON object")
-    known = [item.name for item in fields(Job) if item.name != "rule"]
+        raise UserError(f"{file}, which describes the {rule} job, must hold a JSON object")
     for key in body:
-        if key not in known:
-            raise UserError(f"unknown key {key!r} in the {rule} job{nearest(key, known)}")
-    return Job(rule=rule, **body | {"params": _typed(rule, body.get("params", {}))})
+        if key not in KEYS:
+            raise UserError(f"{file}: unknown key {key!r} in the {rule} job{nearest(key, KEYS)}")
+    return Job(rule=rule, **body | {"params": _typed(rule, body.get("params", {}))}, file=file)
 
 
 def _typed(rule: str, params: dict[str, Any]) -> Any:
@@ -114,11 +141,11 @@ def plain(params: Any) -> dict[str, Any]:
     return params if isinstance(params, dict) else params.model_dump(mode="json", by_alias=True)
 
 
-def main(rule: str, text: str) -> int:
-    """Run a job given as JSON; the exit status, with one sentence on stderr when it is not 0."""
+def main(rule: str, file: str) -> int:
+    """Run a job given by its file; the exit status, with one sentence on stderr when it is not 0."""
     signal.signal(signal.SIGTERM, _stop)
     try:
-        run(parse(rule, text))
+        run(read_job(rule, file))
     except ValueError as error:
         print(f"msd stage {rule}: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
@@ -133,33 +160,30 @@ def run(job: Job) -> None:
     """
     os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")  # torch reads them when first imported
     with _logging(job):
-        final = _paths(job.outputs)
+        final = paths_of(job.outputs)
         _check(job, final)
-        folders = {Path(path).parent for path in final}
-        with _temporary_folders(folders):
-            _remove_stale(folders)
-            for folder in folders:
-                _temporary(folder).mkdir(parents=True)
+        with temporary_folders({Path(path).parent for path in final}):
             hashes = _execute(job)
-            _place(final, last=job.outputs["record"])
+            place(final, last=job.outputs["record"])
         digest.remember(hashes)
 
 
 def _execute(job: Job) -> dict[str, str]:
     """Run the stage on the temporary paths and write metrics and record there; sha256 by final output path."""
     started, clock = record.utc_now(), time.perf_counter()
-    inputs = record.describe_inputs(_paths(job.inputs))
-    metrics = _import(STAGES[job.rule])(replace(job, outputs=_moved(job.outputs)))
+    inputs = record.describe_inputs(paths_of(job.inputs))
+    metrics = _import(STAGES[job.rule])(replace(job, outputs=temporary_path(job.outputs)))
     if "metrics" in job.outputs:
-        _write_json(_moved(job.outputs["metrics"]), _clean_metrics(job.rule, metrics))
+        _write_json(temporary_path(job.outputs["metrics"]), _clean_metrics(job.rule, metrics))
     outputs = record.describe_outputs(
-        {path: _moved(path) for path in _paths(job.outputs) if path != job.outputs["record"]}
+        {path: temporary_path(path) for path in paths_of(job.outputs) if path != job.outputs["record"]}
     )
     modules = job.modules or [STAGES[job.rule].partition(":")[0]]
     content = {
         "rule": job.rule,
-        "job": command(job),
+        "job": job.command,
         "params": plain(job.params),
+        "description": {key: getattr(job, key) for key in KEYS if key != "params"},
         "inputs": inputs,
         "outputs": outputs,
         **record.describe_run(modules, plain(job.params)),
@@ -168,14 +192,8 @@ def _execute(job: Job) -> dict[str, str]:
         "peak_memory_bytes": record.peak_memory_bytes(),
         "wall_seconds": round(time.perf_counter() - clock, 3),
     }
-    _write_json(_moved(job.outputs["record"]), content | {"seal": record.seal(content)})
+    _write_json(temporary_path(job.outputs["record"]), content | {"seal": record.seal(content)})
     return {output["path"]: output["sha256"] for output in outputs}
-
-
-def command(job: Job) -> str:
-    """The shell command that runs this job by hand."""
-    body = {item.name: getattr(job, item.name) for item in fields(job) if item.name != "rule"}
-    return record.command(job.rule, body | {"params": plain(job.params)})
 
 
 def _import(target: str) -> Any:
@@ -196,63 +214,15 @@ def _check(job: Job, final: list[str]) -> None:
     if len(set(final)) < len(final):
         twice = next(path for path in final if final.count(path) > 1)
         raise UserError(f"the {job.rule} job declares the output {twice!r} twice")
-    for path in _paths(job.inputs):
+    for path in paths_of(job.inputs):
         if not os.path.isfile(path):
             raise UserError(f"the input {path!r} of the {job.rule} job is missing; `snakemake {path}` makes it")
-
-
-def _paths(named: dict[str, Any]) -> list[str]:
-    """All paths of an inputs or outputs table, in order."""
-    return [str(path) for value in named.values() for path in (value if isinstance(value, list) else [value])]
-
-
-def _temporary(folder: Path) -> Path:
-    return folder / f".tmp-{os.getpid()}"
-
-
-def _moved(value: Any) -> Any:
-    """The temporary counterpart of a path, a list of paths or a table of them."""
-    if isinstance(value, dict):
-        return {name: _moved(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_moved(item) for item in value]
-    path = Path(value)
-    return str(_temporary(path.parent) / path.name)
-
-
-@contextlib.contextmanager
-def _temporary_folders(folders: set[Path]) -> Iterator[None]:
-    """Remove this process's temporary folders at the end, however the job ends."""
-    try:
-        yield
-    finally:
-        for folder in folders:
-            shutil.rmtree(_temporary(folder), ignore_errors=True)
-
-
-def _remove_stale(folders: set[Path]) -> None:
-    """Remove temporary folders of killed processes, and one of an earlier process with our number."""
-    for folder in folders:
-        for stale in folder.glob(".tmp-*"):
-            number = stale.name.removeprefix(".tmp-")
-            if number.isdigit() and (int(number) == os.getpid() or not _is_alive(int(number))):
-                shutil.rmtree(stale, ignore_errors=True)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _clean_metrics(rule: str, metrics: dict[str, float]) -> dict[str, float | None]:
     """Metrics as plain floats: an undefined one (NaN) is null, an infinite one is an error."""
     clean: dict[str, float | None] = {}
-    for name, value in metrics.items():
+    for name, value in sorted(metrics.items()):
         number = float(value)
         if math.isinf(number):
             raise ValueError(f"the metric {name!r} of the {rule} job is infinite")
@@ -261,29 +231,8 @@ def _clean_metrics(rule: str, metrics: dict[str, float]) -> dict[str, float | No
 
 
 def _write_json(path: str, content: dict[str, Any]) -> None:
-    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
     Path(path).write_text(text + "\n", encoding="utf-8")
-
-
-def _place(final: list[str], *, last: str) -> None:
-    """Move finished files to their final names, the record last; a fault takes back those already moved."""
-    for path in final:
-        with open(_moved(path), "rb") as file:
-            os.fsync(file.fileno())
-    Path(last).unlink(missing_ok=True)  # an old record must not vouch for new files
-    placed: list[str] = []
-    try:
-        for path in [path for path in final if path != last] + [last]:
-            os.replace(_moved(path), path)
-            placed.append(path)
-    except BaseException:
-        for path in placed:
-            Path(path).unlink()
-        raise
-    for folder in {Path(path).parent for path in final}:
-        handle = os.open(folder, os.O_RDONLY)
-        os.fsync(handle)
-        os.close(handle)
 
 
 @contextlib.contextmanager
@@ -294,7 +243,7 @@ def _logging(job: Job) -> Iterator[None]:
         return
     Path(job.log).parent.mkdir(parents=True, exist_ok=True)
     with open(job.log, "w", encoding="utf-8") as log:
-        print(f"# by hand: {command(job)}", file=log, flush=True)
+        print(f"# by hand: {job.command}", file=log, flush=True)
         sys.stderr.flush()
         terminal = os.dup(2)
         os.dup2(log.fileno(), 2)  # the descriptor, so that native libraries and child processes follow

@@ -16,7 +16,7 @@ import pytest
 
 from msd import job as job_module
 from msd.errors import UserError
-from msd.job import STAGES, Job, command, main, parse, run
+from msd.job import STAGES, Job, main, read_job, run, write_job
 from msd.lineage.digest import file_sha256
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -102,16 +102,31 @@ def test_a_later_job_names_the_record_that_made_its_input(doubling: Job) -> None
     assert record["inputs"][0]["record"] == "results/toy/double/record.json"
 
 
+FILE = "results/toy/jobs/für uns.json"
+
+
 def test_the_recorded_command_runs_the_same_job_again(doubling: Job) -> None:
     run(doubling)
     record = json.loads(Path("results/toy/double/record.json").read_text())
-    words = shlex.split(record["job"])
-    assert words[:5] == ["python", "-m", "msd", "stage", "double"]
-    assert record["job"] == command(doubling)
-    assert parse(words[4], words[5]) == doubling
+    write_job(FILE, {"params": record["params"], **record["description"]})
+    job = read_job("double", FILE)
+    assert job == changed(doubling, file=FILE)
+    words = shlex.split(job.command)
+    assert words[:4] == ["python", "-m", "msd", "stage"]
     before = {path: Path(path).read_bytes() for path in files() if not path.endswith("record.json")}
-    assert main(words[4], words[5]) == 0
+    assert main(*words[4:]) == 0
     assert before == {path: Path(path).read_bytes() for path in before}
+    assert json.loads(Path("results/toy/double/record.json").read_text())["job"] == job.command
+
+
+def test_a_job_s_file_is_written_once_and_says_the_job_alone(doubling: Job) -> None:
+    description = {"params": {"z": "ü", "a": 1}, "inputs": {"numbers": ["b", "a"]}}
+    write_job(FILE, description)
+    written = Path(FILE).stat()
+    write_job(FILE, dict(description))
+    assert Path(FILE).stat().st_mtime_ns == written.st_mtime_ns
+    assert list(json.loads(Path(FILE).read_text())["params"]) == ["z", "a"], "the order counts: Snakemake compares it"
+    assert [path.name for path in Path(FILE).parent.iterdir()] == [Path(FILE).name]
 
 
 def test_a_fault_in_the_middle_leaves_nothing_but_the_log(doubling: Job) -> None:
@@ -174,16 +189,34 @@ def test_an_impossible_job_is_refused_in_one_sentence(doubling: Job, change: dic
     assert not list(Path("results").rglob(".tmp-*"))
 
 
-@pytest.mark.parametrize("text", ['{"parms": {}}', "{", "[]"])
-def test_a_bad_description_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"parms": {}}', "did you mean 'params'?"),
+        ("{", "is not JSON"),
+        ("[]", "must hold a JSON object"),
+        (None, "there is no job file job.json"),
+    ],
+)
+def test_a_bad_description_is_refused(
+    text: str | None, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if text is not None:
+        Path("job.json").write_text(text)
     handler = signal.getsignal(signal.SIGTERM)
-    assert main("double", text) == 1
+    assert main("double", "job.json") == 1
     signal.signal(signal.SIGTERM, handler)
     error = capsys.readouterr().err
     assert error.startswith("msd stage double: ")
+    assert words in error
     assert error.count("\n") == 1
-    if "parms" in text:
-        assert "did you mean 'params'?" in error
+
+
+def test_a_description_in_place_of_its_file_is_refused() -> None:
+    """As the logs of earlier versions have it."""
+    with pytest.raises(UserError, match="run the workflow again"):
+        read_job("double", '{"params": {}}')
 
 
 def test_every_stage_names_a_module_of_the_package_and_a_function() -> None:
@@ -209,8 +242,9 @@ sys.exit(job.main('sleep', sys.argv[1]))
 
 def test_a_terminated_job_cleans_up_and_loads_no_torch_by_itself(tmp_path: Path) -> None:
     body = {"outputs": {"half": "r/half", "record": "r/record.json"}, "modules": ["msd.errors"], "log": "r/logs/x.log"}
+    write_job(str(tmp_path / "job.json"), body)
     process = subprocess.Popen(
-        [sys.executable, "-c", SLEEPER, json.dumps(body)],
+        [sys.executable, "-c", SLEEPER, "job.json"],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(PROJECT)},
         stdout=subprocess.PIPE,
@@ -218,11 +252,11 @@ def test_a_terminated_job_cleans_up_and_loads_no_torch_by_itself(tmp_path: Path)
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "False\n"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not list(tmp_path.glob("r/.tmp-*/half")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.terminate()
-    assert process.wait(20) == 128 + signal.SIGTERM
+    assert process.wait(60) == 128 + signal.SIGTERM
     process.stdout.close()
     assert [path.name for path in (tmp_path / "r").iterdir()] == ["logs"]
     assert "in the log" in (tmp_path / "r/logs/x.log").read_text()

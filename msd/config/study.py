@@ -154,7 +154,8 @@ class Study(Strict):
     @property
     def rules(self) -> tuple[str, ...]:
         """The files of workflow/rules that run the study, in the order in which they use each other."""
-        return ("data", "teacher", "student", "report")
+        trained = ("grid", "prepare", "features", "teacher", "outputs", "student")
+        return (*trained, "collect", "cost", "tables", "figures", "targets", "report")
 
     @property
     def sources(self) -> list[DatasetConfig | EncoderConfig]:

@@ -17,8 +17,8 @@ from msd.lineage.digest import file_digests
 from msd.lineage.environment import describe_environment, environment_notes
 from msd.lineage.record import seal
 
-# Snakemake writes the first two and jobs keep checkpoints in the third: none of them is a result.
-UNRECORDED = {"logs", "benchmarks", "scratch"}
+# Snakemake writes the first three and jobs keep checkpoints in the fourth: none of them is a result.
+UNRECORDED = {"logs", "benchmarks", "jobs", "scratch"}
 PUBLISHED = "published"  # copies that git keeps
 SHOWN = 5
 RESULT = re.compile(r".*/tables/[^/]+\.json|.*/figures/[^/]+\.svg")  # what people read, each in one of its forms

@@ -26,10 +26,12 @@ LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "sci
 LOCK = Path("requirements.lock")
 
 
-def command(rule: str, body: dict[str, Any]) -> str:
-    """The shell command that runs one job by hand, from the project's folder."""
-    text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
-    return f"python -m msd stage {rule} {shlex.quote(text)}"
+def described_job(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Params, inputs, outputs, modules and log of a record's job, in the order in which the workflow gave them."""
+    if "description" in content:
+        return {"params": content["params"], **content["description"]}
+    description: dict[str, Any] = json.loads(shlex.split(content["job"])[-1])  # of a record from before job files
+    return description
 
 
 def relative(path: str | Path) -> str:

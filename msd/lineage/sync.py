@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from typing import Any
 
 from msd.errors import UserError
 from msd.lineage.digest import file_sha256, remember
-from msd.lineage.record import seal
+from msd.lineage.record import described_job, seal
 
 NOTES = Path(".snakemake")
 FORMAT = 6  # of Snakemake's notes since 9.0; an older one it would read as "nothing known"
@@ -117,14 +116,14 @@ def _declared(record: dict[str, Any], path: str) -> str | None:
 
 def _snakemake_note(content: dict[str, Any]) -> dict[str, Any]:
     """Snakemake's note on an output as far as a record proves it; what it leaves out, Snakemake does not compare."""
-    body = json.loads(shlex.split(content["job"])[-1])  # with its keys in the order in which the workflow gave them
-    named = body["inputs"].values()
+    job = described_job(content)
+    named = job["inputs"].values()
     start, end = (datetime.fromisoformat(content[key]).timestamp() for key in ("started", "ended"))
     return {
         "rule": content["rule"],
         "input": sorted(path for value in named for path in (value if isinstance(value, list) else [value])),
-        "log": [body["log"]] if body.get("log") else [],
-        "params": sorted([repr(content["code"]["digest"]), repr(json.dumps(body["params"]))]),
+        "log": [job["log"]] if job.get("log") else [],
+        "params": sorted([repr(content["code"]["digest"]), repr(json.dumps(job["params"]))]),
         "record_format_version": FORMAT,
         "job_hash": int(content["seal"][:12], 16),
         "starttime": start,

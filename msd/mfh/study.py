@@ -58,8 +58,8 @@ class MfhStudy(Strict):
     @property
     def rules(self) -> tuple[str, ...]:
         """The files of workflow/rules that run the study, in the order in which they use each other."""
-        teachers = () if self.teachers is None else ("mfh_teachers",)
-        return ("mfh_av_mnist", "mfh_crossmodal", *teachers, "mfh")
+        teachers = () if self.teachers is None else ("mfh_files", "mfh_teachers", "mfh_students")
+        return ("mfh_gaussian", "mfh_av_mnist", "mfh_crossmodal", *teachers, "mfh_tables", "mfh_report")
 
     def summary(self) -> list[str]:
         """What the study trains, in lines for `msd plan`."""

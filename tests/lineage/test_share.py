@@ -45,19 +45,17 @@ sys.exit(job.main(*sys.argv[1:]))
 """
 
 SNAKEFILE = f"""
-import json
+import sys
 
-from msd.lineage.digest import code_digest
+from msd.job import STAGES
 
 configfile: "toy.yaml"
+include: "{PROJECT}/workflow/rules/stage.smk"
 
-
-def described(**settings):
-    def job(wildcards, input, output):
-        named = dict(inputs=dict(input.items()), outputs=dict(output.items()))
-        return json.dumps(dict(params=settings, modules=["msd.errors"], **named))
-
-    return dict(code=code_digest(["msd.errors"]), settings=json.dumps(settings), job=job)
+STAGES.update(dict.fromkeys(["teach", "learn", "tabulate"], "msd.errors:"))
+TEACH = Stage("teach", "results/toy", "teach", lambda wildcards: dict(start=config["start"]))
+LEARN = Stage("learn", "results/toy", "learn", lambda wildcards: dict(step=config["step"]))
+TABULATE = Stage("tabulate", "results/toy", "tabulate", lambda wildcards: {{}})
 
 
 rule all:
@@ -65,26 +63,26 @@ rule all:
 
 rule teach:
     output: answers="results/toy/outputs/answers", record="results/toy/outputs/record.json"
-    params: **described(start=config["start"])
+    log: TEACH.log
+    params: **TEACH.params
     message: "teach"
-    shell: "{sys.executable} stages.py teach {{params.job:q}}"
+    shell: "{{sys.executable}} stages.py teach {{params.job.written:q}}"
 
 rule learn:
     input: answers=rules.teach.output.answers
     output: model="results/toy/students/model", record="results/toy/students/record.json"
-    params: **described(step=config["step"])
+    log: LEARN.log
+    params: **LEARN.params
     message: "learn"
-    shell: "{sys.executable} stages.py learn {{params.job:q}}"
+    shell: "{{sys.executable}} stages.py learn {{params.job.written:q}}"
 
 rule tabulate:
     input: model=rules.learn.output.model
-    output:
-        curve="results/toy/tables/curve.csv",
-        metrics="results/toy/tables/metrics.json",
-        record="results/toy/tables/record.json",
-    params: **described()
+    output: curve="results/toy/tables/curve.csv", **recorded("results/toy/tables")
+    log: TABULATE.log
+    params: **TABULATE.params
     message: "tabulate"
-    shell: "{sys.executable} stages.py tabulate {{params.job:q}}"
+    shell: "{{sys.executable}} stages.py tabulate {{params.job.written:q}}"
 """
 
 RUN = f"{sys.executable} -m msd sync && {sys.executable} -m snakemake -q rules --rerun-incomplete --cores 1"

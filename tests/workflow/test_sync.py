@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from calls import planned, success
 
 from msd.errors import UserError
 from msd.lineage.audit import audit
+from msd.lineage.record import seal
 from msd.lineage.sync import sync
 
 STUDY = ("--configfile", "config/smoke.yaml")
@@ -48,6 +50,17 @@ def test_files_that_came_without_snakemake_s_notes_are_not_made_again(clone: Pat
     times = {path: path.stat().st_mtime_ns for path in clone.rglob("*") if ".hashes" not in path.name}
     assert sync() == result
     assert times == {path: path.stat().st_mtime_ns for path in times}, "a second sync changes nothing"
+
+
+def test_records_from_before_job_files_count_too(clone: Path) -> None:
+    """Their job was one shell argument, with the parameters in the order of the workflow; the record sorts its keys."""
+    for path in Path("results").rglob("record.json"):
+        content = json.loads(path.read_text())
+        described = {"params": content["params"], **content.pop("description")}
+        content["job"] = f"python -m msd stage {content['rule']} {shlex.quote(json.dumps(described))}"
+        path.write_text(json.dumps(content | {"seal": seal(content)}, sort_keys=True))
+    assert list(sync().doubts) == ["results/smoke/record.json"], "the report reads the records, which are others now"
+    assert next_jobs() == [TRACK, "Write the report"]
 
 
 def test_who_gets_the_teacher_s_outputs_alone_trains_the_students_alone(clone: Path) -> None:

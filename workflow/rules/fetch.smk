@@ -1,11 +1,10 @@
 # Raw files of every data set and encoder that a study names, whatever its kind.
+from msd.config.files import fetch_params
+
 for config in study.sources:
     folder = source_folder(config.name)
     FETCH = Stage(
-        "fetch",
-        DATA,
-        config.name,
-        lambda wildcards, config=config: fetch_params(config),
+        "fetch", DATA, config.name, lambda w, config=config: fetch_params(config)
     )
 
     rule:
@@ -25,10 +24,8 @@ for config in study.sources:
             runtime=60,
             network=1,
         params:
-            code=FETCH.code,
-            settings=FETCH.settings,
-            job=FETCH.job,
+            **FETCH.params,
         message:
             f"Fetch {config.title} ({config.licence.name})"
         shell:
-            "python -m msd stage fetch {params.job:q}"
+            FETCH.shell

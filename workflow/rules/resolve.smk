@@ -14,10 +14,8 @@ rule resolve:
         mem_mb=500,
         runtime=10,
     params:
-        code=RESOLVE.code,
-        settings=RESOLVE.settings,
-        job=RESOLVE.job,
+        **RESOLVE.params,
     message:
         "Write down the study with everything it names"
     shell:
-        "python -m msd stage resolve {params.job:q}"
+        RESOLVE.shell

@@ -12,17 +12,15 @@ RUN = f"{RESULTS}/students/{{dataset}}/{{method}}/{{variant}}/{{seeds}}"
 rule student:
     input:
         unpack(live_teacher),
-        **DATASET,
-        **OUTPUTS,
+        **DATASET | OUTPUTS,
         saliency=rules.saliency.output.train,
     output:
+        **recorded(RUN),
         metrics_table=f"{RUN}/metrics.parquet",
         predictions=f"{RUN}/predictions.safetensors",
         history=f"{RUN}/history.parquet",
         models=f"{RUN}/models.safetensors",
         run=f"{RUN}/run.yaml",
-        metrics=f"{RUN}/metrics.json",
-        record=f"{RUN}/record.json",
     log:
         STUDENT.log,
     benchmark:
@@ -31,10 +29,8 @@ rule student:
         mem_mb=3000,
         runtime=600,
     params:
-        code=STUDENT.code,
-        settings=STUDENT.settings,
-        job=STUDENT.job,
+        **STUDENT.params,
     message:
         "Train {wildcards.method} ({wildcards.variant}, {wildcards.seeds}) on {wildcards.dataset}"
     shell:
-        "python -m msd stage student {params.job:q}"
+        STUDENT.shell

@@ -1,7 +1,10 @@
 # The end of every kind of study: its records in MLflow, and all that is kept (ARTEFACTS).
+from msd.lineage.digest import code_digest
+
+
 rule track:
     input:
-        [file for file in ARTEFACTS if file.endswith("record.json")],
+        records(ARTEFACTS),
     output:
         touch(f"{RESULTS}/logs/tracked"),
     log:
@@ -21,7 +24,7 @@ rule track:
     message:
         "Import what is new into MLflow"
     shell:
-        "python -m msd track --study {params.study} > {log} 2>&1"
+        "python -m msd track {params.study} > {log} 2>&1"
 
 
 rule all:

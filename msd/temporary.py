@@ -1,0 +1,82 @@
+"""Temporary outputs: a stage writes them beside their final places, and all move there together or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+def paths_of(named: dict[str, Any]) -> list[str]:
+    """All paths of an inputs or outputs table, in order."""
+    return [str(path) for value in named.values() for path in (value if isinstance(value, list) else [value])]
+
+
+def temporary_path(value: Any) -> Any:
+    """The temporary counterpart of a path, a list of paths or a table of them."""
+    if isinstance(value, dict):
+        return {name: temporary_path(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [temporary_path(item) for item in value]
+    path = Path(value)
+    return str(_folder_in(path.parent) / path.name)
+
+
+def _folder_in(folder: Path) -> Path:
+    return folder / f".tmp-{os.getpid()}"
+
+
+@contextlib.contextmanager
+def temporary_folders(folders: set[Path]) -> Iterator[None]:
+    """A temporary folder of this process in each of `folders`, removed at the end, however the job ends."""
+    try:
+        _remove_stale(folders)
+        for folder in folders:
+            _folder_in(folder).mkdir(parents=True)
+        yield
+    finally:
+        for folder in folders:
+            shutil.rmtree(_folder_in(folder), ignore_errors=True)
+
+
+def _remove_stale(folders: set[Path]) -> None:
+    """Remove temporary folders of killed processes, and one of an earlier process with our number."""
+    for folder in folders:
+        for stale in folder.glob(".tmp-*"):
+            number = stale.name.removeprefix(".tmp-")
+            if number.isdigit() and (int(number) == os.getpid() or not _is_alive(int(number))):
+                shutil.rmtree(stale, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def place(final: list[str], *, last: str) -> None:
+    """Move finished files to their final names, the record last; a fault takes back those already moved."""
+    for path in final:
+        with open(temporary_path(path), "rb") as file:
+            os.fsync(file.fileno())
+    Path(last).unlink(missing_ok=True)  # an old record must not vouch for new files
+    placed: list[str] = []
+    try:
+        for path in [path for path in final if path != last] + [last]:
+            os.replace(temporary_path(path), path)
+            placed.append(path)
+    except BaseException:
+        for path in placed:
+            Path(path).unlink()
+        raise
+    for folder in {Path(path).parent for path in final}:
+        handle = os.open(folder, os.O_RDONLY)
+        os.fsync(handle)
+        os.close(handle)

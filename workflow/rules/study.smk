@@ -1,0 +1,34 @@
+# The study that the rules run, and the folders of its files.
+import shlex
+import sys
+from pathlib import Path
+
+from msd.errors import UserError
+from msd.studies import open_study
+
+if len(workflow.configfiles) > 1:
+    raise WorkflowError("give one --configfile: a study is one file")
+STUDY_FILE = workflow.configfiles[0] if workflow.configfiles else "config/demo.yaml"
+CHANGES = dict(workflow.config_settings.config or {})
+try:
+    study = open_study(str(STUDY_FILE), overrides=CHANGES)
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+# Jobs run the Python that runs Snakemake, whether or not its environment is activated.
+shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
+
+DATA = "results/data"
+RESULTS = f"results/{study.study}"
+SPLITS = ["train", "val", "test"]
+FORMS = ["json", "csv", "md", "tex"]  # of a table
+PICTURES = ["svg", "png"]  # of a figure
+# Priority of the chain up to the teacher's outputs, which all students wait for.
+FIRST = 10
+
+
+wildcard_constraints:
+    dataset="[^/]+",
+    method="[^/]+",
+    variant="[^/]+",
+    seeds=r"seeds-\d+-\d+",

@@ -1,0 +1,49 @@
+# The targets of dvc.yaml's stages, each useful by itself: `snakemake teachers`.
+rule data:
+    input:
+        fetched(study.sources),
+        of_datasets(rules.prepare.output),
+        of_datasets(rules.tokenizer.output),
+
+
+rule features_all:
+    input:
+        of_datasets(rules.features.output),
+
+
+rule teachers:
+    input:
+        of_datasets(rules.teacher.output),
+        of_datasets(rules.probe.output),
+
+
+rule outputs_all:
+    input:
+        of_datasets(rules.teacher_outputs.output),
+
+
+rule saliency_all:
+    input:
+        of_datasets(rules.saliency.output),
+
+
+rule grid:
+    input:
+        [run_files(name, study.runs) for name in rules.student.output.keys()],
+
+
+rule costs:
+    input:
+        of_datasets(rules.cost.output),
+
+
+# Every artefact that is kept: Snakemake brings back a missing one only if something names it.
+ARTEFACTS = [
+    *rules.data.input,
+    *rules.features_all.input,
+    *rules.teachers.input,
+    *rules.outputs_all.input,
+    *rules.saliency_all.input,
+    *rules.grid.input,
+    *rules.costs.input,
+]
