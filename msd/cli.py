@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from msd.errors import UserError
+from msd.errors import UserError, nearest
 
 RESULTS = Path("results")
 
@@ -24,9 +23,7 @@ class _Parser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: str) -> None:
         if action.choices is not None and value not in action.choices:
             names = [str(choice) for choice in action.choices]
-            near = difflib.get_close_matches(value, names, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"commands: {', '.join(names)}"
-            raise argparse.ArgumentError(None, f"there is no command {value!r}; {hint}")
+            raise argparse.ArgumentError(None, f"there is no command {value!r}{nearest(value, names)}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,12 +46,12 @@ def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     top = _Parser(prog="msd", description="Saliency-aware distillation: run, check and track studies.")
     commands = top.add_subparsers(dest="name", required=True, metavar="command")
-    stage = commands.add_parser("stage", help="run one job of the workflow (its log shows the whole command)")
+    stage = commands.add_parser("stage", help="run one job of the workflow (its log shows the command)")
     stage.add_argument("rule", help="the job's rule, e.g. student")
-    stage.add_argument("job", help="the job as JSON: params, inputs, outputs, modules, log")
+    stage.add_argument("job", help="the job's file, e.g. results/demo/jobs/student/….json")
     stage.set_defaults(command=_stage)
     audit = commands.add_parser("audit", help="re-hash all results and check that their history is whole")
-    audit.add_argument("--study", help="name or YAML file of a study (default: all)")
+    _add_study(audit, default=None)
     audit.add_argument("--full", action="store_true", help="trust no remembered hash")
     audit.set_defaults(command=_audit)
     trace = commands.add_parser("trace", help="from one cell, figure or claim back to runs, data and code")
@@ -64,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     sync = commands.add_parser("sync", help="tell Snakemake what the records prove, after a clone, pull or checkout")
     sync.set_defaults(command=_sync)
     track = commands.add_parser("track", help="import what is new into MLflow")
-    track.add_argument("--study", default="config/demo.yaml", help="name or YAML file of a study (default: demo)")
+    _add_study(track)
     track.set_defaults(command=_track)
     compare = commands.add_parser("compare", help="two results cell by cell: identical, within the interval or changed")
     compare.add_argument("before", help="a study, its folder, or a git commit")
@@ -73,34 +70,33 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("--json", action="store_true", help="for programs")
     compare.set_defaults(command=_compare)
     crate = commands.add_parser("crate", help="export a study with its whole history as a Workflow Run RO-Crate")
-    crate.add_argument("--study", default="config/demo.yaml", help="name or YAML file of a study (default: demo)")
+    _add_study(crate)
     crate.add_argument("--out", help="the new folder (default: crates/<study>)")
     crate.set_defaults(command=_crate)
     plan = commands.add_parser("plan", help="what a study would run and cost; runs nothing")
-    plan.add_argument("--study", default="config/demo.yaml", help="name or YAML file of a study")
+    _add_study(plan)
     plan.set_defaults(command=_plan)
     publish = commands.add_parser("publish", help="copy a study's tables to results/published and the README")
-    publish.add_argument("--study", default="config/demo.yaml", help="name or YAML file of a study (default: demo)")
+    _add_study(publish)
     publish.set_defaults(command=_publish)
     return top
 
 
-def study_name(study: str) -> str:
-    """The name of a study given by its name or by its YAML file (whose key `study` names it)."""
-    path = Path(study)
-    if path.suffix not in (".yaml", ".yml"):
-        return study
-    if not path.is_file():
-        near = difflib.get_close_matches(study, [str(file) for file in path.parent.glob("*.yaml")], n=1)
-        raise UserError(f"there is no study file {study}" + (f"; did you mean {near[0]}?" if near else ""))
-    import yaml
+def _add_study(command: argparse.ArgumentParser, default: str | None = "demo") -> None:
+    """The argument that names a study, with or without `--study` before it."""
+    text = f"name or YAML file of a study (default: {default or 'all'})"
+    command.set_defaults(study=default)  # before the arguments, whose own default is then kept: none
+    command.add_argument("study", nargs="?", default=argparse.SUPPRESS, help=text)
+    command.add_argument("--study", default=argparse.SUPPRESS, help="the same")
 
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise UserError(f"{study} is not YAML: {' '.join(str(error).split())}") from error
-    name = content.get("study") if isinstance(content, dict) else None
-    return str(name or path.stem)
+
+def find_study(study: str) -> tuple[str, str]:
+    """The name and the YAML file of a study given by one of them; a file's key `study` is its name."""
+    if Path(study).suffix not in (".yaml", ".yml"):
+        return study, f"config/{study}.yaml"
+    from msd.config.yaml_file import read_yaml
+
+    return str(read_yaml(study).get("study", Path(study).stem)), study
 
 
 def _stage(options: argparse.Namespace) -> int:
@@ -112,7 +108,7 @@ def _stage(options: argparse.Namespace) -> int:
 def _audit(options: argparse.Namespace) -> int:
     from msd.lineage.audit import audit
 
-    result = audit(RESULTS, study_name(options.study) if options.study else None, options.full)
+    result = audit(RESULTS, find_study(options.study)[0] if options.study else None, options.full)
     print(result)
     return result.status
 
@@ -138,14 +134,14 @@ def _sync(options: argparse.Namespace) -> int:
 def _track(options: argparse.Namespace) -> int:
     from msd.tracking import track
 
-    print(track(study_name(options.study), RESULTS, None))
+    print(track(find_study(options.study)[0], RESULTS, None))
     return 0
 
 
 def _compare(options: argparse.Namespace) -> int:
     from msd.lineage.compare import compare
 
-    comparison = compare(options.before, options.after, study=study_name(options.study))
+    comparison = compare(options.before, options.after, study=find_study(options.study)[0])
     print(comparison.to_json() if options.json else comparison)
     return 0
 
@@ -153,7 +149,7 @@ def _compare(options: argparse.Namespace) -> int:
 def _crate(options: argparse.Namespace) -> int:
     from msd.lineage.crate import export_crate
 
-    study = study_name(options.study)
+    study = find_study(options.study)[0]
     print(export_crate(study, RESULTS, Path(options.out or f"crates/{study}")))
     return 0
 
@@ -161,12 +157,12 @@ def _crate(options: argparse.Namespace) -> int:
 def _plan(options: argparse.Namespace) -> int:
     from msd.plan import plan
 
-    print(plan(options.study))
+    print(plan(find_study(options.study)[1]))
     return 0
 
 
 def _publish(options: argparse.Namespace) -> int:
     from msd.report.publish import publish
 
-    print(publish(study_name(options.study)))
+    print(publish(find_study(options.study)[0]))
     return 0

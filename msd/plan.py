@@ -15,15 +15,14 @@ from msd.studies import AnyStudy, open_study
 RESULTS = Path("results")
 
 
-def plan(study: str) -> str:
+def plan(path: str) -> str:
     """A readable account of a study's open jobs, trainings, times, disk use and downloads.
 
-    `study` is the study's file, or its name for config/<name>.yaml. Jobs are those of Snakemake's own dry run.
+    `path` is the study's file. Jobs are those of Snakemake's own dry run.
 
     Raises:
         UserError: one sentence on a faulty study or workflow.
     """
-    path = study if Path(study).suffix else f"config/{study}.yaml"
     loaded = open_study(path)
     jobs = open_jobs(path)
     parts = [

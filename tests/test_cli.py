@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from msd.cli import main, parser, study_name
+from msd.cli import find_study, main, parser
 from msd.errors import UserError
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -56,26 +56,30 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(f"\n    {command} " in text for command in COMMANDS)
 
 
-def test_the_options_are_these() -> None:
+@pytest.mark.parametrize(
+    ("line", "options"),
+    [
+        ("stage fetch results/data/jobs/fetch/x.json", {"rule", "job"}),
+        ("audit --study demo --full", {"study", "full"}),
+        ("sync", set()),
+        ("track --study demo", {"study"}),
+        ("plan --study config/demo.yaml", {"study"}),
+        ("publish --study demo", {"study"}),
+        ("crate --study a --out b", {"study", "out"}),
+        ("trace results/demo/report.html --json", {"place", "json"}),
+        ("compare demo HEAD --study demo --json", {"before", "after", "study", "json"}),
+    ],
+)
+def test_the_options_are_these(line: str, options: set[str]) -> None:
     """Outsiders call them: change this list only together with the documentation."""
-    assert vars(parser().parse_args(["audit", "--study", "demo", "--full"])).keys() == {
-        "name",
-        "study",
-        "full",
-        "command",
-    }
-    assert vars(parser().parse_args(["track", "--study", "demo"])).keys() == {"name", "study", "command"}
-    assert vars(parser().parse_args(["plan", "--study", "config/demo.yaml"])).keys() == {"name", "study", "command"}
-    assert vars(parser().parse_args(["crate", "--study", "a", "--out", "b"])).keys() == {
-        "name",
-        "study",
-        "out",
-        "command",
-    }
-    assert vars(parser().parse_args(["sync"])).keys() == {"name", "command"}
-    compared = vars(parser().parse_args(["compare", "demo", "HEAD", "--study", "demo", "--json"]))
-    assert compared.keys() == {"name", "before", "after", "study", "json", "command"}
-    assert vars(parser().parse_args(["stage", "fetch", "{}"])).keys() == {"name", "rule", "job", "command"}
+    assert vars(parser().parse_args(line.split())).keys() == {"name", "command", *options}
+
+
+@pytest.mark.parametrize("command", ["audit", "track", "plan", "crate", "publish"])
+def test_a_study_is_named_with_or_without_the_option(command: str) -> None:
+    for words in (["mfh"], ["--study", "mfh"], ["--study=mfh"]):
+        assert parser().parse_args([command, *words]).study == "mfh"
+    assert parser().parse_args([command]).study == (None if command == "audit" else "demo")
 
 
 @pytest.mark.parametrize(("typed", "meant"), [("audt", "audit"), ("tracks", "track"), ("stag", "stage")])
@@ -115,9 +119,9 @@ def test_a_study_is_given_by_name_or_file(tmp_path: Path, monkeypatch: pytest.Mo
     Path("config/demo.yaml").write_text("study: demo\n")
     Path("config/named.yaml").write_text("study: other\n")
     Path("config/broken.yaml").write_text("a: [\n")
-    assert study_name("demo") == study_name("config/demo.yaml") == "demo"
-    assert study_name("config/named.yaml") == "other"
-    with pytest.raises(UserError, match=r"did you mean config/demo.yaml?"):
-        study_name("config/demos.yaml")
-    with pytest.raises(UserError, match=r"config/broken.yaml is not YAML"):
-        study_name("config/broken.yaml")
+    assert find_study("demo") == find_study("config/demo.yaml") == ("demo", "config/demo.yaml")
+    assert find_study("config/named.yaml") == ("other", "config/named.yaml")
+    with pytest.raises(UserError, match=r"did you mean 'config/demo.yaml'\?"):
+        find_study("config/demos.yaml")
+    with pytest.raises(UserError, match=r"config/broken.yaml is not valid YAML"):
+        find_study("config/broken.yaml")

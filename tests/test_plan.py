@@ -38,7 +38,7 @@ def test_a_fresh_study_has_every_job_open_and_no_time_known(project: Path) -> No
         "student": len(study.runs),
         "collect": datasets * len(study.methods),
     }
-    text = plan("smoke")
+    text = plan("config/smoke.yaml")
     assert f"{sum(jobs.values())} jobs are not in the time of all" in text
     assert "6 students: 1 dataset × 3 configurations of 3 methods × 2 seeds, in 3 jobs" in text
     downloads = sum(

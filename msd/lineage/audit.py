@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections import defaultdict, deque
@@ -12,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from msd.errors import UserError
+from msd.errors import UserError, nearest
 from msd.lineage.digest import file_digests
 from msd.lineage.environment import describe_environment, environment_notes
 from msd.lineage.record import seal
@@ -79,9 +78,7 @@ def _roots(results: Path, study: str | None) -> list[Path]:
         return folders
     names = [path.name for path in folders if path.name != "data"]
     if study not in names:
-        near = difflib.get_close_matches(study, names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"found: {', '.join(names) or 'none'}"
-        raise UserError(f"there are no results of a study {study!r} in {results}; {hint}")
+        raise UserError(f"there are no results of a study {study!r} in {results}{nearest(study, names)}")
     return [path for path in folders if path.name in ("data", study)]
 
 
