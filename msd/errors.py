@@ -9,9 +9,10 @@ class UserError(ValueError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a sentence about an unknown name: "; did you mean …?", or what is known where nothing is like it."""
+    """The end of a sentence about an unknown name: "; did you mean …?", or where nothing is like it, what is known."""
     names = sorted(known)
     near = get_close_matches(name, names, n=1, cutoff=0.5)
     if near:
         return f"; did you mean {near[0]!r}?"
-    return f"; known are {', '.join(names)}" if names else ""
+    shown = [*names[:12], *(["…"] if len(names) > 12 else [])]
+    return f"; known are {', '.join(shown)}" if names else ""

@@ -6,13 +6,12 @@ import importlib
 import json
 from collections import Counter
 from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msd.data import SPLITS
 from msd.data.prepared import Prepared, Sample, check
-from msd.errors import UserError
+from msd.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from msd.config.contracts.data import PrepareParams
@@ -51,8 +50,7 @@ class Parameters(dict[str, Any]):
         """Raise UserError for a key that is not one of `known`."""
         for key in self:
             if key not in known:
-                near = get_close_matches(key, list(known), n=1) or sorted(known)
-                raise UserError(f"{self.where} has an unknown key {key!r}; did you mean {near[0]!r}?")
+                raise UserError(f"{self.where} has an unknown key {key!r}{nearest(key, known)}")
 
     def __missing__(self, key: str) -> Any:
         raise UserError(f"{self.where} lacks the key {key!r}; it has {', '.join(self) or 'none'}")

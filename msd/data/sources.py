@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import shutil
 import subprocess
@@ -29,9 +28,6 @@ def obtain(source: Source, target: Path) -> dict[str, Any]:
     kinds: dict[str, Callable[[Source, Path], str]] = {
         "pypi": _pypi, "debian": _debian, "url": _url, "committed": _committed,
     }  # fmt: skip
-    if source["kind"] not in kinds:
-        near = difflib.get_close_matches(str(source["kind"]), kinds, n=1) or sorted(kinds)
-        raise UserError(f"unknown kind of source {source['kind']!r} of {source['file']}; did you mean {near[0]!r}?")
     PARTIAL.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=PARTIAL) as folder:
         arrived = Path(folder) / source["file"]

@@ -10,14 +10,13 @@ import importlib
 import json
 import pkgutil
 from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from msd.data.raw_files import sha256
-from msd.errors import UserError
+from msd.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from msd.config.contracts.data import FeaturesParams
@@ -56,8 +55,7 @@ def find(module: str) -> Callable[[Path], Callable[[np.ndarray], np.ndarray]]:
 
     known = sorted(item.name for item in pkgutil.iter_modules(msd.features.__path__) if item.name != "extract")
     if module not in known:
-        near = get_close_matches(module, known, n=1) or known
-        raise UserError(f"there is no extractor module msd.features.{module}; did you mean {near[0]!r}?")
+        raise UserError(f"there is no extractor module msd.features.{module}{nearest(module, known)}")
     build: Callable[[Path], Callable[[np.ndarray], np.ndarray]] = importlib.import_module(
         f"msd.features.{module}"
     ).build

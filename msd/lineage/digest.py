@@ -8,7 +8,6 @@ once for each job that uses it. The database is a cache: deleting it costs time 
 from __future__ import annotations
 
 import ast
-import difflib
 import hashlib
 import os
 import sqlite3
@@ -19,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
 from pathlib import Path
 
-from msd.errors import UserError
+from msd.errors import UserError, nearest
 
 DATABASE = Path("results/.hashes.sqlite")
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -182,9 +181,7 @@ def _source(module: str, package: Path) -> Path | None:
 def _unknown_module(name: str, package: Path) -> str:
     paths = (path.relative_to(package.parent).with_suffix("") for path in package.rglob("*.py"))
     known = [".".join(path.parts).removesuffix(".__init__") for path in paths]
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"there is no module {name!r} in the package {package.name!r}{hint}"
+    return f"there is no module {name!r} in the package {package.name!r}{nearest(name, known)}"
 
 
 @cache

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from msd.errors import UserError
+from msd.errors import UserError, nearest
 from msd.lineage.identity import cell_name
 from msd.lineage.record import producing_record, relative
 
@@ -30,7 +29,7 @@ class Archive:
         """The record that lists `path` as an output; raises UserError for a file that no job made."""
         if not Path(path).is_file():
             names = [relative(file) for file in Path(path).parent.glob("*") if file.is_file()]
-            raise UserError(f"there is no file {path}{_nearest(path, names)}")
+            raise UserError(f"there is no file {path}{nearest(path, names)}")
         name = producing_record(path, self._made)
         if name is None:
             raise UserError(f"no record lists {path}, so nothing says what it was made from; `msd audit` says more")
@@ -103,7 +102,7 @@ def find_cell(table: Mapping[str, Any], name: str, *, where: str) -> dict[str, A
     cells = {cell_name(cell, layout): cell for cell in table["cells"]}
     if name not in cells:
         longer = [other for other in cells if other.startswith(f"{name}/")]
-        hint = f"; it could be {', '.join(longer[:6])}" if longer else _nearest(name, list(cells))
+        hint = f"; it could be {', '.join(longer[:6])}" if longer else nearest(name, list(cells))
         raise UserError(f"{where} has no cell {name!r}{hint}")
     found: dict[str, Any] = cells[name]
     return found
@@ -182,8 +181,3 @@ def _problems(records: Mapping[str, Any], files: Mapping[str, Any]) -> list[str]
         for path, sha256 in content["inputs"].items()
         if files[path]["record"] in records and files[path]["sha256"] != sha256
     ]
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.3)
-    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known[:6]) or 'none'}"

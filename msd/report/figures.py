@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from msd.errors import UserError
+from msd.errors import UserError, nearest
 from msd.measure.scorers import FloatArray
 from msd.report.densities import best_on_validation, densities_figure
 from msd.report.examples import examples, examples_figure
@@ -45,8 +44,7 @@ def figures(job: Job) -> dict[str, float]:
     for path in declared(job):
         name = Path(path).stem
         if name not in makers:
-            near = difflib.get_close_matches(name, makers, n=1) or sorted(makers)
-            raise UserError(f"there is no figure {name!r}; did you mean {near[0]!r}?")
+            raise UserError(f"there is no figure {name!r}{nearest(name, makers)}")
         by_name.setdefault(name, []).append(path)
     for name, paths in by_name.items():
         with mpl.rc_context(SETTINGS):

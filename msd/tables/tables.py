@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ import pandas as pd
 
 from msd.config.claims import read_claims
 from msd.distill.likeness import LIKENESS
-from msd.errors import UserError
+from msd.errors import UserError, nearest
 from msd.measure.metric import measures
 from msd.tables.claims import claims_table
 from msd.tables.comparisons import (
@@ -57,8 +56,7 @@ def tables(job: Job) -> dict[str, float]:
     for path in declared(job):
         name = Path(path).name
         if name not in texts:
-            near = difflib.get_close_matches(name, texts, n=1) or sorted(texts)
-            raise UserError(f"there is no table file {name!r}; did you mean {near[0]!r}?")
+            raise UserError(f"there is no table file {name!r}{nearest(name, texts)}")
         Path(path).write_text(texts[name], encoding="utf-8")
     means = {f"{cell.dataset}/{cell.method}": cell.value.mean for cell in made["main"].cells}
     return {name: mean for name, mean in means.items() if mean is not None}
@@ -113,9 +111,8 @@ def check_params(job: Job) -> None:
     names = [method["name"] for method in job.params["methods"]]
     wanted = [job.params.get("baseline"), job.params.get("from_scratch"), *job.params.get("best_of", [])]
     for name in [name for name in wanted if name is not None and name not in names]:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"its methods are {', '.join(names)}"
-        raise UserError(f"the study {job.params['study']} compares with {name!r}, which it does not run; {hint}")
+        hint = nearest(name, names)
+        raise UserError(f"the study {job.params['study']} compares with {name!r}, which it does not run{hint}")
 
 
 def declared(job: Job) -> list[str]:
