@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     compare = commands.add_parser("compare", help="two results cell by cell: identical, within the interval or changed")
     compare.add_argument("before", help="a study, its folder, or a git commit")
     compare.add_argument("after", help="a study, its folder, or a git commit")
-    compare.add_argument("--study", default="demo", help="the study that a commit is asked for (default: demo)")
+    compare.add_argument("--study", help="whose results a commit is read for (default: the other side's)")
     compare.add_argument("--json", action="store_true", help="for programs")
     compare.set_defaults(command=_compare)
     crate = commands.add_parser("crate", help="export a study with its whole history as a Workflow Run RO-Crate")
@@ -141,7 +141,8 @@ def _track(options: argparse.Namespace) -> int:
 def _compare(options: argparse.Namespace) -> int:
     from msd.lineage.compare import compare
 
-    comparison = compare(options.before, options.after, study=find_study(options.study)[0])
+    before, after = (find_study(side)[0] for side in (options.before, options.after))
+    comparison = compare(before, after, study=find_study(options.study)[0] if options.study else None)
     print(comparison.to_json() if options.json else comparison)
     return 0
 

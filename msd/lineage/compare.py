@@ -15,10 +15,10 @@ from typing import Any
 
 from msd.errors import UserError
 from msd.lineage.environment import differences
-from msd.lineage.versions import Version, open_version
+from msd.lineage.identity import identity, spelled
+from msd.lineage.versions import Version, open_version, study_of
 
-# What tells the cells of a table apart; those that a table does not use are absent.
-KEYS = ("dataset", "method", "split", "metric", "view", "measure", "modality", "over")
+EMBEDDED = "demo"
 VERDICTS = ("identical", "within interval", "changed", "only in A", "only in B")
 
 
@@ -60,11 +60,14 @@ class Comparison:
         return json.dumps(asdict(self), indent=1, ensure_ascii=False)
 
 
-def compare(before: str, after: str, *, study: str) -> Comparison:
-    """Compare two result folders, studies or git commits; `study` names the one that commits are asked for.
+def compare(before: str, after: str, *, study: str | None = None) -> Comparison:
+    """Compare two result folders, studies or git commits.
+
+    study: the one whose results commits are read for; by default that of the other side, or the embedded one.
 
     Raises UserError for a side without tables, and when the two have no table in common.
     """
+    study = study or next(filter(None, map(study_of, (before, after))), EMBEDDED)
     sides = [open_version(name, study) for name in (before, after)]
     tables = [side.tables() for side in sides]
     shared = [name for name in tables[0] if name in tables[1]]
@@ -76,25 +79,22 @@ def compare(before: str, after: str, *, study: str) -> Comparison:
 
 
 def _compare_table(name: str, before: Any, after: Any, causes: _Causes) -> Iterator[CellComparison]:
-    old, new = ({_key(cell): cell for cell in table["cells"]} for table in (before, after))
+    old, new = ({identity(cell): cell for cell in table["cells"]} for table in (before, after))
     for key in [*old, *(key for key in new if key not in old)]:
+        cell = spelled(key)
         if key not in new:
-            yield CellComparison(name, key, "only in A", old[key]["mean"], None, causes.of_table())
+            yield CellComparison(name, cell, "only in A", old[key]["mean"], None, causes.of_table())
         elif key not in old:
-            yield CellComparison(name, key, "only in B", None, new[key]["mean"], causes.of_table())
+            yield CellComparison(name, cell, "only in B", None, new[key]["mean"], causes.of_table())
         else:
             verdict = _verdict(old[key], new[key])
             why = {} if verdict == "identical" else causes.of_cell(old[key], new[key])
-            yield CellComparison(name, key, verdict, old[key]["mean"], new[key]["mean"], why)
-
-
-def _key(cell: dict[str, Any]) -> str:
-    return "/".join(str(cell[key]) for key in KEYS if cell.get(key))
+            yield CellComparison(name, cell, verdict, old[key]["mean"], new[key]["mean"], why)
 
 
 def _verdict(old: dict[str, Any], new: dict[str, Any]) -> str:
     """Identical in every value; else within when each mean lies in the other's 95 % interval, where there is one."""
-    if all(old.get(key) == new.get(key) for key in ("mean", "low", "high", "n", "values", "against")):
+    if all(old.get(key) == new.get(key) for key in ("mean", "low", "high", "n", "values", "against", "verdict")):
         return "identical"
     inside = [
         one["low"] <= other["mean"] <= one["high"]

@@ -10,6 +10,7 @@ from typing import Any
 
 from msd.errors import UserError, nearest
 from msd.lineage.identity import cell_name
+from msd.lineage.other_side import other_side
 from msd.lineage.record import producing_record, relative
 
 # Jobs that make a model: one of them belongs to a cell only where it is the cell's own run or what that came from.
@@ -23,7 +24,7 @@ class Archive:
     def __init__(self) -> None:
         self._made: dict[str, set[str]] = {}
         self._records: dict[str, dict[str, Any]] = {}
-        self._tables: dict[str, dict[str, Any]] = {}
+        self._tables: dict[str, dict[str, Any] | None] = {}
 
     def maker(self, path: str) -> str:
         """The record that lists `path` as an output; raises UserError for a file that no job made."""
@@ -45,11 +46,18 @@ class Archive:
 
     def table(self, path: str) -> dict[str, Any]:
         """A table's JSON; raises UserError for another file."""
+        table = self.find_table(path)
+        if table is None:
+            raise UserError(f"{path} is no table with cells; give one's JSON, e.g. results/demo/tables/main.json#…")
+        return table
+
+    def find_table(self, path: str) -> dict[str, Any] | None:
+        """A table's JSON; None for another file and for one that is not there."""
         if path not in self._tables:
-            content = json.loads(Path(path).read_text(encoding="utf-8")) if path.endswith(".json") else None
-            if not isinstance(content, dict) or not {"cells", "layout"} <= content.keys():
-                raise UserError(f"{path} is no table with cells; give one's JSON, e.g. results/demo/tables/main.json#…")
-            self._tables[path] = content
+            is_json = path.endswith(".json") and Path(path).is_file()
+            content = json.loads(Path(path).read_text(encoding="utf-8")) if is_json else None
+            is_table = isinstance(content, dict) and {"cells", "layout"} <= content.keys()
+            self._tables[path] = content if is_table else None
         return self._tables[path]
 
     def parents(self, name: str) -> list[str]:
@@ -86,7 +94,7 @@ def trace(place: str, *, archive: Archive | None = None) -> dict[str, Any]:
         table = archive.table(path)
         cells = _cells(table, name, where=path)
         runs = list(dict.fromkeys(f"{run}/record.json" for cell in cells for run in cell["runs"]))
-        against = [run for cell in cells for run in _compared(cell, _judged(cell, path, archive))]
+        against = [run for cell in cells for run in _compared(cell, path, archive)]
         against = [run for run in dict.fromkeys(against) if run not in runs]
         found |= {"cell": cells[0] if len(cells) == 1 else table["claims"][name], "runs": runs, "against": against}
         found["via"] = list(dict.fromkeys(_between(maker, runs, archive) + _between(maker, against, archive)))
@@ -115,25 +123,19 @@ def _cells(table: Mapping[str, Any], name: str, *, where: str) -> list[dict[str,
     return [find_cell(table, name, where=where)]
 
 
-def _judged(cell: Mapping[str, Any], path: str, archive: Archive) -> Mapping[str, Any]:
-    """The table that has what a cell is held against: its own, for a claim's cell the one that it was judged in."""
-    other = (Path(path).parent / f"{cell.get('table')}.json").as_posix()
-    return archive.table(other if "verdict" in cell and Path(other).is_file() else path)
+def _compared(cell: Mapping[str, Any], path: str, archive: Archive) -> list[str]:
+    """Records of the runs of the cell that this one's difference is against, wherever the study's tables have it.
 
-
-def _compared(cell: Mapping[str, Any], table: Mapping[str, Any]) -> list[str]:
-    """Records of the runs of the cell of `table` that this one's difference is against."""
-    against = cell.get("against")
-    if not against:
+    A claim's cell is looked for in the table that it was judged in, others in their own table, then in all others.
+    """
+    if not cell.get("against"):
         return []
-    keys = {"dataset", "metric", "split", *table["layout"]["rows"], *table["layout"]["columns"]}
-    wanted = {key: cell.get(key) for key in keys} | {"method": against["method"]}
-    if "comparison" in wanted:  # names both sides
-        del wanted["comparison"]
-    for other in table["cells"]:
-        if all(other.get(key) == value for key, value in wanted.items()):
-            return [f"{run}/record.json" for run in other["runs"]]
-    return []
+    folder = Path(path).parent
+    first = (folder / f"{cell['table']}.json").as_posix() if "table" in cell else path
+    paths = dict.fromkeys([first, (folder / "main.json").as_posix(), *sorted(map(relative, folder.glob("*.json")))])
+    tables = (table for name in paths if (table := archive.find_table(name)) is not None)
+    other = other_side(cell, tables)
+    return [] if other is None else [f"{run}/record.json" for run in other["runs"]]
 
 
 def _between(maker: str, runs: Sequence[str], archive: Archive) -> list[str]:

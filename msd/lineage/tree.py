@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from msd.lineage.other_side import NO_RUN
+
 WIDTH = 120
 
 
@@ -90,6 +92,8 @@ def _cell_lines(cell: Mapping[str, Any]) -> Iterator[str]:
     if against:
         bounds = "" if against["low"] is None else f" [{against['low']!r}, {against['high']!r}]"
         yield f"against {against['method']}: {against['difference']!r}{bounds}, p (Holm) {against['p_holm']!r}"
+        if against["method"] in NO_RUN:
+            yield f"{against['method']}: {NO_RUN[against['method']]}"
     if cell.get("verdicts"):
         yield f"{cell['statement']}: " + ", ".join(f"{count} {verdict}" for verdict, count in cell["verdicts"].items())
     for key in ("verdict", "evidence", "why"):

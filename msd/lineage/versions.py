@@ -67,10 +67,22 @@ def open_version(name: str, study: str) -> Version:
 
     Raises UserError when it is none of them or holds no tables.
     """
-    for path in (Path(name), Path(RESULTS) / name):
-        if path.is_dir():
-            return _of_folder(path, name)
-    return _of_commit(name, study)
+    folder = _folder(name)
+    return _of_commit(name, study) if folder is None else _of_folder(folder, name)
+
+
+def study_of(name: str) -> str | None:
+    """The study whose results a folder's or study's name stands for; None for a commit."""
+    folder = _folder(name)
+    if folder is None:
+        return None
+    return folder.absolute().parent.name if folder.name == "tables" else folder.absolute().name
+
+
+def _folder(name: str) -> Path | None:
+    """The folder that `name` stands for: itself, a study's results, or the published ones of a study not run here."""
+    paths = (Path(name), Path(RESULTS) / name, Path(PUBLISHED) / name)
+    return next((path for path in paths if path.is_dir()), None)
 
 
 def _of_folder(path: Path, label: str) -> Version:

@@ -199,7 +199,7 @@ def test_commits_are_compared_by_dvc_s_files_or_by_the_published_tables(study: C
     assert {cell.cell: cell.verdict for cell in found.cells} == {KD: "changed", FINETUNE: "identical"}
     shutil.rmtree("results/toy")
     study("one", gain=4)
-    found = compare("HEAD", "toy", study="toy")
+    found = compare("HEAD", "toy")  # a side that is a study says whose results the commit is asked for
     assert {cell.cell: cell.causes for cell in found.cells} == {KD: {"parameters": ["gain 2 → 4"]}, FINETUNE: {}}
     with pytest.raises(UserError, match="commit HEAD has no tables of other here"):
         compare("HEAD", "toy", study="other")
