@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from msd.errors import UserError
 
@@ -52,6 +53,13 @@ def standardised(splits: Mapping[str, Samples], *modalities: str) -> dict[str, S
         )
         for split, samples in splits.items()
     }
+
+
+def resized(logits: Tensor, label: Tensor) -> Tensor:
+    """Logits (N, C, h, w) as large as the label's map (N, H, W), by bilinear interpolation; others as they are."""
+    if logits.ndim < 4 or logits.shape[2:] == label.shape[1:]:
+        return logits
+    return F.interpolate(logits, size=label.shape[1:], mode="bilinear", align_corners=False)
 
 
 def _moments(values: Tensor) -> tuple[float, float]:

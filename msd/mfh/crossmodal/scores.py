@@ -1,43 +1,49 @@
-"""Scores of crossmodal nets: the mean intersection over union of segmentations, and msd.measure.metric for all else."""
+"""Metrics of crossmodal nets: the mean intersection over union of segmentations beside those of all studies."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from msd.measure.metric import evaluate
-from msd.mfh.crossmodal.samples import IGNORED
-from msd.mfh.crossmodal.training import resized
-
-TASKS = {"accuracy": "multiclass", "micro_f1": "multilabel"}
+from msd.measure.metric import METRICS as OF_ALL_STUDIES
+from msd.measure.metric import Metric, evaluate
+from msd.measure.scorers import Array
+from msd.measure.values import Measured
+from msd.mfh.crossmodal.samples import IGNORED, resized
 
 
 def score(logits: Tensor, label: Tensor, *, metric: str) -> float:
-    """`metric` (accuracy, micro_f1 or miou) of logits (N, C), or maps (N, C, h, w), in [0, 1]."""
-    if metric == "miou":
-        return mean_iou(logits, label)
-    return evaluate(logits, label, dataset_task=TASKS[metric])[metric]
+    """`metric` of logits (N, C), or maps (N, C, h, w), in [0, 1]; NaN where it is undefined."""
+    task = {1: "multiclass", 2: "multilabel", 3: "segmentation"}[label.ndim]
+    if task == "segmentation":
+        return METRICS[metric].value(logits.numpy(), label.numpy(), task).number
+    return evaluate(logits, label, dataset_task=task)[metric]
 
 
-def mean_iou(logits: Tensor, label: Tensor) -> float:
+def mean_iou(logits: Array, label: Array, _: str) -> Measured:
     """Intersection over union of each class over the pixels of all samples, averaged over classes.
 
     logits: (N, C, h, w), brought to the label's size. label: (N, H, W) in [0, C), 255 where a pixel is not counted.
-    Classes that neither labels nor predictions have are left out. NaN where no pixel counts.
+    Classes that neither labels nor predictions have are left out. Undefined where no pixel counts.
     """
     from sklearn.metrics import confusion_matrix
 
     classes = logits.shape[1]
     counts = np.zeros((classes, classes))
-    for answers, wanted in zip(logits.split(1), label.split(1), strict=True):  # a picture at a time is small
-        counted = wanted != IGNORED
-        predicted = resized(answers, wanted).argmax(1)[counted]
+    pictures = zip(torch.from_numpy(logits).split(1), torch.from_numpy(label).split(1), strict=True)
+    for maps, gold in pictures:  # a picture at a time is small
+        counted = gold != IGNORED
+        predicted = resized(maps, gold).argmax(1)[counted]
         if len(predicted):
-            counts += confusion_matrix(wanted[counted], predicted, labels=range(classes))
+            counts += confusion_matrix(gold[counted], predicted, labels=range(classes))
     shared = torch.from_numpy(counts.diagonal().copy())
     either = torch.from_numpy(counts.sum(0) + counts.sum(1)) - shared
-    there = either > 0
-    return float((shared[there] / either[there]).mean()) if bool(there.any()) else math.nan
+    present = either > 0
+    if not bool(present.any()):
+        return Measured(None, "mean IoU is undefined: no pixel is labelled")
+    return Measured(float((shared[present] / either[present]).mean()))
+
+
+METRICS = OF_ALL_STUDIES | {"miou": Metric("miou", "mean IoU", mean_iou, watched=("segmentation",))}
+"""Name -> metric of the data sets that a user has."""

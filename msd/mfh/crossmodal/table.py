@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from msd.mfh.crossmodal.scores import METRICS
 from msd.mfh.paired import paired
 from msd.tables.cell import Cell, Paper, Value
 from msd.tables.table import Table, corrected
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 NAME = "crossmodal"
 NONE = "none"
 ROLES = {"teacher": "Teacher", "kd": "Student"}
-METRICS = {"accuracy": "accuracy, %", "micro_f1": "micro-F1, %", "miou": "mean IoU, %"}
 
 
 def crossmodal_tables(job: Job) -> list[Table]:
@@ -61,7 +61,7 @@ def crossmodal_table(
             "method": {
                 cell.method: f"{ROLES[str(cell.place['role'])]}: {_title(str(cell.place['source']))}" for cell in cells
             },
-            "metric": {name: METRICS[about["metric"]] for name, about in datasets.items()},
+            "metric": {name: f"{METRICS[about['metric']].title}, %" for name, about in datasets.items()},
             "source": {source: _title(source) for source in sources},
             "role": ROLES,
         },

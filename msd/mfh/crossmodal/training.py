@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from msd.distill import losses
 from msd.mfh.crossmodal.networks import Joint, Net
-from msd.mfh.crossmodal.samples import IGNORED, Samples
+from msd.mfh.crossmodal.samples import IGNORED, Samples, resized
 from msd.mfh.generality import Head, exact_distance
 from msd.mfh.silencing import Kind, silence, silenced_channels
 from msd.seeds import derive_seed
@@ -215,13 +215,6 @@ def _task(label: Tensor) -> losses.Task:
 
 def _labels(label: Tensor) -> int:
     return label.shape[1] if label.is_floating_point() else 1
-
-
-def resized(logits: Tensor, label: Tensor) -> Tensor:
-    """Logits (N, C, h, w) as large as the label's map (N, H, W), by bilinear interpolation; others as they are."""
-    if logits.ndim < 4 or logits.shape[2:] == label.shape[1:]:
-        return logits
-    return F.interpolate(logits, size=label.shape[1:], mode="bilinear", align_corners=False)
 
 
 def _descend(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from msd.measure.intervals import mean_interval
+from msd.measure.metric import METRICS
 from msd.measure.scorers import FloatArray
 from msd.mfh.teachers.gain_rank import PREDICTORS, gain_rank_table
 from msd.mfh.teachers.predictions import predictions_table
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 Titles = Mapping[str, Mapping[str, str]]
 VIEW_TITLES = {"both": "image and text", "image": "image", "text": "text"}
-METRICS = {"auroc": "AUROC", "accuracy": "accuracy", "micro_f1": "micro-F1", "macro_f1": "macro-F1"}
 MEASURES = {**PREDICTORS, "synergy": "Synergy"}
 KINDS = {
     "no-kd": "No KD",
@@ -60,9 +60,7 @@ def titles(taught: Mapping[str, TaughtDataset], params: Mapping[str, Any]) -> di
     directions = {direction_name(way): way for way in DIRECTIONS}
     return {
         "dataset": {name: results.about["title"] for name, results in taught.items()} | {"all": "All"},
-        "metric": {
-            name: METRICS.get(results.about["metric"], results.about["metric"]) for name, results in taught.items()
-        },
+        "metric": {name: METRICS[results.about["metric"]].title for name, results in taught.items()},
         "direction": {
             name: f"{VIEW_TITLES[way.teacher]} → {VIEW_TITLES[way.student]}" for name, way in directions.items()
         },
