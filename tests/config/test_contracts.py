@@ -1,13 +1,14 @@
 """What a job is given goes through JSON and comes back as the same object, and a faulty one is refused."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from msd.config.files import fetch_params
 from msd.config.study import load_study
 from msd.errors import UserError
-from msd.job import CONTRACTS, parse, plain
+from msd.job import CONTRACTS, plain, read_job, write_job
 
 
 def test_what_a_study_plans_is_what_its_jobs_read() -> None:
@@ -28,10 +29,11 @@ def test_what_a_study_plans_is_what_its_jobs_read() -> None:
         assert type(params).model_validate(json.loads(json.dumps(plain(params)))) == params
 
 
-def test_every_contract_is_of_a_stage_and_read_by_its_job() -> None:
+def test_a_job_reads_the_object_that_was_planned(tmp_path: Path) -> None:
     params = fetch_params(load_study("config/smoke.yaml").encoder_configs["minilm-l6"])
-    assert CONTRACTS["fetch"]
-    assert parse("fetch", json.dumps({"params": plain(params)})).params == params
+    assert "fetch" in CONTRACTS
+    write_job(str(tmp_path / "job.json"), {"params": plain(params)})
+    assert read_job("fetch", str(tmp_path / "job.json")).params == params
 
 
 @pytest.mark.parametrize(
@@ -42,8 +44,9 @@ def test_every_contract_is_of_a_stage_and_read_by_its_job() -> None:
         ({"licence": {"name": "MIT", "gate": "tokn"}}, r"params.licence.gate: .*did you mean 'token'\?"),
     ],
 )
-def test_a_faulty_job_is_refused_in_one_sentence(change: dict, sentence: str) -> None:
+def test_a_faulty_job_is_refused_in_one_sentence(tmp_path: Path, change: dict, sentence: str) -> None:
     params = plain(fetch_params(load_study("config/smoke.yaml").encoder_configs["minilm-l6"]))
+    write_job(str(tmp_path / "job.json"), {"params": params | change})
     with pytest.raises(UserError, match=sentence) as caught:
-        parse("fetch", json.dumps({"params": params | change}))
+        read_job("fetch", str(tmp_path / "job.json"))
     assert "\n" not in str(caught.value)

@@ -15,7 +15,7 @@ from msd.data.fetch import fetch
 from msd.data.raw_files import COMMITTED
 from msd.data.sources import PARTIAL
 from msd.errors import UserError
-from msd.job import Job, parse
+from msd.job import Job, read_job, write_job
 
 BODY = bytes(range(256)) * 64
 GOOD = hashlib.sha256(BODY).hexdigest()
@@ -73,7 +73,8 @@ def _fetching(**source: Any) -> Job:
     """The job that fetches one source."""
     body = {"name": "toy", "sources": [source], "licence": LICENCE, "citation": "Toy"}
     outputs = {"source": "out/source.json", "files": [f"out/raw/{source['file']}"]}
-    return parse("fetch", json.dumps({"params": body, "outputs": outputs}))
+    write_job("job.json", {"params": body, "outputs": outputs})
+    return read_job("fetch", "job.json")
 
 
 def _job(*urls: str, size: int | None = len(BODY), **changed: Any) -> Job:
@@ -171,7 +172,7 @@ def test_a_committed_file_is_copied_and_a_missing_one_named(server: str) -> None
         fetch(_fetching(**source | {"package": "nowhere"}))
 
 
-def test_an_unknown_kind_gives_the_nearest() -> None:
+def test_an_unknown_kind_gives_the_nearest(server: str) -> None:
     with pytest.raises(UserError, match=r"fetch job: params.sources.0.kind: .*did you mean 'debian'\?"):
         _job(kind="debain")
 
