@@ -1,0 +1,1 @@
+"""What a study says: its files read, checked and described."""

@@ -1,0 +1,1 @@
+"""Distillation: losses, saliency and weights, and what a method is."""

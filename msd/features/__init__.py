@@ -1,0 +1,1 @@
+"""Region features of pictures: the stage, and one extractor a module."""

@@ -1,0 +1,1 @@
+"""What made which file: digests, records, audit, trace, comparison and export."""

@@ -1,0 +1,1 @@
+"""What is measured: metrics, verdicts and the statistics of both, on arrays alone."""

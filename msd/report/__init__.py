@@ -1,0 +1,1 @@
+"""Figures and the pages of a report, from tables and results."""

@@ -1,0 +1,1 @@
+"""From finished results to cells and tables: selection, scores, comparisons and renderings."""

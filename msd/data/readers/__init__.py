@@ -1,0 +1,1 @@
+"""One dataset a module: from its raw files to samples."""

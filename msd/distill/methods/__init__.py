@@ -1,0 +1,1 @@
+"""One method of distillation a module."""

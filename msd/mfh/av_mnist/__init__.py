@@ -1,0 +1,1 @@
+"""AV-MNIST: written digits teach spoken ones."""

@@ -1,0 +1,1 @@
+"""The Gaussian study: modalities drawn with a known share of decisive features."""

@@ -1,0 +1,1 @@
+"""The hypothesis on the vision-language teachers of an MSD study."""
