@@ -47,7 +47,9 @@ def sync(results: Path = Path("results")) -> SyncResult:
     project's folder. Raises UserError while Snakemake runs there.
     """
     if any((NOTES / "locks").glob("*.lock")):
-        raise UserError("Snakemake is running here; sync when it has ended (after a kill: `snakemake --unlock` first)")
+        raise UserError(
+            "Snakemake is running here; sync when it has ended (after a kill, `snakemake -n` releases its lock)"
+        )
     for folder in ("metadata", "incomplete"):
         (NOTES / folder).mkdir(parents=True, exist_ok=True)
     files = _Files(results / ".hashes.sqlite")

@@ -49,6 +49,7 @@ from msd.job import STAGES
 
 STAGES.update(count="msd.errors:count", add="msd.errors:add")
 
+include: {lock!r}
 include: {stage!r}
 
 COUNT = Stage("count", {made!r}, "count", lambda wildcards: {{}})
@@ -72,5 +73,5 @@ rule count:
 def write_project(folder: Path, letter: str = "x") -> None:
     """Write the project; `letter` is the setting of `add`."""
     (folder / "stages.py").write_text(STAGES.format(project=str(PROJECT)))
-    stage = str(PROJECT / "workflow/rules/stage.smk")
-    (folder / "Snakefile").write_text(SNAKEFILE.format(stage=stage, made=MADE, letter=letter, long=LONG))
+    lock, stage = (str(PROJECT / f"workflow/rules/{name}.smk") for name in ("lock", "stage"))
+    (folder / "Snakefile").write_text(SNAKEFILE.format(lock=lock, stage=stage, made=MADE, letter=letter, long=LONG))

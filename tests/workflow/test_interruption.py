@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from arithmetic import MADE, write_project
-from calls import environment, snakemake, success
+from calls import environment, snakemake
 
 
 @pytest.fixture
@@ -45,14 +45,16 @@ def start_and_wait_for_half(toy: Path) -> tuple[subprocess.Popen[bytes], int]:
 FINISHED = ["add/metrics.json", "add/record.json", "add/sum", "count/numbers", "count/record.json"]
 
 
-def assert_the_next_call_finishes(toy: Path) -> None:
+def assert_the_next_call_finishes(toy: Path) -> subprocess.CompletedProcess[str]:
     (toy / "hold").unlink()
     counted = (toy / f"{MADE}/count/record.json").read_bytes()
-    success("--cores", "2", "--rerun-incomplete", folder=toy)
+    done = snakemake("--cores", "2", "--rerun-incomplete", folder=toy)
+    assert done.returncode == 0, done.stdout + done.stderr
     assert made(toy) == FINISHED
     assert (toy / f"{MADE}/add/sum").read_text() == "10"
     assert json.loads((toy / f"{MADE}/add/metrics.json").read_text()) == {"sum": 10.0}
     assert (toy / f"{MADE}/count/record.json").read_bytes() == counted, "a finished job ran again"
+    return done
 
 
 def test_a_job_that_fails_and_then_is_killed(toy: Path) -> None:
@@ -71,7 +73,7 @@ def test_a_job_that_fails_and_then_is_killed(toy: Path) -> None:
 
 
 def test_snakemake_and_its_job_are_killed(toy: Path) -> None:
-    """As by a power cut: Snakemake then asks for `--unlock`."""
+    """As by a power cut: the next call says whose lock it found, and goes on."""
     caller, job = start_and_wait_for_half(toy)
     caller.kill()
     caller.wait(60)
@@ -79,8 +81,17 @@ def test_snakemake_and_its_job_are_killed(toy: Path) -> None:
     # A later job removes it once the system has collected the dead process; the test does not wait for that.
     (toy / f"{MADE}/add/.tmp-{job}/sum").unlink()
     assert made(toy) == ["count/numbers", "count/record.json"]
+    done = assert_the_next_call_finishes(toy)
+    assert f"process {caller.pid} on" in done.stderr
+    assert "was killed and left the folder locked; the lock is released" in done.stderr
+
+
+def test_the_lock_of_a_call_that_runs_is_respected(toy: Path) -> None:
+    caller, _ = start_and_wait_for_half(toy)
     refused = snakemake("--cores", "2", folder=toy)
     assert refused.returncode == 1
-    assert "--unlock" in refused.stdout + refused.stderr
-    success("--unlock", folder=toy)
-    assert_the_next_call_finishes(toy)
+    assert f"process {caller.pid} on" in refused.stderr
+    assert "is running in this folder" in refused.stderr
+    (toy / "hold").unlink()
+    assert caller.wait(60) == 0
+    assert made(toy) == FINISHED
