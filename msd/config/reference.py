@@ -15,7 +15,7 @@ from msd.config.claims import Claims
 from msd.config.files import DatasetConfig, EncoderConfig, MethodConfig
 from msd.config.study import Study
 from msd.config.yaml_file import model_in
-from msd.mfh.crossmodal.config import Crossmodal
+from msd.mfh.crossmodal.config import described
 from msd.mfh.study import MfhStudy
 
 HEAD = """# Configuration
@@ -35,7 +35,7 @@ def reference() -> str:
         "config/methods/<method>.yaml": MethodConfig,
         "config/claims.yaml": Claims,
         "config/<study>.yaml, of the kind mfh": MfhStudy,
-        "config/crossmodal/<name>.yaml": Crossmodal,
+        "config/crossmodal/<name>.yaml": described(),
     }
     for title, model in models.items():
         summary = (model.__doc__ or "").splitlines()[0].partition(": ")[2] or "a study"

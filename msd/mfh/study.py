@@ -92,6 +92,10 @@ class MfhStudy(Strict):
         """Parameters of the `crossmodal` job of one data set."""
         return self.crossmodal_configs[name].params(self.crossmodal[name])
 
+    def crossmodal_modules(self, name: str) -> list[str]:
+        """Modules whose source decides the results of one data set, besides the stage's."""
+        return self.crossmodal_configs[name].modules
+
     def report_params(self) -> dict[str, Any]:
         """Parameters that tables, figures and report share."""
         return {

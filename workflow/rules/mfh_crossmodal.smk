@@ -1,7 +1,11 @@
 # crossmodal: the paper's data sets whose folders the study names; no names, no jobs.
 CROSSED = f"{RESULTS}/crossmodal/{{name}}"
 CROSSMODAL = Stage(
-    "crossmodal", RESULTS, "{name}", lambda w: study.crossmodal_params(w.name)
+    "crossmodal",
+    RESULTS,
+    "{name}",
+    lambda w: study.crossmodal_params(w.name),
+    lambda w: study.crossmodal_modules(w.name),
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -172,30 +172,35 @@ class _Residual3d(nn.Module):
         return F.relu(self.shortcut(volume) + self.body(volume))
 
 
-NETWORKS: dict[str, Callable[[Shape, int], Net]] = {
-    "mlp": mlp,
-    "cnn-image": partial(cnn, kernels=(3, 3, 3)),
-    "cnn-audio": partial(cnn, kernels=(7, 5, 5)),
-    "resnet18": partial(resnet, depth=18),
-    "resnet50": partial(resnet, depth=50),
-    "resnet18-frames": partial(resnet_frames, depth=18),
-    "resnet50-frames": partial(resnet_frames, depth=50),
-    "resnet18-video": resnet_video,
-    "resnet18-maps": partial(resnet_maps, depth=18),
-    "resnet50-maps": partial(resnet_maps, depth=50),
-    "small": small,
-}
-"""Name in a study file -> net for a shape of samples and a number of classes; weights are PyTorch's random start."""
+class Network(NamedTuple):
+    """How a net is built for a shape of samples and a number of classes, and how many dimensions its samples have."""
 
-RANKS = dict.fromkeys(NETWORKS, 3) | {"mlp": 1, "resnet18-frames": 4, "resnet50-frames": 4, "resnet18-video": 4}
-"""How many dimensions the samples have that a network reads."""
+    build: Callable[[Shape, int], Net]
+    dimensions: int
+    has_maps: bool = False
+
+
+NETWORKS = {
+    "mlp": Network(mlp, 1),
+    "cnn-image": Network(partial(cnn, kernels=(3, 3, 3)), 3),
+    "cnn-audio": Network(partial(cnn, kernels=(7, 5, 5)), 3),
+    "resnet18": Network(partial(resnet, depth=18), 3),
+    "resnet50": Network(partial(resnet, depth=50), 3),
+    "resnet18-frames": Network(partial(resnet_frames, depth=18), 4),
+    "resnet50-frames": Network(partial(resnet_frames, depth=50), 4),
+    "resnet18-video": Network(resnet_video, 4),
+    "resnet18-maps": Network(partial(resnet_maps, depth=18), 3, has_maps=True),
+    "resnet50-maps": Network(partial(resnet_maps, depth=50), 3, has_maps=True),
+    "small": Network(small, 3),
+}
+"""Name in config/crossmodal/<name>.yaml -> network; weights are PyTorch's random start."""
 
 
 def build(networks: Mapping[str, str], shapes: Mapping[str, Shape], classes: int) -> Net:
     """A net of one modality, or a Joint of several; networks: modality -> name. UserError where a network cannot."""
     for modality, name in networks.items():
-        shape = tuple(shapes[modality])
-        if len(shape) != RANKS[name]:
-            raise UserError(f"the network {name!r} reads samples of {RANKS[name]} dimensions; {modality} has {shape}")
-    nets = {modality: NETWORKS[name](shapes[modality], classes) for modality, name in networks.items()}
+        shape, dimensions = tuple(shapes[modality]), NETWORKS[name].dimensions
+        if len(shape) != dimensions:
+            raise UserError(f"the network {name!r} reads samples of {dimensions} dimensions; {modality} has {shape}")
+    nets = {modality: NETWORKS[name].build(shapes[modality], classes) for modality, name in networks.items()}
     return Joint(nets, classes) if len(nets) > 1 else next(iter(nets.values()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 
 from msd.errors import UserError
 from msd.mfh.crossmodal.networks import build
-from msd.mfh.crossmodal.readers import mm_imdb, nyu_depth, ravdess, tux_paint, vggsound
+from msd.mfh.crossmodal.reader import reader_class
 from msd.mfh.crossmodal.samples import Samples, check_splits
 from msd.mfh.crossmodal.scores import score
 from msd.mfh.crossmodal.training import Distillation, Side, Training, transfer
@@ -20,14 +20,6 @@ from msd.mfh.gaussian.run import chosen_device
 
 if TYPE_CHECKING:
     from msd.job import Job
-
-READERS: dict[str, Callable[..., dict[str, Samples]]] = {
-    "ravdess": ravdess.read_ravdess,
-    "vggsound": vggsound.read_vggsound,
-    "nyu-depth": nyu_depth.read_nyu_depth,
-    "mm-imdb": mm_imdb.read_mm_imdb,
-    "tux-paint": tux_paint.read_tux_paint,
-}
 
 
 def crossmodal(job: Job) -> dict[str, float]:
@@ -47,20 +39,13 @@ def crossmodal(job: Job) -> dict[str, float]:
 
 
 def read(data: Mapping[str, Any], folder: Path) -> tuple[dict[str, Samples], int]:
-    """The splits of a data set and its number of classes; data: the reader's name and what it is told."""
-    told = {name: value for name, value in data.items() if name != "reader"}
+    """The splits of a data set and its number of classes; data: the reader's name and its options."""
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}; the study names it for the data of {data['reader']}")
-    splits = READERS[data["reader"]](folder, **told)
+    reader = reader_class(data["reader"])(**data)
+    splits = reader.read(folder)
     check_splits(splits, str(folder))
-    counts = {
-        "ravdess": lambda: len(ravdess.EMOTIONS),
-        "vggsound": lambda: len(vggsound.classes(folder)),
-        "nyu-depth": lambda: len(nyu_depth.classes(folder, count=told["count"])),
-        "mm-imdb": lambda: len(mm_imdb.GENRES),
-        "tux-paint": lambda: len(tux_paint.KINDS),
-    }
-    return splits, counts[data["reader"]]()
+    return splits, reader.classes(folder)
 
 
 def run(splits: Mapping[str, Samples], classes: int, params: Mapping[str, Any]) -> pd.DataFrame:

@@ -1,7 +1,9 @@
-"""Readers of the paper's data sets in their published layouts, for users who have the files.
+"""Readers of data sets whose files a user has, in their published layouts: one module with one class each.
 
-config/crossmodal/<name>.yaml says of each how it is read and trained, and what is known of the paper's set-up and what
-is not. Put the files into a folder as the reader's module says, then
+The class declares its options, modalities and metric (`msd.mfh.crossmodal.reader.DataReader`); a file
+config/crossmodal/<name>.yaml names the module as its reader, and says how nets are trained and what is known of the
+paper's set-up and what is not. Nothing else is to be edited for a further data set. Put the files into a folder as the
+reader's module says, then
 
     snakemake --configfile config/mfh.yaml --config 'crossmodal={ravdess: /path/to/ravdess}'
 

@@ -21,8 +21,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from msd.config.strict import Count
 from msd.errors import UserError
 from msd.mfh.crossmodal.files import normalised, picture
+from msd.mfh.crossmodal.reader import DataReader
 from msd.mfh.crossmodal.samples import Samples
 
 GENRES = (
@@ -37,20 +39,36 @@ HDF5 = "multimodal_imdb.hdf5"
 Image = Literal["vgg_features", "images"]
 
 
-def read_mm_imdb(
-    folder: str | Path, *, size: tuple[int, int] = (256, 160), words: int = 5000, image: Image = "vgg_features"
-) -> dict[str, Samples]:
-    """The splits train, val and test; label (N, 23) float32 of 0 and 1, in the order of GENRES.
+class MmImdb(DataReader):
+    """MM-IMDB: size of posters and number of words, or which pictures to take of the HDF5 file."""
 
-    text: (N, W) weights (TF-IDF) of the training plots' W ≤ `words` most frequent words, or mean word vectors (N, 300)
-    of the HDF5 file. image: (N, 3, *size), or of that file, whichever `image` names, (N, 4096) or (N, 3, 256, 160).
+    modalities = ("text", "image")
+    metric = "micro_f1"
+    reader: Literal["mm-imdb"] = "mm-imdb"
+    size: tuple[Count, Count] = (256, 160)
+    words: Count = 5000
+    image: Image = "vgg_features"
 
-    Raises:
-        UserError: a file is missing or broken, a film has no plot, poster or genres, a genre or split is unknown.
-    """
-    folder = Path(folder)
-    if (folder / HDF5).is_file():
-        return _read_hdf5(folder / HDF5, image)
+    def read(self, folder: Path) -> dict[str, Samples]:
+        """The splits train, val and test; label (N, 23) float32 of 0 and 1, in the order of GENRES.
+
+        text: (N, W) weights (TF-IDF) of the training plots' W ≤ `words` most frequent words, or mean word vectors
+        (N, 300) of the HDF5 file. image: (N, 3, *size), or of that file, whichever `image` names, (N, 4096) or
+        (N, 3, 256, 160).
+
+        Raises:
+            UserError: a file is missing or broken, a film has no plot, poster or genres, a genre or split is unknown.
+        """
+        if (folder / HDF5).is_file():
+            return _read_hdf5(folder / HDF5, self.image)
+        return _read_files(folder, self.size, self.words)
+
+    def classes(self, folder: Path) -> int:
+        """The genres."""
+        return len(GENRES)
+
+
+def _read_files(folder: Path, size: tuple[int, int], words: int) -> dict[str, Samples]:
     ids = _ids(folder)
     films = {split: [_film(folder / "dataset" / f"{name}.json") for name in names] for split, names in ids.items()}
     text = _weights({split: [plot for plot, _ in part] for split, part in films.items()}, words)

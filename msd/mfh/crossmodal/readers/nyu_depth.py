@@ -19,52 +19,69 @@ from scipy.io import loadmat
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from msd.config.strict import Count
 from msd.data.randomness import hashed_order
 from msd.errors import UserError
 from msd.mfh.crossmodal.files import normalised
+from msd.mfh.crossmodal.reader import DataReader, Share
 from msd.mfh.crossmodal.samples import IGNORED, Samples, standardised
 
 LABELED, SPLITS, TO_40, TO_13 = "nyu_depth_v2_labeled.mat", "splits.mat", "classMapping40.mat", "class13Mapping.mat"
-Classes = Literal[13, 40]
 
 
-def read_nyu_depth(
-    folder: str | Path, *, count: Classes = 40, size: tuple[int, int] = (240, 320), validation: float = 0.1
-) -> dict[str, Samples]:
-    """The splits train, val (whole scenes, about that share of the training pictures) and test.
+class NyuDepth(DataReader):
+    """NYU Depth V2: number of classes, size of pictures, and the share of training pictures that validate."""
 
-    rgb (N, 3, *size), depth (N, 1, *size), filled-in metres less the training pictures' mean, over their deviation.
-    label (N, *size): classes from 0 to count − 1, 255 where no label is known.
+    modalities = ("rgb", "depth")
+    metric = "miou"
+    has_maps = True
+    reader: Literal["nyu-depth"] = "nyu-depth"
+    count: Literal[13, 40] = 40
+    size: tuple[Count, Count] = (240, 320)
+    validation: Share = 0.1
 
-    Raises:
-        UserError: a file is missing, broken or lacks a field, numbers do not fit together, a split is empty.
-    """
-    folder = Path(folder)
+    def read(self, folder: Path) -> dict[str, Samples]:
+        """The splits train, val (whole scenes, about that share of the training pictures) and test.
+
+        rgb (N, 3, *size), depth (N, 1, *size), filled-in metres less the training pictures' mean, over their deviation.
+        label (N, *size): classes from 0 to count − 1, 255 where no label is known.
+
+        Raises:
+            UserError: a file is missing, broken or lacks a field, numbers do not fit together, a split is empty.
+        """
+        return standardised(_read(folder, self.count, self.size, self.validation), "depth")
+
+    def classes(self, folder: Path) -> int:
+        """The named classes."""
+        return len(labels(folder, count=self.count))
+
+
+def _read(folder: Path, count: int, size: tuple[int, int], validation: float) -> dict[str, Samples]:
     mapping, _ = _mapping(folder, count)
     with _opened(folder / LABELED) as file:
-        images, depths, labels = (
+        images, depths, targets = (
             _field(file, name, rank) for name, rank in (("images", 4), ("depths", 3), ("labels", 3))
         )
-        if not len(images) == len(depths) == len(labels):
-            sizes = f"{len(images)} pictures, {len(depths)} depths and {len(labels)} labels"
+        if not len(images) == len(depths) == len(targets):
+            sizes = f"{len(images)} pictures, {len(depths)} depths and {len(targets)} labels"
             raise UserError(f"{folder / LABELED} holds {sizes}, which should be equally many; fetch it again")
         parts = _split(folder, file, len(images), validation)
         splits = {}
         for split, rows in parts.items():
             rgb, depth, label = (
-                torch.stack([_scaled(source[row], size, exact=source is labels) for row in rows])
-                for source in (images, depths, labels)
+                torch.stack([_scaled(source[row], size, exact=source is targets) for row in rows])
+                for source in (images, depths, targets)
             )
             if int(label.max()) >= len(mapping):
                 raise UserError(f"{folder / LABELED}: the label {int(label.max())} has no class in {TO_40}")
             inputs = {"rgb": normalised(rgb), "depth": depth.unsqueeze(1)}
             splits[split] = Samples(inputs, mapping[label.long()])
-    return standardised(splits, "depth")
+    return splits
 
 
-def classes(folder: str | Path, *, count: Classes = 40) -> list[str]:
+def labels(folder: Path, *, count: int = 40) -> list[str]:
     """The names of the classes, in the order of their numbers."""
-    return _mapping(Path(folder), count)[1]
+    return _mapping(folder, count)[1]
 
 
 def _mapping(folder: Path, count: int) -> tuple[Tensor, list[str]]:

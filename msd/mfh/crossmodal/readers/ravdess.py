@@ -14,17 +14,19 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
+from msd.config.strict import Count
 from msd.data.sound import power
 from msd.errors import UserError
 from msd.mfh.crossmodal.files import array, fitted, names, normalised, picture, pixels, recording
+from msd.mfh.crossmodal.reader import DataReader
 from msd.mfh.crossmodal.samples import Samples, standardised
 from msd.mfh.crossmodal.video import pictures
 
@@ -34,6 +36,7 @@ GREATEST = dict(zip(CODES, (3, 2, 8, 2, 2, 2, 24), strict=True))
 LISTS = {"train": "spa_dl.csv", "val": "spa_val.csv", "test": "spa_test.csv"}
 AUDIO_MEAN, AUDIO_DEVIATION = -10.59, 85.66  # of the released features, in the released code
 BANDS, STEPS, RATE, HOP = 40, 256, 16_000, 256
+Actor = Annotated[int, Field(ge=1, le=24)]
 MOMENT = 1.5  # seconds; our choice, as the released pictures come without the way they were taken from the videos
 
 
@@ -46,24 +49,29 @@ class Clip(NamedTuple):
     actor: int
 
 
-def read_ravdess(
-    folder: str | Path,
-    *,
-    size: tuple[int, int] = (256, 512),
-    validation: Iterable[int] = (21, 22),
-    test: Iterable[int] = (23, 24),
-) -> dict[str, Samples]:
-    """The splits train, val and test: audio (N, 1, 40, 256), image (N, 3, *size), label (N,) of 0 to 7.
+class Ravdess(DataReader):
+    """RAVDESS: size of pictures, and the actors of validation and test where the lists do not say them."""
 
-    validation, test: the actors of these splits, for the published recordings; the released lists have their own.
+    modalities = ("audio", "image")
+    metric = "accuracy"
+    reader: Literal["ravdess"] = "ravdess"
+    size: tuple[Count, Count] = (256, 512)
+    validation: tuple[Actor, ...] = (21, 22)
+    test: tuple[Actor, ...] = (23, 24)
 
-    Raises:
-        UserError: a file is missing, broken or has no partner, a name or label is not RAVDESS's, a split is empty.
-    """
-    folder = Path(folder)
-    if (folder / "data_file").is_dir():
-        return {split: _released(folder, split, size) for split in LISTS}
-    return _published(folder, size, {"val": set(validation), "test": set(test)})
+    def read(self, folder: Path) -> dict[str, Samples]:
+        """The splits train, val and test: audio (N, 1, 40, 256), image (N, 3, *size), label (N,) of 0 to 7.
+
+        Raises:
+            UserError: a file is missing, broken or has no partner, a name or label is not RAVDESS's, a split is empty.
+        """
+        if (folder / "data_file").is_dir():
+            return {split: _released(folder, split, self.size) for split in LISTS}
+        return _published(folder, self.size, {"val": set(self.validation), "test": set(self.test)})
+
+    def classes(self, folder: Path) -> int:
+        """The emotions."""
+        return len(EMOTIONS)
 
 
 def code(path: Path) -> dict[str, int]:

@@ -7,17 +7,20 @@ Debian's package tuxpaint-stamps-default, GPL-2, puts them into /usr/share/tuxpa
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from msd.config.strict import Count, Seed
 from msd.data.pictures import decode, fit
 from msd.data.sound import power, resampled
 from msd.data.splits import prefix, split_by_group
 from msd.errors import UserError
 from msd.mfh.crossmodal.files import fitted, normalised, pixels
+from msd.mfh.crossmodal.reader import DataReader
 from msd.mfh.crossmodal.samples import Samples, standardised
 
 KINDS = (
@@ -30,16 +33,33 @@ RATE, SECONDS, WINDOW, HOP, SIDE = 11_025, 2, 256, 128, 32
 GRAMS, LENGTHS = 3000, (2, 4)  # of letters inside words
 
 
-def read_tux_paint(folder: str | Path, *, language: str = "fr", size: int = 48, seed: int = 1) -> dict[str, Samples]:
-    """The splits train, val and test: image (N, 3, size, size), text (N, W), speech (N, 1, 32, 32), label (N,).
+class TuxPaint(DataReader):
+    """Tux Paint's stamps: language of the speech, side of pictures, and seed of the split."""
 
-    text: weights (TF-IDF) of groups of letters. speech: log power of two seconds, bands by moments. Stamps that differ
-    by a number at the end of their name are in one split; stamps without all three modalities are left out.
+    modalities = ("image", "text", "speech")
+    metric = "accuracy"
+    reader: Literal["tux-paint"] = "tux-paint"
+    language: Literal["es", "fr"] = "fr"
+    size: Count = 48
+    seed: Seed = 1
 
-    Raises:
-        UserError: there is no stamp with all three, a kind has none, or a file is broken.
-    """
-    folder = Path(folder)
+    def read(self, folder: Path) -> dict[str, Samples]:
+        """The splits train, val and test: image (N, 3, size, size), text (N, W), speech (N, 1, 32, 32), label (N,).
+
+        text: weights (TF-IDF) of groups of letters. speech: log power of two seconds, bands by moments. Stamps that
+        differ by a number at the end of their name are in one split; stamps without all three modalities are left out.
+
+        Raises:
+            UserError: there is no stamp with all three, a kind has none, or a file is broken.
+        """
+        return standardised(_read(folder, self.language, self.size, self.seed), "speech")
+
+    def classes(self, folder: Path) -> int:
+        """The kinds of stamps."""
+        return len(KINDS)
+
+
+def _read(folder: Path, language: str, size: int, seed: int) -> dict[str, Samples]:
     stamps = {str(path.relative_to(folder)): path for path in _stamps(folder, language)}
     kinds = {name: Path(name).parts[0] for name in stamps}
     missing = [kind for kind in KINDS if kind not in kinds.values()]
@@ -51,13 +71,13 @@ def read_tux_paint(folder: str | Path, *, language: str = "fr", size: int = 48, 
     groups = {name: str(Path(name).parent / prefix(Path(name).name)) for name in stamps}
     parts = split_by_group(groups, kinds, shares=SHARES, seed=seed)
     text = _grams({split: [_name(stamps[name]) for name in names] for split, names in parts.items()})
-    found = {}
+    splits = {}
     for split, names in parts.items():
         image = torch.stack([_picture(_of(stamps[name], ".png"), size) for name in names])
         speech = torch.stack([_speech(_of(stamps[name], f"_desc_{language}.ogg")) for name in names])
         label = torch.tensor([KINDS.index(kinds[name]) for name in names])
-        found[split] = Samples({"image": normalised(image), "text": text[split], "speech": speech}, label)
-    return standardised(found, "speech")
+        splits[split] = Samples({"image": normalised(image), "text": text[split], "speech": speech}, label)
+    return splits
 
 
 def _stamps(folder: Path, language: str) -> list[Path]:

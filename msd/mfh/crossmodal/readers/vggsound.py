@@ -20,17 +20,19 @@ from __future__ import annotations
 import csv
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from msd.config.strict import Count
 from msd.data.randomness import hashed_order
 from msd.data.sound import power
 from msd.errors import UserError
 from msd.mfh.crossmodal.files import array, fitted, gathered, names, normalised, picture, pixels, recording
+from msd.mfh.crossmodal.reader import DataReader, Share
 from msd.mfh.crossmodal.samples import Samples
 from msd.mfh.crossmodal.video import length, pictures, sound
 
@@ -45,51 +47,74 @@ class Clip(NamedTuple):
     split: str
 
 
-def read_vggsound(
-    folder: str | Path, *, frames: int = 32, size: int = 256, validation: float = 0.1
-) -> dict[str, Samples]:
-    """The splits train, val (a share of the training videos) and test.
+class VggSound(DataReader):
+    """VGGSound: frames of a clip, their side, and the share of training clips that validate."""
 
-    audio (N, 1, 513, 313): magnitudes of the short-time Fourier transform of the wave over 1.1 times its peak.
-    video (N, frames, 3, size, size), frames evenly spaced. Both are float16, to save memory. label (N,): the number of
-    a class in `classes`.
+    modalities = ("audio", "video")
+    metric = "accuracy"
+    reader: Literal["vggsound"] = "vggsound"
+    frames: Count = 32
+    size: Count = 256
+    validation: Share = 0.1
 
-    Raises:
-        UserError: a file is missing, broken, without partner or not in the list, a label is unknown, a split is empty.
-    """
-    folder = Path(folder)
-    known, numbers = _listed(folder), {label: number for number, label in enumerate(classes(folder))}
+    def read(self, folder: Path) -> dict[str, Samples]:
+        """The splits train, val (a share of the training videos) and test.
+
+        audio (N, 1, 513, 313): magnitudes of the short-time Fourier transform of the wave over 1.1 times its peak.
+        video (N, frames, 3, size, size), frames evenly spaced. Both are float16, to save memory. label (N,): the
+        number of a class in `labels`.
+
+        Raises:
+            UserError: a file is missing, broken, without partner or not in the list, a label is unknown, a split is
+                empty.
+        """
+        known, numbers = _listed(folder), {label: number for number, label in enumerate(labels(folder))}
+        clips = _clips(folder, known, numbers)
+        splits = {}
+        for split, chosen in _parts(folder, known, list(clips), validation=self.validation).items():
+            paths = [clips[name] for name in chosen]
+            video = gathered(paths, partial(_frames, self.frames, self.size))
+            inputs = {"audio": gathered(paths, _spectrogram), "video": video}
+            splits[split] = Samples(inputs, torch.tensor([numbers[known[name].label] for name in chosen]))
+        return splits
+
+    def classes(self, folder: Path) -> int:
+        """The chosen labels."""
+        return len(labels(folder))
+
+
+def _clips(folder: Path, known: dict[str, Clip], numbers: dict[str, int]) -> dict[str, Path]:
+    """Name of a clip whose label is chosen -> its file; each can be read."""
     there = _stacks(folder, known) if (folder / "train" / "video_jpg").is_dir() else _videos(folder, known)
     there = {name: path for name, path in there.items() if known[name].label in numbers}
     _check(folder, [path for path in there.values() if path.suffix == ".mp4"])
-    training = [name for name in there if known[name].split == "train"]
+    return there
+
+
+def _parts(folder: Path, known: dict[str, Clip], clips: list[str], *, validation: float) -> dict[str, list[str]]:
+    """Split -> its clips, validation being a share of the training ones; none is empty."""
+    training = [name for name in clips if known[name].split == "train"]
     order = hashed_order(training, "vggsound", "validation")
     held = set(order[: round(validation * len(order))])
     parts = {
         "train": [name for name in training if name not in held],
         "val": [name for name in training if name in held],
-        "test": [name for name in there if known[name].split == "test"],
+        "test": [name for name in clips if known[name].split == "test"],
     }
     for split, chosen in parts.items():
         if not chosen:
             raise UserError(f"{folder}: no clip of {LIST} is left for {split}; give more clips or another share")
-    splits = {}
-    for split, chosen in parts.items():
-        paths = [there[name] for name in chosen]
-        inputs = {"audio": gathered(paths, _spectrogram), "video": gathered(paths, partial(_frames, frames, size))}
-        splits[split] = Samples(inputs, torch.tensor([numbers[known[name].label] for name in chosen]))
-    return splits
+    return parts
 
 
-def classes(folder: str | Path) -> list[str]:
+def labels(folder: Path) -> list[str]:
     """The labels, in the order of their numbers: of classes.txt, or all of the list, sorted."""
-    folder = Path(folder)
-    labels = sorted({clip.label for clip in _listed(folder).values()})
+    every = sorted({clip.label for clip in _listed(folder).values()})
     path = folder / CLASSES
     if not path.is_file():
-        return labels
+        return every
     chosen = [line for line in map(str.strip, path.read_text(encoding="utf-8").splitlines()) if line]
-    unknown = [label for label in chosen if label not in labels]
+    unknown = [label for label in chosen if label not in every]
     if unknown or len(set(chosen)) < len(chosen) or not chosen:
         raise UserError(f"{path}: give labels of {LIST}, each once; unknown: {names(unknown) or 'none'}")
     return chosen

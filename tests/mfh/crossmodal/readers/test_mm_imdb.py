@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from msd.errors import UserError
-from msd.mfh.crossmodal.readers.mm_imdb import GENRES, read_mm_imdb
+from msd.mfh.crossmodal.readers.mm_imdb import GENRES, MmImdb
 
 SPLITS = {"train": [f"{number:07d}" for number in range(1, 7)], "dev": ["0000010", "0000011"], "test": ["0000020"]}
 PLOTS = {"Drama": "a widow weeps in the rain", "Comedy": "a clown slips on a banana"}
@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_films_have_their_longest_plot_their_poster_and_the_listed_genres(folder: Path) -> None:
-    splits = read_mm_imdb(folder, size=SIZE, words=20)
+    splits = MmImdb(size=SIZE, words=20).read(folder)
     assert {name: len(samples.label) for name, samples in splits.items()} == {"train": 6, "val": 2, "test": 1}
     train = splits["train"]
     assert train.label.shape == (6, len(GENRES))
@@ -64,9 +64,9 @@ def test_films_have_their_longest_plot_their_poster_and_the_listed_genres(folder
 
 
 def test_words_are_those_of_the_training_plots(folder: Path) -> None:
-    before = read_mm_imdb(folder, size=SIZE, words=20)["train"].inputs["text"]
+    before = MmImdb(size=SIZE, words=20).read(folder)["train"].inputs["text"]
     film(folder / "dataset", "0000020", plot=["entirely other words " * 9])
-    splits = read_mm_imdb(folder, size=SIZE, words=20)
+    splits = MmImdb(size=SIZE, words=20).read(folder)
     assert torch.equal(splits["train"].inputs["text"], before)
     assert float(splits["test"].inputs["text"].abs().max()) == 0
     assert before.shape[1] <= 20
@@ -74,7 +74,7 @@ def test_words_are_those_of_the_training_plots(folder: Path) -> None:
 
 def test_a_plot_may_be_one_text_and_a_film_may_have_unlisted_genres_alone(folder: Path) -> None:
     film(folder / "dataset", "0000001", plot="a clown slips", genres=["News"])
-    assert float(read_mm_imdb(folder, size=SIZE)["train"].label[0].sum()) == 0
+    assert float(MmImdb(size=SIZE).read(folder)["train"].label[0].sum()) == 0
 
 
 @pytest.fixture
@@ -100,12 +100,12 @@ def stored(tmp_path: Path) -> Path:
 
 
 def test_the_hdf5_file_is_cut_by_its_own_table_and_its_columns_named_by_its_own_list(stored: Path) -> None:
-    splits = read_mm_imdb(stored)
+    splits = MmImdb().read(stored)
     assert {name: len(samples.label) for name, samples in splits.items()} == {"train": 5, "val": 2, "test": 2}
     assert splits["val"].inputs["text"][0, 0] == 5
     assert splits["test"].inputs["image"][1, 0] == 8
     assert GENRES[int(splits["train"].label[0].argmax())] == GENRES[-1]
-    posters = read_mm_imdb(stored, image="images")["train"].inputs["image"]
+    posters = MmImdb(image="images").read(stored)["train"].inputs["image"]
     assert posters.shape == (5, 3, 256, 160)
     assert posters[0, 0, 0, 0].item() == pytest.approx((1 - 0.485) / 0.229, abs=1e-2)
 
@@ -129,7 +129,7 @@ def test_the_hdf5_file_is_cut_by_its_own_table_and_its_columns_named_by_its_own_
 def test_a_fault_of_the_files_is_one_sentence(folder: Path, change: Callable[[Path], object], sentence: str) -> None:
     change(folder)
     with pytest.raises(UserError, match=sentence) as caught:
-        read_mm_imdb(folder, size=SIZE)
+        MmImdb(size=SIZE).read(folder)
     assert "\n" not in str(caught.value)
 
 
@@ -150,13 +150,13 @@ def changed(folder: Path, change: Callable[[h5py.File], None]) -> None:
 def test_a_fault_of_the_hdf5_file_is_one_sentence(stored: Path, change: Callable[[Any], object], sentence: str) -> None:
     changed(stored, change)
     with pytest.raises(UserError, match=sentence):
-        read_mm_imdb(stored)
+        MmImdb().read(stored)
 
 
 def test_a_file_that_is_no_hdf5_is_one_sentence(stored: Path) -> None:
     (stored / "multimodal_imdb.hdf5").write_bytes(b"<html>")
     with pytest.raises(UserError, match="is no HDF5 file"):
-        read_mm_imdb(stored)
+        MmImdb().read(stored)
 
 
 @pytest.mark.parametrize(("layout", "network"), [("folder", "resnet18"), ("stored", "mlp")])

@@ -12,7 +12,7 @@ import torch
 from scipy.io import savemat
 
 from msd.errors import UserError
-from msd.mfh.crossmodal.readers.nyu_depth import classes, read_nyu_depth
+from msd.mfh.crossmodal.readers.nyu_depth import NyuDepth, labels
 from msd.mfh.crossmodal.samples import IGNORED
 
 HEIGHT, WIDTH, COUNT, NAMES = 48, 64, 6, 5
@@ -64,7 +64,7 @@ def write(folder: Path, *, labels: np.ndarray | None = None) -> None:
 
 
 def test_axes_are_turned_numbers_start_from_one_and_labels_are_mapped(folder: Path) -> None:
-    splits = read_nyu_depth(folder, size=SIZE, validation=0.5)
+    splits = NyuDepth(size=SIZE, validation=0.5).read(folder)
     assert {name: len(samples.label) for name, samples in splits.items()} == {"train": 2, "val": 2, "test": 2}
     test = splits["test"]
     rgb = test.inputs["rgb"].float()
@@ -82,7 +82,7 @@ def test_axes_are_turned_numbers_start_from_one_and_labels_are_mapped(folder: Pa
 
 
 def test_validation_takes_whole_scenes_of_the_training_pictures(folder: Path) -> None:
-    splits = read_nyu_depth(folder, size=SIZE, validation=0.1)
+    splits = NyuDepth(size=SIZE, validation=0.1).read(folder)
     blue = {
         name: {round(value) for value in ((part.inputs["rgb"][:, 2, 0, 0].float() * 0.225 + 0.406) * 255 / 40).tolist()}
         for name, part in splits.items()
@@ -92,12 +92,12 @@ def test_validation_takes_whole_scenes_of_the_training_pictures(folder: Path) ->
 
 
 def test_thirteen_classes_are_reached_by_way_of_forty(folder: Path) -> None:
-    splits = read_nyu_depth(folder, size=SIZE, validation=0.5, count=13)
+    splits = NyuDepth(size=SIZE, validation=0.5, count=13).read(folder)
     wanted = {MAP_13[MAP_40[number % NAMES] - 1] - 1 for number in (1, 2, 3, 4)}
     found = set(torch.cat([splits["train"].label, splits["val"].label]).unique().tolist())
     assert found == wanted | {IGNORED}
-    assert classes(folder, count=13) == [f"group {number}" for number in range(1, 14)]
-    assert classes(folder, count=40)[39] == "class 40"
+    assert labels(folder, count=13) == [f"group {number}" for number in range(1, 14)]
+    assert labels(folder, count=40)[39] == "class 40"
 
 
 def test_a_label_that_a_mapping_gives_no_class_does_not_count(folder: Path) -> None:
@@ -105,13 +105,13 @@ def test_a_label_that_a_mapping_gives_no_class_does_not_count(folder: Path) -> N
         folder / "class13Mapping.mat",
         {"classMapping13": {"labels": np.array([[2, 0, *[1] * 38]]), "names": ["a"] * 13}},
     )
-    splits = read_nyu_depth(folder, size=SIZE, validation=0.5, count=13)
+    splits = NyuDepth(size=SIZE, validation=0.5, count=13).read(folder)
     found = torch.cat([splits["train"].label, splits["val"].label])[:, 0, 0]
     assert sorted(found.tolist()) == [0, 0, 1, IGNORED], "labels 2 to 5 are of the classes 1, 40, 2 and 3 of forty"
 
 
 def test_labels_keep_their_values_in_another_size(folder: Path) -> None:
-    splits = read_nyu_depth(folder, size=(9, 13), validation=0.5)
+    splits = NyuDepth(size=(9, 13), validation=0.5).read(folder)
     assert set(splits["test"].label.unique().tolist()) == {MAP_40[0] - 1, IGNORED}
     assert splits["test"].inputs["rgb"].shape == (2, 3, 9, 13)
 
@@ -136,7 +136,7 @@ def test_labels_keep_their_values_in_another_size(folder: Path) -> None:
 def test_a_fault_is_one_sentence(folder: Path, change: Callable[[Path], object], sentence: str) -> None:
     change(folder)
     with pytest.raises(UserError, match=sentence) as caught:
-        read_nyu_depth(folder, size=SIZE, validation=0.5)
+        NyuDepth(size=SIZE, validation=0.5).read(folder)
     assert "\n" not in str(caught.value)
 
 

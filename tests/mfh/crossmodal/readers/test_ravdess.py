@@ -12,7 +12,7 @@ from PIL import Image
 from scipy.io import wavfile
 
 from msd.errors import UserError
-from msd.mfh.crossmodal.readers.ravdess import EMOTIONS, clips, code, read_ravdess
+from msd.mfh.crossmodal.readers.ravdess import EMOTIONS, Ravdess, clips, code
 
 RATE = 48_000
 ACTORS = (1, 2, 3)
@@ -74,7 +74,7 @@ def released(tmp_path: Path) -> Path:
 
 
 def test_the_published_recordings_are_split_by_actor_and_paired_by_name(published: Path) -> None:
-    splits = read_ravdess(published, **TOLD)
+    splits = Ravdess(**TOLD).read(published)
     for samples in splits.values():
         assert samples.inputs["audio"].shape == (15, 1, 40, 256)
         assert samples.inputs["image"].shape == (15, 3, *SIZE)
@@ -88,7 +88,7 @@ def test_the_published_recordings_are_split_by_actor_and_paired_by_name(publishe
 
 
 def test_louder_bands_follow_the_pitch_and_what_is_filled_up_is_silent(published: Path) -> None:
-    samples = read_ravdess(published, **TOLD)["train"]
+    samples = Ravdess(**TOLD).read(published)["train"]
     loudest = samples.inputs["audio"][:, 0, :, :6].mean(-1).argmax(-1)
     order = samples.label.argsort()
     assert (loudest[order].diff() >= 0).all()
@@ -115,7 +115,7 @@ def test_the_video_without_sound_is_taken_where_both_are_there(published: Path, 
 def test_the_released_folder_is_normalised_as_there_and_time_keeps_its_order(released: Path) -> None:
     ramp = np.tile(np.arange(256.0), (40, 1))
     np.save(released / "aud_features/dl0.npy", ramp)
-    splits = read_ravdess(released, size=SIZE)
+    splits = Ravdess(size=SIZE).read(released)
     assert [samples.label.tolist() for samples in splits.values()] == [[0, 1, 2, 3], [0, 1], [0, 1, 2]]
     train = splits["train"].inputs
     assert train["audio"][1:, 0, 0, 0].tolist() == pytest.approx([1, 2, 3], abs=1e-5)
@@ -151,14 +151,14 @@ def test_a_fault_of_the_recordings_is_one_sentence(
 ) -> None:
     change(published)
     with pytest.raises(UserError, match=sentence) as caught:
-        read_ravdess(published, **TOLD)
+        Ravdess(**TOLD).read(published)
     assert "\n" not in str(caught.value)
 
 
 def test_a_video_that_ends_before_its_picture_is_one_sentence(published: Path, film: Callable[..., Path]) -> None:
     film(published / "Actor_03/02-01-05-01-01-01-03.mp4", frames(4)[:3], rate=5)
     with pytest.raises(UserError, match=r"02-01-05-01-01-01-03\.mp4 is too short: its pictures end after 0\.6 s"):
-        read_ravdess(published, **TOLD)
+        Ravdess(**TOLD).read(published)
 
 
 @pytest.mark.parametrize(
@@ -180,12 +180,12 @@ def test_a_fault_of_the_released_folder_is_one_sentence(
 ) -> None:
     change(released)
     with pytest.raises(UserError, match=sentence):
-        read_ravdess(released, size=SIZE)
+        Ravdess(size=SIZE).read(released)
 
 
 def test_actors_of_two_splits_are_refused(published: Path) -> None:
     with pytest.raises(UserError, match=r"the actors \[3\] of RAVDESS"):
-        read_ravdess(published, size=SIZE, validation=(2, 3), test=(3,))
+        Ravdess(size=SIZE, validation=(2, 3), test=(3,)).read(published)
 
 
 def test_from_recordings_to_the_students_of_every_kind_of_teacher(published: Path, distilled: Callable) -> None:

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from msd.errors import UserError
-from msd.mfh.crossmodal.readers.tux_paint import KINDS, read_tux_paint
+from msd.mfh.crossmodal.readers.tux_paint import KINDS, TuxPaint
 
 
 def stamp(folder: Path, name: str, *, hertz: float, text: str | None = None) -> None:
@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_stamps_with_all_three_modalities_are_read(folder: Path) -> None:
-    splits = read_tux_paint(folder, size=16)
+    splits = TuxPaint(size=16).read(folder)
     assert sum(len(part.label) for part in splits.values()) == 8 * len(KINDS)
     for part in splits.values():
         assert set(part.label.tolist()) == set(range(len(KINDS)))
@@ -45,14 +45,14 @@ def test_stamps_with_all_three_modalities_are_read(folder: Path) -> None:
     assert (sound.argmax(1).diff()[train.label.diff() > 0] >= 0).all(), "a later kind speaks higher"
     corner = train.inputs["image"][0, :, 0, 0].float() * torch.tensor([0.229, 0.224, 0.225])
     assert (corner + torch.tensor([0.485, 0.456, 0.406])).tolist() == pytest.approx([1, 1, 1], abs=1e-2)
-    assert all(map(torch.equal, train.inputs.values(), read_tux_paint(folder, size=16)["train"].inputs.values()))
+    assert all(map(torch.equal, train.inputs.values(), TuxPaint(size=16).read(folder)["train"].inputs.values()))
 
 
 def test_stamps_that_differ_by_a_number_stay_together(folder: Path) -> None:
     """They alone are spoken as high as 5,000 Hz, in the fourth highest band."""
     for number in range(1, 7):
         stamp(folder, f"food/pear_{number}", hertz=5000)
-    parts = read_tux_paint(folder, size=16).values()
+    parts = TuxPaint(size=16).read(folder).values()
     high = [part.inputs["speech"][:, 0, :, :7].mean(2).argmax(1) > 26 for part in parts]
     assert sorted(int(rows.sum()) for rows in high) == [0, 0, 6]
 
@@ -70,7 +70,7 @@ def test_stamps_that_differ_by_a_number_stay_together(folder: Path) -> None:
 def test_a_fault_is_one_sentence(folder: Path, change: Callable[[Path], object], sentence: str) -> None:
     change(folder)
     with pytest.raises(UserError, match=sentence):
-        read_tux_paint(folder, size=16)
+        TuxPaint(size=16).read(folder)
 
 
 @pytest.mark.parametrize("student", ["image", "text", "speech"])

@@ -13,7 +13,7 @@ from PIL import Image
 from scipy.io import wavfile
 
 from msd.errors import UserError
-from msd.mfh.crossmodal.readers.vggsound import classes, read_vggsound
+from msd.mfh.crossmodal.readers.vggsound import VggSound, labels
 
 RATE = 16_000
 SIDE, THERE = 32, 4
@@ -87,9 +87,9 @@ def test_clips_are_paired_with_their_labels_and_those_that_are_gone_left_out(
     layout: str, request: pytest.FixtureRequest
 ) -> None:
     folder = request.getfixturevalue(layout)
-    splits = read_vggsound(folder, **TOLD)
+    splits = VggSound(**TOLD).read(folder)
     assert {name: len(samples.label) for name, samples in splits.items()} == {"train": 4, "val": 2, "test": 2}
-    assert classes(folder) == list(LABELS)
+    assert labels(folder) == list(LABELS)
     for samples in splits.values():
         audio, video = (samples.inputs[name].float() for name in ("audio", "video"))
         assert audio.shape[1:] == (1, 513, 313)
@@ -104,7 +104,7 @@ def test_clips_are_paired_with_their_labels_and_those_that_are_gone_left_out(
 def test_long_clips_end_after_ten_seconds_and_short_ones_in_silence(mirror: Path, film: Callable[..., Path]) -> None:
     path = mirror / f"final/video/{TEST[0]}_000000.mp4"
     film(path, scene(0, seconds=20, rate=2), rate=2, pitch=1000)
-    test = read_vggsound(mirror, **TOLD)["test"]
+    test = VggSound(**TOLD).read(mirror)["test"]
     last = ((test.inputs["video"][:, -1, 0, :, 1:-1].float() * 0.229 + 0.485) * 255).mean((-1, -2))
     assert last.tolist() == pytest.approx([15, 130], abs=3), "half of twenty seconds, and all of one"
     audio = test.inputs["audio"][:, 0].float()
@@ -114,7 +114,7 @@ def test_long_clips_end_after_ten_seconds_and_short_ones_in_silence(mirror: Path
 
 def test_a_clip_without_sound_and_a_still_one_stay_in(mirror: Path, film: Callable[..., Path]) -> None:
     film(mirror / f"final/video/{TEST[0]}_000000.mp4", scene(0)[:1] * 10)
-    test = read_vggsound(mirror, **TOLD)["test"]
+    test = VggSound(**TOLD).read(mirror)["test"]
     assert float(test.inputs["audio"][0].abs().max()) == 0
     assert torch.equal(test.inputs["video"][0, 0], test.inputs["video"][0, 1])
 
@@ -134,13 +134,13 @@ def test_a_clip_without_sound_and_a_still_one_stay_in(mirror: Path, film: Callab
 def test_a_fault_of_the_videos_is_one_sentence(mirror: Path, change: Callable[[Path], object], sentence: str) -> None:
     change(mirror / "final/video")
     with pytest.raises(UserError, match=sentence) as caught:
-        read_vggsound(mirror, **TOLD)
+        VggSound(**TOLD).read(mirror)
     assert "\n" not in str(caught.value)
 
 
 def test_the_spectrogram_is_of_the_wave_over_its_peak(folder: Path) -> None:
     """A sine of amplitude a has the magnitude a · 512 / 2 in its bin, with a Hann window of 1024."""
-    splits = read_vggsound(folder, **TOLD)
+    splits = VggSound(**TOLD).read(folder)
     for samples in splits.values():
         peak = samples.inputs["audio"][:, 0, :, 5].amax(-1)
         assert peak.tolist() == pytest.approx([256 / 1.1] * len(peak), rel=1e-2)
@@ -149,13 +149,13 @@ def test_the_spectrogram_is_of_the_wave_over_its_peak(folder: Path) -> None:
 
 def test_a_muted_clip_is_silence(folder: Path) -> None:
     np.save(folder / f"train/audio_npy/{TRAIN[1]}_000010.npy", np.zeros((1, 100), np.float32))
-    splits = read_vggsound(folder, **TOLD)
+    splits = VggSound(**TOLD).read(folder)
     assert all(bool(torch.isfinite(samples.inputs["audio"]).all()) for samples in splits.values())
 
 
 def test_chosen_classes_are_numbered_in_the_order_of_the_file(folder: Path) -> None:
     (folder / "classes.txt").write_text("dog barking\n")
-    splits = read_vggsound(folder, **TOLD)
+    splits = VggSound(**TOLD).read(folder)
     assert {name: samples.label.tolist() for name, samples in splits.items()} == {
         "train": [0, 0], "val": [0], "test": [0]
     }  # fmt: skip
@@ -182,7 +182,7 @@ def test_chosen_classes_are_numbered_in_the_order_of_the_file(folder: Path) -> N
 def test_a_fault_is_one_sentence(folder: Path, change: Callable[[Path], object], sentence: str) -> None:
     change(folder)
     with pytest.raises(UserError, match=sentence) as caught:
-        read_vggsound(folder, **TOLD)
+        VggSound(**TOLD).read(folder)
     assert "\n" not in str(caught.value)
 
 

@@ -1,0 +1,62 @@
+"""What reads a crossmodal dataset: one class in each module of msd/mfh/crossmodal/readers, found by its name."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from msd.config.strict import Strict
+from msd.errors import UserError, nearest
+from msd.mfh.crossmodal import readers
+
+if TYPE_CHECKING:
+    from msd.mfh.crossmodal.samples import Samples
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class DataReader(Strict):
+    """Reads the files of one dataset; its fields are the options under `data` in config/crossmodal/<name>.yaml.
+
+    Attributes:
+        reader: its name, that of its module with dashes for underscores.
+        modalities: what every sample has.   metric: of `msd.mfh.crossmodal.scores`.
+        has_maps: whether every pixel has a class of its own, which needs networks of maps.
+    """
+
+    reader: str
+    modalities: ClassVar[tuple[str, ...]]
+    metric: ClassVar[str]
+    has_maps: ClassVar[bool] = False
+
+    def read(self, folder: Path) -> dict[str, Samples]:
+        """The splits train, val and test; raises UserError for files that cannot be read."""
+        raise NotImplementedError
+
+    def classes(self, folder: Path) -> int:
+        """Number of classes, or of labels that a sample may have together."""
+        raise NotImplementedError
+
+
+def reader_names() -> list[str]:
+    """The readers there are, without importing one."""
+    return [module.name.replace("_", "-") for module in pkgutil.iter_modules(readers.__path__)]
+
+
+def reader_module(name: str) -> str:
+    """The module of a reader; raises UserError with the nearest name where there is none."""
+    if name not in reader_names():
+        raise UserError(f"there is no reader {name!r} in msd/mfh/crossmodal/readers{nearest(name, reader_names())}")
+    return f"{readers.__name__}.{name.replace('-', '_')}"
+
+
+def reader_class(name: str) -> type[DataReader]:
+    """The one class of a reader's module; imports it, and what it decodes files with."""
+    module = importlib.import_module(reader_module(name))
+    own = [value for value in vars(module).values() if isinstance(value, type) and value.__module__ == module.__name__]
+    [found] = [value for value in own if issubclass(value, DataReader)]
+    return found
