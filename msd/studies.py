@@ -7,8 +7,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from msd.config.files import MethodConfig, Scalar
-from msd.config.study import Study, load_study, named_file
+from msd.config.files import MethodConfig, named_file
+from msd.config.strict import Scalar
+from msd.config.study import Study, load_study
 from msd.config.yaml_file import first_fault, read_yaml, sentence
 from msd.distill.method import Method, method_class
 from msd.errors import UserError, nearest
@@ -29,7 +30,10 @@ def open_study(path: str | Path, overrides: dict[str, Any] | None = None) -> Any
         return check_methods(load_study(path, overrides))
     if kind not in KINDS:
         raise UserError(f"{path}: there is no kind of study {kind!r}{nearest(str(kind), list(KINDS))}")
-    return load_mfh_study(path, overrides)
+    study = load_mfh_study(path, overrides)
+    if study.teachers is not None:
+        check_methods(study.teachers.msd)
+    return study
 
 
 def check_methods(study: Study) -> Study:

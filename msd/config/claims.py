@@ -17,18 +17,19 @@ MODELS = ("teacher", "student", "probe")
 
 
 class Claim(Strict):
-    """One claim of a paper: the rule that judges it, and the cells of a table that the rule is put to.
+    """One claim of a paper: the rule that judges it, and the cells of a table that the rule is put to."""
 
-    Every method is held against every one of `against` on every measure; a list left out means the cells have none.
-    """
-
-    statement: str
-    source: str
-    rule: Literal["higher", "lower", "separate", "smaller"]
-    table: Literal["main", "weighting", "combined", "views", "missing", "saliency", "cost"]
-    methods: list[str]
-    against: list[str] = Field(default_factory=list)
-    measures: list[str] = Field(default_factory=list)
+    statement: str = Field(description="what is claimed")
+    source: str = Field(description="paper and place in it")
+    rule: Literal["higher", "lower", "separate", "smaller"] = Field(
+        description="what must hold: a difference of that sign, modalities that lie apart, or a smaller value"
+    )
+    table: Literal["main", "weighting", "combined", "views", "missing", "saliency", "cost"] = Field(
+        description="table whose cells are judged"
+    )
+    methods: list[str] = Field(description="methods of which it is claimed; `teacher`, `student`, `probe` are models")
+    against: list[str] = Field([], description="methods that each of them is held against")
+    measures: list[str] = Field([], description="measures on which it is held; none where the cells have none")
 
     @model_validator(mode="after")
     def _has_sides(self) -> Claim:
@@ -45,22 +46,21 @@ class Claim(Strict):
 
 
 class Published(Strict):
-    """Numbers of a paper for one table, in the unit of its cells: method -> one value a setting, null for not known.
+    """Numbers of a paper for one table, in the unit of its cells."""
 
-    `mark`: how the value was read, within `reading_error`. `against`: the values are differences to this method.
-    """
-
-    title: str
-    source: str
-    mark: str
-    reading_error: Annotated[float, Field(ge=0)] = 0
-    table: str
-    dataset: str
-    metric: str
-    split: str = "test"
-    settings: list[str] = Field(default_factory=list)
-    against: str | None = None
-    values: Annotated[dict[str, list[Finite | None]], Field(min_length=1)]
+    title: str = Field(description="what the numbers are")
+    source: str = Field(description="where they stand")
+    mark: str = Field(description="how they were read: the list stands above `published`")
+    reading_error: float = Field(0, ge=0, description="what a value may be off, in its own unit")
+    table: str = Field(description="table that they stand beside")
+    dataset: str = Field(description="dataset of its cells")
+    metric: str = Field(description="metric of its cells")
+    split: str = Field("test", description="split of its cells")
+    settings: list[str] = Field([], description="settings of a sweep, as printed")
+    against: str | None = Field(None, description="method that the values are differences to")
+    values: dict[str, list[Finite | None]] = Field(
+        min_length=1, description="method -> a value for each setting, or one; null is not known"
+    )
 
     @model_validator(mode="after")
     def _one_value_a_setting(self) -> Published:
@@ -74,8 +74,8 @@ class Published(Strict):
 class Claims(Strict):
     """config/claims.yaml: what papers claim and the numbers they give."""
 
-    claims: dict[str, Claim]
-    published: dict[str, Published]
+    claims: dict[str, Claim] = Field(description="what papers claim")
+    published: dict[str, Published] = Field(description="numbers that papers give")
 
 
 def read_claims(path: str | Path) -> Claims:

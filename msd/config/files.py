@@ -1,31 +1,34 @@
-"""The files that a study names: datasets, encoders, methods; and the training of a model."""
+"""The files that a study names: datasets, encoders, methods."""
 
 from __future__ import annotations
 
 import itertools
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from msd.config.contracts.data import DatasetTask, FetchParams, Licence, Source
-from msd.config.contracts.training import Architecture, Schedule, Shape, TeacherSchedule
-from msd.config.strict import Count, Positive, Scalar, Seed, Strict
+from msd.config.strict import Count, Scalar, Strict
+from msd.errors import UserError, nearest
 from msd.measure.metric import METRICS, primary_metrics
+
+CONFIG = Path("config")
 
 
 class DatasetConfig(Strict):
     """config/datasets/<name>.yaml: a dataset and how its splits are made."""
 
-    name: str
-    title: str
-    role: str
-    sources: Annotated[list[Source], Field(min_length=1)]
-    licence: Licence
-    citation: str
-    task: DatasetTask
-    metric: str
-    labels: str
-    prepare: dict[str, Any]
+    name: str = Field(description="the file's name without .yaml")
+    title: str = Field(description="name in tables and figures")
+    role: str = Field(description="dataset of a paper whose part it plays")
+    sources: list[Source] = Field(min_length=1, description="files to fetch")
+    licence: Licence = Field(description="terms of use")
+    citation: str = Field(description="whom to cite")
+    task: DatasetTask = Field(description="one label of two or of many, any number of labels, or answers to questions")
+    metric: str = Field(description="primary metric, one that fits the task")
+    labels: str = Field(description="what the labels are")
+    prepare: dict[str, Any] = Field(description="values of the `Parameters` of its module in msd/data/readers")
 
     @model_validator(mode="after")
     def _metric_fits_task(self) -> DatasetConfig:
@@ -42,17 +45,17 @@ class DatasetConfig(Strict):
 class EncoderConfig(Strict):
     """config/encoders/<name>.yaml: pretrained weights and what is fixed by them."""
 
-    name: str
-    title: str
-    role: str
-    sources: Annotated[list[Source], Field(min_length=1, max_length=1)]
-    licence: Licence
-    citation: str
-    parameters: Count
-    dims: Count
-    module: str | None = None
-    size: Count | None = None
-    layers: Count | None = None
+    name: str = Field(description="the file's name without .yaml")
+    title: str = Field(description="name in the report")
+    role: str = Field(description="what it is used for")
+    sources: list[Source] = Field(min_length=1, max_length=1, description="file to fetch")
+    licence: Licence = Field(description="terms of use")
+    citation: str = Field(description="whom to cite")
+    parameters: Count = Field(description="number of its weights")
+    dims: Count = Field(description="channels of a region, or width of a token")
+    module: str | None = Field(None, description="of pictures: its module in msd/features")
+    size: Count | None = Field(None, description="of pictures: pixels of a side, of which a region has 32")
+    layers: Count | None = Field(None, description="of texts: number of layers, which a teacher may start from")
 
 
 def fetch_params(config: DatasetConfig | EncoderConfig) -> FetchParams:
@@ -61,18 +64,19 @@ def fetch_params(config: DatasetConfig | EncoderConfig) -> FetchParams:
 
 
 class MethodConfig(Strict):
-    """config/methods/<name>.yaml: a method's code and parameters; a parameter given as a list is a grid axis.
+    """config/methods/<name>.yaml: a method's code and parameters."""
 
-    `teacher`: what the method learns from: the teacher's cached outputs, these and the model itself, or in place of
-    both the outputs of the student that the study trains from scratch with the same seed.
-    """
-
-    name: str
-    title: str
-    source: str
-    implementation: str
-    teacher: Literal["outputs", "model", "student"] = "outputs"
-    parameters: dict[str, Scalar | list[Scalar]]
+    name: str = Field(description="the file's name without .yaml")
+    title: str = Field(description="name in tables and figures")
+    source: str = Field(description="paper that it is of, and what differs here")
+    implementation: str = Field(description="its module in msd/distill/methods")
+    teacher: Literal["outputs", "model", "student"] = Field(
+        "outputs",
+        description="learns from cached outputs, from the model too, or from the from-scratch student's outputs",
+    )
+    parameters: dict[str, Scalar | list[Scalar]] = Field(
+        description="values of the module's `Options`; one given as a list is an axis of the grid"
+    )
 
     @field_validator("parameters")
     @classmethod
@@ -97,24 +101,10 @@ class MethodConfig(Strict):
         return points
 
 
-class Training(Schedule, Shape):
-    """Architecture and schedule of a model."""
-
-    def architecture(self, *, positions: int) -> Architecture:
-        """The model's sizes, for texts of that many word pieces."""
-        return Architecture(**self.model_dump(include=set(Shape.model_fields)), positions=positions)
-
-    def schedule(self) -> Schedule:
-        """How the model is trained."""
-        return Schedule(**self.model_dump(include=set(Schedule.model_fields)))
-
-
-class Teacher(Training):
-    """The teacher starts from the text encoder, whose parameters have a learning rate of their own."""
-
-    seed: Seed
-    pretrained_learning_rate: Positive
-
-    def schedule(self) -> TeacherSchedule:
-        """How the teacher is trained."""
-        return TeacherSchedule(**self.model_dump(include=set(TeacherSchedule.model_fields)))
+def named_file(kind: str, name: str) -> Path:
+    """config/<kind>/<name>.yaml; UserError with the nearest name if there is none."""
+    path = CONFIG / kind / f"{name}.yaml"
+    if not path.is_file():
+        known = [file.stem for file in sorted((CONFIG / kind).glob("*.yaml"))]
+        raise UserError(f"there is no {kind.removesuffix('s')} {name!r} in {CONFIG / kind}{nearest(name, known)}")
+    return path

@@ -10,64 +10,16 @@ from pydantic import Field, PrivateAttr, field_validator
 
 from msd.config.contracts.data import FeaturesParams, PrepareParams
 from msd.config.contracts.tables import CollectParams, ReportedDataset, ReportedMethod, ReportParams
-from msd.config.contracts.training import (
-    MaxTokens,
-    Measure,
-    ModelParams,
-    Reading,
-    Removal,
-    SaliencyParams,
-    StudentParams,
-    TeacherParams,
-)
-from msd.config.files import DatasetConfig, EncoderConfig, MethodConfig, Teacher, Training
+from msd.config.contracts.training import ModelParams, Reading, SaliencyParams, StudentParams, TeacherParams
+from msd.config.files import DatasetConfig, EncoderConfig, MethodConfig, named_file
+from msd.config.sections import Data, Overrides, Report, SaliencyConfig, Teacher, Training
 from msd.config.strict import Count, Seed, Strict, distinct
 from msd.config.yaml_file import read_model, read_yaml, validated
 from msd.errors import UserError, nearest
 
-CONFIG = Path("config")
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 REGION = 32
 """Pixels of a region's side: the extractors' last feature map has a 32nd of the picture's resolution."""
-
-
-class Data(Strict):
-    """What the models read."""
-
-    extractor: str
-    text_encoder: str
-    window: Count
-    max_tokens: MaxTokens
-    removal: Removal
-
-
-class SaliencyConfig(Strict):
-    """How saliency is measured."""
-
-    measure: Measure
-
-
-class Overrides(Strict):
-    """Values for one dataset alone."""
-
-    teacher: dict[str, Any] = Field(default_factory=dict)
-    student: dict[str, Any] = Field(default_factory=dict)
-
-
-class Report(Strict):
-    """What the tables and figures compare.
-
-    `baseline`: the method that differences are against; `from_scratch`: the student without a teacher;
-    `best_of`: the methods of which figures show the one that is best on validation; `draws`: of the bootstrap and of
-    the permutations; `learned`: the method whose learned weights a figure shows, if any.
-    """
-
-    baseline: str
-    from_scratch: str
-    best_of: Annotated[list[str], Field(min_length=1)]
-    draws: Annotated[int, Field(ge=100)]
-    learned: str | None = None
-
-    _once = field_validator("best_of")(distinct)
 
 
 class Run(NamedTuple):
@@ -80,19 +32,21 @@ class Run(NamedTuple):
 
 
 class Study(Strict):
-    """config/<study>.yaml."""
+    """config/<study>.yaml: a study of modality-specific distillation."""
 
-    study: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-    title: str
-    seeds: Annotated[list[Seed], Field(min_length=1)]
-    seeds_per_job: Count
-    datasets: Annotated[dict[str, Overrides], Field(min_length=1)]
-    methods: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
-    data: Data
-    saliency: SaliencyConfig
-    teacher: Teacher
-    student: Training
-    report: Report
+    study: Name = Field(description="name of its file without .yaml, and of its folder in results/")
+    title: str = Field(description="title of the report")
+    seeds: list[Seed] = Field(min_length=1, description="a student of every configuration is trained with each")
+    seeds_per_job: Count = Field(description="seeds that one job trains, so that it reads its inputs once")
+    datasets: dict[str, Overrides] = Field(min_length=1, description="names of files in config/datasets")
+    methods: dict[str, dict[str, Any]] = Field(
+        min_length=1, description="names of files in config/methods, with the parameters that differ in this study"
+    )
+    data: Data = Field(description="what the models read")
+    saliency: SaliencyConfig = Field(description="how saliency is measured")
+    teacher: Teacher = Field(description="the teacher of each dataset, which starts from the text encoder")
+    student: Training = Field(description="every student, which starts from random weights")
+    report: Report = Field(description="what tables and figures compare")
 
     _file: str = PrivateAttr("study")
     _once = field_validator("seeds")(distinct)
@@ -300,15 +254,6 @@ def number_of(count: int, noun: str) -> str:
 def block_name(seeds: list[int]) -> str:
     """The folder name of a block of seeds."""
     return f"seeds-{seeds[0]}-{seeds[-1]}"
-
-
-def named_file(kind: str, name: str) -> Path:
-    """config/<kind>/<name>.yaml; UserError with the nearest name if there is none."""
-    path = CONFIG / kind / f"{name}.yaml"
-    if not path.is_file():
-        known = [file.stem for file in sorted((CONFIG / kind).glob("*.yaml"))]
-        raise UserError(f"there is no {kind.removesuffix('s')} {name!r} in {CONFIG / kind}{nearest(name, known)}")
-    return path
 
 
 def _check_keys(changes: dict[str, Any], known: Any, where: str) -> None:

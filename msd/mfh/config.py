@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from msd.config.claims import Published, read_claims
 from msd.config.strict import Count, Fraction, NotNegative, Positive, Strict
 
@@ -14,30 +16,30 @@ CLAIMS = Path("config/claims.yaml")
 class JointTraining(Strict):
     """Algorithm 1: how the two linear nets are trained together before channels are permuted."""
 
-    epochs: Count
-    learning_rate: Positive
-    momentum: Fraction
+    epochs: Count = Field(description="steps of gradient descent over all samples")
+    learning_rate: Positive = Field(description="learning rate")
+    momentum: Fraction = Field(description="momentum")
 
 
 class NetTraining(Strict):
-    """How every net is trained; the learning rate is a tenth after each `decay_every` epochs, the last epoch counts."""
+    """How every net is trained; the last epoch counts."""
 
-    optimizer: Literal["sgd", "adamw"] = "sgd"
-    epochs: Count
-    batch_size: Count
-    learning_rate: Positive
-    momentum: Fraction = 0.9
-    weight_decay: NotNegative = 0
-    decay_every: Count | None = None
-    device: str = "cpu"
+    optimizer: Literal["sgd", "adamw"] = Field("sgd", description="stochastic gradient descent, or AdamW")
+    epochs: Count = Field(description="passes over the training samples")
+    batch_size: Count = Field(description="samples of a step")
+    learning_rate: Positive = Field(description="learning rate at the start")
+    momentum: Fraction = Field(0.9, description="momentum of sgd")
+    weight_decay: NotNegative = Field(0, description="weight decay")
+    decay_every: Count | None = Field(None, description="epochs after each of which the learning rate is a tenth")
+    device: str = Field("cpu", description="device of PyTorch: cpu, cuda")
 
 
 class Distillation(Strict):
     """L = task_weight · L_task + kd_weight · T² · KL(teacher ‖ student); a task weight of 0 is pure KL."""
 
-    task_weight: NotNegative
-    kd_weight: Positive
-    temperature: Positive
+    task_weight: NotNegative = Field(description="weight of the loss of the labels")
+    kd_weight: Positive = Field(description="weight of the divergence from the teacher")
+    temperature: Positive = Field(description="temperature T of both softmaxes")
 
 
 def published(table: str, dataset: str | None = None) -> list[Published]:

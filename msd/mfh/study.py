@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from msd.config.files import DatasetConfig, EncoderConfig
 from msd.config.strict import Strict
+from msd.config.study import Name
 from msd.config.yaml_file import read_model, read_yaml
 from msd.errors import UserError
 from msd.mfh.av_mnist.config import AvMnist
@@ -25,14 +26,14 @@ class MfhStudy(Strict):
     Each section is a part of the study, which gives the parameters of its own jobs and tables.
     """
 
-    study: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-    kind: Literal["mfh"]
-    title: str
-    gaussian: Gaussian
-    generality: JointTraining
-    av_mnist: AvMnist
-    crossmodal: dict[str, str] = Field(default_factory=dict)  # data set of config/crossmodal -> folder of its files
-    teachers: Teachers | None = None
+    study: Name = Field(description="name of its file without .yaml, and of its folder in results/")
+    kind: Literal["mfh"] = Field(description="what makes it a study of this hypothesis")
+    title: str = Field(description="title of the report")
+    gaussian: Gaussian = Field(description="linear nets on drawn data")
+    generality: JointTraining = Field(description="Algorithm 1 on the data of table 2")
+    av_mnist: AvMnist = Field(description="digits seen and heard")
+    crossmodal: dict[str, str] = Field({}, description="name of a file in config/crossmodal -> folder of its data")
+    teachers: Teachers | None = Field(None, description="the hypothesis on the teachers of an MSD study")
 
     @cached_property
     def dataset_configs(self) -> dict[str, DatasetConfig]:

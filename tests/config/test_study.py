@@ -191,6 +191,15 @@ def test_a_fault_of_a_methods_file_names_the_file(tmp_path: Path, monkeypatch, n
         open_study("config/demo-full.yaml")
 
 
+def test_a_method_of_the_study_whose_teachers_another_study_takes_is_checked_too(tmp_path: Path) -> None:
+    path = changed(tmp_path, lambda c: c["methods"].update(kd={"temperature": 0}))
+    mfh = yaml.safe_load(Path("config/mfh.yaml").read_text())
+    mfh["teachers"]["study"] = str(path)
+    (tmp_path / "mfh.yaml").write_text(yaml.safe_dump(mfh))
+    with pytest.raises(UserError, match=r"study.yaml:\d+: methods.kd.temperature: Input should be greater than 0"):
+        open_study(tmp_path / "mfh.yaml")
+
+
 def test_planning_a_study_imports_no_model() -> None:
     code = "import sys; from msd.studies import open_study; open_study('config/smoke.yaml'); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

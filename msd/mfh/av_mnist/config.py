@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field, field_validator
 
@@ -22,23 +22,18 @@ ARCHIVE = [f"{kind}/{part}_data.npy" for kind in ("image", "audio") for part in 
     f"{part}_labels.npy" for part in ("train", "test")
 ]
 """Files of the published archive, which `msd.mfh.av_mnist.archive` reads."""
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class AvMnist(Strict):
-    """Digits seen and heard: teachers of one or both modalities, students that hear.
+    """Digits seen and heard: teachers of one or both modalities, students that hear."""
 
-    source: a data set of config/datasets, or the folder of the published archive. widths: channels of the first
-    convolution. share: of the teacher's channels that Algorithm 1 silences.
-    """
-
-    source: str
-    seeds: Annotated[list[Seed], Field(min_length=2)]
-    teacher_width: Count
-    student_width: Count
-    share: Share
-    training: NetTraining
-    distillation: Distillation
+    source: str = Field(description="spoken-digits of config/datasets, or the folder of AV-MNIST's published archive")
+    seeds: list[Seed] = Field(min_length=2, description="every net is trained with each")
+    teacher_width: Count = Field(description="channels of a teacher's first convolution")
+    student_width: Count = Field(description="channels of a student's first convolution")
+    share: float = Field(ge=0, le=1, description="share r of the teacher's channels that Algorithm 1 silences")
+    training: NetTraining = Field(description="how every net is trained")
+    distillation: Distillation = Field(description="what students learn from")
 
     _once = field_validator("seeds")(distinct)
 

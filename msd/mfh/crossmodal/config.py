@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import reduce
 from operator import or_
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -20,25 +20,23 @@ Data = TypeVar("Data", bound=DataReader)
 
 
 class Crossmodal(Strict, Generic[Data]):
-    """config/crossmodal/<name>.yaml: a data set, its nets, and what is known of the paper's set-up or not.
+    """config/crossmodal/<name>.yaml: a data set, its nets, and what is known of the paper's set-up or not."""
 
-    data: the reader and its options. teachers: name -> modality -> network; several modalities are read jointly.
-    student: modality -> network. differs: what is done otherwise here than in what is known.
-    """
-
-    title: str
-    data: Data
-    teachers: Annotated[dict[str, dict[str, str]], Field(min_length=1)]
-    student: Annotated[dict[str, str], Field(min_length=1)]
-    share: Share
-    seeds: Annotated[list[Seed], Field(min_length=1)]
-    training: NetTraining
-    distillation: Distillation
-    known: list[str]
-    not_known: Annotated[list[str], Field(min_length=1)]
-    differs: list[str]
-    licence: str
-    citation: str
+    title: str = Field(description="name in tables and figures")
+    data: Data = Field(description="how its files are read")
+    teachers: dict[str, dict[str, str]] = Field(
+        min_length=1, description="teacher -> modality -> network; several modalities are read jointly"
+    )
+    student: dict[str, str] = Field(min_length=1, description="modality -> network")
+    share: Share = Field(description="share r of the teacher's channels that Algorithm 1 silences")
+    seeds: list[Seed] = Field(min_length=1, description="every net is trained with each")
+    training: NetTraining = Field(description="how every net is trained")
+    distillation: Distillation = Field(description="what students learn from")
+    known: list[str] = Field(description="what is known of the paper's set-up")
+    not_known: list[str] = Field(min_length=1, description="what is not")
+    differs: list[str] = Field(description="what is done otherwise here than in what is known")
+    licence: str = Field(description="terms of the data")
+    citation: str = Field(description="whom to cite")
 
     @model_validator(mode="after")
     def _reads_what_is_there(self) -> Crossmodal[Data]:

@@ -23,7 +23,6 @@ class DataReader(Strict):
     """Reads the files of one dataset; its fields are the options under `data` in config/crossmodal/<name>.yaml.
 
     Attributes:
-        reader: its name, that of its module with dashes for underscores.
         modalities: what every sample has.   metric: of `msd.mfh.crossmodal.scores`.
         has_maps: whether every pixel has a class of its own, which needs networks of maps.
     """

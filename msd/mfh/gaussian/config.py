@@ -17,13 +17,14 @@ Shared = Annotated[int, Field(ge=0, le=10)]
 Specific = Annotated[int, Field(ge=0, le=40)]
 Channels = Annotated[int, Field(ge=0, le=50)]
 EXPERIMENTS = ("exp1", "exp2", "table2")
+FirstSeed = Annotated[Seed, Field(description="seed of the first run; the others count up from it")]
 
 
 class SharedSweep(Strict):
     """Experiment 1: how many of 10 decisive channels both modalities share."""
 
-    first_seed: Seed
-    shared: Annotated[list[Shared], Field(min_length=1)]
+    first_seed: FirstSeed
+    shared: list[Shared] = Field(min_length=1, description="shared channels o of each setting: γ = o / (20 − o)")
 
     _once = field_validator("shared")(distinct)
 
@@ -31,8 +32,8 @@ class SharedSweep(Strict):
 class SpecificSweep(Strict):
     """Experiment 2: how many decisive channels the teacher's modality has beside the 10 shared ones."""
 
-    first_seed: Seed
-    specific: Annotated[list[Specific], Field(min_length=1)]
+    first_seed: FirstSeed
+    specific: list[Specific] = Field(min_length=1, description="such channels s of each setting: α = s / (s + 10)")
 
     _once = field_validator("specific")(distinct)
 
@@ -40,8 +41,10 @@ class SpecificSweep(Strict):
 class Table2(Strict):
     """Table 2: decisive channels of the teacher's modality alone, and of both, for each γ."""
 
-    first_seed: Seed
-    channels: Annotated[list[tuple[Channels, Channels]], Field(min_length=1)]
+    first_seed: FirstSeed
+    channels: list[tuple[Channels, Channels]] = Field(
+        min_length=1, description="[specific, shared] channels of each setting: γ = shared / (specific + shared)"
+    )
 
     @field_validator("channels")
     @classmethod
@@ -58,18 +61,18 @@ class Table2(Strict):
 class Gaussian(Strict):
     """The synthetic study: sizes, training, and the sweeps of its three parts."""
 
-    runs: Count
-    train: Count
-    test: Count
-    epochs: Count
-    learning_rate: Positive
-    task_weight: NotNegative
-    kd_weight: Positive
-    kl: Literal["batch", "batch-and-classes"]
-    device: str
-    exp1: SharedSweep
-    exp2: SpecificSweep
-    table2: Table2
+    runs: Count = Field(description="runs of each setting, each with a seed of its own")
+    train: Count = Field(description="training samples")
+    test: Count = Field(description="test samples")
+    epochs: Count = Field(description="steps of gradient descent over all training samples")
+    learning_rate: Positive = Field(description="learning rate")
+    task_weight: NotNegative = Field(description="weight of the loss of the labels")
+    kd_weight: Positive = Field(description="weight of the divergence from the teacher")
+    kl: Literal["batch", "batch-and-classes"] = Field(description="what the sum of KL is divided by")
+    device: str = Field(description="device of PyTorch: cpu, cuda")
+    exp1: SharedSweep = Field(description="experiment 1: how many of 10 decisive channels both modalities share")
+    exp2: SpecificSweep = Field(description="experiment 2: decisive channels that only the teacher's modality has")
+    table2: Table2 = Field(description="table 2: teachers that read general or specific channels, for each γ")
 
     @property
     def experiments(self) -> dict[str, dict[str, Any]]:

@@ -17,33 +17,26 @@ Modality = Literal["image", "text"]
 
 
 class UnimodalStudent(Strict):
-    """A student that reads one modality: one hidden layer on frozen features, AdamW with linear decay.
+    """A student that reads one modality: one hidden layer on frozen features, AdamW with linear decay."""
 
-    `kd_weight`: λ of (1 − λ)·task + λ·KD.
-    """
-
-    hidden: Count
-    batch_size: Count
-    learning_rate: Positive
-    weight_decay: NotNegative
-    kd_weight: Part
-    temperature: Positive
+    hidden: Count = Field(description="width of the hidden layer")
+    batch_size: Count = Field(description="samples of a step")
+    learning_rate: Positive = Field(description="learning rate at the start")
+    weight_decay: NotNegative = Field(description="weight decay")
+    kd_weight: Part = Field(description="λ of (1 − λ) · task + λ · KD")
+    temperature: Positive = Field(description="temperature T of KD")
 
 
 class Teachers(Strict):
-    """The hypothesis on the vision-language teachers of an MSD study.
+    """The hypothesis on the vision-language teachers of an MSD study."""
 
-    `study`: the MSD study's file; `datasets`: of that study, with the number of steps their students take; `shares`: r,
-    the shares of channels that are silenced, beside 0; `draws`: of the bootstrap of pictures.
-    """
-
-    study: str
-    datasets: Annotated[dict[str, Count], Field(min_length=1)]
-    shares: Annotated[list[Part], Field(min_length=2)]
-    seeds: Annotated[list[Seed], Field(min_length=2)]
-    draws: Annotated[int, Field(ge=100)]
-    generality: JointTraining
-    student: UnimodalStudent
+    study: str = Field(description="the MSD study's file, as config/demo.yaml")
+    datasets: dict[str, Count] = Field(min_length=1, description="dataset of that study -> steps its students take")
+    shares: list[Part] = Field(min_length=2, description="shares r of a teacher's channels that are silenced, beside 0")
+    seeds: list[Seed] = Field(min_length=2, description="every student is trained with each")
+    draws: int = Field(ge=100, description="draws of the bootstrap of pictures")
+    generality: JointTraining = Field(description="Algorithm 1 on the teachers' features")
+    student: UnimodalStudent = Field(description="every student")
 
     _once = field_validator("shares", "seeds")(distinct)
 

@@ -19,6 +19,7 @@ from typing import Any, Literal
 import h5py
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from msd.config.strict import Count
@@ -40,14 +41,14 @@ Image = Literal["vgg_features", "images"]
 
 
 class MmImdb(DataReader):
-    """MM-IMDB: size of posters and number of words, or which pictures to take of the HDF5 file."""
+    """MM-IMDB."""
 
     modalities = ("text", "image")
     metric = "micro_f1"
     reader: Literal["mm-imdb"] = "mm-imdb"
-    size: tuple[Count, Count] = (256, 160)
-    words: Count = 5000
-    image: Image = "vgg_features"
+    size: tuple[Count, Count] = Field((256, 160), description="height and width of a poster in pixels")
+    words: Count = Field(5000, description="most frequent words of the training plots that are counted")
+    image: Image = Field("vgg_features", description="which pictures of the HDF5 file, if there is one")
 
     def read(self, folder: Path) -> dict[str, Samples]:
         """The splits train, val and test; label (N, 23) float32 of 0 and 1, in the order of GENRES.

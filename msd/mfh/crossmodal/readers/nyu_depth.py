@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from scipy.io import loadmat
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -30,15 +31,15 @@ LABELED, SPLITS, TO_40, TO_13 = "nyu_depth_v2_labeled.mat", "splits.mat", "class
 
 
 class NyuDepth(DataReader):
-    """NYU Depth V2: number of classes, size of pictures, and the share of training pictures that validate."""
+    """NYU Depth V2."""
 
     modalities = ("rgb", "depth")
     metric = "miou"
     has_maps = True
     reader: Literal["nyu-depth"] = "nyu-depth"
-    count: Literal[13, 40] = 40
-    size: tuple[Count, Count] = (240, 320)
-    validation: Share = 0.1
+    count: Literal[13, 40] = Field(40, description="number of classes")
+    size: tuple[Count, Count] = Field((240, 320), description="height and width of a picture in pixels")
+    validation: Share = Field(0.1, description="share of the training pictures that validates, in whole scenes")
 
     def read(self, folder: Path) -> dict[str, Samples]:
         """The splits train, val (whole scenes, about that share of the training pictures) and test.

@@ -50,14 +50,14 @@ class Clip(NamedTuple):
 
 
 class Ravdess(DataReader):
-    """RAVDESS: size of pictures, and the actors of validation and test where the lists do not say them."""
+    """RAVDESS."""
 
     modalities = ("audio", "image")
     metric = "accuracy"
     reader: Literal["ravdess"] = "ravdess"
-    size: tuple[Count, Count] = (256, 512)
-    validation: tuple[Actor, ...] = (21, 22)
-    test: tuple[Actor, ...] = (23, 24)
+    size: tuple[Count, Count] = Field((256, 512), description="height and width of a picture in pixels")
+    validation: tuple[Actor, ...] = Field((21, 22), description="actors that validate, where no list names them")
+    test: tuple[Actor, ...] = Field((23, 24), description="actors that test, where no list names them")
 
     def read(self, folder: Path) -> dict[str, Samples]:
         """The splits train, val and test: audio (N, 1, 40, 256), image (N, 3, *size), label (N,) of 0 to 7.

@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -34,14 +35,14 @@ GRAMS, LENGTHS = 3000, (2, 4)  # of letters inside words
 
 
 class TuxPaint(DataReader):
-    """Tux Paint's stamps: language of the speech, side of pictures, and seed of the split."""
+    """Tux Paint's stamps."""
 
     modalities = ("image", "text", "speech")
     metric = "accuracy"
     reader: Literal["tux-paint"] = "tux-paint"
-    language: Literal["es", "fr"] = "fr"
-    size: Count = 48
-    seed: Seed = 1
+    language: Literal["es", "fr"] = Field("fr", description="language of the speech")
+    size: Count = Field(48, description="pixels of a picture's side")
+    seed: Seed = Field(1, description="seed of the split")
 
     def read(self, folder: Path) -> dict[str, Samples]:
         """The splits train, val and test: image (N, 3, size, size), text (N, W), speech (N, 1, 32, 32), label (N,).

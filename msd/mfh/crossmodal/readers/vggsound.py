@@ -25,6 +25,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import torch
 from PIL import Image, ImageOps
+from pydantic import Field
 from torch import Tensor
 
 from msd.config.strict import Count
@@ -48,14 +49,14 @@ class Clip(NamedTuple):
 
 
 class VggSound(DataReader):
-    """VGGSound: frames of a clip, their side, and the share of training clips that validate."""
+    """VGGSound."""
 
     modalities = ("audio", "video")
     metric = "accuracy"
     reader: Literal["vggsound"] = "vggsound"
-    frames: Count = 32
-    size: Count = 256
-    validation: Share = 0.1
+    frames: Count = Field(32, description="frames of a clip, evenly spaced")
+    size: Count = Field(256, description="pixels of a frame's side")
+    validation: Share = Field(0.1, description="share of the training clips that validates")
 
     def read(self, folder: Path) -> dict[str, Samples]:
         """The splits train, val (a share of the training videos) and test.

@@ -1,0 +1,76 @@
+"""The sections of an MSD study's file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from msd.config.contracts.training import (
+    Architecture,
+    MaxTokens,
+    Measure,
+    Removal,
+    Schedule,
+    Shape,
+    TeacherSchedule,
+)
+from msd.config.strict import Count, Positive, Seed, Strict, distinct
+
+
+class Data(Strict):
+    """What the models read."""
+
+    extractor: str = Field(description="encoder of config/encoders that turns a picture into regions")
+    text_encoder: str = Field(description="encoder of config/encoders that has the vocabulary and the teacher's start")
+    window: Count = Field(description="side of the square of neighbouring regions that are averaged into one")
+    max_tokens: MaxTokens = Field(description="word pieces to which a text is cut")
+    removal: Removal = Field(description="how a view lacks a modality: out of the attention, or zeros in its place")
+
+
+class SaliencyConfig(Strict):
+    """How saliency is measured."""
+
+    measure: Measure = Field(description="distance of the teacher's predictions with and without a modality")
+
+
+class Overrides(Strict):
+    """Values for one dataset alone."""
+
+    teacher: dict[str, Any] = Field({}, description="keys of `teacher` that differ for this dataset")
+    student: dict[str, Any] = Field({}, description="keys of `student` that differ for this dataset")
+
+
+class Report(Strict):
+    """What the tables and figures compare."""
+
+    baseline: str = Field(description="method that differences are against")
+    from_scratch: str = Field(description="method of the student that has no teacher")
+    best_of: list[str] = Field(min_length=1, description="methods of which figures show the best one on validation")
+    draws: int = Field(ge=100, description="draws of the bootstrap of pictures, and of the permutations")
+    learned: str | None = Field(None, description="method whose learned weights a figure shows")
+
+    _once = field_validator("best_of")(distinct)
+
+
+class Training(Schedule, Shape):
+    """Architecture and schedule of a model."""
+
+    def architecture(self, *, positions: int) -> Architecture:
+        """The model's sizes, for texts of that many word pieces."""
+        return Architecture(**self.model_dump(include=set(Shape.model_fields)), positions=positions)
+
+    def schedule(self) -> Schedule:
+        """How the model is trained."""
+        return Schedule(**self.model_dump(include=set(Schedule.model_fields)))
+
+
+class Teacher(Training):
+    """The teacher, which starts from the text encoder."""
+
+    seed: Seed = Field(description="seed of initial weights, dropout and order of samples")
+    pretrained_learning_rate: Positive = Field(description="peak learning rate of what the text encoder brings")
+
+    def schedule(self) -> TeacherSchedule:
+        """How the teacher is trained."""
+        return TeacherSchedule(**self.model_dump(include=set(TeacherSchedule.model_fields)))
