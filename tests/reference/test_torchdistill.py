@@ -11,7 +11,7 @@ from torchdistill.losses.registry import get_low_level_loss
 
 from msd.distill.geometry import unit
 from msd.distill.losses import kd_divergence, task_loss
-from msd.distill.methods.crd import Bank
+from msd.distill.methods.crd import CRD, Bank
 from msd.distill.methods.dist import correlation_losses
 from msd.distill.methods.dkd import decoupled_losses
 from msd.distill.methods.fitnet import hint_loss
@@ -106,7 +106,7 @@ def test_dist(temperature: float, beta: float, gamma: float) -> None:
 def test_crd_from_the_same_banks_and_candidates_over_two_steps() -> None:
     samples, width, negatives = 20, 4, 7
     generator = torch.Generator().manual_seed(0)
-    options = {"width": width, "contrast_temperature": 0.07, "momentum": 0.5}
+    options = CRD.Options.model_construct(width=width, contrast_temperature=0.07, momentum=0.5)
     students, teachers = (Bank(options, samples=samples, generator=generator) for _ in range(2))
     paths = {f"{network}_norm_module_path": "embedded" for network in ("student", "teacher")}
     loss = CRDLoss(

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from msd.config.contracts.data import PrepareParams
+from msd.config.contracts.data import FetchParams, PrepareParams
 from msd.data.fetch import fetch
 from msd.data.prepare import prepare
 from msd.errors import UserError
@@ -99,8 +99,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..
                         archive.writestr(member, content)
             sources = [_here(source, server.server_port) for source in CONFIG["sources"]]
             raw = [f"raw/{source['file']}" for source in sources]
-            about = {"name": "vqa-v2", "sources": sources, "licence": CONFIG["licence"]}
-            fetch(Job("fetch", about, {}, {"source": "source.json", "files": raw}))
+            about = {"name": "vqa-v2", "sources": sources, "licence": CONFIG["licence"], "citation": CONFIG["citation"]}
+            fetch(Job("fetch", FetchParams.model_validate(about), {}, {"source": "source.json", "files": raw}))
             endings = {"labels": "json", "findings": "json", "pictures": "zip"}
             names = ["train", "val", "test", *endings]
             outputs = {name: f"prepared/{name}.{endings.get(name, 'parquet')}" for name in names}
