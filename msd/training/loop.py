@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -69,31 +69,19 @@ def train(
         UserError: the loss is no longer finite (names dataset, seed and step).
     """
     setting = method.setting
-    model, samples, seed = setting.student, setting.samples, setting.seed
+    model, seed = setting.student, setting.seed
     optimiser, rates = _optimiser(method, schedule, dict.fromkeys(pretrained, pretrained_learning_rate))
-    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     trained_on = method.training_rows()
     total = total_steps(schedule, len(trained_on))
     order = torch.Generator().manual_seed(setting.stream("order"))
-    step = 0
+    lengths, step = setting.samples.lengths[trained_on], 0
     for epoch in range(schedule.epochs):
         model.train()
-        batches = length_batches(samples.lengths[trained_on], batch_size=schedule.batch_size, generator=order)
+        batches = length_batches(lengths, batch_size=schedule.batch_size, generator=order)
         for batch in itertools.islice(batches, total - step):
-            factor = _warm_then_decay(step, total, schedule.warmup)
-            for group, rate in zip(optimiser.param_groups, rates, strict=True):
-                group["lr"] = rate * factor
-            rows = trained_on[batch]
-            inputs = samples.inputs(rows)
-            where = f"{setting.dataset}, seed {seed}, step {step}"
-            forward = _forward(method, inputs, step=step, where=where)
-            per_sample, terms = method.loss(Step(rows, samples.targets[rows], inputs, forward))
-            loss = per_sample.mean()
-            _require_finite(loss, f"{where}: the values of the loss")
-            loss.backward()
-            nn.utils.clip_grad_norm_(parameters, schedule.clip)
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
+            factor, rows = _warm_then_decay(step, total, schedule.warmup), trained_on[batch]
+            loss, terms = _loss(method, rows, step=step)
+            _descend(optimiser, loss, rates=[rate * factor for rate in rates], clip=schedule.clip)
             for term in method.kept:
                 history.add_samples(seed, step, epoch, term, rows, terms.pop(term).detach())
             means = {name: float(term.detach().mean()) for name, term in terms.items()}
@@ -103,6 +91,28 @@ def train(
         if step == total:
             break
     model.eval()
+
+
+def _loss(method: Method, rows: Tensor, *, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+    """Mean loss of a method on the training samples `rows` (B,), and its terms (B,); UserError if it is not finite."""
+    setting = method.setting
+    inputs = setting.samples.inputs(rows)
+    where = f"{setting.dataset}, seed {setting.seed}, step {step}"
+    forward = _forward(method, inputs, step=step, where=where)
+    per_sample, terms = method.loss(Step(rows, setting.samples.targets[rows], inputs, forward))
+    loss = per_sample.mean()
+    _require_finite(loss, f"{where}: the values of the loss")
+    return loss, terms
+
+
+def _descend(optimiser: torch.optim.Optimizer, loss: Tensor, *, rates: Sequence[float], clip: float) -> None:
+    """One step of the optimiser down the loss, with the learning rate of each of its groups."""
+    for group, rate in zip(optimiser.param_groups, rates, strict=True):
+        group["lr"] = rate
+    loss.backward()
+    nn.utils.clip_grad_norm_([part for group in optimiser.param_groups for part in group["params"]], clip)
+    optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
 
 
 def _forward(method: Method, inputs: Inputs, *, step: int, where: str) -> Forward:

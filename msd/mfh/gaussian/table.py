@@ -70,10 +70,7 @@ def experiment_table(
     for _, part in frame.groupby("setting", sort=False):
         setting = printed(float(part["setting"].iloc[0]), published["values"])
         paper = {float(key): values for key, values in published["values"].items()}.get(setting, {})
-        results = {
-            str(method): {str(seed): float(x) for seed, x in zip(rows["seed"], rows["accuracy"], strict=True)}
-            for method, rows in part.groupby("method", sort=False)
-        }
+        results = _by_seed(part)
         gamma, symbol = float(part["gamma"].iloc[0]), SWEPT[name]
         made = [_cell(method, results, paper, published, setting=setting, symbol=symbol) for method in METHODS]
         cells += [
@@ -99,6 +96,14 @@ def experiment_table(
         cells=cells,
         more={"swept": SWEPT[name], "checks": checks},
     )
+
+
+def _by_seed(part: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Method -> seed -> accuracy in percent, of the runs of one setting."""
+    return {
+        str(method): {str(seed): float(x) for seed, x in zip(rows["seed"], rows["accuracy"], strict=True)}
+        for method, rows in part.groupby("method", sort=False)
+    }
 
 
 def printed(value: float, published: Mapping[str, Any]) -> float:
@@ -211,24 +216,7 @@ def generality_table(frame: pd.DataFrame, *, published: Mapping[str, Any], run: 
     for _, part in frame.groupby("setting", sort=False):
         setting = printed(float(part["setting"].iloc[0]), published["values"])
         labels[str(setting)] = f"γ = {setting:g}"
-        recall = {
-            str(seed): 100 * float((rows.loc[rows["shared"], "rank"] < rows["shared"].sum()).mean())
-            for seed, rows in part.groupby("seed", sort=False)
-        }
-        mean, low, high = mean_interval(list(recall.values()))
-        cells.append(
-            Cell(
-                dataset="gaussian",
-                method="exact",
-                metric="recall",
-                split="train",
-                value=Value(mean, low, high, len(recall), recall),
-                place={"setting": setting},
-                runs=[run],
-                selected="default",
-                details={"unit": "percent"},
-            )
-        )
+        cells.append(replace(_recall(part, setting), runs=[run]))
     return Table(
         name="gaussian_generality",
         caption="Algorithm 1: shared channels (%) of the data of table 2 that it ranks before all others.",
@@ -247,4 +235,22 @@ def generality_table(frame: pd.DataFrame, *, published: Mapping[str, Any], run: 
         },
         cells=cells,
         more={"swept": SWEPT["table2"], "checks": []},
+    )
+
+
+def _recall(part: pd.DataFrame, setting: float) -> Cell:
+    """The share of a setting's shared channels that are ranked before all others, over its runs."""
+    recall = {
+        str(seed): 100 * float((rows.loc[rows["shared"], "rank"] < rows["shared"].sum()).mean())
+        for seed, rows in part.groupby("seed", sort=False)
+    }
+    return Cell(
+        dataset="gaussian",
+        method="exact",
+        metric="recall",
+        split="train",
+        value=Value(*mean_interval(list(recall.values())), len(recall), recall),
+        place={"setting": setting},
+        selected="default",
+        details={"unit": "percent"},
     )
