@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from msd.errors import UserError, nearest
+from msd.text_file import read_text
 
 Model = TypeVar("Model", bound=BaseModel)
 BRANCH = re.compile(r"(str|int|float|bool|constrained-str)|.*\]")
@@ -39,8 +40,9 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         there = sorted(str(file) for file in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
         raise UserError(f"there is no file {path}{nearest(str(path), there)}")
+    text = read_text(path)
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)  # noqa: S506 - a SafeLoader
+        content = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
@@ -120,7 +122,7 @@ def _line(path: str | Path, location: list[Any]) -> str:
     """ ":<line>" of a key in a YAML file, as deep as the file goes; nothing for a place that is no file."""
     if not Path(path).is_file():
         return ""
-    node = yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    node = yaml.compose(read_text(path), Loader=yaml.SafeLoader)
     line = None
     for part in location:
         if isinstance(node, yaml.MappingNode):

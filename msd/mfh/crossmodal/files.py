@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
-from scipy.io import wavfile
 from torch import Tensor
 
-from msd.data.pictures import decode
-from msd.data.sound import resampled
+from msd.data.pictures import rgb
+from msd.data.sound import recording, resampled
 from msd.errors import UserError
 
 MEAN, DEVIATION = (torch.tensor(values).view(3, 1, 1) for values in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
@@ -29,7 +27,7 @@ def picture(path: Path, size: tuple[int, int] | None = None) -> Tensor:
     """A picture file as uint8 (3, H, W), in `size` = (H, W) where given; UserError for a missing or broken one."""
     if not path.is_file():
         raise UserError(f"there is no picture {path}")
-    image = decode(path.read_bytes(), name=str(path)).convert("RGB")
+    image = rgb(path.read_bytes(), name=str(path))
     if size is not None:
         image = image.resize((size[1], size[0]))
     return pixels(image)
@@ -40,17 +38,10 @@ def pixels(image: Image.Image) -> Tensor:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)
 
 
-def recording(path: Path, rate: int) -> Tensor:
-    """A WAV file as float32 (T,) of one channel at `rate` samples a second; UserError for a broken or empty one."""
-    try:
-        found, wave = wavfile.read(path)
-    except (ValueError, EOFError, OSError, struct.error) as error:
-        raise UserError(f"the recording {path} is broken ({error}); fetch its source again") from error
-    if not wave.size or wave.dtype.kind not in "if":
-        raise UserError(f"the recording {path} is empty or has 8 bits a sample; expected 16 or more")
-    scale = 1.0 if wave.dtype.kind == "f" else float(np.iinfo(wave.dtype).max)
-    mono = wave.astype(np.float32).reshape(len(wave), -1).mean(1) / scale
-    return torch.from_numpy(resampled(mono, found, rate))
+def recorded(path: Path, rate: int) -> Tensor:
+    """A recording as float32 (T,) of one channel at `rate` samples a second; UserError for one that cannot be read."""
+    wave, own_rate = recording(path)
+    return torch.from_numpy(resampled(wave, own_rate, rate))
 
 
 def array(path: Path, shape: tuple[int | None, ...]) -> Tensor:

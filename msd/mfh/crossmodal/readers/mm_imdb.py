@@ -27,6 +27,7 @@ from msd.errors import UserError
 from msd.mfh.crossmodal.files import normalised, picture
 from msd.mfh.crossmodal.reader import DataReader
 from msd.mfh.crossmodal.samples import Samples
+from msd.text_file import read_text
 
 GENRES = (
     *("Drama", "Comedy", "Romance", "Thriller", "Crime", "Action", "Adventure", "Horror", "Documentary", "Mystery"),
@@ -101,8 +102,9 @@ def _ids(folder: Path) -> dict[str, list[str]]:
 def _json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"there is no file {path}, which split.json lists")
+    text = read_text(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(text)
     except ValueError as error:
         raise UserError(f"{path} is not JSON: {error}") from error
     if not isinstance(content, dict):

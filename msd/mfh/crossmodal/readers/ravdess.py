@@ -12,7 +12,6 @@ Livingstone, Russo, PLoS ONE 2018, Zenodo 1188976, CC BY-NC-SA 4.0. Two layouts 
 
 from __future__ import annotations
 
-import csv
 import re
 from functools import cache
 from pathlib import Path
@@ -25,10 +24,11 @@ from torch import Tensor
 from msd.config.strict import Count
 from msd.data.sound import power
 from msd.errors import UserError
-from msd.mfh.crossmodal.files import array, fitted, names, normalised, picture, pixels, recording
+from msd.mfh.crossmodal.files import array, fitted, names, normalised, picture, pixels, recorded
 from msd.mfh.crossmodal.reader import DataReader
 from msd.mfh.crossmodal.samples import Samples, standardised
 from msd.mfh.crossmodal.video import pictures
+from msd.text_file import read_rows
 
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 CODES = ("modality", "channel", "emotion", "intensity", "statement", "repetition", "actor")
@@ -117,7 +117,7 @@ def _published(folder: Path, size: tuple[int, int], held: dict[str, set[int]]) -
             raise UserError(f"{folder} has no actor for {split}; choose other actors for validation and test")
     splits = {}
     for split, found in parts.items():
-        audio = [_log_mel(recording(clip.audio, RATE)) for clip in found]
+        audio = [_log_mel(recorded(clip.audio, RATE)) for clip in found]
         images = [_frame(clip.video, size) for clip in found]
         splits[split] = _samples(audio, images, [clip.label for clip in found])
     return standardised(splits, "audio")
@@ -127,12 +127,11 @@ def _released(folder: Path, split: str, size: tuple[int, int]) -> Samples:
     path = folder / "data_file" / LISTS[split]
     if not path.is_file():
         raise UserError(f"there is no list {path}; copy the released folder whole")
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))[1:]
+    rows = read_rows(path)[1:]
     if not rows:
         raise UserError(f"{path} lists no samples")
     audio, images, labels = [], [], []
-    for line, row in enumerate(rows, start=2):
+    for line, row in rows:
         if len(row) < 3 or row[2] not in map(str, range(len(EMOTIONS))):
             raise UserError(f"{path}:{line}: expected an audio file, a picture and a label from 0 to 7, got {row}")
         features = array(folder / "aud_features" / row[0], (BANDS, STEPS))

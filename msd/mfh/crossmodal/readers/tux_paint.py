@@ -17,12 +17,13 @@ from torch.nn import functional as F
 
 from msd.config.strict import Count, Seed
 from msd.data.pictures import decode, fit
-from msd.data.sound import power, resampled
+from msd.data.sound import power
 from msd.data.splits import prefix, split_by_group
 from msd.errors import UserError
-from msd.mfh.crossmodal.files import fitted, normalised, pixels
+from msd.mfh.crossmodal.files import fitted, normalised, pixels, recorded
 from msd.mfh.crossmodal.reader import DataReader
 from msd.mfh.crossmodal.samples import Samples, standardised
+from msd.text_file import read_text
 
 KINDS = (
     *("animals", "clothes", "food", "hobbies", "household", "plants"),
@@ -99,10 +100,7 @@ def _of(stamp: Path, ending: str) -> Path:
 def _name(stamp: Path) -> str:
     """The English name: the first line of a stamp's text."""
     path = _of(stamp, ".txt")
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 ({error}); install its package again") from error
+    lines = read_text(path).splitlines()
     if not lines or not lines[0].strip():
         raise UserError(f"{path} has no name in its first line; install its package again")
     return lines[0]
@@ -123,14 +121,8 @@ def _picture(path: Path, size: int) -> Tensor:
 
 def _speech(path: Path) -> Tensor:
     """log power (1, SIDE, SIDE) of a recording's first seconds; UserError for a broken or empty one."""
-    import soundfile
-
-    try:
-        wave, found = soundfile.read(path, dtype="float32", always_2d=True)
-    except soundfile.SoundFileError as error:
-        raise UserError(f"the recording {path} is broken ({error}); install its package again") from error
-    if not wave.any():
+    wave = recorded(path, RATE)
+    if not bool(wave.any()):
         raise UserError(f"the recording {path} is silent; install its package again")
-    mono = torch.from_numpy(resampled(wave.mean(1), found, RATE))
-    heard = power(fitted(mono, SECONDS * RATE), window=WINDOW, hop=HOP)
-    return F.adaptive_avg_pool2d(heard[None, 1:], SIDE).clamp_min(1e-8).log()
+    spectrum = power(fitted(wave, SECONDS * RATE), window=WINDOW, hop=HOP)
+    return F.adaptive_avg_pool2d(spectrum[None, 1:], SIDE).clamp_min(1e-8).log()

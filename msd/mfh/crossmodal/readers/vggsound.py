@@ -17,7 +17,6 @@ classes.txt, one label a line, chooses classes; without it every label of the li
 
 from __future__ import annotations
 
-import csv
 from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -32,10 +31,11 @@ from msd.config.strict import Count
 from msd.data.randomness import hashed_order
 from msd.data.sound import power
 from msd.errors import UserError
-from msd.mfh.crossmodal.files import array, fitted, gathered, names, normalised, picture, pixels, recording
+from msd.mfh.crossmodal.files import array, fitted, gathered, names, normalised, picture, pixels, recorded
 from msd.mfh.crossmodal.reader import DataReader, Share
 from msd.mfh.crossmodal.samples import Samples
 from msd.mfh.crossmodal.video import length, pictures, sound
+from msd.text_file import read_rows, read_text
 
 RATE, SECONDS, WINDOW, HOP = 16_000, 10, 1024, 512
 LIST, CLASSES = "vggsound.csv", "classes.txt"
@@ -114,7 +114,7 @@ def labels(folder: Path) -> list[str]:
     path = folder / CLASSES
     if not path.is_file():
         return every
-    chosen = [line for line in map(str.strip, path.read_text(encoding="utf-8").splitlines()) if line]
+    chosen = [line for line in map(str.strip, read_text(path).splitlines()) if line]
     unknown = [label for label in chosen if label not in every]
     if unknown or len(set(chosen)) < len(chosen) or not chosen:
         raise UserError(f"{path}: give labels of {LIST}, each once; unknown: {names(unknown) or 'none'}")
@@ -126,12 +126,13 @@ def _listed(folder: Path) -> dict[str, Clip]:
     path = folder / LIST
     if not path.is_file():
         raise UserError(f"there is no list {path}; take {LIST} from the page of VGGSound")
-    found = {}
-    with open(path, encoding="utf-8", newline="") as file:
-        for line, row in enumerate(csv.reader(file), start=1):
-            if len(row) != 4 or not row[1].isdecimal() or not row[2] or row[3] not in ("train", "test"):
-                raise UserError(f"{path}:{line}: expected an id, a start in seconds, a label, train or test; got {row}")
-            found[f"{row[0]}_{int(row[1]):06d}"] = Clip(row[2], row[3])
+    found: dict[str, Clip] = {}
+    for line, row in read_rows(path):
+        if len(row) != 4 or not row[1].isdecimal() or not row[2] or row[3] not in ("train", "test"):
+            raise UserError(f"{path}:{line}: expected an id, a start in seconds, a label, train or test; got {row}")
+        clip = Clip(row[2], row[3])
+        if found.setdefault(f"{row[0]}_{int(row[1]):06d}", clip) != clip:
+            raise UserError(f"{path}:{line}: the clip {row[0]} at {row[1]} s stands there twice, in two ways")
     return found
 
 
@@ -184,7 +185,7 @@ def _wave(stack: Path) -> Tensor:
     """The sound (T,) that lies beside frames in the released layout."""
     part, name = stack.parents[1], stack.stem
     path = part / "audio_npy" / f"{name}.npy"
-    return array(path, (1, None))[0] if path.is_file() else recording(part / "audio" / f"{name}.wav", RATE)
+    return array(path, (1, None))[0] if path.is_file() else recorded(part / "audio" / f"{name}.wav", RATE)
 
 
 def _frames(count: int, size: int, path: Path) -> Tensor:

@@ -120,7 +120,7 @@ def test_the_hdf5_file_is_cut_by_its_own_table_and_its_columns_named_by_its_own_
         (lambda f: (f / "dataset/0000001.json").unlink(), "there is no file .*0000001.json"),
         (lambda f: (f / "dataset/0000001.jpeg").unlink(), "there is no picture .*0000001.jpeg"),
         (lambda f: (f / "dataset/0000001.jpeg").write_bytes(b"<html>"), "0000001.jpeg is broken"),
-        (lambda f: (f / "dataset/0000001.json").write_bytes(b'{"plot": "\xe9"}'), "0000001.json is not JSON"),
+        (lambda f: (f / "dataset/0000001.json").write_bytes(b'{"plot": "\xe9"}'), "0000001.json:1 is not UTF-8"),
         (lambda f: film(f / "dataset", "0000001", plot=[""]), "0000001.json has no plot"),
         (lambda f: film(f / "dataset", "0000001", genres=[]), "0000001.json has no genres"),
         (lambda f: film(f / "dataset", "0000001", genres=["Farce"]), "'Farce' is no genre"),

@@ -190,3 +190,12 @@ def test_from_clips_to_the_students_of_every_kind_of_teacher(folder: Path, disti
     classes, scores = distilled("vggsound-resnet18", folder, data=TOLD, training={"epochs": 1, "batch_size": 4})
     assert classes == 2
     assert scores.isin([0, 50, 100]).all()
+
+
+def test_a_clip_that_the_list_has_in_two_splits_is_told(folder: Path) -> None:
+    path = folder / "vggsound.csv"
+    first = path.read_text().splitlines()[0]
+    other = first.replace(",train", ",test") if first.endswith("train") else first.replace(",test", ",train")
+    path.write_text(f"{path.read_text()}\n{other}\n")
+    with pytest.raises(UserError, match="stands there twice"):
+        VggSound(**TOLD).read(folder)
