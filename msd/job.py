@@ -60,6 +60,7 @@ STAGES: dict[str, str] = {
 CONTRACTS: dict[str, str] = {
     "fetch": "msd.config.contracts.data:FetchParams",
     "prepare": "msd.config.contracts.data:PrepareParams",
+    "tokenizer": "msd.config.strict:Strict",
     "features": "msd.config.contracts.data:FeaturesParams",
     "probe": "msd.config.contracts.training:ModelParams",
     "teacher": "msd.config.contracts.training:TeacherParams",
@@ -67,6 +68,7 @@ CONTRACTS: dict[str, str] = {
     "saliency": "msd.config.contracts.training:SaliencyParams",
     "student": "msd.config.contracts.training:StudentParams",
     "cost": "msd.config.contracts.training:StudentParams",
+    "spoken_digits": "msd.config.contracts.data:DatasetParams",
 }
 """Rule -> the class of what its jobs are given; a job of another rule is given a plain dict."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 from msd.config.files import MethodConfig, named_file
 from msd.config.strict import Scalar
 from msd.config.study import Study, load_study
-from msd.config.yaml_file import first_fault, read_yaml, sentence
+from msd.config.yaml_file import first_fault, read_yaml, sentence, validated
 from msd.distill.method import Method, method_class
 from msd.errors import UserError, nearest
 from msd.mfh.study import MfhStudy, load_mfh_study
@@ -27,12 +28,27 @@ def open_study(path: str | Path, overrides: dict[str, Any] | None = None) -> Any
     """
     kind = {**read_yaml(path), **(overrides or {})}.get("kind")
     if kind is None:
-        return check_methods(load_study(path, overrides))
+        return check_prepare(check_methods(load_study(path, overrides)), "msd.data.readers")
     if kind not in KINDS:
         raise UserError(f"{path}: there is no kind of study {kind!r}{nearest(str(kind), list(KINDS))}")
     study = load_mfh_study(path, overrides)
     if study.teachers is not None:
-        check_methods(study.teachers.msd)
+        check_prepare(check_methods(study.teachers.msd), "msd.data.readers")
+    return check_prepare(study, "msd.mfh.av_mnist")
+
+
+def check_prepare(study: Any, readers: str) -> Any:
+    """Hold `prepare` of the datasets' files against the class `Parameters` of their readers, modules of a package.
+
+    Raises:
+        UserError: no such reader, or a parameter that is missing, unknown, of a wrong type or out of range.
+    """
+    for name, config in study.dataset_configs.items():
+        path, module = named_file("datasets", name), name.replace("-", "_")
+        if importlib.util.find_spec(f"{readers}.{module}") is None:
+            raise UserError(f"{path}: there is no reader {readers.replace('.', '/')}/{module}.py of its raw files")
+        reader = importlib.import_module(f"{readers}.{module}")
+        validated(reader.Parameters, config.prepare, path, ("prepare",))
     return study
 
 

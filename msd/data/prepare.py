@@ -5,13 +5,11 @@ from __future__ import annotations
 import importlib
 import json
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msd.data import SPLITS
 from msd.data.prepared import Prepared, Sample, check
-from msd.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from msd.config.contracts.data import PrepareParams
@@ -22,38 +20,12 @@ def prepare(job: Job[PrepareParams]) -> dict[str, float]:
     """Run the dataset's own module and write its tables, labels, findings and pictures."""
     raw = {Path(path).name: Path(path) for path in job.inputs["files"]}
     module = importlib.import_module(f"msd.data.readers.{job.params.module}")
-    params = Parameters.of(job.params.prepare, where=f"{job.params.name}: prepare")
-    params.allow(module.PARAMETERS)
-    prepared: Prepared = module.prepare(raw, params)
+    prepared: Prepared = module.prepare(raw, module.Parameters.model_validate(job.params.prepare))
     check(prepared)
     _write(prepared, job.outputs)
     sizes = {f"rows/{split}": float(len(prepared.splits[split])) for split in SPLITS}
     pictures = {f"pictures/{split}": float(len({s.image for s in prepared.splits[split]})) for split in SPLITS}
     return {**sizes, **pictures, "labels": float(len(prepared.labels)), "findings": float(len(prepared.findings))}
-
-
-class Parameters(dict[str, Any]):
-    """Parameters that answer a missing key with a sentence, nested tables included."""
-
-    where: str
-
-    @classmethod
-    def of(cls, values: dict[str, Any], *, where: str) -> Parameters:
-        """Wrap a table that stands at `where` in the configuration."""
-        made = cls()
-        for key, item in values.items():
-            made[key] = cls.of(item, where=f"{where}.{key}") if isinstance(item, dict) else item
-        made.where = where
-        return made
-
-    def allow(self, known: Iterable[str]) -> None:
-        """Raise UserError for a key that is not one of `known`."""
-        for key in self:
-            if key not in known:
-                raise UserError(f"{self.where} has an unknown key {key!r}{nearest(key, known)}")
-
-    def __missing__(self, key: str) -> Any:
-        raise UserError(f"{self.where} lacks the key {key!r}; it has {', '.join(self) or 'none'}")
 
 
 def _write(prepared: Prepared, outputs: dict[str, Any]) -> None:

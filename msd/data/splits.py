@@ -5,10 +5,40 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from typing import Annotated
 
+from pydantic import Field, model_validator
+
+from msd.config.strict import Count, Strict
 from msd.data import SPLITS
 from msd.data.randomness import hashed_order
-from msd.errors import UserError
+
+Share = Annotated[float, Field(strict=True, gt=0, lt=1)]
+
+
+class Counts(Strict):
+    """A number for each split: `counts[split]`."""
+
+    train: Count
+    val: Count
+    test: Count
+
+    def __getitem__(self, split: str) -> int:
+        return int(getattr(self, split))
+
+
+class Shares(Strict):
+    """The share of the items that each split has."""
+
+    train: Share
+    val: Share
+    test: Share
+
+    @model_validator(mode="after")
+    def _are_all(self) -> Shares:
+        if abs(sum(dict(self).values()) - 1) > 1e-9:
+            raise ValueError(f"the sum must be 1, not {sum(dict(self).values()):g}")
+        return self
 
 
 def prefix(name: str) -> str:
@@ -17,7 +47,7 @@ def prefix(name: str) -> str:
 
 
 def split_by_group(
-    groups: Mapping[str, str], strata: Mapping[str, str], *, shares: Mapping[str, float], seed: int
+    groups: Mapping[str, str], strata: Mapping[str, str], *, shares: Shares, seed: int
 ) -> dict[str, list[str]]:
     """Items by split, whole groups at a time, each stratum near its share of every split.
 
@@ -25,21 +55,20 @@ def split_by_group(
     to the rarest stratum among its items. Groups come in hashed order, each to the split that lacks most items
     of the stratum, and where that is a draw, of all items; so a stratum that is one group goes to train.
     """
-    if sorted(shares) != sorted(SPLITS) or abs(sum(shares.values()) - 1) > 1e-9 or min(shares.values()) <= 0:
-        raise UserError(f"`shares` must give train, val and test positive shares with the sum 1, not {dict(shares)}")
     members: dict[str, list[str]] = defaultdict(list)
     for item in sorted(groups):
         members[groups[item]].append(item)
     sizes = Counter(strata[item] for item in groups)
     splits: dict[str, list[str]] = {split: [] for split in SPLITS}
     filled: Counter[tuple[str, str]] = Counter()
+    share = dict(shares)
     for group in hashed_order(members, "split", seed):
         stratum = min((strata[item] for item in members[group]), key=lambda name: (sizes[name], name))
         split = max(
             SPLITS,
             key=lambda name: (
-                shares[name] * sizes[stratum] - filled[name, stratum],
-                shares[name] * len(groups) - len(splits[name]),
+                share[name] * sizes[stratum] - filled[name, stratum],
+                share[name] * len(groups) - len(splits[name]),
             ),
         )
         splits[split] += members[group]

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from msd.config.contracts.data import DatasetParams
 from msd.config.files import DatasetConfig, EncoderConfig
 from msd.config.strict import Strict
 from msd.config.study import Name
@@ -77,9 +78,9 @@ class MfhStudy(Strict):
         """The data sets whose folders are given."""
         return read_crossmodal(self.crossmodal)
 
-    def prepare_params(self, dataset: str) -> dict[str, Any]:
-        """Parameters of a job that prepares a data set."""
-        return {"name": dataset, "prepare": self.dataset_configs[dataset].prepare}
+    def prepare_params(self, dataset: str) -> DatasetParams:
+        """What the job that prepares a data set is given."""
+        return DatasetParams(name=dataset, prepare=self.dataset_configs[dataset].prepare)
 
     def gaussian_params(self) -> dict[str, Any]:
         """Parameters of the `gaussian` job."""

@@ -200,6 +200,35 @@ def test_a_method_of_the_study_whose_teachers_another_study_takes_is_checked_too
         open_study(tmp_path / "mfh.yaml")
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "sentence"),
+    [
+        ("easy-vqa", {"sead": 1}, "unknown key 'prepare.sead'; did you mean 'seed'?"),
+        ("easy-vqa", {"questions": {"train": 3, "test": 3}}, "the key 'prepare.questions.val' is missing"),
+        ("easy-vqa", {"pictures": {"train": 3, "val": 0, "test": 3}}, "prepare.pictures.val: Input should be greater"),
+        ("clipart-match", {"shares": {"train": 0.5, "val": 0.2, "test": 0.2}}, "prepare.shares: the sum must be 1"),
+        ("clipart-match", {"pairings": {"train": 2, "val": 2, "tset": 2}}, "did you mean 'test'?"),
+        ("clipart-tags", {"stop": "computer"}, "prepare.stop: Input should be a valid list (given: 'computer')"),
+        ("clipart-tags", {"label_minimum": 0}, "prepare.label_minimum: Input should be greater than or equal to 1"),
+        ("emoji-relation", {"size": "96"}, "prepare.size: Input should be a valid integer (given: '96')"),
+        ("vqa-v2", {"side": -1}, "prepare.side: Input should be greater than or equal to 1 (given: -1)"),
+        ("spoken-digits", {"picture_noise": -0.1}, "prepare.picture_noise: Input should be greater than or equal to 0"),
+    ],
+)
+def test_how_a_data_set_is_prepared_is_checked_before_any_job(
+    tmp_path: Path, monkeypatch, name: str, change: dict, sentence: str
+) -> None:
+    shutil.copytree("config", tmp_path / "config")
+    monkeypatch.chdir(tmp_path)
+    path = Path(f"config/datasets/{name}.yaml")
+    content = yaml.safe_load(path.read_text())
+    content["prepare"] |= change
+    path.write_text(yaml.safe_dump(content))
+    study = "config/mfh.yaml" if name == "spoken-digits" else "config/demo.yaml"
+    with pytest.raises(UserError, match=rf"config/datasets/{name}.yaml:\d+: .*{re.escape(sentence)}"):
+        open_study(study, {"datasets": {name: {}}} if name == "vqa-v2" else {})
+
+
 def test_planning_a_study_imports_no_model() -> None:
     code = "import sys; from msd.studies import open_study; open_study('config/smoke.yaml'); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

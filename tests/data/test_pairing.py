@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msd.data import SPLITS
 from msd.data.pairing import crossing, within
 from msd.data.randomness import draw, generator, hashed_order
-from msd.data.splits import prefix, split_by_group
+from msd.data.splits import Shares, prefix, split_by_group
 from msd.errors import UserError
 
 SHARES = {"train": 0.6, "val": 0.2, "test": 0.2}
@@ -62,7 +62,7 @@ def test_a_new_item_moves_no_other_past_another() -> None:
 def test_splits_keep_groups_whole_and_shares_near(sizes: list[int], seed: int) -> None:
     groups = {f"{group}-{item}": str(group) for group, size in enumerate(sizes) for item in range(size)}
     strata = {item: str(int(group) % 2) for item, group in groups.items()}
-    splits = split_by_group(groups, strata, shares=SHARES, seed=seed)
+    splits = split_by_group(groups, strata, shares=Shares(**SHARES), seed=seed)
     assert sorted(item for items in splits.values() for item in items) == sorted(groups)
     homes = Counter((groups[item], split) for split in SPLITS for item in splits[split])
     assert len(homes) == len(sizes)
@@ -73,8 +73,8 @@ def test_splits_keep_groups_whole_and_shares_near(sizes: list[int], seed: int) -
 
 
 def test_wrong_shares_are_refused() -> None:
-    with pytest.raises(UserError, match="sum 1"):
-        split_by_group({"a": "a"}, {"a": "a"}, shares={"train": 0.5, "val": 0.2, "test": 0.2}, seed=0)
+    with pytest.raises(ValueError, match=r"the sum must be 1, not 0\.9"):
+        Shares(train=0.5, val=0.2, test=0.2)
 
 
 @pytest.mark.parametrize(("name", "expected"), [("foo_01", "foo"), ("Foo 2", "foo"), ("70", "70"), ("a1b", "a1b")])

@@ -42,13 +42,18 @@ class FetchParams(Strict):
     citation: str
 
 
-class PrepareParams(Strict):
-    """Stage `prepare`: a dataset, its reader in msd/data/readers, and the values of that module's `Parameters`."""
+class DatasetParams(Strict):
+    """Stage `spoken_digits`: a dataset, and the values of its module's `Parameters`."""
 
     name: str
+    prepare: dict[str, Any]
+
+
+class PrepareParams(DatasetParams):
+    """Stage `prepare`: a dataset, its reader in msd/data/readers, and the values of that module's `Parameters`."""
+
     module: str
     task: DatasetTask
-    prepare: dict[str, Any]
 
 
 class FeaturesParams(Strict):

@@ -8,20 +8,32 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
+from pydantic import Field
+
+from msd.config.strict import Count, Seed, Strict
 from msd.data.pairing import crossing
 from msd.data.prepared import Prepared, Sample, check_one_modality_chance, finding, hard
 from msd.data.readers import openclipart
 from msd.data.readers.openclipart import Item
-from msd.data.splits import split_by_group
+from msd.data.splits import Counts, Shares, split_by_group
 
-PARAMETERS = ("collection", "pairings", "seed", "shares")
 LABELS = ["no match", "match"]
 
 
-def prepare(raw: dict[str, Path], params: dict[str, Any]) -> Prepared:
-    """Items whose title names them alone, paired `params.pairings[split]` times."""
+class Parameters(Strict):
+    """How the items are split and paired."""
+
+    seed: Seed = Field(description="of the split")
+    shares: Shares = Field(description="shares of the items, near-copies together")
+    collection: Count = Field(
+        description="a title that more items share names no picture: these are split by their file names"
+    )
+    pairings: Counts = Field(description="how often a picture of each split has its own title, and another")
+
+
+def prepare(raw: dict[str, Path], parameters: Parameters) -> Prepared:
+    """Items whose title names them alone, paired `parameters.pairings[split]` times."""
     items, findings = openclipart.read(raw)
     kept = []
     titles = Counter(item.text.lower() for item in items)
@@ -31,12 +43,12 @@ def prepare(raw: dict[str, Path], params: dict[str, Any]) -> Prepared:
             findings.append(finding(item.path, f"items.jsonl:{item.line}", action="dropped", reason=reason))
         else:
             kept.append(item)
-    groups = openclipart.groups(kept, collection=params["collection"])
+    groups = openclipart.groups(kept, collection=parameters.collection)
     strata = {item.path: item.category for item in kept}
-    splits = split_by_group(groups, strata, shares=params["shares"], seed=params["seed"])
+    splits = split_by_group(groups, strata, shares=parameters.shares, seed=parameters.seed)
     by_path = {item.path: item for item in kept}
     rows = {
-        split: pairs([by_path[path] for path in paths], params["pairings"][split], seed=(params["seed"], split))
+        split: pairs([by_path[path] for path in paths], parameters.pairings[split], seed=(parameters.seed, split))
         for split, paths in splits.items()
     }
     check_one_modality_chance(rows)

