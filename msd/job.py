@@ -68,6 +68,9 @@ CONTRACTS: dict[str, str] = {
     "saliency": "msd.config.contracts.training:SaliencyParams",
     "student": "msd.config.contracts.training:StudentParams",
     "cost": "msd.config.contracts.training:StudentParams",
+    "collect": "msd.config.contracts.tables:CollectParams",
+    **dict.fromkeys(("tables", "figures", "report"), "msd.config.contracts.tables:ReportParams"),
+    "resolve": "msd.config.contracts.tables:ResolveParams",
     "spoken_digits": "msd.config.contracts.data:DatasetParams",
 }
 """Rule -> the class of what its jobs are given; a job of another rule is given a plain dict."""

@@ -37,7 +37,7 @@ def open_study(path: str | Path, overrides: dict[str, Any] | None = None) -> Any
     return check_prepare(study, "msd.mfh.av_mnist")
 
 
-def check_prepare(study: Any, readers: str) -> Any:
+def check_prepare(study: AnyStudy, readers: str) -> AnyStudy:
     """Hold `prepare` of the datasets' files against the class `Parameters` of their readers, modules of a package.
 
     Raises:

@@ -9,6 +9,7 @@ import pytest
 from synthetic_records import record_job, write_chain
 from synthetic_study import DATASETS, LEARNED, METHODS, VARIANTS, StudyFiles
 
+from msd.config.contracts.tables import CollectParams, ReportParams
 from msd.job import Job
 from msd.report.figures import figures
 from msd.report.report import report
@@ -38,11 +39,12 @@ class FakeStudy(StudyFiles):
                 collect(job)
                 record_job(job)
 
-    def params(self, **changed: Any) -> dict[str, Any]:
+    def params(self, **changed: Any) -> ReportParams:
         """Parameters that tables and figures share."""
         methods = [{"name": name, "title": title} for name, title in METHODS.items()]
         params = {
             "study": self.study,
+            "title": "A tiny study",
             "datasets": [{"name": name, **about} for name, about in DATASETS.items()],
             "methods": methods,
             "baseline": "kd",
@@ -54,7 +56,7 @@ class FakeStudy(StudyFiles):
             "saliency_measure": "kl",
             "learned": LEARNED,
         }
-        return params | changed
+        return ReportParams.model_validate(params | changed)
 
     def collect_job(self, dataset: str, method: str, **changed: Any) -> Job:
         """The collect job of one cell."""
@@ -72,7 +74,7 @@ class FakeStudy(StudyFiles):
         data = {name: f"results/data/{dataset}/prepared/{file}" for name, file in prepared.items()}
         return Job(
             "collect",
-            params=params | changed,
+            params=CollectParams.model_validate(params | changed),
             inputs={key: [f"{folder}/{file}" for folder in folders] for key, file in files.items()} | data,
             outputs={"cell": f"{cell}/cell.json", "predictions": f"{cell}/predictions.safetensors"},
         )
@@ -136,7 +138,7 @@ class FakeStudy(StudyFiles):
         graph = list(self._outputs(Path(name).stem, ["rules.svg", "rules.png"]).values())
         return Job(
             "report",
-            params=self.params(title="A tiny study") | changed,
+            params=self.params(**changed),
             inputs={
                 "tables": [f"{made}/tables/{table}.json" for table in TABLES],
                 "figures": [f"{made}/figures/{figure}.svg" for figure in FIGURES],

@@ -9,7 +9,7 @@ from typing import Any
 
 from synthetic_study import DATASETS, parameters
 
-from msd.job import Job
+from msd.job import Job, plain
 from msd.lineage.record import describe_inputs, describe_outputs, seal
 
 ENVIRONMENT: dict[str, Any] = {
@@ -67,7 +67,7 @@ def _write_costs(study: str, dataset: str) -> None:
 def record_job(job: Job) -> None:
     """The record of a reporting job that a test ran as a function; it lies in the folder of the job's first output."""
     outputs = _flat(job.outputs)
-    write_record(job.rule, str(Path(outputs[0]).parent), inputs=_flat(job.inputs), outputs=outputs, **job.params)
+    write_record(job.rule, str(Path(outputs[0]).parent), inputs=_flat(job.inputs), outputs=outputs, **plain(job.params))
 
 
 def _flat(named: dict[str, Any]) -> list[str]:

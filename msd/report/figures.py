@@ -25,17 +25,18 @@ from msd.tables.table import read_table
 from msd.tables.tables import check_params, declared
 
 if TYPE_CHECKING:
+    from msd.config.contracts.tables import ReportParams
     from msd.job import Job
 
 UNITS = {"kl": "nats", "js": "nats"}  # of a saliency measure
 Curves = dict[str, dict[str, dict[str, pd.DataFrame]]]
 
 
-def figures(job: Job) -> dict[str, float]:
+def figures(job: Job[ReportParams]) -> dict[str, float]:
     """Write each output by its file name, as .svg or .png.
 
     main, curves, saliency, saliency-scatter; densities-<dataset> and examples-<dataset>; sensitivity-<parameter>, where
-    a method searches that parameter; and weights, where params["learned"] names a method that learns them.
+    a method searches that parameter; and weights, where params.learned names a method that learns them.
     """
     check_params(job)
     study = load_results(job)
@@ -54,9 +55,9 @@ def figures(job: Job) -> dict[str, float]:
     return {"figures": float(len(by_name))}
 
 
-def _makers(job: Job, study: Mapping[str, DatasetResults]) -> dict[str, Callable[[], Figure]]:
+def _makers(job: Job[ReportParams], study: Mapping[str, DatasetResults]) -> dict[str, Callable[[], Figure]]:
     """Figure name -> what draws it."""
-    named, styles = titles(job.params), looks(job.params["methods"])
+    named, styles = titles(job.params), looks(job.params.methods)
 
     def densities(results: DatasetResults) -> Figure:
         return densities_figure(results, density_methods(job, results), titles=named["method"], styles=styles)
@@ -73,46 +74,42 @@ def _makers(job: Job, study: Mapping[str, DatasetResults]) -> dict[str, Callable
     }
     makers["main"] = lambda: main_figure(read_table(job.inputs["main"]), styles=styles)
     makers["saliency"] = lambda: saliency_figure(
-        _saliency(job, "saliency"), titles=named["dataset"], measure=job.params["saliency_measure"]
+        _saliency(job, "saliency"), titles=named["dataset"], measure=job.params.saliency_measure
     )
     makers["saliency-scatter"] = lambda: saliency_scatter_figure(
-        _saliency(job, "saliency"), titles=named["dataset"], measure=job.params["saliency_measure"]
+        _saliency(job, "saliency"), titles=named["dataset"], measure=job.params.saliency_measure
     )
     makers["curves"] = lambda: curves_figure(_curves(job, study), titles=named, styles=styles)
-    if job.params["learned"] is not None:
+    learned = job.params.learned
+    if learned is not None:
         makers["weights"] = lambda: weights_figure(
-            _weights(job, study), _saliency(job, "train_saliency"), titles=named["dataset"]
+            _weights(job, study, learned), _saliency(job, "train_saliency"), titles=named["dataset"]
         )
     return makers
 
 
-def _examples(job: Job, results: DatasetResults) -> Figure:
+def _examples(job: Job[ReportParams], results: DatasetResults) -> Figure:
     """Examples of one dataset, answered by the teacher, the baseline and the best method on validation."""
     name, params = results.name, job.params
-    methods = list(dict.fromkeys([params["baseline"], *filter(None, [best_on_validation(results, params["best_of"])])]))
+    methods = list(dict.fromkeys([params.baseline, *filter(None, [best_on_validation(results, params.best_of)])]))
     prepared, saliency, pictures = (parallel(job, files)[name] for files in ("prepared", "saliency", "pictures"))
     shown = examples(results, methods, prepared=prepared, saliency=saliency, titles=titles(params)["method"])
-    return examples_figure(
-        shown, pictures=pictures, title=results.title, unit=UNITS.get(params["saliency_measure"], "")
-    )
+    return examples_figure(shown, pictures=pictures, title=results.title, unit=UNITS.get(params.saliency_measure, ""))
 
 
-def _weights(job: Job, study: Mapping[str, DatasetResults]) -> dict[str, pd.DataFrame]:
+def _weights(job: Job[ReportParams], study: Mapping[str, DatasetResults], learned: str) -> dict[str, pd.DataFrame]:
     """Dataset -> the learned weights of the selected variant."""
-    return {
-        name: learned_weights(histories(job, name, results.methods[job.params["learned"]]))
-        for name, results in study.items()
-    }
+    return {name: learned_weights(histories(job, name, results.methods[learned])) for name, results in study.items()}
 
 
-def density_methods(job: Job, results: DatasetResults) -> list[str]:
-    """From-scratch student, baseline, and the method of params["best_of"] that is best on validation."""
+def density_methods(job: Job[ReportParams], results: DatasetResults) -> list[str]:
+    """From-scratch student, baseline, and the method of params.best_of that is best on validation."""
     params = job.params
-    wanted = [params["from_scratch"], params["baseline"], best_on_validation(results, params["best_of"])]
+    wanted = [params.from_scratch, params.baseline, best_on_validation(results, params.best_of)]
     return list(dict.fromkeys(name for name in wanted if name is not None))
 
 
-def _saliency(job: Job, files: str) -> dict[str, dict[str, FloatArray]]:
+def _saliency(job: Job[ReportParams], files: str) -> dict[str, dict[str, FloatArray]]:
     """Dataset -> modality -> (N,), from the input list `files`."""
     frames = {name: pd.read_parquet(path) for name, path in parallel(job, files).items()}
     return {
@@ -121,7 +118,7 @@ def _saliency(job: Job, files: str) -> dict[str, dict[str, FloatArray]]:
     }
 
 
-def _curves(job: Job, study: Mapping[str, DatasetResults]) -> Curves:
+def _curves(job: Job[ReportParams], study: Mapping[str, DatasetResults]) -> Curves:
     """dataset -> method -> loss and validation score over epochs."""
     teachers = parallel(job, "teacher_histories")
     curves: Curves = {}

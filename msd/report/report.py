@@ -22,10 +22,11 @@ from msd.tables.table import read_table
 from msd.tables.text import number
 
 if TYPE_CHECKING:
+    from msd.config.contracts.tables import ReportParams
     from msd.job import Job
 
 
-def report(job: Job) -> dict[str, float]:
+def report(job: Job[ReportParams]) -> dict[str, float]:
     """Write report.html from tables, figures, captions, cells, sources, records, the study file and the citation.
 
     The rule graph, outputs["graph"], is drawn from the same records.
@@ -58,7 +59,7 @@ def report(job: Job) -> dict[str, float]:
     return {"tables": float(len(tables)), "figures": float(len(figures)), "bytes": float(len(page.encode()))}
 
 
-def _draw_rule_graph(job: Job) -> str:
+def _draw_rule_graph(job: Job[ReportParams]) -> str:
     """Save the rule graph in all declared forms; the path of its SVG."""
     read = [path for files in job.inputs.values() for path in (files if isinstance(files, list) else [files])]
     graph, jobs = rule_graph(job.inputs["records"], last=job.rule, read=read)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from msd.config.contracts.tables import ReportedMethod
 
 # Okabe and Ito's colours for colour-blind readers, without the yellow that white paper swallows.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
@@ -54,11 +57,11 @@ class Look:
 TEACHER = Look("#000000", "*", (0, (1, 1.2)))
 
 
-def looks(methods: Sequence[Mapping[str, str]]) -> dict[str, Look]:
+def looks(methods: Sequence[ReportedMethod]) -> dict[str, Look]:
     """Method -> look, by its place in the study; the same in every figure."""
     found = {"teacher": TEACHER}
     for index, method in enumerate(methods):
-        found[method["name"]] = Look(
+        found[method.name] = Look(
             PALETTE[index % len(PALETTE)], MARKERS[index % len(MARKERS)], DASHES[index // len(PALETTE) % len(DASHES)]
         )
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msd.config.claims import Claim, Claims
 from msd.tables.cell import Cell, Value, Verdict
@@ -13,6 +13,9 @@ from msd.tables.comparisons import make_table, titles
 from msd.tables.table import Table
 from msd.tables.text import score_text
 from msd.tables.verdict import INCONCLUSIVE, NOT_RUN, NOT_SUPPORTED, SUPPORTED, of_difference
+
+if TYPE_CHECKING:
+    from msd.config.contracts.tables import ReportParams
 
 RULES = {
     "higher": "higher: supported when the method's score is above the other's and the corrected p is below .05; not "
@@ -28,7 +31,7 @@ Judged = tuple[Verdict, Cell | None]
 UNKNOWN: Judged = (Verdict(NOT_RUN), None)
 
 
-def claims_table(claims: Claims, tables: Mapping[str, Table], params: Mapping[str, Any]) -> Table:
+def claims_table(claims: Claims, tables: Mapping[str, Table], params: ReportParams) -> Table:
     """Every test of every claim on every data set of the study, with its verdict."""
     named = titles(params)
     cells, tests = [], {}

@@ -22,6 +22,7 @@ from msd.tables.answer_scores import answer_metrics, read_answer_scores
 from msd.tables.results import VIEWS, in_view, read_json, read_tensors
 
 if TYPE_CHECKING:
+    from msd.config.contracts.tables import CollectParams
     from msd.job import Job
 
 Values = dict[str, dict[str, dict[str, float]]]
@@ -43,39 +44,39 @@ class Variant:
         return math.fsum(self.metrics[split][metric].values()) / len(self.metrics[split][metric])
 
 
-def collect(job: Job) -> dict[str, float]:
+def collect(job: Job[CollectParams]) -> dict[str, float]:
     """Write cell.json and the predictions of the variant with the best mean validation score.
 
-    The primary metric (params["metric"]) decides, averaged over seeds; of equal variants the first listed wins.
+    The primary metric (params.metric) decides, averaged over seeds; of equal variants the first listed wins.
     Raises UserError for seeds that are missing, occur twice or differ between variants.
     """
     params = job.params
     variants = _read_variants(job)
     _add_answer_metrics(variants, job)
-    _check_seeds(variants, metric=params["metric"], where=f"{params['dataset']}/{params['method']}")
-    best = max(variants, key=lambda variant: variant.mean("val", params["metric"]))
+    _check_seeds(variants, metric=params.metric, where=f"{params.dataset}/{params.method}")
+    best = max(variants, key=lambda variant: variant.mean("val", params.metric))
     _write_predictions(best, job.outputs["predictions"])
     cell = _describe(best, variants, params)
     Path(job.outputs["cell"]).write_text(json.dumps(cell, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return {f"{split}/{params['metric']}": best.mean(split, params["metric"]) for split in ("val", "test")}
+    return {f"{split}/{params.metric}": best.mean(split, params.metric) for split in ("val", "test")}
 
 
-def _read_variants(job: Job) -> list[Variant]:
+def _read_variants(job: Job[CollectParams]) -> list[Variant]:
     """Variants in the order of their first block."""
     found: dict[str, Variant] = {}
     inputs = (job.inputs["metrics"], job.inputs["runs"], job.inputs["predictions"])
     for metrics_path, run_path, predictions_path in zip(*inputs, strict=True):
         run = yaml.safe_load(Path(run_path).read_text(encoding="utf-8"))
         for key in ("dataset", "method"):
-            if run[key] != job.params[key]:
-                raise UserError(f"{run_path} is a run of {key} {run[key]!r}, not of {job.params[key]!r}")
+            if run[key] != getattr(job.params, key):
+                raise UserError(f"{run_path} is a run of {key} {run[key]!r}, not of {getattr(job.params, key)!r}")
         variant = found.setdefault(run["variant"], Variant(run["variant"], run["parameters"]))
         if run["parameters"] != variant.parameters:
             raise UserError(f"{run_path} has other parameters than {variant.runs[0]}/run.yaml of the same variant")
         variant.runs.append(str(Path(run_path).parent))
         _add_block(variant, metrics_path, predictions_path, seeds=[str(seed) for seed in run["seeds"]])
     if not found:
-        raise UserError(f"there are no runs of {job.params['dataset']}/{job.params['method']} to collect")
+        raise UserError(f"there are no runs of {job.params.dataset}/{job.params.method} to collect")
     return list(found.values())
 
 
@@ -95,7 +96,7 @@ def _add_block(variant: Variant, metrics_path: str, predictions_path: str, *, se
         by_seed[str(row["seed"])] = float(row["value"])
 
 
-def _add_answer_metrics(variants: Sequence[Variant], job: Job) -> None:
+def _add_answer_metrics(variants: Sequence[Variant], job: Job[CollectParams]) -> None:
     """Metrics of answers as people gave them, where the prepared tables have these, from the predictions."""
     labels = read_json(job.inputs["labels"])
     for split in ("val", "test"):
@@ -125,9 +126,9 @@ def _check_seeds(variants: Sequence[Variant], *, metric: str, where: str) -> Non
             raise UserError(f"{where}/{variant.name} has no finite validation {metric} for seed {undefined[0]}")
 
 
-def _describe(best: Variant, variants: Sequence[Variant], params: dict[str, Any]) -> dict[str, Any]:
+def _describe(best: Variant, variants: Sequence[Variant], params: CollectParams) -> dict[str, Any]:
     """cell.json; seeds in numeric order, undefined values null."""
-    metric, seeds = params["metric"], sorted(best.predictions, key=int)
+    metric, seeds = params.metric, sorted(best.predictions, key=int)
 
     def score(variant: Variant, split: str) -> dict[str, Any]:
         mean = variant.mean(split, metric)
@@ -135,9 +136,9 @@ def _describe(best: Variant, variants: Sequence[Variant], params: dict[str, Any]
         return {"mean": mean if math.isfinite(mean) else None, "values": values}
 
     return {
-        "dataset": params["dataset"],
-        "method": params["method"],
-        "title": params["title"],
+        "dataset": params.dataset,
+        "method": params.method,
+        "title": params.title,
         "selected": best.name,
         "selection": f"mean validation {metric} over {len(seeds)} seed{'s' if len(seeds) > 1 else ''}",
         "variants": [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msd.distill.likeness import LIKENESS
 from msd.measure.constant import best_constant
@@ -15,6 +15,9 @@ from msd.tables.names import Pair
 from msd.tables.results import VIEWS, Array, DatasetResults
 from msd.tables.study_results import Side, StudyResults
 from msd.tables.table import Table, corrected
+
+if TYPE_CHECKING:
+    from msd.config.contracts.tables import ReportParams
 
 REFERENCES = {
     "teacher": "Teacher",
@@ -98,7 +101,7 @@ def _teacher_gaps(study: StudyResults, results: DatasetResults) -> Iterator[tupl
     own = {view: resampled(logits) for view, logits in results.teacher.items()}
     if results.probe is not None:
         yield "both", study.against("probe", own["both"], resampled(results.probe), results)
-    scratch = study.params["from_scratch"]
+    scratch = study.params.from_scratch
     if scratch is not None:
         runs = study.runs(results, scratch, seeds=results.methods[scratch].seeds)
         yield "both", study.against(scratch, own["both"], runs, results)
@@ -181,11 +184,11 @@ def _pair_name(method: str, other: str | None) -> str:
     return method if other is None else f"{method} - {other}"
 
 
-def saliency_table(summaries: Mapping[str, Any], params: Mapping[str, Any]) -> Table:
+def saliency_table(summaries: Mapping[str, Any], params: ReportParams) -> Table:
     """Claim C1: mean saliency of each modality per dataset and split, as the saliency stage summarised it."""
     cells: list[Cell] = []
     for dataset, summary in summaries.items():
-        runs = [f"results/{params['study']}/teachers/{dataset}/saliency"]
+        runs = [f"results/{params.study}/teachers/{dataset}/saliency"]
         for split in [split for split in ("train", "val", "test") if split in summary]:
             for modality, entry in summary[split].items():
                 value = Value(*(entry[key] for key in ("mean", "low", "high", "n")))
@@ -200,21 +203,21 @@ def saliency_table(summaries: Mapping[str, Any], params: Mapping[str, Any]) -> T
         columns=["modality"],
         caption="Mean saliency of each modality: how far the teacher's answer moves when that modality is removed.",
         notes=[
-            f"Measure: {MEASURES.get(params['saliency_measure'], params['saliency_measure'])}.",
+            f"Measure: {MEASURES.get(params.saliency_measure, params.saliency_measure)}.",
             "Here n counts samples, and the interval is over pictures.",
         ],
         with_metric=False,
     )
 
 
-def titles(params: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+def titles(params: ReportParams) -> dict[str, dict[str, str]]:
     """Printed names of datasets, methods and references."""
     return {
-        "dataset": {about["name"]: about["title"] for about in params["datasets"]},
-        "method": REFERENCES | {method["name"]: method["title"] for method in params["methods"]},
+        "dataset": {about.name: about.title for about in params.datasets},
+        "method": REFERENCES | {method.name: method.title for method in params.methods},
         "modality": {"image": "Image", "text": "Text"},
         "split": {"train": "Training", "val": "Validation", "test": "Test"},
-        "metric": {about["name"]: METRICS[about["metric"]].title for about in params["datasets"]},
+        "metric": {about.name: METRICS[about.metric].title for about in params.datasets},
     }
 
 
@@ -225,7 +228,7 @@ def _view_title(view: str) -> str:
 def make_table(
     name: str,
     cells: Sequence[Cell],
-    params: Mapping[str, Any],
+    params: ReportParams,
     *,
     rows: Sequence[str],
     columns: Sequence[str],
@@ -244,7 +247,7 @@ def make_table(
         notes = [
             *notes,
             "Brackets: 95 % interval of the difference, paired by seed and by test picture, both of which vary "
-            f"({params['draws']:,} bootstrap draws of pictures, Student's t); p is two-sided, of the same t, corrected "
+            f"({params.draws:,} bootstrap draws of pictures, Student's t); p is two-sided, of the same t, corrected "
             f"by Holm over the {family} comparisons of this table.",
         ]
     if any(cell.value.low is not None and cell.value.by_seed for cell in cells):
@@ -254,7 +257,7 @@ def make_table(
         name=name,
         caption=caption,
         notes=notes,
-        study=params["study"],
+        study=params.study,
         family=family,
         rows=rows,
         columns=columns,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,9 @@ from msd.tables.comparisons import MEASURES, UNIMODAL, make_table
 from msd.tables.results import Array, DatasetResults
 from msd.tables.study_results import StudyResults
 from msd.tables.table import Table
+
+if TYPE_CHECKING:
+    from msd.config.contracts.tables import ReportParams
 
 COSTS = {
     "parameters": "Parameters",
@@ -35,7 +38,7 @@ def classes_table(study: StudyResults, saliency: Mapping[str, pd.DataFrame]) -> 
         for label in range(len(results.labels))
         for modality in UNIMODAL
     ]
-    measure = study.params["saliency_measure"]
+    measure = study.params.saliency_measure
     return make_table(
         "saliency-classes",
         cells,
@@ -54,7 +57,7 @@ def classes_table(study: StudyResults, saliency: Mapping[str, pd.DataFrame]) -> 
 def _class_cell(study: StudyResults, results: DatasetResults, values: Array, *, label: int, modality: str) -> Cell:
     gold = results.targets == label if results.targets.ndim == 1 else results.targets[:, label] > 0.5
     pictures = np.unique(results.groups[gold], return_inverse=True)[1]
-    runs = [f"results/{study.params['study']}/teachers/{results.name}/saliency"]
+    runs = [f"results/{study.params.study}/teachers/{results.name}/saliency"]
     place = {"label": results.labels[label], "modality": modality, "over": "samples"}
     n = int(gold.sum())
     if not n:
@@ -67,7 +70,7 @@ def _class_cell(study: StudyResults, results: DatasetResults, values: Array, *, 
     return Cell(**about, value=value, place=place, runs=runs)
 
 
-def cost_table(costs: Mapping[str, Any], params: Mapping[str, Any]) -> Table:
+def cost_table(costs: Mapping[str, Any], params: ReportParams) -> Table:
     """Size, arithmetic, time and bytes of teacher and student, as the cost stage measured them."""
     cells: list[Cell] = []
     for dataset, found in costs.items():

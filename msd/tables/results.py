@@ -19,6 +19,7 @@ from msd.errors import UserError
 from msd.tables.answer_scores import read_answer_scores
 
 if TYPE_CHECKING:
+    from msd.config.contracts.tables import ReportParams
     from msd.job import Job
 
 VIEWS = ("both", "image", "text")
@@ -75,35 +76,35 @@ class DatasetResults:
         return self.answers.get(self.metric, self.targets)
 
 
-def parallel(job: Job, name: str) -> dict[str, str]:
-    """Dataset -> path of an input list that runs parallel to params["datasets"]."""
+def parallel(job: Job[ReportParams], name: str) -> dict[str, str]:
+    """Dataset -> path of an input list that runs parallel to params.datasets."""
     paths = job.inputs[name]
     paths = [paths] if isinstance(paths, str) else paths
-    datasets = [about["name"] for about in job.params["datasets"]]
+    datasets = [about.name for about in job.params.datasets]
     if len(paths) != len(datasets):
         raise UserError(f"the {job.rule} job has {len(paths)} inputs {name!r} for {len(datasets)} datasets")
     return dict(zip(datasets, paths, strict=True))
 
 
-def load_results(job: Job) -> dict[str, DatasetResults]:
+def load_results(job: Job[ReportParams]) -> dict[str, DatasetResults]:
     """Dataset -> results, from the inputs cells, cell_predictions, prepared, labels, teacher_outputs (and probes)."""
     methods = _load_methods(job)
     prepared, labels, outputs = (parallel(job, name) for name in ("prepared", "labels", "teacher_outputs"))
     probes = parallel(job, "probes") if "probes" in job.inputs else {}
     results = {}
-    for about in job.params["datasets"]:
-        name = about["name"]
+    for about in job.params.datasets:
+        name = about.name
         names = read_json(labels[name])
         teacher = read_tensors(outputs[name], {view: f"{view}/logits" for view in VIEWS})
         probe = read_tensors(probes[name], {"both": "test/both"})["both"] if name in probes else None
         results[name] = DatasetResults(
             name,
-            about["title"],
-            about["role"],
-            about["task"],
-            about["metric"],
+            about.title,
+            about.role,
+            about.task,
+            about.metric,
             labels=names,
-            targets=read_targets(prepared[name], labels=len(names), task=DATASET_TASKS[about["task"]]),
+            targets=read_targets(prepared[name], labels=len(names), task=DATASET_TASKS[about.task]),
             teacher=teacher,
             methods=methods[name],
             answers=read_answer_scores(prepared[name], labels=names),
@@ -114,19 +115,19 @@ def load_results(job: Job) -> dict[str, DatasetResults]:
     return results
 
 
-def _load_methods(job: Job) -> dict[str, dict[str, MethodResults]]:
-    """Dataset -> method -> its results, methods in the order of params["methods"]; a missing one is an error."""
+def _load_methods(job: Job[ReportParams]) -> dict[str, dict[str, MethodResults]]:
+    """Dataset -> method -> its results, methods in the order of params.methods; a missing one is an error."""
     collected = {}
     for path, predictions in zip(job.inputs["cells"], job.inputs["cell_predictions"], strict=True):
         content = read_json(path)
         collected[content["dataset"], content["method"]] = MethodResults(content, predictions)
     results: dict[str, dict[str, MethodResults]] = {}
-    for dataset in [about["name"] for about in job.params["datasets"]]:
+    for dataset in [about.name for about in job.params.datasets]:
         results[dataset] = {}
-        for method in job.params["methods"]:
-            if (dataset, method["name"]) not in collected:
-                raise UserError(f"the {job.rule} job has no cell of {dataset}/{method['name']} among its inputs")
-            results[dataset][method["name"]] = collected[dataset, method["name"]]
+        for method in job.params.methods:
+            if (dataset, method.name) not in collected:
+                raise UserError(f"the {job.rule} job has no cell of {dataset}/{method.name} among its inputs")
+            results[dataset][method.name] = collected[dataset, method.name]
     return results
 
 
@@ -157,7 +158,7 @@ def mean_by_epoch(paths: Sequence[str], term: str) -> pd.DataFrame:
     return history.groupby("epoch", as_index=False).agg(step=("step", "max"), value=("value", "mean"))
 
 
-def histories(job: Job, dataset: str, collected: MethodResults) -> list[str]:
+def histories(job: Job[ReportParams], dataset: str, collected: MethodResults) -> list[str]:
     """The histories of a method's selected runs; raises UserError when the job does not declare one of them."""
     paths = [f"{folder}/history.parquet" for folder in collected.content["runs"]]
     for path in paths:

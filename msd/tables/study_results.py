@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -18,6 +18,9 @@ from msd.tables.answer_scores import answer_metrics
 from msd.tables.cell import ONE_MODEL, Against, Cell, Value
 from msd.tables.results import Array, DatasetResults, MethodResults, in_view
 
+if TYPE_CHECKING:
+    from msd.config.contracts.tables import ReportParams
+
 Side = Sequence[FloatArray | None]
 """Of each seed the score on all resampled test splits; None for a metric that has no scorer."""
 
@@ -29,7 +32,7 @@ class StudyResults:
     teacher_seeds: dataset -> the seed its teacher was trained with. What it resamples it keeps: tables share runs.
     """
 
-    params: Mapping[str, Any]
+    params: ReportParams
     datasets: Mapping[str, DatasetResults]
     teacher_seeds: Mapping[str, str]
     _resampling: dict[str, Resampling] = field(default_factory=dict)
@@ -38,7 +41,7 @@ class StudyResults:
     @property
     def baseline(self) -> str:
         """The method that the others are held against."""
-        return str(self.params["baseline"])
+        return self.params.baseline
 
     def reference_cell(
         self,
@@ -53,7 +56,7 @@ class StudyResults:
         """Cell of one model's logits on the test split: the teacher's in a view, or the probe's."""
         metric = in_view(results.metric, view)
         value = evaluate_metrics(results, logits)[results.metric]
-        folder = f"results/{self.params['study']}/{'probes' if name == 'probe' else 'teachers'}/{results.name}"
+        folder = f"results/{self.params.study}/{'probes' if name == 'probe' else 'teachers'}/{results.name}"
         return Cell(
             dataset=results.name,
             method=name,
@@ -121,7 +124,7 @@ class StudyResults:
         The random stream is named by the dataset alone: every comparison on it sees the same resampled splits.
         """
         if results.name not in self._resampling:
-            draws, stream = self.params["draws"], f"{results.name}/test"
+            draws, stream = self.params.draws, f"{results.name}/test"
             self._resampling[results.name] = Resampling(results.groups, draws=draws, rng_name=stream)
         return None if of_metric is None else self._resampling[results.name].scores(of_metric)
 

@@ -39,10 +39,11 @@ from msd.tables.study_results import StudyResults, evaluate_metrics
 from msd.tables.table import Table
 
 if TYPE_CHECKING:
+    from msd.config.contracts.tables import ReportParams
     from msd.job import Job
 
 
-def tables(job: Job) -> dict[str, float]:
+def tables(job: Job[ReportParams]) -> dict[str, float]:
     """Write each output by its file name: <table>.{json,csv,md,tex}, metrics.json and curves.csv.
 
     Returns the means of the main table as <dataset>/<method>.
@@ -62,7 +63,7 @@ def tables(job: Job) -> dict[str, float]:
     return {name: mean for name, mean in means.items() if mean is not None}
 
 
-def read_study(job: Job) -> StudyResults:
+def read_study(job: Job[ReportParams]) -> StudyResults:
     """The results of all datasets, with the seeds of their teachers."""
     seeds = {
         name: str(pd.read_parquet(path, columns=["seed"])["seed"].iloc[0])
@@ -71,7 +72,7 @@ def read_study(job: Job) -> StudyResults:
     return StudyResults(job.params, load_results(job), seeds)
 
 
-def build_tables(job: Job, study: StudyResults) -> dict[str, Table]:
+def build_tables(job: Job[ReportParams], study: StudyResults) -> dict[str, Table]:
     """Table name -> table, for all that `table_names` lists."""
     names = list(next(iter(study.datasets.values())).methods)
     summaries = {name: read_json(path) for name, path in parallel(job, "saliency").items()}
@@ -95,7 +96,7 @@ def build_tables(job: Job, study: StudyResults) -> dict[str, Table]:
     return made | {"claims": claims_table(read_claims(job.inputs["claims"]), made, job.params)}
 
 
-def training_curves(job: Job, study: Mapping[str, DatasetResults]) -> pd.DataFrame:
+def training_curves(job: Job[ReportParams], study: Mapping[str, DatasetResults]) -> pd.DataFrame:
     """step, epoch, dataset, method, value: mean training loss per epoch of the teacher and each selected variant."""
     parts = []
     for name, path in parallel(job, "teacher_histories").items():
@@ -106,16 +107,16 @@ def training_curves(job: Job, study: Mapping[str, DatasetResults]) -> pd.DataFra
     return pd.concat(parts)[["step", "epoch", "dataset", "method", "value"]]
 
 
-def check_params(job: Job) -> None:
+def check_params(job: Job[ReportParams]) -> None:
     """Raise UserError when the baseline or another method that params name is not among the methods."""
-    names = [method["name"] for method in job.params["methods"]]
-    wanted = [job.params.get("baseline"), job.params.get("from_scratch"), *job.params.get("best_of", [])]
-    for name in [name for name in wanted if name is not None and name not in names]:
+    names = [method.name for method in job.params.methods]
+    wanted = [job.params.baseline, job.params.from_scratch, *job.params.best_of]
+    for name in [name for name in wanted if name not in names]:
         hint = nearest(name, names)
-        raise UserError(f"the study {job.params['study']} compares with {name!r}, which it does not run{hint}")
+        raise UserError(f"the study {job.params.study} compares with {name!r}, which it does not run{hint}")
 
 
-def declared(job: Job) -> list[str]:
+def declared(job: Job[ReportParams]) -> list[str]:
     """Paths of all declared outputs that the stage writes itself."""
     paths = []
     for name, value in job.outputs.items():

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from msd.config.contracts.tables import ReportedMethod
 from msd.errors import UserError
 from msd.report.densities import best_on_validation, density
 from msd.report.examples import common, examples, gold, most_salient, said
@@ -67,7 +68,7 @@ def test_density_figures_show_the_best_method_on_validation(in_study):
     results = load_results(job)["match"]
     assert best_on_validation(results, ["msd-instance", "msd-uniform"]) == "msd-uniform"
     assert density_methods(job, results) == ["finetune", "kd", "msd-uniform"]
-    job.params["best_of"] = []
+    job = in_study.figures_job(best_of=[])
     assert density_methods(job, results) == ["finetune", "kd"]
 
 
@@ -79,7 +80,7 @@ def test_a_density_integrates_to_one_and_loses_nothing_at_the_ends(values):
 
 
 def test_looks_differ_for_many_methods():
-    styles = looks([{"name": f"m{index}"} for index in range(20)])
+    styles = looks([ReportedMethod(name=f"m{index}", title="") for index in range(20)])
     assert len(set(styles.values())) == 21
     assert styles["m0"].colour == PALETTE[0]
 
@@ -129,7 +130,7 @@ def test_sensitivity_shows_the_methods_that_search_the_parameter(in_study):
     job = in_study.figures_job()
     results = load_results(job)
     assert [name for name in results["match"].methods if searched(results["match"], name)] == ["kd", "msd-instance"]
-    styles = looks(job.params["methods"])
+    styles = looks(job.params.methods)
     figure = sensitivity_figure(results, "share", titles=titles(job.params), styles=styles)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["KD", "MSD, instance"]
     with pytest.raises(UserError, match="no method of the study searches 'temperature'"):
@@ -146,7 +147,7 @@ def test_sensitivity_tells_the_lines_of_one_method_apart(in_study):
             for temperature in (1, 4)
             for variant in content["variants"]
         ]
-    styles = looks(job.params["methods"])
+    styles = looks(job.params.methods)
     figure = sensitivity_figure(results, "share", titles=titles(job.params), styles=styles)
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["KD, T = 1", "KD, T = 4", "MSD, instance"]

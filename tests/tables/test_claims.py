@@ -8,12 +8,23 @@ from pathlib import Path
 import pytest
 
 from msd.config.claims import Claims, read_claims
+from msd.config.contracts.tables import ReportedDataset, ReportedMethod, ReportParams
 from msd.tables.cell import Against, Cell, Value
 from msd.tables.claims import claims_table
 from msd.tables.table import Table
 
 FILE = Path(__file__).parents[2] / "config/claims.yaml"
-PARAMS = {"study": "s", "draws": 100, "datasets": [{"name": "d", "title": "D", "metric": "accuracy"}], "methods": []}
+PARAMS = ReportParams(
+    study="s",
+    title="S",
+    datasets=[ReportedDataset(name="d", title="D", role="", task="binary", metric="accuracy")],
+    methods=[ReportedMethod(name="kd", title="KD")],
+    saliency_measure="kl",
+    baseline="kd",
+    from_scratch="kd",
+    best_of=["kd"],
+    draws=100,
+)
 ABOUT = {"statement": "it works", "source": "a paper"}
 
 

@@ -199,7 +199,7 @@ def test_made_twice_is_the_same_to_the_byte(in_study):
 def test_one_seed_prints_as_one_and_is_never_bold(new_study):
     study = new_study(samples={"val": 40, "test": 2000}, blocks=([0],))
     study.collect()
-    job = study.tables_job(datasets=study.params()["datasets"][:1])
+    job = study.tables_job(datasets=study.params().datasets[:1])
     for name, paths in job.inputs.items():
         if name not in ("histories", "claims"):
             job.inputs[name] = [path for path in paths if "/match/" in path]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, RootModel
 
 from msd.config.contracts.data import DatasetTask
 from msd.config.contracts.training import Measure
@@ -20,6 +20,10 @@ class CollectParams(Strict):
     title: str
     metric: str
     task: DatasetTask
+
+
+class ResolveParams(RootModel[Annotated[dict[str, Any], Field(min_length=1)]]):
+    """Stage `resolve`: a study with every file it names merged in, which it was checked against before."""
 
 
 class ReportedDataset(Strict):
