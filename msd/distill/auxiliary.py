@@ -8,7 +8,6 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from msd.distill.losses import kd_divergence
 from msd.distill.method import Method, Setting, Step
 from msd.distill.options import Lambda, MethodOptions, Strength, Temperature, Weighting
 from msd.distill.weighting import MODALITIES, WEIGHTINGS
@@ -49,18 +48,9 @@ class AuxiliaryMethod(Method):
             weights = WEIGHTINGS[self.options.weighting](self.teacher.saliency, strength=self.options.strength)
             self.weights = {modality: weights[modality].expand(len(setting.samples)) for modality in MODALITIES}
 
-    def target(self, view: View, rows: Tensor) -> Tensor:
-        """The logits (B, C) that the student imitates on `view` of the training samples `rows` (B,)."""
-        return self.teacher.logits[view][rows]
-
-    def divergence(self, view: View, step: Step) -> Tensor:
-        """D(view), per sample (B,)."""
-        target, temperature = self.target(view, step.rows), self.options.temperature
-        return kd_divergence(step.logits(view), target, temperature=temperature, task=self.task)
-
     def unimodal(self, view: View, step: Step) -> Tensor:
         """The auxiliary term of image or text, per sample (B,): D(view)."""
-        return self.divergence(view, step)
+        return self.divergence(view, step, temperature=self.options.temperature)
 
     def with_auxiliary(self, loss: Tensor, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         """`loss` (B,) with the weighted terms on top, and terms and weights (B,) by name."""

@@ -7,7 +7,6 @@ from pydantic import Field
 from torch import Tensor
 
 from msd.distill.auxiliary import AuxiliaryMethod
-from msd.distill.losses import task_loss
 from msd.distill.method import Step
 from msd.distill.options import Weight
 
@@ -43,8 +42,7 @@ class FeatureMethod(AuxiliaryMethod):
         raise TypeError(f"{type(self).__module__} defines no parts(step)")
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
-        task = task_loss(step.logits("both"), step.targets, task=self.task)
-        parts = self.parts(step)
+        task, parts = self.task_loss(step), self.parts(step)
         loss = task + self.options.beta * sum(parts.values())
         terms = {"task": task, **parts}
         if not self.weights:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from msd.distill.losses import full_precision
+
 
 def paired(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
     """Both matrices in float32 at least (float64 stays), after a look at their shapes.
@@ -22,11 +24,6 @@ def paired(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
     if len(student) != len(teacher):
         raise ValueError(f"teacher: {len(teacher)} rows beside {len(student)} of the student")
     return full_precision(student), full_precision(teacher)
-
-
-def full_precision(values: Tensor) -> Tensor:
-    """Half precision as float32; float32 and float64 as they are."""
-    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def unit(vectors: Tensor, *, dim: int = 1) -> Tensor:

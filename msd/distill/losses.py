@@ -39,7 +39,7 @@ def task_loss(logits: Tensor, targets: Tensor, *, task: Task) -> Tensor:
     """
     _check_logits(logits, "logits")
     _check_task(task)
-    logits = _at_least_single(logits)
+    logits = full_precision(logits)
     if targets.ndim == 1 and task == "multiclass":
         check_classes(targets, logits)
         return F.cross_entropy(logits, targets.long(), reduction="none")
@@ -76,7 +76,7 @@ def kd_divergence(student_logits: Tensor, teacher_logits: Tensor, *, temperature
     keep the teacher's entropy in the value and leave the T² out.
     """
     check_predictions(student_logits, teacher_logits, temperature=temperature, task=task)
-    student, teacher = (_at_least_single(logits) / temperature for logits in (student_logits, teacher_logits))
+    student, teacher = (full_precision(logits) / temperature for logits in (student_logits, teacher_logits))
     if task == "multiclass":
         log_p, log_q = teacher.log_softmax(-1), student.log_softmax(-1)
         divergence = (log_p.exp() * (log_p - log_q)).sum(-1)
@@ -112,8 +112,9 @@ def check_classes(targets: Tensor, logits: Tensor) -> None:
         raise ValueError(f"targets: class indices must lie in [0, {logits.shape[1]})")
 
 
-def _at_least_single(values: Tensor) -> Tensor:
-    return values if values.dtype == torch.float64 else values.float()
+def full_precision(values: Tensor) -> Tensor:
+    """Half precision as float32; float32 and float64 as they are."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def _check_logits(logits: Tensor, name: str) -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from msd.distill import methods
-from msd.distill.losses import Task, task_loss
+from msd.distill.losses import Task, kd_divergence, task_loss
 from msd.distill.options import MethodOptions
 from msd.errors import UserError, nearest
 from msd.models.views import Inputs, Removal, View
@@ -45,7 +45,7 @@ class Setting:
 
     Attributes:
         dataset: its name.   seed: of this replicate.   task: kind of loss.   samples: the training split, N samples.
-        student: the model to be trained, not yet trained.   teacher: its answers to `samples`.
+        student: the model to be trained, not yet trained.   teacher: its outputs on `samples`.
         removal: how a view removes a modality.
     """
 
@@ -82,7 +82,7 @@ class Step:
     _outputs: dict[View, Output] = field(default_factory=dict)
 
     def output(self, view: View) -> Output:
-        """All that the student says of `view`."""
+        """The student's output on `view`."""
         if view not in self._outputs:
             self._outputs[view] = self.forward(view)
         return self._outputs[view]
@@ -103,10 +103,9 @@ class Step:
 class Method(nn.Module):
     """Base of all methods, and by itself training without a teacher: L = task(z_S^both, y).
 
-    It keeps its options and the setting.
-    A method declares its options as a class `Options` of its own, or has those of its base. A method's own
-    parameters (a projection, say) are those of the module; the student's optimiser trains them too,
-    and they are thrown away afterwards.
+    A method declares its options as a class `Options` of its own, or has those of its base. Its own parameters (a
+    projection, say) are those of the module; the student's optimiser trains them too, and they are thrown away
+    afterwards.
 
     Attributes:
         internals: whether the student's outputs hold hidden states and attentions.
@@ -137,8 +136,21 @@ class Method(nn.Module):
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss per sample (B,), and named per-sample terms (B,) for the training history."""
-        task = task_loss(step.logits("both"), step.targets, task=self.task)
+        task = self.task_loss(step)
         return task, {"task": task}
+
+    def task_loss(self, step: Step, view: View = "both") -> Tensor:
+        """The loss against the gold labels on `view`, per sample (B,)."""
+        return task_loss(step.logits(view), step.targets, task=self.task)
+
+    def target(self, view: View, rows: Tensor) -> Tensor:
+        """The logits (B, C) that the student imitates on `view` of the training samples `rows` (B,): the teacher's."""
+        return self.teacher.logits[view][rows]
+
+    def divergence(self, view: View, step: Step, *, temperature: float) -> Tensor:
+        """D(view) = T²·KL(target ‖ student), per sample (B,)."""
+        target = self.target(view, step.rows)
+        return kd_divergence(step.logits(view), target, temperature=temperature, task=self.task)
 
 
 def method_class(name: str) -> type[Method]:
@@ -147,11 +159,11 @@ def method_class(name: str) -> type[Method]:
     if name not in known:
         raise UserError(f"no method {name!r} in msd/distill/methods{nearest(name, known)}")
     module = importlib.import_module(f"{methods.__name__}.{name}")
-    found = [
+    defined = [
         value
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, Method) and value.__module__ == module.__name__
     ]
-    if len(found) != 1:
-        raise UserError(f"{module.__name__} must define exactly one subclass of Method, it defines {len(found)}")
-    return found[0]
+    if len(defined) != 1:
+        raise UserError(f"{module.__name__} must define exactly one subclass of Method, it defines {len(defined)}")
+    return defined[0]

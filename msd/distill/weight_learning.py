@@ -13,64 +13,46 @@ Parameters = Mapping[str, Tensor]
 
 
 def meta_gradient(
-    losses: Callable[[Parameters], tuple[Tensor, Tensor]],
+    divergences: Callable[[Parameters], Tensor],
     meta_loss: Callable[[Parameters], Tensor],
     *,
     parameters: Parameters,
-    weights: Tensor,
+    gradient: Parameters,
     share: float,
     step_length: float,
-    gradient: Parameters | None = None,
 ) -> Tensor:
     """∂ meta(θ̂) / ∂ w_ij of one small gradient step θ → θ̂ on a weighted loss, for all samples i and terms j at once.
 
     L(θ) = mean_i [(1−λ)·task_i(θ) + λ·Σ_j w_ij·D_ij(θ)],   θ̂ = θ − η·∇L(θ),   η = ρ / ‖∇L(θ)‖;
     ∂ meta(θ̂) / ∂ w_ij = −(ηλ/B) · ⟨∇meta(θ̂), ∇D_ij(θ)⟩, η counting as a constant.
-    All inner products are one forward-mode product of D along ∇meta(θ̂): two backward passes and a forward pass of
-    dual numbers, where a backward pass through ∇L would need its graph.
+    All inner products are one forward-mode product of D along ∇meta(θ̂): a backward pass and a forward pass of dual
+    numbers, where a backward pass through ∇L would need its graph.
 
     Args:
-        losses: θ -> task (B,) and D (B, J), for the B samples of a batch; the same function at each call, so that a
-            random mask (dropout) must be drawn anew from the same seed.
+        divergences: θ -> D (B, J) of the B samples of a batch, with the dropout of L's own forward pass.
         meta_loss: θ -> the mean loss (scalar) of samples that θ is not trained on.
-        parameters: θ, name -> tensor; left as they are.
-        weights: w (B, J), constants here.
+        parameters: θ, name -> tensor; left as they are.   gradient: ∇L(θ), name -> tensor.
         share: λ in [0, 1].
         step_length: ρ > 0, the length of the virtual step in the space of θ. Small, or θ̂ overshoots: ∇L is long.
-        gradient: ∇L(θ), name -> tensor, if the caller has it from a forward pass of its own.
 
     Returns:
         (B, J), zero where ∇L is zero.
 
-    Raises:
-        ValueError: a step length that is not above 0, or weights of another shape than D; it names the argument.
-
     Shu et al., "Meta-Weight-Net", NeurIPS 2019, for one weight a sample; the forward-mode form is this project's.
     Differs from the paper in that the length of the virtual step is given, not its learning rate.
     """
-    if not 0 < step_length < float("inf"):
-        raise ValueError(f"step_length: must be a finite number above 0, not {step_length}")
     theta = {name: parameter.detach() for name, parameter in parameters.items()}
-    if gradient is None:
-        gradient = _gradient(lambda moving: weighted_loss(*losses(moving), weights, share=share).mean(), theta)
     norm = torch.stack([part.norm() for part in gradient.values()]).norm()
     rate = torch.where(norm > 0, step_length / norm, 0.0)
     ahead = {name: parameter - rate * gradient[name] for name, parameter in theta.items()}
     direction = _gradient(meta_loss, ahead)
-    products = _along(lambda moving: losses(moving)[1], theta, direction)
-    _check_weights(weights, products)
+    products = _along(divergences, theta, direction)
     return -rate * share / len(products) * products
 
 
 def weighted_loss(task: Tensor, divergences: Tensor, weights: Tensor, *, share: float) -> Tensor:
     """(1−λ)·task_i + λ·Σ_j w_ij·D_ij, per sample (B,), of task (B,), D (B, J) and w (B, J)."""
-    _check_weights(weights, divergences)
     return (1 - share) * task + share * (weights * divergences).sum(1)
-
-
-def _check_weights(weights: Tensor, divergences: Tensor) -> None:
-    if weights.shape != divergences.shape:
-        raise ValueError(f"weights: shape {tuple(weights.shape)} differs from that of D {tuple(divergences.shape)}")
 
 
 def _gradient(function: Callable[[Parameters], Tensor], point: Parameters) -> dict[str, Tensor]:

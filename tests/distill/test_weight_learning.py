@@ -1,49 +1,35 @@
-"""The exact hyper-gradient, the split that it is taken on, and the net that it teaches."""
+"""The exact hyper-gradient, the split that it is taken on, and the net that it trains."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 import torch
+from small_study import new_model, new_setting
 from torch import Tensor
 from torch.func import functional_call
 
 from msd.distill.losses import kd_divergence, task_loss
 from msd.distill.weight_learning import WeightLearner, WeightNet, meta_gradient, meta_split, weighted_loss
-from msd.models.views import VIEWS, Inputs, take_view
-from msd.models.visualbert import VisualBertClassifier
+from msd.models.views import VIEWS, take_view
 
-SHARE, STEP_LENGTH, LABELS = 0.7, 0.05, 5
+SHARE, STEP_LENGTH = 0.7, 0.05
 
 
 class Problem:
-    """A small student in float64, a batch with a teacher, and other samples to be judged on."""
+    """A small student in float64, a batch of five samples with a teacher, and seven others for the meta loss."""
 
-    def __init__(self, task: str, *, pool: str = "modality-means", dropout: float = 0.0) -> None:
-        torch.manual_seed(0)
-        sizes = {"vocabulary": 30, "labels": LABELS, "region_width": 7, "positions": 12}
-        shape = {"layers": 2, "width": 16, "heads": 2, "feed_forward": 32, "dropout": dropout, "pool": pool}
-        self.task = task
-        self.student = VisualBertClassifier({**sizes, **shape}).double()
-        self.generator = torch.Generator().manual_seed(1)
-        self.inputs, self.others = self._inputs(6), self._inputs(9)
-        self.targets, self.gold = self._targets(6), self._targets(9)
-        self.teacher = {view: 3 * self._normal(6, LABELS) for view in VIEWS}
+    def __init__(self, task: str, **changes) -> None:
+        setting = new_setting(task=task)
+        samples, self.task = setting.samples, task
+        samples = replace(samples, regions=samples.regions.double())
+        rows, others = torch.arange(5), torch.arange(5, 12)
+        self.inputs, self.others = samples.inputs(rows), samples.inputs(others)
+        self.targets, self.gold = samples.targets[rows], samples.targets[others]
+        self.teacher = {view: logits[rows].double() for view, logits in setting.teacher.logits.items()}
+        self.student = new_model(0, **changes).double()
         self.parameters = dict(self.student.named_parameters())
-        self.weights = 2 * torch.rand(6, 3, generator=self.generator, dtype=torch.float64)
-
-    def _normal(self, *shape: int) -> Tensor:
-        return torch.randn(*shape, generator=self.generator, dtype=torch.float64)
-
-    def _inputs(self, size: int) -> Inputs:
-        lengths = torch.randint(3, 7, (size,), generator=self.generator)
-        mask = (torch.arange(6)[None] < lengths[:, None]).double()
-        tokens = torch.randint(5, 30, (size, 6), generator=self.generator) * mask.long()
-        return Inputs(tokens, mask, self._normal(size, 4, 7))
-
-    def _targets(self, size: int) -> Tensor:
-        if self.task == "multiclass":
-            return torch.randint(0, LABELS, (size,), generator=self.generator)
-        return torch.rand(size, LABELS, generator=self.generator, dtype=torch.float64)
+        self.weights = 2 * torch.rand(5, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
     def losses(self, parameters: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         logits = {}
@@ -59,8 +45,9 @@ class Problem:
         return task_loss(logits, self.gold, task=self.task).mean()
 
     def forward_mode(self, **changes) -> Tensor:
-        arguments = {"parameters": self.parameters, "weights": self.weights, "share": SHARE, "step_length": STEP_LENGTH}
-        return meta_gradient(self.losses, self.meta_loss, **{**arguments, **changes})
+        arguments = {"parameters": self.parameters, "share": SHARE, "step_length": STEP_LENGTH}
+        arguments["gradient"] = dict(zip(self.parameters, self.gradient(self.weights), strict=True))
+        return meta_gradient(lambda theta: self.losses(theta)[1], self.meta_loss, **{**arguments, **changes})
 
     def gradient(self, weights: Tensor, **options) -> list[Tensor]:
         loss = weighted_loss(*self.losses(self.parameters), weights, share=SHARE).mean()
@@ -83,18 +70,15 @@ def test_it_is_the_gradient_through_the_unrolled_step(task: str, pool: str, drop
     weights = problem.weights.clone().requires_grad_()
     ahead = problem.moved(weights, problem.rate(), create_graph=True)
     (unrolled,) = torch.autograd.grad(problem.meta_loss(ahead), weights)
-    ours = problem.forward_mode()
     assert unrolled.abs().min() > 0
-    assert (ours - unrolled).norm() <= 1e-10 * unrolled.norm()
-    known = dict(zip(problem.parameters, problem.gradient(problem.weights), strict=True))
-    assert (problem.forward_mode(gradient=known) - unrolled).norm() <= 1e-10 * unrolled.norm()
+    assert (problem.forward_mode() - unrolled).norm() <= 1e-10 * unrolled.norm()
 
 
 @pytest.mark.parametrize("task", ["multiclass", "multilabel"])
 def test_finite_differences_of_the_meta_loss_agree(task: str) -> None:
     problem, size = Problem(task), 1e-3
     rate, ours = problem.rate(), problem.forward_mode()
-    for place in [(0, 0), (2, 1), (5, 2)]:
+    for place in [(0, 0), (2, 1), (4, 2)]:
         moved = []
         for sign in (1, -1):
             weights = problem.weights.clone()
@@ -116,23 +100,6 @@ def test_no_gradient_no_step() -> None:
     problem = Problem("multiclass")
     nothing = {name: torch.zeros_like(parameter) for name, parameter in problem.parameters.items()}
     assert not problem.forward_mode(gradient=nothing).any()
-
-
-@pytest.mark.parametrize(
-    ("changes", "name"),
-    [
-        ({"step_length": 0.0}, "step_length"),
-        ({"step_length": float("nan")}, "step_length"),
-        ({"weights": torch.ones(6, 2)}, "weights"),
-        ({"weights": torch.ones(6, 1)}, "weights"),
-    ],
-)
-def test_bad_arguments_are_named(changes: dict, name: str) -> None:
-    problem = Problem("multiclass")
-    gradient = dict(zip(problem.parameters, problem.gradient(problem.weights), strict=True))
-    for known in (gradient, None):
-        with pytest.raises(ValueError, match=f"^{name}"):
-            problem.forward_mode(gradient=known, **changes)
 
 
 def classes(size: int = 500) -> Tensor:

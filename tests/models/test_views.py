@@ -4,39 +4,21 @@ from dataclasses import replace
 
 import pytest
 import torch
+from small_study import new_model, new_setting
 
 from msd.models.views import Inputs, take_view
 from msd.models.visualbert import VisualBertClassifier
 
-CONFIG = {
-    "vocabulary": 30,
-    "labels": 5,
-    "region_width": 7,
-    "layers": 2,
-    "width": 16,
-    "heads": 2,
-    "feed_forward": 32,
-    "dropout": 0.1,
-    "pool": "modality-means",
-    "positions": 12,
-}
-
 
 def model(pool: str = "modality-means") -> VisualBertClassifier:
-    torch.manual_seed(0)
-    network = VisualBertClassifier({**CONFIG, "pool": pool})
+    network = new_model(0, pool=pool)
     network.region_mean.normal_()
     return network.eval()
 
 
-def inputs(seed: int = 0) -> Inputs:
-    generator = torch.Generator().manual_seed(seed)
-    lengths = torch.tensor([6, 3, 4])
-    tokens = torch.randint(5, 30, (3, 6), generator=generator)
-    tokens[:, 0] = 2
-    tokens[torch.arange(3), lengths - 1] = 3
-    mask = (torch.arange(6)[None] < lengths[:, None]).float()
-    return Inputs((tokens * mask).long(), mask, torch.randn(3, 4, 7, generator=generator))
+def inputs() -> Inputs:
+    """A batch of texts of 7, 3 and 5 pieces."""
+    return new_setting().samples.inputs(torch.tensor([1, 3, 2]))
 
 
 @pytest.mark.parametrize("pool", ["modality-means", "first"])
@@ -70,8 +52,8 @@ def test_leaving_tokens_out_equals_masking_them() -> None:
         input_ids=sample.tokens,
         attention_mask=sample.token_mask,
         visual_embeds=sample.regions,
-        visual_attention_mask=torch.zeros(3, 4),
-    ).last_hidden_state[:, :6]
+        visual_attention_mask=torch.zeros(3, 3),
+    ).last_hidden_state[:, :7]
     mask = sample.token_mask[:, :, None]
     text = (masked * mask).sum(1) / mask.sum(1)
     features = torch.cat((text, torch.zeros_like(text), torch.zeros_like(text)), 1)

@@ -11,10 +11,12 @@ import torch
 
 from msd.config.contracts.training import StudentParams
 from msd.job import Job
+from msd.models.views import VIEWS
 from msd.training.cached_outputs import write_outputs
 
 WORDS = ["red", "blue", "cat", "dog", "a", "the"]
 SIZES = {"train": 48, "val": 24, "test": 24}
+SCHEDULE = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-3, "weight_decay": 0.01, "warmup": 0.1, "clip": 1.0}
 PARAMS = {
     "dataset": "toy",
     "dataset_task": "multiclass",
@@ -22,22 +24,10 @@ PARAMS = {
     "removal": "mask",
     "data": {"window": 2, "max_tokens": 8},
     "architecture": {
-        "layers": 1,
-        "width": 16,
-        "heads": 2,
-        "feed_forward": 32,
-        "dropout": 0.1,
-        "pool": "modality-means",
-        "positions": 8,
+        **{"layers": 1, "width": 16, "heads": 2, "feed_forward": 32, "dropout": 0.1},
+        **{"pool": "modality-means", "positions": 8},
     },
-    "schedule": {
-        "epochs": 2,
-        "batch_size": 8,
-        "learning_rate": 1e-3,
-        "weight_decay": 0.01,
-        "warmup": 0.1,
-        "clip": 1.0,
-    },
+    "schedule": SCHEDULE,
 }
 
 
@@ -61,12 +51,10 @@ def toy(tmp_path: Path, write_tokenizer: Callable[[Path], None]) -> dict[str, st
             "score": [[1.0]] * size,
         }
         pd.DataFrame(table).to_parquet(inputs[split])
-        logits = {
-            f"{view}/logits": torch.randn(size, 3) + 2 * torch.eye(3)[labels] for view in ("both", "image", "text")
-        }
-        logits |= {f"{view}/features": torch.randn(size, 24) for view in ("both", "image", "text")}
+        outputs = {f"{view}/logits": torch.randn(size, 3) + 2 * torch.eye(3)[labels] for view in VIEWS}
+        outputs |= {f"{view}/features": torch.randn(size, 24) for view in VIEWS}
         inputs[f"{split}_outputs"] = str(tmp_path / f"{split}.safetensors")
-        write_outputs(logits, inputs[f"{split}_outputs"], prepared=inputs[split])
+        write_outputs(outputs, inputs[f"{split}_outputs"], prepared=inputs[split])
         if split == "train":
             saliency = {"uid": table["uid"], **{m: generator.random(size, dtype=np.float32) for m in ("image", "text")}}
             pd.DataFrame(saliency).to_parquet(inputs["saliency"])
@@ -87,22 +75,10 @@ def student_job(toy: dict[str, str], tmp_path: Path):
     def make(implementation: str, parameters: dict, **changes) -> Job:
         folder = tmp_path / f"run-{next(count)}"
         folder.mkdir()
-        names = {
-            "metrics_table": "metrics.parquet",
-            "predictions": "predictions.safetensors",
-            "run": "run.yaml",
-            "history": "history.parquet",
-            "models": "models.safetensors",
-        }
-        params = {
-            **PARAMS,
-            "method": implementation,
-            "implementation": implementation,
-            "variant": "default",
-            "parameters": parameters,
-            "seeds": [0, 1],
-            **changes,
-        }
+        names = {"metrics_table": "metrics.parquet", "run": "run.yaml", "history": "history.parquet"}
+        names |= {name: f"{name}.safetensors" for name in ("predictions", "models")}
+        own = {"method": implementation, "implementation": implementation, "variant": "default"}
+        params = {**PARAMS, **own, "parameters": parameters, "seeds": [0, 1], **changes}
         outputs = {name: str(folder / file) for name, file in names.items()}
         return Job("student", params=StudentParams.model_validate(params), inputs=toy, outputs=outputs)
 

@@ -6,8 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from msd.distill.geometry import full_precision
-from msd.distill.losses import Task, check_predictions, task_loss
+from msd.distill.losses import Task, check_predictions, full_precision
 from msd.distill.method import Method, Step
 from msd.distill.options import MixedOptions, Weight
 
@@ -72,7 +71,7 @@ class DIST(Method):
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         share, temperature = self.options.share, self.options.temperature
         student, teacher = step.logits("both"), self.teacher.logits["both"][step.rows]
-        task = task_loss(student, step.targets, task=self.task)
+        task = self.task_loss(step)
         inter, intra = correlation_losses(student, teacher, temperature=temperature, task=self.task)
         distilled = self.options.beta * inter + self.options.gamma * intra
         return (1 - share) * task + share * distilled, {"task": task, "dist/inter": inter, "dist/intra": intra}

@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from msd.distill.losses import Task, check_classes, check_predictions, kd_divergence, task_loss
+from msd.distill.losses import Task, check_classes, check_predictions, kd_divergence
 from msd.distill.method import Method, Step
 from msd.distill.options import MixedOptions, Weight
 
@@ -70,7 +70,7 @@ class DKD(Method):
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         share, temperature = self.options.share, self.options.temperature
         student, teacher = step.logits("both"), self.teacher.logits["both"][step.rows]
-        task = task_loss(student, step.targets, task=self.task)
+        task = self.task_loss(step)
         tckd, nckd = decoupled_losses(student, teacher, step.targets, temperature=temperature, task=self.task)
         distilled = self.options.alpha * tckd + self.options.beta * nckd
         return (1 - share) * task + share * distilled, {"task": task, "dkd/target": tckd, "dkd/rest": nckd}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from msd.distill.losses import kd_divergence, task_loss
 from msd.distill.method import Method, Step
 from msd.distill.options import MixedOptions
 
@@ -19,13 +18,7 @@ class KD(Method):
     Options = MixedOptions
     options: MixedOptions
 
-    def target(self, rows: Tensor) -> Tensor:
-        """The logits (B, C) that the student imitates on the training samples `rows` (B,)."""
-        return self.teacher.logits["both"][rows]
-
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
-        share, temperature = self.options.share, self.options.temperature
-        task = task_loss(step.logits("both"), step.targets, task=self.task)
-        target = self.target(step.rows)
-        kd = kd_divergence(step.logits("both"), target, temperature=temperature, task=self.task)
+        share, task = self.options.share, self.task_loss(step)
+        kd = self.divergence("both", step, temperature=self.options.temperature)
         return (1 - share) * task + share * kd, {"task": task, "kd/both": kd}

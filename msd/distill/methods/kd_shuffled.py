@@ -10,6 +10,7 @@ from torch import Tensor
 
 from msd.distill.method import Setting
 from msd.distill.methods.kd import KD
+from msd.models.views import View
 
 
 class ShuffledKD(KD):
@@ -24,5 +25,5 @@ class ShuffledKD(KD):
         generator = torch.Generator().manual_seed(setting.stream("shuffled teacher"))
         self.other = torch.randperm(len(setting.samples), generator=generator)
 
-    def target(self, rows: Tensor) -> Tensor:
-        return super().target(self.other[rows])
+    def target(self, view: View, rows: Tensor) -> Tensor:
+        return super().target(view, self.other[rows])

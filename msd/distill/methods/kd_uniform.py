@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from msd.distill.methods.kd import KD
+from msd.models.views import View
 
 
 class UniformKD(KD):
@@ -15,5 +16,5 @@ class UniformKD(KD):
     labels' priors.
     """
 
-    def target(self, rows: Tensor) -> Tensor:
-        return torch.zeros_like(super().target(rows))
+    def target(self, view: View, rows: Tensor) -> Tensor:
+        return torch.zeros_like(super().target(view, rows))

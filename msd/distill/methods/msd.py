@@ -6,7 +6,6 @@ from pydantic import Field
 from torch import Tensor
 
 from msd.distill.auxiliary import AuxiliaryMethod
-from msd.distill.losses import task_loss
 from msd.distill.method import Step
 from msd.distill.options import Weighting
 
@@ -24,8 +23,7 @@ class MSD(AuxiliaryMethod):
         weighting: Weighting = Field(description="what the weights follow: nothing, or modality saliency")
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
-        share = self.options.share
-        task = task_loss(step.logits("both"), step.targets, task=self.task)
-        kd = self.divergence("both", step)
+        share, task = self.options.share, self.task_loss(step)
+        kd = self.divergence("both", step, temperature=self.options.temperature)
         distilled, auxiliary = self.with_auxiliary(kd, step)
         return (1 - share) * task + share * distilled, {"task": task, "kd/both": kd, **auxiliary}

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from msd.config.strict import NotNegative
-from msd.distill.losses import kd_divergence, task_loss
+from msd.distill.losses import task_loss
 from msd.distill.method import Method, Setting, Step
 from msd.distill.options import MixedOptions, Size, Small
 from msd.distill.weight_learning import Parameters, WeightLearner, meta_gradient, meta_split, weighted_loss
@@ -76,13 +76,8 @@ class LearnedMSD(Method):
 
     def _losses(self, step: Step) -> tuple[Tensor, Tensor]:
         """Task loss (B,) and divergences (B, 3) of the three views."""
-        task = task_loss(step.logits("both"), step.targets, task=self.task)
-        temperature, teacher = self.options.temperature, self.teacher.logits
-        divergences = [
-            kd_divergence(step.logits(view), teacher[view][step.rows], temperature=temperature, task=self.task)
-            for view in VIEWS
-        ]
-        return task, torch.stack(divergences, dim=1)
+        task, temperature = self.task_loss(step), self.options.temperature
+        return task, torch.stack([self.divergence(view, step, temperature=temperature) for view in VIEWS], dim=1)
 
     def _learn(self, step: Step, features: Tensor, task: Tensor, divergences: Tensor) -> dict[str, Tensor]:
         """One step of the net; by view, whether a sample's term pulls the student where held-out samples want it.
@@ -98,13 +93,12 @@ class LearnedMSD(Method):
         )
         drawn = torch.randperm(len(self.held_out), generator=self.order)[: self.options.meta_samples]
         hypergradient = meta_gradient(
-            lambda moving: self._losses(step.moved(moving)),
+            lambda moving: self._losses(step.moved(moving))[1],
             lambda moving: self._meta_loss(moving, self.held_out[drawn]),
             parameters=parameters,
-            weights=weights.detach(),
+            gradient=dict(zip(parameters, gradient, strict=True)),
             share=share,
             step_length=self.options.step_length,
-            gradient=dict(zip(parameters, gradient, strict=True)),
         )
         self.learner.learn(weights, hypergradient)
         return _by_view("positive", (hypergradient < 0).float())

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from msd.distill.losses import kd_divergence, task_loss
 from msd.distill.method import Method, Setting, Step
 from msd.distill.options import MixedOptions, Weight
-
-if TYPE_CHECKING:
-    from msd.models.visualbert import Output
 
 
 def hidden_distance(
@@ -96,23 +92,17 @@ class TinyBERT(Method):
         self.of_layers = nn.Linear(width, wider, bias=False)
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
-        share, strength = self.options.share, self.options.beta
-        task = task_loss(step.logits("both"), step.targets, task=self.task)
-        logits = self.teacher.logits["both"][step.rows]
-        kd = kd_divergence(step.logits("both"), logits, temperature=self.options.temperature, task=self.task)
-        student, teacher, mask = step.output("both"), self._ask(step), _mask(step)
+        assert self.teacher.model is not None
+        share, task = self.options.share, self.task_loss(step)
+        kd = self.divergence("both", step, temperature=self.options.temperature)
+        with torch.no_grad():
+            teacher = self.teacher.model(step.inputs, internals=True)
+        student, mask = step.output("both"), _mask(step)
         projections = [self.of_embeddings] + [self.of_layers] * (len(student.hidden) - 1)
         hidden = hidden_distance(student.hidden, teacher.hidden, mask, projections=projections)
         attention = attention_distance(student.attentions, teacher.attentions, mask)
         terms = {"task": task, "kd/both": kd, "hidden": hidden, "attention": attention}
-        return (1 - share) * task + share * kd + strength * (hidden + attention), terms
-
-    @torch.no_grad()
-    def _ask(self, step: Step) -> Output:
-        model = self.teacher.model
-        assert model is not None
-        answer: Output = model(step.inputs, internals=True)
-        return answer
+        return (1 - share) * task + share * kd + self.options.beta * (hidden + attention), terms
 
 
 def _mask(step: Step) -> Tensor:

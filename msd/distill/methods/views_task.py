@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from msd.distill.losses import task_loss
 from msd.distill.method import Step
 from msd.distill.methods.msd import MSD
 from msd.models.views import View
@@ -18,4 +17,4 @@ class ViewsTask(MSD):
     auxiliary = "task"
 
     def unimodal(self, view: View, step: Step) -> Tensor:
-        return task_loss(step.logits(view), step.targets, task=self.task)
+        return self.task_loss(step, view)

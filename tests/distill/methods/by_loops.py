@@ -1,14 +1,9 @@
-"""What the tests of methods share: comparison with a reference in loops, inputs that divide by zero, a small step."""
+"""What the tests of methods share: comparison with a reference in loops, and inputs that divide by zero."""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
-
-from msd.distill.method import Method, Setting, Step, TeacherTargets
-from msd.models.split import Split
-from msd.models.views import VIEWS, take_view
-from msd.models.visualbert import VisualBertClassifier
 
 Loss = Callable[..., Tensor]
 
@@ -71,34 +66,3 @@ def assert_finite(loss: Loss, student: Tensor, teacher: Tensor, *, bound: float 
     assert torch.isfinite(leaf.grad).all()
     assert leaf.grad.abs().max() < bound
     return values.detach()
-
-
-def small_setting(task: str = "multiclass", *, samples: int = 12, seed: int = 0) -> Setting:
-    """A student of width 24 before its first step, and a teacher whose features are 10 wide, on random samples."""
-    generator = torch.Generator().manual_seed(7)
-    labels = torch.randint(0, 3, (samples,), generator=generator)
-    targets = torch.eye(3)[labels] if task == "multilabel" else labels
-    split = Split(
-        uids=[str(row) for row in range(samples)],
-        tokens=torch.randint(5, 11, (samples, 4), generator=generator),
-        lengths=torch.full((samples,), 4),
-        pictures=torch.arange(samples),
-        regions=torch.randn(samples, 4, 6, generator=generator),
-        targets=targets,
-    )
-    sizes = {"vocabulary": 11, "labels": 3, "region_width": 6, "layers": 1, "width": 8, "heads": 2, "feed_forward": 16}
-    torch.manual_seed(3)
-    student = VisualBertClassifier({**sizes, "dropout": 0.0, "pool": "modality-means", "positions": 8})
-    teacher = TeacherTargets(
-        logits={view: torch.randn(samples, 3, generator=generator) for view in VIEWS},
-        features={view: torch.randn(samples, 10, generator=generator) for view in VIEWS},
-        saliency={modality: torch.rand(samples, generator=generator) for modality in ("image", "text")},
-    )
-    return Setting("small", seed, task, split, student, teacher)
-
-
-def step_of(method: Method, rows: Tensor) -> Step:
-    """One step of the method's student on the samples `rows`."""
-    setting = method.setting
-    inputs = setting.samples.inputs(rows)
-    return Step(rows, setting.samples.targets[rows], inputs, lambda view: setting.student(take_view(inputs, view)))

@@ -4,7 +4,8 @@ import math
 
 import pytest
 import torch
-from by_loops import assert_same_values_and_gradients, matrix, small_setting, step_of
+from by_loops import assert_same_values_and_gradients, matrix
+from small_study import SIZE, new_setting, new_step
 
 from msd.distill.methods.crd import CRD, contrast_loss
 
@@ -48,9 +49,9 @@ def test_extreme_similarities_stay_finite() -> None:
 
 
 def test_a_step_is_the_formula_on_the_banks_before_it() -> None:
-    method = CRD(OPTIONS, small_setting())
+    method = CRD(OPTIONS, new_setting())
     banks = {"student": method.student_bank.rows.clone(), "teacher": method.teacher_bank.rows.clone()}
-    step = step_of(method, ROWS)
+    step = new_step(method, ROWS)
     embedded = {
         "student": step.features("both") @ method.embed_student.weight.T + method.embed_student.bias,
         "teacher": method.teacher.features["both"][ROWS] @ method.embed_teacher.weight.T + method.embed_teacher.bias,
@@ -64,13 +65,13 @@ def test_a_step_is_the_formula_on_the_banks_before_it() -> None:
         similarities = torch.stack(
             [torch.stack([anchors[b] @ banks[other][row] for row in candidates[b]]) for b in range(len(ROWS))]
         )
-        z = (similarities / 0.07).exp().mean().item() * 12
-        expected = by_loops(similarities, z=z, temperature=0.07, samples=12)
+        z = (similarities / 0.07).exp().mean().item() * SIZE
+        expected = by_loops(similarities, z=z, temperature=0.07, samples=SIZE)
         assert torch.allclose(terms[f"crd/{network}"], expected, rtol=1e-4)
         moved = 0.5 * banks[network][ROWS] + 0.5 * anchors
         bank = getattr(method, f"{network}_bank").rows
         assert torch.allclose(bank[ROWS], moved / moved.square().sum(1, keepdim=True).sqrt(), atol=1e-6)
-        rest = [row for row in range(12) if row not in ROWS]
+        rest = [row for row in range(SIZE) if row not in ROWS]
         assert torch.equal(bank[rest], banks[network][rest])
         assert not bank.requires_grad
     assert torch.allclose(loss, terms["task"] + 0.8 * (terms["crd/student"] + terms["crd/teacher"]))
@@ -79,27 +80,27 @@ def test_a_step_is_the_formula_on_the_banks_before_it() -> None:
 
 
 def test_the_constant_is_that_of_the_first_batch() -> None:
-    method = CRD(OPTIONS, small_setting())
-    method.loss(step_of(method, ROWS))
+    method = CRD(OPTIONS, new_setting())
+    method.loss(new_step(method, ROWS))
     first = method.student_bank.log_z.clone(), method.teacher_bank.log_z.clone()
-    method.loss(step_of(method, ROWS + 4))
+    method.loss(new_step(method, ROWS + 4))
     assert (method.student_bank.log_z, method.teacher_bank.log_z) == first
 
 
 def test_negatives_are_all_other_samples_and_never_the_sample_itself() -> None:
-    method = CRD({**OPTIONS, "negatives": 400}, small_setting())
+    method = CRD({**OPTIONS, "negatives": 400}, new_setting())
     candidates = method.candidates(ROWS)
     assert candidates.shape == (4, 401)
     assert torch.equal(candidates[:, 0], ROWS)
     for row, drawn in zip(ROWS.tolist(), candidates[:, 1:], strict=True):
-        assert set(drawn.tolist()) == set(range(12)) - {row}
+        assert set(drawn.tolist()) == set(range(SIZE)) - {row}
 
 
 def test_draws_depend_on_the_seed_of_the_replicate_alone() -> None:
     drawn = []
     for seed, elsewhere in ((0, 1), (0, 2), (1, 1)):
         torch.manual_seed(elsewhere)
-        method = CRD(OPTIONS, small_setting(seed=seed))
+        method = CRD(OPTIONS, new_setting(seed=seed))
         torch.manual_seed(elsewhere)
         drawn.append((method.candidates(ROWS), method.student_bank.rows, method.teacher_bank.rows))
     assert all(torch.equal(first, second) for first, second in zip(drawn[0], drawn[1], strict=True))
@@ -107,11 +108,11 @@ def test_draws_depend_on_the_seed_of_the_replicate_alone() -> None:
 
 
 def test_a_single_sample_and_features_of_zero_stay_finite() -> None:
-    method = CRD(OPTIONS, small_setting())
+    method = CRD(OPTIONS, new_setting())
     for parameter in method.parameters():
         parameter.data.zero_()
     for _ in range(2):
-        loss, _ = method.loss(step_of(method, ROWS[:1]))
+        loss, _ = method.loss(new_step(method, ROWS[:1]))
         loss.mean().backward()
         assert torch.isfinite(loss).all()
         assert all(torch.isfinite(parameter.grad).all() for parameter in method.parameters())

@@ -1,11 +1,12 @@
 """Learned weights: the step that is taken in training, what is kept of it, and whether they tell good from bad."""
 
 import copy
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 import torch
-from small_study import KD, new_model, new_setting, new_step
+from small_study import KD, loss_of, new_model, new_setting, new_step
 
 from msd.config.contracts.training import Schedule
 from msd.config.files import MethodConfig
@@ -37,23 +38,16 @@ def learned(setting: Setting, **changes) -> Method:
 
 
 def trained(method: Method, *, epochs: int = 1, batch_size: int = 6, learning_rate: float = 1e-3) -> pd.DataFrame:
-    history = History()
-    schedule = Schedule(
-        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, weight_decay=0.01, warmup=0.1, clip=1.0
-    )
-    train(method, schedule=schedule, history=history, validate=dict)
+    history, sizes = History(), {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    train(method, schedule=Schedule(**sizes, weight_decay=0.01, warmup=0.1, clip=1.0), history=history, validate=dict)
     return pd.DataFrame(history.rows, columns=["seed", "step", "epoch", "term", "value", "sample"])
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 @pytest.mark.parametrize("task", ["multiclass", "multilabel"])
-def test_the_net_is_taught_the_gradient_through_the_unrolled_virtual_step(task: str, dropout: float) -> None:
+def test_the_net_descends_the_gradient_through_the_unrolled_virtual_step(task: str, dropout: float) -> None:
     """Adam's first moment after one step of training is a tenth of the net's gradient."""
-    setting = new_setting(task=task)
-    setting.student.load_state_dict(new_model(3).state_dict())
-    for module in setting.student.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = dropout
+    setting = replace(new_setting(task=task), student=new_model(3, dropout=dropout))
     student, samples = copy.deepcopy(setting.student).train(), setting.samples
     method = learned(setting)
     rows, held_out = method.training_rows(), method.held_out
@@ -98,11 +92,7 @@ def test_a_moved_step_has_the_dropout_of_its_step() -> None:
                 assert not torch.equal(step.logits(view), further.logits(view))
             return task_loss(step.logits("both"), step.targets, task=self.task), {}
 
-    setting = new_setting()
-    setting.student.train()
-    for module in setting.student.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.5
+    setting = replace(new_setting(), student=new_model(1, dropout=0.5))
     trained(Compared({}, setting))
 
 
@@ -130,7 +120,7 @@ def test_held_out_samples_are_never_trained_on_and_every_weight_is_kept() -> Non
 
 
 @pytest.mark.parametrize(("every", "expected"), [(1, 8), (2, 4), (3, 3), (8, 1)])
-def test_the_meta_step_is_taken_as_often_as_it_is_said(every: int, expected: int) -> None:
+def test_the_meta_step_is_taken_every_so_many_steps(every: int, expected: int) -> None:
     history = trained(learned(new_setting(), meta_every=every), epochs=4, batch_size=3)
     assert history["step"].max() == 7
     for view in VIEWS:
@@ -140,12 +130,10 @@ def test_the_meta_step_is_taken_as_often_as_it_is_said(every: int, expected: int
 
 
 def test_without_learning_it_is_msd_with_weights_of_one() -> None:
-    setting = new_setting()
-    method = learned(setting, meta_learning_rate=0.0)
-    uniform = method_class("msd")({**KD, "weighting": "uniform", "strength": 1}, setting)
-    rows = method.training_rows()
-    loss, terms = method.loss(new_step(method, rows))
-    assert torch.allclose(loss, uniform.loss(new_step(uniform, rows))[0], rtol=1e-6)
+    method = learned(new_setting(), meta_learning_rate=0.0)
+    uniform, _ = loss_of("msd", {**KD, "weighting": "uniform", "strength": 1}, method.setting)
+    loss, terms = method.loss(new_step(method, rows := method.training_rows()))
+    assert torch.allclose(loss, uniform[rows], rtol=1e-6)
     assert all((terms[name] == 1).all() for name in WEIGHTS)
 
 

@@ -1,14 +1,16 @@
-"""A small student, a teacher's answers and a batch, made of random numbers, to ask a method for its loss."""
+"""A small student, a teacher's outputs and a batch, made of random numbers, for the loss of a method."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import torch
+from torch import Tensor
 from torch.func import functional_call
 
-from msd.distill.method import Method, Setting, Step, TeacherTargets
+from msd.distill.method import Method, Setting, Step, TeacherTargets, method_class
 from msd.models.split import Split
 from msd.models.views import VIEWS, View, take_view
 from msd.models.visualbert import Output, VisualBertClassifier
@@ -20,15 +22,17 @@ KD = {"lambda": 0.7, "temperature": 2}
 MSD = {**KD, "weighting": "instance", "strength": 1}
 
 
-def new_model(seed: int, **changes) -> VisualBertClassifier:
+def new_model(seed: int, **changes: Any) -> VisualBertClassifier:
     torch.manual_seed(seed)
     return VisualBertClassifier({**SIZES, **SHAPE, **changes})
 
 
-def new_setting(*, task: str = "multiclass", seed: int = 0, **changes) -> Setting:
+def new_setting(*, task: str = "multiclass", seed: int = 0, **changes: Any) -> Setting:
+    """A student before its first step, 48 features wide, and a teacher, 10 wide, of `SIZE` samples."""
     generator = torch.Generator().manual_seed(5)
     lengths = torch.randint(3, 8, (SIZE,), generator=generator)
     tokens = torch.randint(5, 30, (SIZE, 7), generator=generator) * (torch.arange(7)[None] < lengths[:, None])
+    tokens[:, 0], tokens[torch.arange(SIZE), lengths - 1] = 2, 3  # [CLS] and [SEP]
     classes = torch.randint(0, LABELS, (SIZE,), generator=generator)
     targets = classes if task == "multiclass" else torch.rand(SIZE, LABELS, generator=generator)
     regions = torch.randn(SIZE, 3, 7, generator=generator)
@@ -36,18 +40,25 @@ def new_setting(*, task: str = "multiclass", seed: int = 0, **changes) -> Settin
     teacher = TeacherTargets(
         logits={view: 3 * torch.randn(SIZE, LABELS, generator=generator) for view in VIEWS},
         saliency={modality: torch.rand(SIZE, generator=generator) for modality in ("image", "text")},
+        features={view: torch.randn(SIZE, 10, generator=generator) for view in VIEWS},
     )
     return Setting("small", seed, task, samples, new_model(1), replace(teacher, **changes))
 
 
-def new_step(method: Method, rows: torch.Tensor | None = None) -> Step:
+def new_step(method: Method, rows: Tensor | None = None) -> Step:
     """A batch of the setting's samples (all of them, unless `rows` says which), seen by its student."""
     samples, student = method.setting.samples, method.setting.student
     rows = torch.arange(len(samples)) if rows is None else rows
     inputs = samples.inputs(rows)
 
-    def forward(view: View, parameters: Mapping[str, torch.Tensor] | None = None) -> Output:
+    def forward(view: View, parameters: Mapping[str, Tensor] | None = None) -> Output:
         options = {"internals": method.internals}
         return functional_call(student, dict(parameters or {}), (take_view(inputs, view),), options)
 
     return Step(rows, samples.targets[rows], inputs, forward)
+
+
+def loss_of(name: str, options: Mapping[str, Any], setting: Setting) -> tuple[Tensor, dict[str, Tensor]]:
+    """Loss and terms of a method on all samples."""
+    method = method_class(name)(options, setting)
+    return method.loss(new_step(method))
