@@ -12,6 +12,8 @@ from typing import NoReturn
 from msd.errors import UserError, nearest
 
 RESULTS = Path("results")
+Command = Callable[[argparse.Namespace], int | None]
+"""Runs and prints; returns an exit status other than 0."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -29,11 +31,11 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command of `msd`; returns its exit status."""
     options = parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = options.command
+    command: Command = options.command
     try:
         status = command(options)
         sys.stdout.flush()
-        return status
+        return status or 0
     except BrokenPipeError:  # its reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -46,39 +48,33 @@ def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     top = _Parser(prog="msd", description="Saliency-aware distillation: run, check and track studies.")
     commands = top.add_subparsers(dest="name", required=True, metavar="command")
-    stage = commands.add_parser("stage", help="run one job of the workflow (its log shows the command)")
+
+    def add(name: str, command: Command, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text)
+        added.set_defaults(command=command)
+        return added
+
+    stage = add("stage", _stage, "run one job of the workflow (its log shows the command)")
     stage.add_argument("rule", help="the job's rule, e.g. student")
     stage.add_argument("job", help="the job's file, e.g. results/demo/jobs/student/….json")
-    stage.set_defaults(command=_stage)
-    audit = commands.add_parser("audit", help="re-hash all results and check that their history is whole")
+    audit = add("audit", _audit, "re-hash all results and check that their history is whole")
     _add_study(audit, default=None)
     audit.add_argument("--full", action="store_true", help="trust no remembered hash")
-    audit.set_defaults(command=_audit)
-    trace = commands.add_parser("trace", help="from one cell, figure or claim back to runs, data and code")
+    trace = add("trace", _trace, "from one cell, figure or claim back to runs, data and code")
     trace.add_argument("place", help="e.g. results/demo/tables/main.json#clipart-tags/kd, or a figure's file")
     trace.add_argument("--json", action="store_true", help="everything that the tree is drawn from")
-    trace.set_defaults(command=_trace)
-    sync = commands.add_parser("sync", help="tell Snakemake what the records prove, after a clone, pull or checkout")
-    sync.set_defaults(command=_sync)
-    track = commands.add_parser("track", help="import what is new into MLflow")
-    _add_study(track)
-    track.set_defaults(command=_track)
-    compare = commands.add_parser("compare", help="two results cell by cell: identical, within the interval or changed")
+    add("sync", _sync, "tell Snakemake what the records prove, after a clone, pull or checkout")
+    _add_study(add("track", _track, "import what is new into MLflow"))
+    compare = add("compare", _compare, "two results cell by cell: identical, within the interval or changed")
     compare.add_argument("before", help="a study, its folder, or a git commit")
     compare.add_argument("after", help="a study, its folder, or a git commit")
     compare.add_argument("--study", help="whose results a commit is read for (default: the other side's)")
     compare.add_argument("--json", action="store_true", help="for programs")
-    compare.set_defaults(command=_compare)
-    crate = commands.add_parser("crate", help="export a study with its whole history as a Workflow Run RO-Crate")
+    crate = add("crate", _crate, "export a study with its whole history as a Workflow Run RO-Crate")
     _add_study(crate)
     crate.add_argument("--out", help="the new folder (default: crates/<study>)")
-    crate.set_defaults(command=_crate)
-    plan = commands.add_parser("plan", help="what a study would run and cost; runs nothing")
-    _add_study(plan)
-    plan.set_defaults(command=_plan)
-    publish = commands.add_parser("publish", help="copy a study's tables to results/published and the README")
-    _add_study(publish)
-    publish.set_defaults(command=_publish)
+    _add_study(add("plan", _plan, "what a study would run and cost; runs nothing"))
+    _add_study(add("publish", _publish, "copy a study's tables to results/published and the README"))
     return top
 
 
@@ -113,57 +109,50 @@ def _audit(options: argparse.Namespace) -> int:
     return result.status
 
 
-def _trace(options: argparse.Namespace) -> int:
+def _trace(options: argparse.Namespace) -> None:
     import json
 
     from msd.lineage.trace import trace
     from msd.lineage.tree import as_tree
 
-    found = trace(options.place)
-    print(json.dumps(found, indent=1, ensure_ascii=False) if options.json else as_tree(found))
-    return 0
+    traced = trace(options.place)
+    print(json.dumps(traced, indent=1, ensure_ascii=False) if options.json else as_tree(traced))
 
 
-def _sync(options: argparse.Namespace) -> int:
+def _sync(options: argparse.Namespace) -> None:
     from msd.lineage.sync import sync
 
     print(sync(RESULTS))
-    return 0
 
 
-def _track(options: argparse.Namespace) -> int:
+def _track(options: argparse.Namespace) -> None:
     from msd.tracking import track
 
     print(track(find_study(options.study)[0], RESULTS, None))
-    return 0
 
 
-def _compare(options: argparse.Namespace) -> int:
+def _compare(options: argparse.Namespace) -> None:
     from msd.lineage.compare import compare
 
     before, after = (find_study(side)[0] for side in (options.before, options.after))
     comparison = compare(before, after, study=find_study(options.study)[0] if options.study else None)
     print(comparison.to_json() if options.json else comparison)
-    return 0
 
 
-def _crate(options: argparse.Namespace) -> int:
+def _crate(options: argparse.Namespace) -> None:
     from msd.lineage.crate import export_crate
 
     study = find_study(options.study)[0]
     print(export_crate(study, RESULTS, Path(options.out or f"crates/{study}")))
-    return 0
 
 
-def _plan(options: argparse.Namespace) -> int:
+def _plan(options: argparse.Namespace) -> None:
     from msd.plan import plan
 
     print(plan(find_study(options.study)[1]))
-    return 0
 
 
-def _publish(options: argparse.Namespace) -> int:
+def _publish(options: argparse.Namespace) -> None:
     from msd.report.publish import publish
 
     print(publish(find_study(options.study)[0]))
-    return 0

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from psutil import pid_exists
+
 
 def paths_of(named: dict[str, Any]) -> list[str]:
     """All paths of an inputs or outputs table, in order."""
@@ -47,18 +49,8 @@ def _remove_stale(folders: set[Path]) -> None:
     for folder in folders:
         for stale in folder.glob(".tmp-*"):
             number = stale.name.removeprefix(".tmp-")
-            if number.isdigit() and (int(number) == os.getpid() or not _is_alive(int(number))):
+            if number.isdigit() and (int(number) == os.getpid() or not pid_exists(int(number))):
                 shutil.rmtree(stale, ignore_errors=True)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def place(final: list[str], *, last: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from msd.errors import UserError, nearest
 from msd.lineage.digest import file_digests
 from msd.lineage.environment import describe_environment, environment_notes
-from msd.lineage.record import seal
+from msd.lineage.record import recorded_sha256, seal
 
 # Snakemake writes the first three and jobs keep checkpoints in the fourth: none of them is a result.
 UNRECORDED = {"logs", "benchmarks", "jobs", "scratch"}
@@ -70,8 +70,8 @@ def audit(results: Path, study: str | None = None, full: bool = False) -> AuditR
 
 
 def _roots(results: Path, study: str | None) -> list[Path]:
-    found = sorted(path for path in results.glob("*") if path.is_dir() and not path.name.startswith("."))
-    folders = [path for path in found if path.name != PUBLISHED]
+    paths = sorted(path for path in results.glob("*") if path.is_dir())
+    folders = [path for path in paths if path.name != PUBLISHED and not path.name.startswith(".")]
     if study is None:
         if not folders:
             raise UserError(f"there is nothing to audit in {results}; run a study first, e.g. `make reproduce`")
@@ -92,20 +92,19 @@ class _Audit:
         self.full = full
         self.records: dict[str, dict[str, Any]] = {}
         self.intact: list[dict[str, Any]] = []
-        self.found: dict[str, str | None] = {}
+        self.digests: dict[str, str | None] = {}
         self.result = AuditResult()
 
     def run(self) -> AuditResult:
         files = [self._name(path) for root in self.roots for path in sorted(root.rglob("*")) if path.is_file()]
-        waiting = deque(name for name in files if name.endswith("/record.json"))
+        names = [name for name in files if name.endswith("/record.json")]
         seen: set[str] = set()
-        while waiting:  # a study may use what another study's jobs made
-            name = waiting.popleft()
+        for name in names:  # grows while it is read: a study may use what another study's jobs made
             if name not in seen and (self.project / name).is_file():
                 seen.add(name)
                 self._read(name)
                 sources = self.records.get(name, {"inputs": []})["inputs"]
-                waiting += [source["record"] for source in sources if source["record"]]
+                names += [source["record"] for source in sources if source["record"]]
         self._hash_all()
         for name, content in self.records.items():
             for output in content["outputs"]:
@@ -130,7 +129,7 @@ class _Audit:
         try:
             content = json.loads((self.project / name).read_text(encoding="utf-8"))
             sealed = seal(content) == content["seal"]
-            when = f"({content['rule']}, {content['ended']})"
+            when = _when(content)
             if not all({"path", "sha256"} <= item.keys() for item in content["outputs"]):
                 raise KeyError("outputs")
             if not all({"path", "sha256", "record"} <= item.keys() for item in content["inputs"]):
@@ -147,29 +146,29 @@ class _Audit:
     def _hash_all(self) -> None:
         """Digest of every file that a record names, None for a missing one; each is read and counted once."""
         items = [item for content in self.records.values() for item in content["outputs"] + content["inputs"]]
-        self.found = dict.fromkeys(item["path"] for item in items)
-        present = {path: self.project / path for path in self.found if (self.project / path).is_file()}
+        self.digests = dict.fromkeys(item["path"] for item in items)
+        present = {path: self.project / path for path in self.digests if (self.project / path).is_file()}
         digests = file_digests(present.values(), trust=not self.full, database=self.database)
-        self.found |= {path: digests[str(place)] for path, place in present.items()}
+        self.digests |= {path: digests[str(place)] for path, place in present.items()}
         self.result.files = len(present)
         self.result.bytes = sum(place.stat().st_size for place in present.values())
 
     def _check_output(self, name: str, content: dict[str, Any], output: dict[str, Any]) -> None:
-        path, expected, found = output["path"], output["sha256"], self.found[output["path"]]
-        when = f"({content['rule']}, {content['ended']})"
+        path, expected, digest = output["path"], output["sha256"], self.digests[output["path"]]
+        when = _when(content)
         if len(self.producers[path]) > 1 and self.producers[path][0] != name:
             self._add(path, name, f"{path} is claimed by {self.producers[path][0]} and by {name}")
-        elif found is None:
+        elif digest is None:
             self._add(path, name, f"{path} is missing; {name} recorded it {when}")
-        elif found != expected:
+        elif digest != expected:
             self._add(path, name, f"{path} differs from what {name} recorded {when}:"
-                                  f" expected {expected[:12]}…, found {found[:12]}…")  # fmt: skip
+                                  f" expected {expected[:12]}…, found {digest[:12]}…")  # fmt: skip
 
     def _check_input(self, name: str, content: dict[str, Any], source: dict[str, Any]) -> None:
         """Compare an input with its producer's record; with the file only where no record answers for it."""
         path, read, producer = source["path"], source["sha256"], source["record"]
-        when = f"({content['rule']}, {content['ended']})"
-        made = self._declared(producer, path) if producer else None
+        when = _when(content)
+        made = recorded_sha256(self.records.get(producer, {}), path) if producer else None
         if producer and producer not in self.records:
             self._add(path, name, f"{producer} is missing or unreadable; {name} {when} read {path}, which it recorded")
         elif producer and made is None:
@@ -177,15 +176,11 @@ class _Audit:
         elif made is not None and made != read:
             self._add(path, name, f"{name} {when} was made from another {path} than {producer} recorded:"
                                   f" read {read[:12]}…, recorded {made[:12]}…")  # fmt: skip
-        elif made is None and self.found[path] is None:
+        elif made is None and self.digests[path] is None:
             self._add(path, name, f"{path} is missing; {name} was made from it {when}")
-        elif made is None and self.found[path] != read:
+        elif made is None and self.digests[path] != read:
             self._add(path, name, f"{path} differs from what {name} was made from {when}:"
-                                  f" expected {read[:12]}…, found {str(self.found[path])[:12]}…")  # fmt: skip
-
-    def _declared(self, record: str, path: str) -> str | None:
-        outputs = self.records.get(record, {"outputs": []})["outputs"]
-        return next((str(output["sha256"]) for output in outputs if output["path"] == path), None)
+                                  f" expected {read[:12]}…, found {str(self.digests[path])[:12]}…")  # fmt: skip
 
     @cached_property
     def producers(self) -> dict[str, list[str]]:
@@ -245,3 +240,7 @@ class _Audit:
                 if source["record"] and source["record"] not in seen:
                     seen.add(source["record"])
                     waiting.append(source["record"])
+
+
+def _when(content: dict[str, Any]) -> str:
+    return f"({content['rule']}, {content['ended']})"

@@ -16,9 +16,12 @@ from typing import Any
 from msd.errors import UserError
 from msd.lineage.environment import differences
 from msd.lineage.identity import identity, spelled
+from msd.lineage.record import leaves
 from msd.lineage.versions import Version, open_version, study_of
 
 EMBEDDED = "demo"
+Causes = dict[tuple[str, str], None]
+"""(kind, difference) as keys: a set that remembers in which order they were found."""
 VERDICTS = ("identical", "within interval", "changed", "only in A", "only in B")
 
 
@@ -109,29 +112,27 @@ class _Causes:
 
     def __init__(self, before: Version, after: Version) -> None:
         self.before, self.after = before, after
-        self.known: dict[tuple[str, str], dict[str, set[str]]] = {}
+        self.known: dict[tuple[str, str], Causes] = {}
 
     def of_table(self) -> dict[str, list[str]]:
         """Why a table has other cells: what its own record says."""
-        return _sorted(self._own(self.before.table_record, self.after.table_record))
+        return _by_kind(self._own(self.before.table_record, self.after.table_record))
 
     def of_cell(self, old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[str]]:
         """Why a cell differs: its runs and all before them, its choice of variant, and the making of the table."""
-        causes: dict[str, set[str]] = {}
+        causes: Causes = {}
         if old.get("selected") != new.get("selected"):
-            causes["selection"] = {f"{old.get('selected')} → {new.get('selected')}"}
+            causes["selection", f"{old.get('selected')} → {new.get('selected')}"] = None
         if set(old["values"]) != set(new["values"]):
-            causes["seeds"] = {f"{', '.join(old['values']) or 'none'} → {', '.join(new['values']) or 'none'}"}
-        pairs = [(self.before.table_record, self.after.table_record)]
+            causes["seeds", f"{', '.join(old['values']) or 'none'} → {', '.join(new['values']) or 'none'}"] = None
         cell = f"cells/{old['dataset']}/{old['method']}"
-        pairs.append((self.before.beside_tables(cell), self.after.beside_tables(cell)))
-        for pair in pairs:
-            _merge(causes, self._own(*pair))
+        causes |= self._own(self.before.table_record, self.after.table_record)
+        causes |= self._own(self.before.beside_tables(cell), self.after.beside_tables(cell))
         for one, other in zip(old["runs"], new["runs"], strict=False):
-            _merge(causes, self._back(f"{one}/record.json", f"{other}/record.json"))
-        return _sorted(causes)
+            causes |= self._back(f"{one}/record.json", f"{other}/record.json")
+        return _by_kind(causes)
 
-    def _back(self, one: str, other: str) -> dict[str, set[str]]:
+    def _back(self, one: str, other: str) -> Causes:
         """Causes in a pair of records and in all that they were made from, as far as their files differ."""
         if (one, other) in self.known:
             return self.known[one, other]
@@ -139,51 +140,49 @@ class _Causes:
         old, new = self.before.record(one), self.after.record(other)
         if old is None or new is None:
             if old is not new:
-                causes["records"] = {f"only one side has {one if new is None else other}"}
+                causes["records", f"only one side has {one if new is None else other}"] = None
             return causes
         if _sha256s(old["outputs"]) == _sha256s(new["outputs"]):
             return causes
-        _merge(causes, self._own(one, other))
+        causes |= self._own(one, other)
         for left, right in _paired_inputs(old, new):
             if left["sha256"] == right["sha256"]:
                 continue
             if left["record"] and right["record"]:
-                _merge(causes, self._back(left["record"], right["record"]))
+                causes |= self._back(left["record"], right["record"])
             else:
-                _merge(causes, {"data": {left["path"]}})
+                causes["data", left["path"]] = None
         return causes
 
-    def _own(self, one: str, other: str) -> dict[str, set[str]]:
+    def _own(self, one: str, other: str) -> Causes:
         """How two records differ by themselves, whatever they were made from."""
         old, new = self.before.record(one), self.after.record(other)
-        if old is None or new is None:
-            return {}
-        return {kind: items for kind, items in _record_differences(old, new).items() if items}
+        return {} if old is None or new is None else dict.fromkeys(_record_differences(old, new))
 
 
-def _record_differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, set[str]]:
+def _by_kind(causes: Causes) -> dict[str, list[str]]:
+    kinds = dict.fromkeys(kind for kind, _ in causes)
+    return {kind: sorted(item for other, item in causes if other == kind) for kind in kinds}
+
+
+def _record_differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """(kind, difference) of code, parameters, seeds and environment, in that order."""
     modules = [record["code"]["modules"] for record in (old, new)]
-    settings = [dict(_leaves(record["params"])) for record in (old, new)]
-    changed = {key for key in settings[0].keys() | settings[1].keys() if settings[0].get(key) != settings[1].get(key)}
-    return {
-        "code": {
-            name for name in modules[0].keys() | modules[1].keys() if modules[0].get(name) != modules[1].get(name)
-        },
-        "parameters": {
-            f"{key} {settings[0].get(key)} → {settings[1].get(key)}" for key in changed if key not in ("seed", "seeds")
-        },
-        "seeds": {f"{settings[0].get(key)} → {settings[1].get(key)}" for key in changed if key in ("seed", "seeds")},
-        "environment": {str(item) for item in differences(old, new)},
-    }
+    yield from (("code", name) for name in _differing(*modules))
+    settings = [_settings(record) for record in (old, new)]
+    changed = {key: f"{settings[0].get(key)} → {settings[1].get(key)}" for key in _differing(*settings)}
+    yield from (("parameters", f"{key} {text}") for key, text in changed.items() if key not in ("seed", "seeds"))
+    yield from (("seeds", text) for key, text in changed.items() if key in ("seed", "seeds"))
+    yield from (("environment", str(item)) for item in differences(old, new))
 
 
-def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+def _differing(old: dict[str, str], new: dict[str, str]) -> Iterator[str]:
+    return (key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+
+
+def _settings(record: dict[str, Any]) -> dict[str, str]:
     """Dotted name and text of each parameter; a list is one value."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _leaves(item, f"{prefix}.{key}" if prefix else str(key))
-    else:
-        yield prefix, json.dumps(value, ensure_ascii=False)
+    return {name: json.dumps(value, ensure_ascii=False) for name, value in leaves(record["params"]) if value != {}}
 
 
 def _paired_inputs(old: dict[str, Any], new: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
@@ -201,12 +200,3 @@ def _below_study(path: str) -> str:
 
 def _sha256s(outputs: list[dict[str, Any]]) -> set[tuple[str, str]]:
     return {(_below_study(item["path"]), item["sha256"]) for item in outputs}
-
-
-def _merge(causes: dict[str, set[str]], more: dict[str, set[str]]) -> None:
-    for kind, items in more.items():
-        causes.setdefault(kind, set()).update(items)
-
-
-def _sorted(causes: dict[str, set[str]]) -> dict[str, list[str]]:
-    return {kind: sorted(items) for kind, items in causes.items()}

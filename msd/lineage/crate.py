@@ -29,6 +29,8 @@ PROFILES = {
 }
 TERMS = "https://w3id.org/ro/terms/workflow-run/context"
 BIOSCHEMAS = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
+SNAKEMAKE = "https://snakemake.github.io"
+COMPLETED = "http://schema.org/CompletedActionStatus"
 WORKFLOW = "Snakefile"
 CODE = ("workflow/**/*.smk", "workflow/Snakefile", "requirements.lock", "LICENSE")
 TYPES = {".parquet": "application/vnd.apache.parquet", ".yaml": "application/yaml", ".md": "text/markdown",
@@ -53,15 +55,14 @@ def export_crate(study: str, results: Path, target: Path) -> str:
 
 def _recorded_files(records: dict[str, dict[str, Any]], project: Path, database: Path) -> dict[str, str]:
     """path -> sha256 of each file that records name, as it lies there."""
-    recorded = {
-        item["path"]: item["sha256"] for content in records.values() for item in content["outputs"] + content["inputs"]
-    }
+    items = (item for content in records.values() for item in content["outputs"] + content["inputs"])
+    recorded = {item["path"]: item["sha256"] for item in items}
     for path in recorded:
         if not (project / path).is_file():
             raise UserError(f"{path} is missing; `msd audit` says what is made from it")
-    found = file_digests([project / path for path in recorded], database=database)
+    digests = file_digests([project / path for path in recorded], database=database)
     for path, sha256 in recorded.items():
-        if found[str(project / path)] != sha256:
+        if digests[str(project / path)] != sha256:
             raise UserError(f"{path} is not the file that its record names; `msd audit` says more")
     return recorded
 
@@ -86,10 +87,10 @@ class _Builder:
             " of each number in its tables. Each raw file has the licence that its source.json names."
         )
         root["license"] = self._entity("https://spdx.org/licenses/MIT", "CreativeWork", name="MIT (of the code)")
-        profiles = [self._entity(uri, "CreativeWork", name=name) for uri, name in PROFILES.items()]
-        for profile, uri in zip(profiles, PROFILES, strict=True):
-            profile["version"] = uri.rpartition("/")[2]
-        root["conformsTo"] = profiles
+        root["conformsTo"] = [
+            self._entity(uri, "CreativeWork", name=name, version=uri.rpartition("/")[2])
+            for uri, name in PROFILES.items()
+        ]
         workflow = self._add_files()
         actions, controls = self._add_actions(workflow)
         whole = self._add_whole(workflow)
@@ -122,9 +123,9 @@ class _Builder:
 
     def _add_actions(self, workflow: Any) -> tuple[list[Any], list[Any]]:
         """One tool and one step a rule, one action a record with the control action that ran it."""
+        in_order = sorted(self.records.values(), key=lambda content: content["started"])
         tools, steps, actions, controls = {}, {}, [], []
-        rules = list(dict.fromkeys(content["rule"] for content in self.in_order()))
-        for position, rule in enumerate(rules):
+        for position, rule in enumerate(dict.fromkeys(content["rule"] for content in in_order)):
             version = metadata.version("msd")
             tools[rule] = self._entity(f"#stage-{rule}", "SoftwareApplication", name=rule, softwareVersion=version)
             steps[rule] = self._entity(f"#step-{rule}", "HowToStep", name=rule, position=str(position))
@@ -132,9 +133,8 @@ class _Builder:
         workflow["hasPart"], workflow["step"] = list(tools.values()), list(steps.values())
         for name, content in self.records.items():
             action = self._entity(f"#action-{name}", "CreateAction", name=f"{content['rule']}: {Path(name).parent}")
-            action["description"] = self._describe(content)
+            action["description"], action["actionStatus"] = _describe(content), COMPLETED
             action["startTime"], action["endTime"] = content["started"], content["ended"]
-            action["actionStatus"] = "http://schema.org/CompletedActionStatus"
             action["instrument"] = tools[content["rule"]]
             action["object"] = self._named(item["path"] for item in content["inputs"])
             action["result"] = self._named([*(item["path"] for item in content["outputs"]), name])
@@ -144,20 +144,10 @@ class _Builder:
             controls.append(control)
         return actions, controls
 
-    def in_order(self) -> list[dict[str, Any]]:
-        """Records by the time at which their jobs began."""
-        return sorted(self.records.values(), key=lambda content: content["started"])
-
     def _named(self, paths: Iterable[str]) -> Any:
         """The entities of files; of one file the entity itself, as RO-Crate recommends."""
         entities = [self.entities[path] for path in paths]
         return entities[0] if len(entities) == 1 else entities
-
-    @staticmethod
-    def _describe(content: dict[str, Any]) -> str:
-        parameters = json.dumps(content["params"], ensure_ascii=False)
-        code, commit = content["code"]["digest"], content["git"]["commit"]
-        return f"Parameters {parameters}; code {code}; commit {commit}; seeds {content['seeds']}"
 
     def _add_whole(self, workflow: Any) -> Any:
         """The run of the workflow: from what no job made to the study's tables, figures and report."""
@@ -165,19 +155,22 @@ class _Builder:
         home = f"results/{self.study}"
         shown = [path for path in sorted(made) if path.startswith((f"{home}/tables/", f"{home}/figures/"))]
         shown += [path for path in sorted(made) if path == f"{home}/report.html"]
-        whole = self._entity("#run", "CreateAction", name=f"Run of the study {self.study}")
-        whole["description"] = f"All jobs of the study {self.study}, by Snakemake"
+        whole = self._entity("#run", "CreateAction", name=f"Run of the study {self.study}", actionStatus=COMPLETED)
+        whole["description"], whole["instrument"] = f"All jobs of the study {self.study}, by Snakemake", workflow
         whole["startTime"] = min(content["started"] for content in self.records.values())
         whole["endTime"] = max(content["ended"] for content in self.records.values())
-        whole["actionStatus"] = "http://schema.org/CompletedActionStatus"
-        whole["instrument"] = workflow
-        whole["object"] = self._named(sorted(self.files.keys() - made))
-        whole["result"] = self._named(shown)
+        whole["object"], whole["result"] = self._named(sorted(self.files.keys() - made)), self._named(shown)
         return whole
 
     def _add_engine(self, controls: list[Any], whole: Any) -> None:
         versions = sorted({content["versions"].get("snakemake", "unknown") for content in self.records.values()})
-        engine = self._entity("https://snakemake.github.io", "SoftwareApplication", name="Snakemake")
-        engine["softwareVersion"], engine["url"] = ", ".join(versions), "https://snakemake.github.io"
+        engine = self._entity(SNAKEMAKE, "SoftwareApplication", name="Snakemake", url=SNAKEMAKE)
+        engine["softwareVersion"] = ", ".join(versions)
         organised = self._entity("#organise", "OrganizeAction", name=f"Snakemake runs the study {self.study}")
         organised["instrument"], organised["object"], organised["result"] = engine, controls, whole
+
+
+def _describe(content: dict[str, Any]) -> str:
+    parameters = json.dumps(content["params"], ensure_ascii=False)
+    code, commit = content["code"]["digest"], content["git"]["commit"]
+    return f"Parameters {parameters}; code {code}; commit {commit}; seeds {content['seeds']}"

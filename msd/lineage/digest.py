@@ -27,47 +27,36 @@ MACHINERY = ("msd.job", "msd.temporary", "msd.cli", "msd.__main__", "msd.trackin
 # The kernel's clock for mtimes ticks every 1 to 10 ms: a file this young can still change unseen.
 SETTLED_SECONDS = 0.05
 READERS = min(8, 2 * (os.cpu_count() or 1))  # some wait for the disk while others hash
+REMEMBERED = "SELECT sha256 FROM hashes WHERE path = ? AND size = ? AND mtime = ? AND ctime = ? AND inode = ?"
 BROKEN = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN,
           sqlite3.SQLITE_IOERR, sqlite3.SQLITE_ERROR}  # fmt: skip
 
 
 def file_sha256(path: str | Path, *, trust: bool = True, database: Path = DATABASE) -> str:
-    """SHA-256 of a file in hexadecimal; with `trust`, a remembered digest of the unchanged file will do.
-
-    Raises OSError when the file cannot be read.
-    """
-    status = os.stat(path)
-    name, key = os.path.abspath(path), _key(status)
-    if trust:
-        rows = _query(database, "SELECT sha256, size, mtime, ctime, inode FROM hashes WHERE path = ?", (name,))
-        if rows and rows[0][1:] == key:
-            return str(rows[0][0])
-    started = time.time()
-    digest = _sha256(str(path))
-    if _key(os.stat(path)) == key:
-        _remember(database, name, status, digest, now=started)
-    return digest
+    """SHA-256 of one file, as `file_digests`."""
+    return file_digests([path], trust=trust, database=database)[str(path)]
 
 
 def file_digests(paths: Iterable[str | Path], *, trust: bool = True, database: Path = DATABASE) -> dict[str, str]:
-    """SHA-256 of many files that exist, by the names given: the memory is read once, new files by several threads."""
-    rows = _query(database, "SELECT path, size, mtime, ctime, inode, sha256 FROM hashes", ())
-    known = {row[0]: row[1:] for row in rows}
+    """SHA-256 of files in hexadecimal, by the names given; several threads read those that are not remembered.
+
+    With `trust`, a remembered digest of an unchanged file will do. Raises OSError for a file that cannot be read.
+    """
     digests: dict[str, str] = {}
-    unknown = []
-    for path in paths:
+    unknown: dict[str, os.stat_result] = {}
+    for path in map(str, paths):
         status = os.stat(path)
-        row = known.get(os.path.abspath(path))
-        if trust and row is not None and row[:-1] == _key(status):
-            digests[str(path)] = str(row[-1])
+        known = _query(database, REMEMBERED, (os.path.abspath(path), *_key(status))) if trust else []
+        if known:
+            digests[path] = str(known[0][0])
         else:
-            unknown.append((str(path), status))
+            unknown[path] = status
     started = time.time()
     with ThreadPoolExecutor(READERS) as pool:  # hashing releases the interpreter's lock
-        for (path, before), digest in zip(unknown, pool.map(_sha256, [path for path, _ in unknown]), strict=True):
+        for (path, before), digest in zip(unknown.items(), pool.map(_sha256, unknown), strict=True):
             digests[path] = digest
             if _key(os.stat(path)) == _key(before):
-                _remember(database, os.path.abspath(path), before, digest, now=started)
+                _remember(database, path, before, digest, now=started)
     return digests
 
 
@@ -84,13 +73,13 @@ def remember(digests: Mapping[str, str], *, database: Path = DATABASE) -> None:
     """Note the digests, by path, of files that were hashed before they were moved or their times were set."""
     time.sleep(SETTLED_SECONDS)  # a status this young could change unseen
     for path, sha256 in digests.items():
-        _remember(database, os.path.abspath(path), os.stat(path), sha256, now=time.time())
+        _remember(database, path, os.stat(path), sha256, now=time.time())
 
 
-def _remember(database: Path, name: str, status: os.stat_result, sha256: str, *, now: float) -> None:
-    if now - max(status.st_mtime, status.st_ctime) < SETTLED_SECONDS:
-        return
-    _query(database, "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?, ?, ?)", (name, *_key(status), sha256))
+def _remember(database: Path, path: str, status: os.stat_result, sha256: str, *, now: float) -> None:
+    if now - max(status.st_mtime, status.st_ctime) >= SETTLED_SECONDS:
+        values = (os.path.abspath(path), *_key(status), sha256)
+        _query(database, "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?, ?, ?)", values)
 
 
 def _query(database: Path, statement: str, values: tuple[str | int, ...]) -> list[tuple[str | int, ...]]:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import platform
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from msd.lineage.digest import file_sha256
-from msd.lineage.record import LIBRARIES, LOCK, cpu_model, describe_versions, gpu_name
 
+LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "scikit-learn", "pandas",
+             "pyarrow", "pillow", "matplotlib", "snakemake", "pydantic")  # fmt: skip
+LOCK = Path("requirements.lock")
 MODELS = "features, teachers and students, in their last digits or by a whole answer"
 # What a change of a library could change. Libraries that are not named here decide no number.
 EFFECTS = {
@@ -44,15 +52,32 @@ class Difference:
 
 
 def describe_environment(*, load_torch: bool = False) -> dict[str, Any]:
-    """This machine and its libraries, named as in a record; a GPU shows only when torch is loaded."""
+    """Lock digest, installed versions and machine, as a record has them; a GPU shows only when torch is loaded."""
     if load_torch:
         import torch  # noqa: F401
+    versions = {"python": platform.python_version()}
+    for library in LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[library] = metadata.version(library)
     return {
-        "versions": describe_versions(),
-        "cpu": {"model": cpu_model()},
-        "gpu": gpu_name(),
         "lock_sha256": file_sha256(LOCK) if LOCK.is_file() else None,
+        "versions": versions,
+        "host": platform.node(),
+        "cpu": {"model": _cpu_model(), "count": os.cpu_count()},
+        "gpu": _gpu_name(),
     }
+
+
+def _cpu_model() -> str:
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text(encoding="utf-8").splitlines() if information.is_file() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def _gpu_name() -> str | None:
+    torch = sys.modules.get("torch")
+    return str(torch.cuda.get_device_name()) if torch is not None and torch.cuda.is_available() else None
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import platform
 import resource
 import shlex
 import subprocess
 import sys
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from msd.errors import UserError
 from msd.lineage.digest import code_digest, file_sha256, module_digests
-
-LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "scikit-learn", "pandas",
-             "pyarrow", "pillow", "matplotlib", "snakemake", "pydantic")  # fmt: skip
-LOCK = Path("requirements.lock")
+from msd.lineage.environment import describe_environment
 
 
 def described_job(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,11 +80,7 @@ def describe_run(modules: Sequence[str], params: dict[str, Any]) -> dict[str, An
     return {
         "code": {"digest": code_digest(modules), "modules": module_digests(modules)},
         "git": git_state(),
-        "lock_sha256": file_sha256(LOCK) if LOCK.is_file() else None,
-        "versions": describe_versions(),
-        "host": platform.node(),
-        "cpu": {"model": cpu_model(), "count": os.cpu_count()},
-        "gpu": gpu_name(),
+        **describe_environment(),
         "seeds": params.get("seeds", [params["seed"]] if "seed" in params else []),
     }
 
@@ -116,13 +105,11 @@ def utc_now() -> str:
 
 def git_state() -> dict[str, Any]:
     """Commit of the working tree and whether it differs from it; nulls outside a git repository."""
+    # without its optional locks, so that jobs that start together do not stop a person's git command
+    ask = ["git", "--no-optional-locks", "status", "--porcelain=v2", "--branch"]
     try:
-        # without its optional locks, so that jobs that start together do not stop a person's git command
-        ask = ["git", "--no-optional-locks", "status", "--porcelain=v2", "--branch"]
-        reply = subprocess.run(ask, check=False, capture_output=True, text=True)
-    except FileNotFoundError:
-        return {"commit": None, "dirty": None}
-    if reply.returncode != 0:
+        reply = subprocess.run(ask, check=True, capture_output=True, text=True)
+    except (FileNotFoundError, subprocess.CalledProcessError):
         return {"commit": None, "dirty": None}
     lines = reply.stdout.splitlines()
     commit = next((line.split()[-1] for line in lines if line.startswith("# branch.oid")), None)
@@ -130,47 +117,33 @@ def git_state() -> dict[str, Any]:
     return {"commit": None if commit == "(initial)" else commit, "dirty": dirty}
 
 
-def describe_versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that are installed."""
-    versions = {"python": platform.python_version()}
-    for library in LIBRARIES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[library] = metadata.version(library)
-    return versions
-
-
-def cpu_model() -> str:
-    """Name of the processor."""
-    information = Path("/proc/cpuinfo")
-    if information.is_file():
-        for line in information.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
-
-
-def gpu_name() -> str | None:
-    """Name of the GPU when the job loaded torch and torch sees one; never loads torch itself."""
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
-        return None
-    return str(torch.cuda.get_device_name())
-
-
 def study_records(study: str, results: Path) -> dict[str, dict[str, Any]]:
     """Every record of a study and of all that it was made from, by its path in the project."""
     project = results.absolute().parent
-    waiting = deque(sorted((results.absolute() / study).rglob("record.json")))
+    names = [path.relative_to(project).as_posix() for path in sorted((results.absolute() / study).rglob("record.json"))]
     records: dict[str, dict[str, Any]] = {}
-    while waiting:
-        path = waiting.popleft()
-        name = path.relative_to(project).as_posix()
-        if name not in records:
-            if not path.is_file():
-                raise UserError(f"{name} is missing; `msd audit` says what is made from it")
-            try:
-                records[name] = json.loads(path.read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise UserError(f"{name} is no readable record; `msd audit` says more") from error
-            waiting += [project / source["record"] for source in records[name]["inputs"] if source["record"]]
+    for name in names:  # grows while it is read
+        if name in records:
+            continue
+        if not (project / name).is_file():
+            raise UserError(f"{name} is missing; `msd audit` says what is made from it")
+        try:
+            records[name] = json.loads((project / name).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise UserError(f"{name} is no readable record; `msd audit` says more") from error
+        names += [source["record"] for source in records[name]["inputs"] if source["record"]]
     return records
+
+
+def recorded_sha256(record: Mapping[str, Any], path: str) -> str | None:
+    """What a record says about one of its outputs; None for another file."""
+    return next((output["sha256"] for output in record.get("outputs", []) if output["path"] == path), None)
+
+
+def leaves(values: Mapping[str, Any], separator: str = ".", prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(name, value) of everything in nested tables, named by its joined keys; an empty table is a value."""
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from leaves(value, separator, f"{prefix}{key}{separator}")
+        else:
+            yield f"{prefix}{key}", value

@@ -19,7 +19,8 @@ from typing import Any
 
 from msd.errors import UserError
 from msd.lineage.digest import file_sha256, remember
-from msd.lineage.record import described_job, seal
+from msd.lineage.record import described_job, recorded_sha256, seal
+from msd.temporary import paths_of
 
 NOTES = Path(".snakemake")
 FORMAT = 6  # of Snakemake's notes since 9.0; an older one it would read as "nothing known"
@@ -105,25 +106,20 @@ def _doubt(content: dict[str, Any], records: dict[str, dict[str, Any]], files: _
         if files.sha256(output["path"]) not in (None, output["sha256"]):
             return f"{output['path']} is not the file that it recorded"
     for source in content["inputs"]:
-        made = _declared(records.get(source["record"], {}), source["path"]) or files.sha256(source["path"])
+        # of an output that is another file, its own record's job runs again
+        made = recorded_sha256(records.get(source["record"], {}), source["path"]) or files.sha256(source["path"])
         if made not in (None, source["sha256"]):
             return f"it was made from another {source['path']}"
     return None
 
 
-def _declared(record: dict[str, Any], path: str) -> str | None:
-    """What a record says about an output: if the file is another, that record's own job runs again."""
-    return next((output["sha256"] for output in record.get("outputs", []) if output["path"] == path), None)
-
-
 def _snakemake_note(content: dict[str, Any]) -> dict[str, Any]:
     """Snakemake's note on an output as far as a record proves it; what it leaves out, Snakemake does not compare."""
     job = described_job(content)
-    named = job["inputs"].values()
     start, end = (datetime.fromisoformat(content[key]).timestamp() for key in ("started", "ended"))
     return {
         "rule": content["rule"],
-        "input": sorted(path for value in named for path in (value if isinstance(value, list) else [value])),
+        "input": sorted(paths_of(job["inputs"])),
         "log": [job["log"]] if job.get("log") else [],
         "params": sorted([repr(content["code"]["digest"]), repr(json.dumps(job["params"]))]),
         "record_format_version": FORMAT,

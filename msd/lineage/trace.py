@@ -66,10 +66,10 @@ class Archive:
 
     def ancestors(self, names: Iterable[str]) -> list[str]:
         """`names` and all that they were made from, nearest first."""
-        found = list(dict.fromkeys(names))
-        for name in found:  # grows while it is read
-            found += [parent for parent in self.parents(name) if parent not in found]
-        return found
+        records = list(dict.fromkeys(names))
+        for name in records:  # grows while it is read
+            records += [parent for parent in self.parents(name) if parent not in records]
+        return records
 
 
 def trace(place: str, *, archive: Archive | None = None) -> dict[str, Any]:
@@ -88,39 +88,33 @@ def trace(place: str, *, archive: Archive | None = None) -> dict[str, Any]:
     path, is_cell, name = place.partition("#")
     path = relative(path)
     maker = archive.maker(path)
-    found: dict[str, Any] = {"place": f"{path}{is_cell}{name}", "kind": "cell" if is_cell else "file", "file": path}
-    found |= {"record": maker, "cell": None, "runs": [], "against": [], "via": []}
+    result: dict[str, Any] = {"place": f"{path}{is_cell}{name}", "kind": "cell" if is_cell else "file", "file": path}
+    result |= {"record": maker, "cell": None, "runs": [], "against": [], "via": []}
     if is_cell:
         table = archive.table(path)
         cells = _cells(table, name, where=path)
         runs = list(dict.fromkeys(f"{run}/record.json" for cell in cells for run in cell["runs"]))
         against = [run for cell in cells for run in _compared(cell, path, archive)]
         against = [run for run in dict.fromkeys(against) if run not in runs]
-        found |= {"cell": cells[0] if len(cells) == 1 else table["claims"][name], "runs": runs, "against": against}
-        found["via"] = list(dict.fromkeys(_between(maker, runs, archive) + _between(maker, against, archive)))
-        names = [maker, *found["via"], *archive.ancestors([*runs, *against])]
+        result |= {"cell": cells[0] if len(cells) == 1 else table["claims"][name], "runs": runs, "against": against}
+        result["via"] = list(dict.fromkeys(_between(maker, runs, archive) + _between(maker, against, archive)))
+        names = [maker, *result["via"], *archive.ancestors([*runs, *against])]
     else:
         names = archive.ancestors([maker])
-    return found | _describe(list(dict.fromkeys(names)), archive)
+    return result | _describe(list(dict.fromkeys(names)), archive)
 
 
-def find_cell(table: Mapping[str, Any], name: str, *, where: str) -> dict[str, Any]:
-    """The cell of that name; raises UserError with the nearest name."""
+def _cells(table: Mapping[str, Any], name: str, *, where: str) -> list[dict[str, Any]]:
+    """The cell of that name, or all cells of the claim of that name; raises UserError with the nearest name."""
+    if name in table.get("claims", {}):
+        return [cell for cell in table["cells"] if cell["claim"] == name]
     layout = [*table["layout"]["rows"], *table["layout"]["columns"]]
     cells = {cell_name(cell, layout): cell for cell in table["cells"]}
     if name not in cells:
         longer = [other for other in cells if other.startswith(f"{name}/")]
         hint = f"; it could be {', '.join(longer[:6])}" if longer else nearest(name, list(cells))
         raise UserError(f"{where} has no cell {name!r}{hint}")
-    found: dict[str, Any] = cells[name]
-    return found
-
-
-def _cells(table: Mapping[str, Any], name: str, *, where: str) -> list[dict[str, Any]]:
-    """The cell of that name, or all cells of the claim of that name."""
-    if name in table.get("claims", {}):
-        return [cell for cell in table["cells"] if cell["claim"] == name]
-    return [find_cell(table, name, where=where)]
+    return [cells[name]]
 
 
 def _compared(cell: Mapping[str, Any], path: str, archive: Archive) -> list[str]:
@@ -169,10 +163,8 @@ def _describe(names: Sequence[str], archive: Archive) -> dict[str, Any]:
                 sources[name] = json.loads(Path(item["path"]).read_text(encoding="utf-8"))
         for item in content["inputs"]:
             files.setdefault(item["path"], {key: item[key] for key in ("sha256", "bytes", "record")})
-    problems = _problems(records, files)
-    return {"records": records, "files": files, "sources": sources, "code": code, "environments": environments} | {
-        "problems": problems
-    }
+    tables = {"records": records, "files": files, "sources": sources, "code": code, "environments": environments}
+    return tables | {"problems": _problems(records, files)}
 
 
 def _problems(records: Mapping[str, Any], files: Mapping[str, Any]) -> list[str]:

@@ -12,28 +12,28 @@ from msd.lineage.other_side import NO_RUN
 WIDTH = 120
 
 
-def as_tree(found: Mapping[str, Any]) -> str:
+def as_tree(traced: Mapping[str, Any]) -> str:
     """What `msd.lineage.trace.trace` found, as a tree from the result to the raw files; shared parts are shown once."""
-    lines = [found["place"], *(f"  {line}" for line in _cell_lines(found["cell"] or {}))]
-    lines += _Tree(found).draw([found["record"]])
-    lines += [f"Broken: {problem}" for problem in found["problems"]]
-    lines += [f"git {state}" for state in dict.fromkeys(_git(item) for item in found["environments"].values())]
+    lines = [traced["place"], *(f"  {line}" for line in _cell_lines(traced["cell"] or {}))]
+    lines += _Tree(traced).draw([traced["record"]])
+    lines += [f"Broken: {problem}" for problem in traced["problems"]]
+    lines += [f"git {state}" for state in dict.fromkeys(_git(item) for item in traced["environments"].values())]
     return "\n".join(lines)
 
 
 class _Tree:
     """Walks the records of a trace; remembers which were shown."""
 
-    def __init__(self, found: Mapping[str, Any]) -> None:
-        self.found = found
+    def __init__(self, traced: Mapping[str, Any]) -> None:
+        self.traced = traced
         self.shown: set[str] = set()
 
     def draw(self, names: Sequence[str], indent: str = "") -> Iterator[str]:
         for name in names:
             is_last = name == names[-1]
-            content = self.found["records"][name]
+            content = self.traced["records"][name]
             head = f"{content['rule']}  {Path(name).parent.as_posix()}"
-            head += "  (compared with)" if name in self.found["against"] else ""
+            head += "  (compared with)" if name in self.traced["against"] else ""
             if name in self.shown:
                 yield f"{indent}{'└─' if is_last else '├─'} {head}  (above)"
                 continue
@@ -48,27 +48,28 @@ class _Tree:
 
     def _parents(self, name: str) -> list[str]:
         """Of what made a cell's table only the cell's own part."""
-        found = self.found
-        runs = [*found["runs"], *found["against"]]
-        made_from = {found["files"][path]["record"] for path in found["records"][name]["inputs"]} - {None}
-        if found["kind"] == "cell" and name == found["record"]:
-            gathered = {parent for via in found["via"] for parent in self._made_from(via)}
-            return [*found["via"], *(run for run in runs if run not in gathered)]
-        if name in found["via"]:
+        traced = self.traced
+        runs = [*traced["runs"], *traced["against"]]
+        made_from = self._made_from(name)
+        if traced["kind"] == "cell" and name == traced["record"]:
+            gathered = {parent for via in traced["via"] for parent in self._made_from(via)}
+            return [*traced["via"], *(run for run in runs if run not in gathered)]
+        if name in traced["via"]:
             made_from &= set(runs)
-        return sorted(made_from & found["records"].keys())
+        return sorted(made_from & traced["records"].keys())
 
     def _made_from(self, name: str) -> set[str]:
-        return {self.found["files"][path]["record"] for path in self.found["records"][name]["inputs"]}
+        files = self.traced["files"]
+        return {files[path]["record"] for path in self.traced["records"][name]["inputs"]} - {None}
 
     def _details(self, name: str) -> Iterator[str]:
-        content = self.found["records"][name]
+        content = self.traced["records"][name]
         if content["seeds"]:
             yield f"seeds {', '.join(map(str, content['seeds']))}"
         parameters = content["params"].get("parameters")
         if parameters:
             yield ", ".join(f"{key} {value}" for key, value in parameters.items())
-        source = self.found["sources"].get(name)
+        source = self.traced["sources"].get(name)
         if source is not None:
             yield f"licence: {source['licence']['name']}; fetched {source['date']}"
             for file in source["files"]:

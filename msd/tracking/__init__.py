@@ -11,21 +11,20 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msd.errors import UserError
-from msd.lineage.record import study_records
+from msd.lineage.record import leaves, study_records
 from msd.tracking.artefacts import dataset_inputs, log_artefacts, prepared_splits
 from msd.tracking.values import curves, safe_name, scalars
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
+    from mlflow.store.entities import PagedList
 
 MAX_VALUE = 500
 BATCH_METRICS, BATCH_PARAMS = 1000, 100
@@ -66,7 +65,8 @@ def track(study: str, results: Path, uri: str | None = None) -> TrackResult:
         raise UserError(f"there are no records of a study {study!r} in {results}; run it first, then track it")
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(results / 'mlflow.db').absolute()}"
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    with _alone(results):
+    with open(results / ".mlflow.lock", "w") as lock:  # several imports that open a fresh database together break it
+        fcntl.flock(lock, fcntl.LOCK_EX)
         _create_database(uri)
         return _import(study, records, results, uri)
 
@@ -92,20 +92,12 @@ def _experiment(client: MlflowClient, name: str, place: str | None) -> str:
 
     An experiment that keeps them elsewhere, because the project's folder was moved, is put aside under another name.
     """
-    found = client.get_experiment_by_name(name)
-    if found and place in (None, found.artifact_location):
-        return str(found.experiment_id)
-    if found:
-        client.rename_experiment(found.experiment_id, f"{name} (moved, {found.experiment_id})")
+    present = client.get_experiment_by_name(name)
+    if present and place in (None, present.artifact_location):
+        return str(present.experiment_id)
+    if present:
+        client.rename_experiment(present.experiment_id, f"{name} (moved, {present.experiment_id})")
     return str(client.create_experiment(name, artifact_location=place))
-
-
-@contextmanager
-def _alone(results: Path) -> Iterator[None]:
-    """Let one import run at a time: several that open a fresh database together break it."""
-    with open(results / ".mlflow.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _is_server(uri: str) -> bool:
@@ -132,8 +124,13 @@ def _create_database(uri: str) -> None:
 
 def _existing(client: MlflowClient, experiment: str, study: str) -> tuple[str, set[str]]:
     """The study's parent run (made when absent) and the digests already imported; drops half-imported runs."""
+    from mlflow.utils import get_results_from_paginated_fn
+
+    def search(size: int, token: str | None) -> PagedList[Run]:
+        return client.search_runs([experiment], max_results=size, page_token=token)
+
     parent, done = None, set()
-    for run in _all_runs(client, experiment):
+    for run in get_results_from_paginated_fn(search, 1000):
         tags = run.data.tags
         if DONE in tags:
             done.add(tags[DONE])
@@ -146,16 +143,6 @@ def _existing(client: MlflowClient, experiment: str, study: str) -> tuple[str, s
     return parent, done
 
 
-def _all_runs(client: MlflowClient, experiment: str) -> Iterator[Run]:
-    token = None
-    while True:
-        page = client.search_runs([experiment], max_results=1000, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
-
-
 def _import_run(client: MlflowClient, experiment: str, parent: str, *, sha256: str, path: Path, project: Path) -> None:
     """Make one nested run from a record, its metrics.json and its history.parquet."""
     from mlflow.entities import Param, RunTag
@@ -166,7 +153,7 @@ def _import_run(client: MlflowClient, experiment: str, parent: str, *, sha256: s
     began, ended = (_milliseconds(content[key]) for key in ("started", "ended"))
     title = f"{content['rule']} {'/'.join(Path(name).parent.parts[2:])}".strip()
     run = client.create_run(experiment, start_time=began, tags=tags, run_name=title).info.run_id
-    params = [Param(safe_name(key), value) for key, value in _flat(content["params"])]
+    params = [Param(safe_name(name), _text(value)) for name, value in leaves(content["params"])]
     datasets = prepared_splits(content)
     if datasets:
         client.log_inputs(run, datasets=dataset_inputs(datasets))
@@ -191,14 +178,10 @@ def _tags(name: str, content: dict[str, Any]) -> dict[str, str]:
     return tags | {f"dataset_sha256.{split}": item["sha256"] for split, item in splits.items()}
 
 
-def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Leaves of nested params as dotted name and text, cut to 500 characters."""
-    if isinstance(value, dict) and (value or not prefix):
-        for key, item in value.items():
-            yield from _flat(item, f"{prefix}.{key}" if prefix else str(key))
-    else:
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        yield prefix, text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 1] + "…"
+def _text(value: Any) -> str:
+    """A parameter as text, cut to the length that MLflow takes."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 1] + "…"
 
 
 def _milliseconds(time: str) -> int:

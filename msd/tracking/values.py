@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msd.lineage.record import leaves
+
 if TYPE_CHECKING:
     from mlflow.entities import Metric
 
@@ -34,18 +36,9 @@ def scalars(content: dict[str, Any], project: Path, time: int) -> Iterator[Metri
     yield Metric("job/wall_seconds", content["wall_seconds"], time, 0)
     yield Metric("job/peak_memory_bytes", content["peak_memory_bytes"], time, 0)
     for path in _outputs(content, "metrics.json", project):
-        for name, value in _numbers(json.loads(path.read_text(encoding="utf-8"))):
-            if value is not None:
+        for name, value in leaves(json.loads(path.read_text(encoding="utf-8")), "/"):
+            if value not in (None, {}):
                 yield Metric(safe_name(name), float(value), time, 0)
-
-
-def _numbers(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float | None]]:
-    """Numbers of a nested table, named by their keys joined with slashes."""
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from _numbers(value, f"{prefix}{name}/")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def curves(content: dict[str, Any], project: Path, time: int) -> Iterator[Metric]:

@@ -10,6 +10,7 @@ install() {
   has apt-get || { echo "install $* with your package manager, then try again" >&2; exit 1; }
   local root=()
   [ "$(id -u)" = 0 ] || root=(sudo)
+  "${root[@]}" dpkg --configure -a # an installation that was interrupted stops every later one
   "${root[@]}" apt-get update -q
   "${root[@]}" apt-get install -yq --no-install-recommends "$@"
 }
