@@ -1,11 +1,37 @@
 """Errors that a user can act on."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
+
+CHANGING = re.compile(r"\b(time|buf|file descriptor) = [^,)]*|0x[0-9a-fA-F]+")
+"""What differs from run to run in a library's words."""
+WORDED = (OSError, ValueError, RuntimeError, EOFError, SyntaxError)
+"""Errors whose words tell a user something; others name an index or a key of the library's own."""
 
 
 class UserError(ValueError):
     """One sentence for the user: what is wrong, where, and what to do."""
+
+
+@contextmanager
+def decoding(what: str, advice: str = "fetch it again") -> Iterator[None]:
+    """Around the call of a library that decodes a file: what it raises becomes `what` (its words); `advice`."""
+    try:
+        yield
+    except UserError:
+        raise
+    except MemoryError as error:
+        raise UserError(f"{what} (it asks for more memory than there is); {advice}") from error
+    except Exception as error:
+        raise UserError(f"{what} ({cause(error)}); {advice}") from error
+
+
+def cause(error: BaseException) -> str:
+    """The first line of a library's words, without what differs from run to run."""
+    words = (error.strerror if isinstance(error, OSError) else None) or str(error).strip()
+    return CHANGING.sub("…", words.splitlines()[0]) if words and isinstance(error, WORDED) else "damaged content"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

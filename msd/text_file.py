@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import codecs
 import csv
+import json
 from pathlib import Path
+from typing import Any
 
-from msd.errors import UserError
+from msd.errors import UserError, decoding
 
 MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -41,14 +43,30 @@ def read_text(path: str | Path) -> str:
     return text
 
 
-def read_rows(path: str | Path) -> list[tuple[int, list[str]]]:
+def read_json(path: str | Path) -> Any:
+    """What a JSON file holds; raises UserError as `read_text`, or where it is not JSON."""
+    return parse_json(read_text(path), path)
+
+
+def parse_json(content: str | bytes, name: str | Path) -> Any:
+    """What JSON text holds; raises UserError with the name of its place where it is none."""
+    with decoding(f"{name} is not JSON"):
+        return json.loads(content)
+
+
+def read_rows(path: str | Path, *, columns: int) -> list[tuple[int, list[str]]]:
     """(line, fields) of each row of a CSV file that is not blank; fields without blanks around them.
+
+    Where rows have more than `columns`, a first one that only numbers them, as pandas writes it, is left out.
 
     Raises:
         UserError: as `read_text`, or the file is no CSV.
     """
-    rows = csv.reader(read_text(path).splitlines(), strict=True)
+    reader = csv.reader(read_text(path).splitlines(), strict=True)
     try:
-        return [(rows.line_num, [field.strip() for field in row]) for row in rows if any(map(str.strip, row))]
+        rows = [(reader.line_num, [field.strip() for field in row]) for row in reader if any(map(str.strip, row))]
     except csv.Error as error:
-        raise UserError(f"{path}:{rows.line_num} is no line of a CSV file: {error}") from error
+        raise UserError(f"{path}:{reader.line_num} is no line of a CSV file: {error}") from error
+    numbers = {row[0] for _, row in rows[1:] if row[0].isdecimal() and len(row) > columns}
+    is_numbered = numbers and len(numbers) == len(rows) - 1
+    return [(line, row[1:]) for line, row in rows] if is_numbered else rows

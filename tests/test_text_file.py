@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msd.errors import UserError
-from msd.text_file import read_rows, read_text
+from msd.text_file import parse_json, read_rows, read_text
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
@@ -18,7 +18,7 @@ def test_the_mark_of_a_file_says_its_encoding(tmp_path: Path, encoding: str) -> 
     path = tmp_path / "list.csv"
     path.write_bytes("clip,größe\na.wav,1\n".encode(encoding))
     assert read_text(path) == "clip,größe\na.wav,1\n"
-    assert read_rows(path) == [(1, ["clip", "größe"]), (2, ["a.wav", "1"])]
+    assert read_rows(path, columns=2) == [(1, ["clip", "größe"]), (2, ["a.wav", "1"])]
 
 
 @pytest.mark.parametrize(
@@ -40,16 +40,38 @@ def test_another_encoding_is_one_sentence(tmp_path: Path, content: bytes, words:
 def test_blank_lines_and_blanks_around_fields_are_nothing(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text('\n a.wav , 1\n\n"b, c.wav",2\n  ,\n\n')
-    assert read_rows(path) == [(2, ["a.wav", "1"]), (4, ["b, c.wav", "2"])]
+    assert read_rows(path, columns=2) == [(2, ["a.wav", "1"]), (4, ["b, c.wav", "2"])]
 
 
 def test_a_missing_file_and_an_open_quote_are_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"there is no file .*nothing\.csv"):
-        read_rows(tmp_path / "nothing.csv")
+        read_rows(tmp_path / "nothing.csv", columns=2)
     path = tmp_path / "list.csv"
     path.write_text('a,b\n"c,d\n')
     with pytest.raises(UserError, match=r"list\.csv:2 is no line of a CSV file"):
-        read_rows(path)
+        read_rows(path, columns=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "rows"),
+    [
+        (",a,b\n0,x,y\n1,z,w\n", 2, [["a", "b"], ["x", "y"], ["z", "w"]]),
+        ("7,x,y\n3,z,w\n", 2, [["x", "y"], ["z", "w"]]),
+        ("a,b,c\n1,x,y\n1,z,w\n", 2, [["a", "b", "c"], ["1", "x", "y"], ["1", "z", "w"]]),
+        ("1,x\n2,y\n", 2, [["1", "x"], ["2", "y"]]),
+    ],
+)
+def test_a_column_that_only_numbers_the_rows_is_left_out(
+    tmp_path: Path, text: str, columns: int, rows: list[list[str]]
+) -> None:
+    (tmp_path / "list.csv").write_text(text)
+    assert [row for _, row in read_rows(tmp_path / "list.csv", columns=columns)] == rows
+
+
+@pytest.mark.parametrize("content", ["{", "", "[" * 100_000, "1" * 5000, b"\xff\xfe\x00"])
+def test_what_is_no_json_is_one_sentence(content: str | bytes) -> None:
+    with pytest.raises(UserError, match=r"list\.json is not JSON \("):
+        parse_json(content, "list.json")
 
 
 @given(content=st.binary(max_size=60))
@@ -57,4 +79,4 @@ def test_any_bytes_are_text_or_a_sentence(tmp_path_factory: pytest.TempPathFacto
     path = tmp_path_factory.mktemp("bytes") / "list.csv"
     path.write_bytes(content)
     with contextlib.suppress(UserError):
-        assert all(any(fields) for _, fields in read_rows(path))
+        assert all(any(fields) for _, fields in read_rows(path, columns=2))

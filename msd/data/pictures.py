@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -12,7 +11,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from msd.errors import UserError
+from msd.errors import UserError, decoding
 
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 DEEP = ("I", "F")
@@ -49,14 +48,14 @@ def decode(content: bytes, *, name: str) -> Image.Image:
     Raises:
         UserError: the picture is empty, broken, too large, or has values that no picture has.
     """
-    try:
-        picture = Image.open(io.BytesIO(content))
+    with decoding(f"the picture {name} is broken", "fetch its source again"):
+        try:
+            picture = Image.open(io.BytesIO(content))
+        except UnidentifiedImageError as error:
+            raise OSError("no known format of pictures") from error
         picture.load()
         upright = ImageOps.exif_transpose(picture)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = str(error) if not isinstance(error, UnidentifiedImageError) else "no known format of pictures"
-        raise UserError(f"the picture {name} is broken ({reason}); fetch its source again") from error
-    return _eight_bits(upright, name) if upright.mode in DEEP or upright.mode.startswith("I;16") else upright
+        return _eight_bits(upright, name) if upright.mode in DEEP or upright.mode.startswith("I;16") else upright
 
 
 def _eight_bits(picture: Image.Image, name: str) -> Image.Image:
@@ -72,27 +71,22 @@ def rgb(content: bytes, *, name: str) -> Image.Image:
     """A picture from its bytes as RGB, transparent parts white; raises UserError as `decode` does."""
     picture = decode(content, name=name)
     is_transparent = picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info
-    return on_white(picture) if is_transparent else picture.convert("RGB")
+    with decoding(f"the picture {name} is broken", "fetch its source again"):
+        return on_white(picture) if is_transparent else picture.convert("RGB")
 
 
 def member(archive: zipfile.ZipFile, name: str) -> bytes:
     """One member of an archive; raises UserError naming one that is missing, damaged, encrypted or packed unusually."""
-    try:
+    if name not in archive.NameToInfo:
+        raise UserError(f"{archive.filename} has no readable member {name!r}; delete the file and fetch it again")
+    with decoding(f"the member {name!r} of {archive.filename} cannot be unpacked", "delete it and fetch it again"):
         return archive.read(name)
-    except (KeyError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise UserError(
-            f"{archive.filename} has no readable member {name!r}; delete the file and fetch it again"
-        ) from error
-    except (RuntimeError, NotImplementedError) as error:  # a password, or a compression that Python does not know
-        raise UserError(f"the member {name!r} of {archive.filename} cannot be unpacked: {error}") from error
 
 
 def open_archive(path: Path) -> zipfile.ZipFile:
     """A zip file (a wheel is one); raises UserError when it is none."""
-    try:
+    with decoding(f"{path} is not a readable zip file", "delete it and fetch it again"):
         return zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is not a readable zip file ({error}); delete it and fetch it again") from error
 
 
 def on_white(picture: Image.Image) -> Image.Image:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +35,7 @@ def _write(prepared: Prepared, outputs: dict[str, Any]) -> None:
     for split in SPLITS:
         _write_table(prepared.splits[split], Path(outputs[split]))
     _write_json(prepared.labels, outputs["labels"])
-    _write_json(_summary(prepared), outputs["findings"])
+    _write_json(prepared.findings.summary(), outputs["findings"])
     used = {sample.image for split in SPLITS for sample in prepared.splits[split]}
     write_archive(Path(outputs["pictures"]), Lazy(used, lambda name: png(prepared.pictures[name])))
 
@@ -55,14 +54,6 @@ def _write_table(samples: list[Sample], path: Path) -> None:
     if any(sample.answers for sample in samples):
         columns["answers"] = pa.array([list(sample.answers) for sample in samples], pa.list_(pa.string()))
     pq.write_table(pa.table(columns), path, compression="zstd")
-
-
-def _summary(prepared: Prepared) -> dict[str, Any]:
-    """Counts by action and reason (what stands after a colon is the record's own), then every record."""
-    counts: Counter[str] = Counter()
-    for entry in prepared.findings:
-        counts[f"{entry['action']}: {entry['reason'].partition(':')[0]}"] += entry.get("files", 1)
-    return {"counts": dict(sorted(counts.items())), "records": prepared.findings}
 
 
 def _write_json(content: Any, path: str) -> None:

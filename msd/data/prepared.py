@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
 
 from PIL import Image
 
 from msd.data import SPLITS
+from msd.data.findings import Findings
+from msd.data.raw_files import below
 from msd.errors import UserError
 
 
@@ -35,20 +37,12 @@ def hard(uid: str, image: str, text: str, *labels: int) -> Sample:
 
 @dataclass
 class Prepared:
-    """A dataset ready to be written: rows by split, label names, RGB pictures by member name, findings.
-
-    A finding names what was dropped or repaired: {"record", "where", "action", "reason"}.
-    """
+    """A dataset ready to be written: rows by split, label names, RGB pictures by member name, findings."""
 
     splits: dict[str, list[Sample]]
     labels: list[str]
     pictures: Mapping[str, Image.Image]
-    findings: list[dict[str, Any]] = field(default_factory=list)
-
-
-def finding(record: str, where: str, *, action: str, reason: str) -> dict[str, Any]:
-    """One entry of findings.json."""
-    return {"record": record, "where": where, "action": action, "reason": reason}
+    findings: Findings = field(default_factory=Findings)
 
 
 def check(prepared: Prepared) -> None:
@@ -70,6 +64,7 @@ def check(prepared: Prepared) -> None:
 
 
 def _check_sample(sample: Sample, prepared: Prepared) -> None:
+    below(Path("pictures.zip"), sample.image)
     if sample.image not in prepared.pictures:
         raise UserError(f"the picture {sample.image!r} of the sample {sample.uid!r} is missing")
     if not sample.text.strip():

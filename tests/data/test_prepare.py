@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import shutil
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -15,11 +16,12 @@ from PIL import Image
 
 from msd.config.contracts.data import PrepareParams
 from msd.data import SPLITS
+from msd.data.findings import Findings
 from msd.data.pictures import png, write_archive
 from msd.data.prepare import prepare
 from msd.data.prepared import Prepared, check, check_one_modality_chance, hard
 from msd.data.raw_files import COMMITTED
-from msd.data.readers import clipart_tags
+from msd.data.readers import clipart_tags, openclipart
 from msd.data.readers.emoji_relation import LABELS as RELATIONS
 from msd.data.readers.openclipart import Item, groups
 from msd.errors import UserError
@@ -157,15 +159,34 @@ def test_emoji_relation_is_exactly_chance_from_one_modality(tmp_path: Path) -> N
 
 def test_a_drawing_that_is_none_is_named(tmp_path: Path) -> None:
     changes = {"shares": {"train": 0.4, "val": 0.3, "test": 0.3}, "pairings": {"train": 1, "val": 1, "test": 1}}
-    job = _job("emoji-relation", _emoji_files(tmp_path, broken="F3"), tmp_path / "a", **changes)
+    files = _emoji_files(tmp_path, broken="F3")
     with pytest.raises(UserError, match=r"svg/F3\.svg of .* cannot be drawn"):
+        prepare(_job("emoji-relation", files, tmp_path / "a", **changes, records="strict"))
+    jobs = [_job("emoji-relation", files, tmp_path / name, **changes) for name in "bc"]
+    for job in jobs:
         prepare(job)
+        _check_chance(_check_layout(job), len(RELATIONS))
+    counts = json.loads(Path(jobs[0].outputs["findings"]).read_text())["counts"]
+    assert counts["dropped: no drawing"] == 1
+    assert _digests(jobs[0]) == _digests(jobs[1])
 
 
-def _vqa_wheel(folder: Path, *, without: str | None = None, broken: str | None = None) -> list[Path]:
+def _vqa_wheel(
+    folder: Path,
+    *,
+    without: str | None = None,
+    broken: str | None = None,
+    entries: list[object] | None = None,
+    whole: bool = False,
+) -> list[Path]:
+    """easy-VQA's package, with other first (or with other) training questions."""
     members: dict[str, bytes] = {"easy_vqa/data/answers.txt": b"yes\nno\nred\n"}
     for part, pictures in (("train", 10), ("test", 4)):
-        questions = [[f"question {q}?", ("yes", "no", "red")[q % 3], p] for p in range(pictures) for q in range(5)]
+        questions: list[object] = [
+            [f"question {q}?", ("yes", "no", "red")[q % 3], p] for p in range(pictures) for q in range(5)
+        ]
+        if entries and part == "train":
+            questions = entries if whole else [*entries, *questions[len(entries) :]]
         members[f"easy_vqa/data/{part}/questions.json"] = json.dumps(questions).encode()
         for picture in range(pictures):
             members[f"easy_vqa/data/{part}/images/{picture}.png"] = png(Image.new("RGB", (8, 8), (picture, 0, 0)))
@@ -191,12 +212,65 @@ def test_easy_vqa_spreads_its_questions_over_disjoint_pictures(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("fault", ["without", "broken"])
-def test_a_missing_or_broken_picture_is_named(tmp_path: Path, fault: str) -> None:
+def test_a_missing_or_broken_picture_is_named_and_its_questions_dropped(tmp_path: Path, fault: str) -> None:
     wheel = _vqa_wheel(tmp_path, **{fault: "easy_vqa/data/test/images/3.png"})
     pattern = r"'easy_vqa/data/test/images/3\.png'" if fault == "without" else r"the picture test-0003\.png is broken"
     with pytest.raises(UserError, match=pattern):
-        prepare(_job("easy-vqa", wheel, tmp_path / "a", **LIMITS))
+        prepare(_job("easy-vqa", wheel, tmp_path / "a", **LIMITS, records="strict"))
     assert not (tmp_path / "a").exists()
+    jobs = [_job("easy-vqa", wheel, tmp_path / name, **LIMITS) for name in "bc"]
+    for job in jobs:
+        prepare(job)
+        assert set(_check_layout(job)["test"]["image"]) == {f"test-{picture:04d}.png" for picture in range(3)}
+    findings = json.loads(Path(jobs[0].outputs["findings"]).read_text())
+    assert findings["counts"]["dropped: broken picture"] == 1
+    assert _digests(jobs[0]) == _digests(jobs[1])
+
+
+@pytest.mark.parametrize(
+    ("entry", "kind"),
+    [
+        (["", "yes", 0], "not [question, answer, picture]"),
+        (["what?", "yes", "0"], "not [question, answer, picture]"),
+        (["what?", "yes", -1], "not [question, answer, picture]"),
+        (None, "not [question, answer, picture]"),
+        (["what?", "maybe", 0], "no answer of answers.txt"),
+    ],
+)
+def test_a_question_that_is_none_is_dropped_or_told(tmp_path: Path, entry: object, kind: str) -> None:
+    wheel = _vqa_wheel(tmp_path, entries=[entry])
+    job = _job("easy-vqa", wheel, tmp_path / "a", **LIMITS)
+    prepare(job)
+    assert json.loads(Path(job.outputs["findings"]).read_text())["counts"][f"dropped: {kind}"] == 1
+    assert "train-0" not in set(_tables(job)["train"]["uid"]) | set(_tables(job)["val"]["uid"])
+    with pytest.raises(UserError, match=r"questions\.json\[0\]: train-0: "):
+        prepare(_job("easy-vqa", wheel, tmp_path / "b", **LIMITS, records="strict"))
+    wheel = _vqa_wheel(tmp_path, entries=[entry] * 4 + [["what?", "yes", 0]] * 3, whole=True)
+    with pytest.raises(UserError, match=r"4 of 7 records of .*train/questions\.json are bad, too many; the first: "):
+        prepare(_job("easy-vqa", wheel, tmp_path, **LIMITS))
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ({"path": "animals/x", "title": " ", "keywords": []}, "no title"),
+        ({"path": "../../x", "title": "X", "keywords": []}, "no item with a picture"),
+        ({"path": "/etc/x", "title": "X", "keywords": []}, "no item with a picture"),
+        ({"path": "animals/nothing", "title": "X", "keywords": []}, "no item with a picture"),
+        ({"path": "animals/x", "title": 5, "keywords": []}, "no item with a picture"),
+        ([], "no item with a picture"),
+    ],
+)
+def test_an_item_that_is_none_is_dropped_or_told(tmp_path: Path, line: object, kind: str) -> None:
+    shutil.copytree(CLIPART[0].parent, tmp_path / "raw")
+    items = (tmp_path / "raw/items.jsonl").read_text().splitlines()[::40]
+    (tmp_path / "raw/items.jsonl").write_text("\n".join([json.dumps(line), *items]))
+    raw = {path.name: path for path in (tmp_path / "raw").iterdir()}
+    findings = Findings()
+    assert len(openclipart.read(raw, findings)[0]) == len(items)
+    assert findings.summary()["counts"][f"dropped: {kind}"] == 1 + (53 if kind == "no title" else 0)
+    with pytest.raises(UserError, match=r"items\.jsonl, line 1|items\.jsonl:1|'\.\./\.\./x'|'/etc/x'|nothing\.png"):
+        openclipart.read(raw, Findings("strict"))
 
 
 def test_a_wheel_that_is_none_is_named(tmp_path: Path) -> None:
@@ -210,6 +284,9 @@ def test_a_picture_in_two_splits_or_an_uneven_text_is_refused() -> None:
     rows = {split: [hard(split, "a.png", "text", 0)] for split in SPLITS}
     with pytest.raises(UserError, match=r"'a\.png' is both in train and in val"):
         check(Prepared(rows, ["x"], {"a.png": picture}))
+    outside = {split: [hard(split, f"../{split}.png", "text", 0)] for split in SPLITS}
+    with pytest.raises(UserError, match=r"'\.\./train\.png' is no name of a file below"):
+        check(Prepared(outside, ["x"], {f"../{split}.png": picture for split in SPLITS}))
     uneven = {"train": [hard("1", "a", "t", 0), hard("2", "a", "u", 1), hard("3", "b", "t", 0), hard("4", "b", "t", 1)]}
     with pytest.raises(AssertionError, match="the text 't' is unevenly spread"):
         check_one_modality_chance(uneven)

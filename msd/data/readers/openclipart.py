@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
-import zipfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
+from pydantic import TypeAdapter, ValidationError
 
+from msd.data.findings import Findings
 from msd.data.pictures import member, open_archive, rgb
-from msd.data.prepared import finding
-from msd.data.raw_files import raw_file
+from msd.data.raw_files import below, raw_file
 from msd.data.splits import prefix
 from msd.errors import UserError
+from msd.text_file import parse_json, read_text
 
 AUTHOR = re.compile(r"^clipart by [^-]+ - ", re.IGNORECASE)
 
@@ -44,35 +43,44 @@ class Item:
         return " ".join(AUTHOR.sub("", self.title).replace("_", " ").split())
 
 
-def read(raw: dict[str, Path]) -> tuple[list[Item], list[dict[str, Any]]]:
-    """The items in path order; findings for what the subset lacks and for each title repaired or empty."""
-    source = raw_file(raw, "items.jsonl")
-    items: list[Item] = []
-    findings = _dropped(raw_file(raw, "dropped.jsonl"))
-    for line, text in enumerate(source.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            body = json.loads(text)
-            item = Item(body["path"], body["title"], tuple(body["keywords"]), line)
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise UserError(f"{source}, line {line}: not an item with path, title and keywords ({error})") from error
-        where = f"items.jsonl:{line}"
-        if not item.text:
-            findings.append(finding(item.path, where, action="dropped", reason="no title"))
-            continue
-        if item.text != item.title:
-            findings.append(finding(item.path, where, action="repaired", reason=f"title: {item.title!r}"))
-        items.append(item)
-    return items, findings
+ITEM = TypeAdapter(Item)
 
 
-def _dropped(source: Path) -> list[dict[str, Any]]:
+def read(raw: dict[str, Path], findings: Findings) -> tuple[list[Item], dict[str, Image.Image]]:
+    """The items in path order with their pictures by member name; findings too for what the subset lacks."""
+    _add_dropped(raw_file(raw, "dropped.jsonl"), findings)
+    source, items, pictures = raw_file(raw, "items.jsonl"), [], {}
+    with open_archive(raw_file(raw, "pictures.zip")) as archive:
+        for line, text in enumerate(read_text(source).splitlines(), start=1):
+            where = f"items.jsonl:{line}"
+            with findings.dropping(f"line {line}", where, "no item with a picture", split="items"):
+                item = _item(text, line, source)
+                if not item.text:
+                    findings.drop(item.path, where, "no title")
+                    continue
+                name = f"{item.picture} of {archive.filename}"
+                pictures[item.picture] = rgb(member(archive, item.picture), name=name)
+                if item.text != item.title:
+                    findings.add(item.path, where, action="repaired", reason=f"title: {item.title!r}")
+                items.append(item)
+    findings.check_share("items", len(items))
+    return items, pictures
+
+
+def _item(text: str, line: int, source: Path) -> Item:
+    try:
+        item = ITEM.validate_python(parse_json(text, f"{source}, line {line}") | {"line": line})
+    except (ValidationError, TypeError) as error:
+        raise UserError(f"{source}, line {line}: not an item with path, title and keywords") from error
+    below(source.parent, item.path)
+    return item
+
+
+def _add_dropped(source: Path, findings: Findings) -> None:
     """What the subset left out of OpenClipart: one finding for a picture, or for the files of a folder."""
-    losses = [json.loads(text) for text in source.read_text(encoding="utf-8").splitlines()]
-    return [
-        finding(loss["path"], f"dropped.jsonl:{line}", action="dropped", reason=loss["reason"])
-        | {"files": loss["files"]}
-        for line, loss in enumerate(losses, start=1)
-    ]
+    for line, text in enumerate(read_text(source).splitlines(), start=1):
+        where, loss = f"dropped.jsonl:{line}", parse_json(text, f"{source}, line {line}")
+        findings.add(loss["path"], where, action="dropped", reason=loss["reason"], files=loss["files"])
 
 
 def groups(items: list[Item], *, collection: int) -> dict[str, str]:
@@ -90,14 +98,3 @@ def groups(items: list[Item], *, collection: int) -> dict[str, str]:
         )
         for item in items
     }
-
-
-def load_pictures(raw: dict[str, Path], items: list[Item]) -> dict[str, Image.Image]:
-    """The RGB pictures of items by member name; raises UserError naming a missing or broken one."""
-    path = raw_file(raw, "pictures.zip")
-    with open_archive(path) as archive:
-        return {item.picture: _picture(archive, item.picture) for item in items}
-
-
-def _picture(archive: zipfile.ZipFile, name: str) -> Image.Image:
-    return rgb(member(archive, name), name=f"{name} of {archive.filename}")

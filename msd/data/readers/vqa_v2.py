@@ -9,17 +9,18 @@ labels of the released models were made (not normalised), while the metrics comp
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 from PIL import Image
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, WrapValidator
 
-from msd.config.strict import Count, Seed, Strict
+from msd.config.strict import Count, Seed
+from msd.data.findings import Findings, Records
 from msd.data.pictures import Lazy, member, open_archive, rgb
-from msd.data.prepared import Prepared, Sample, finding
+from msd.data.prepared import Prepared, Sample
 from msd.data.randomness import hashed_order
 from msd.data.raw_files import raw_file
 from msd.data.splits import Counts
@@ -28,10 +29,12 @@ from msd.measure.vqa import answer_share, normalise
 
 SUBSETS = {"train2014": "Train", "val2014": "Val"}
 OWNERS = {"train": "train2014", "val": "val2014", "test": "val2014"}
+Number = Annotated[int, Field(ge=0)]
+Entry = TypeVar("Entry")
 File = TypeVar("File", bound=BaseModel)
 
 
-class Parameters(Strict):
+class Parameters(Records):
     """Which pictures and labels are kept."""
 
     seed: Seed = Field(description="of the choice of pictures")
@@ -44,8 +47,8 @@ class Parameters(Strict):
 class Asked:
     """A question on a picture."""
 
-    question_id: int
-    image_id: int
+    question_id: Number
+    image_id: Number
     question: str
 
 
@@ -60,22 +63,30 @@ class Given:
 class Answered:
     """The answers to a question; the main one is the most frequent."""
 
-    question_id: int
-    image_id: int
+    question_id: Number
+    image_id: Number
     multiple_choice_answer: str
     answers: Annotated[list[Given], Field(min_length=1)]
 
 
-class Questions(BaseModel):
-    """v2_OpenEnded_mscoco_<subset>_questions.json."""
+def _or_fault(value: Any, read: Callable[[Any], Any]) -> Any:
+    """An entry, or what is wrong with it."""
+    try:
+        return read(value)
+    except ValidationError as error:
+        return _words(error)
 
-    questions: Annotated[list[Asked], Field(min_length=1)]
+
+class Questions(BaseModel):
+    """v2_OpenEnded_mscoco_<subset>_questions.json; an entry that does not fit is the sentence that says why."""
+
+    questions: Annotated[list[Annotated[Asked, WrapValidator(_or_fault)]], Field(min_length=1)]
 
 
 class Annotations(BaseModel):
-    """v2_mscoco_<subset>_annotations.json."""
+    """v2_mscoco_<subset>_annotations.json; an entry that does not fit is the sentence that says why."""
 
-    annotations: list[Answered]
+    annotations: list[Annotated[Answered, WrapValidator(_or_fault)]]
 
 
 class Question(NamedTuple):
@@ -90,25 +101,30 @@ class Question(NamedTuple):
 
 def prepare(raw: dict[str, Path], parameters: Parameters) -> Prepared:
     """Train is of train2014, val and test of different pictures of val2014; those of broken pictures are dropped."""
-    asked = {subset: read_questions(raw, subset) for subset in SUBSETS}
+    findings = Findings(parameters.records)
+    asked = {subset: read_questions(raw, subset, findings) for subset in SUBSETS}
     labels = vocabulary((one for part in asked.values() for one in part), least=parameters.least_questions)
     if not labels:
         raise UserError(f"no answer is the main one of {parameters.least_questions} questions; lower `least_questions`")
     photographs = Photographs(raw, side=parameters.side)
     places = {label: index for index, label in enumerate(labels)}
     splits: dict[str, list[Sample]] = {}
-    findings: list[dict[str, Any]] = []
     for split, names in _choose_pictures(asked, parameters).items():
-        subset = OWNERS[split]
-        broken = photographs.broken(names)
-        findings += broken
-        kept = set(names) - {entry["record"] for entry in broken}
+        subset, kept = OWNERS[split], set()
+        for name in names:
+            with findings.dropping(name, subset, "broken picture", split=split):
+                photographs.read(name)
+                kept.add(name)
+        findings.check_share(split, len(kept))
         own = [question for question in asked[subset] if question.picture in kept]
         splits[split] = [_sample(question, places) for question in own]
         total = len(asked[subset])
         reason = f"questions on other pictures: {split} has {len(own)} of {total} questions of {subset}"
-        findings.append(finding(f"{subset} ({total - len(own)} questions)", subset, action="dropped", reason=reason))
-        findings += [_unanswered(question) for question in own if not places.keys() & set(question.answers)]
+        findings.add(f"{subset} ({total - len(own)} questions)", subset, action="dropped", reason=reason)
+        for question in own:
+            if not places.keys() & set(question.answers):
+                reason = "no answer among the labels: all of its targets are 0"
+                findings.add(question.number, question.picture, action="kept", reason=reason)
     used = {sample.image for samples in splits.values() for sample in samples}
     return Prepared(splits, labels, Lazy(used, photographs.read), findings)
 
@@ -128,58 +144,70 @@ class Photographs:
         picture.thumbnail((self._side, self._side))
         return picture
 
-    def broken(self, names: Iterable[str]) -> list[dict[str, Any]]:
-        """A finding for each of the pictures that cannot be read."""
-        found = []
-        for name in names:
-            try:
-                self.read(name)
-            except UserError as error:
-                found.append(finding(name, name.split("_")[1], action="dropped", reason=f"broken picture: {error}"))
-        return found
 
-
-def read_questions(raw: dict[str, Path], subset: str) -> list[Question]:
-    """The questions of a subset in the file's order; raises UserError naming an entry that does not fit."""
+def read_questions(raw: dict[str, Path], subset: str, findings: Findings) -> list[Question]:
+    """The questions of a subset in the file's order, each with its answers; bad entries are dropped."""
     part = SUBSETS[subset]
-    file = raw_file(raw, f"v2_Questions_{part}")
-    questions = _parsed(Questions, file, f"v2_OpenEnded_mscoco_{subset}_questions.json").questions
-    source = raw_file(raw, f"v2_Annotations_{part}")
-    annotations = _parsed(Annotations, source, f"v2_mscoco_{subset}_annotations.json").annotations
-    answered = {entry.question_id: entry for entry in annotations}
-    numbers = {question.question_id for question in questions}
-    strange = sorted(numbers ^ answered.keys())
-    if strange or len(numbers) < len(questions) or len(answered) < len(annotations):
-        what = f"first of {len(strange)}: {strange[0]}" if strange else "an id occurs twice"
-        raise UserError(f"questions and annotations of {subset} do not belong together ({what}); fetch {source} again")
-    found = []
-    for question in questions:
-        entry = answered[question.question_id]
-        if entry.image_id != question.image_id:
-            raise UserError(f"{source}: question {question.question_id} is on another picture than its answers")
-        picture = f"COCO_{subset}_{question.image_id:012d}.png"
-        answers = tuple(one.answer for one in entry.answers)
-        text = " ".join(question.question.split())
-        found.append(Question(str(question.question_id), picture, text, entry.multiple_choice_answer, answers))
-    return found
+    name = f"v2_OpenEnded_mscoco_{subset}_questions.json of {raw_file(raw, f'v2_Questions_{part}')}"
+    questions = _fitting(_parsed(Questions, name).questions, f"{name}: questions", subset, findings)
+    source = f"v2_mscoco_{subset}_annotations.json of {raw_file(raw, f'v2_Annotations_{part}')}"
+    annotations = _fitting(_parsed(Annotations, source).annotations, f"{source}: annotations", subset, findings)
+    answered = {entry.question_id: entry for _, entry in annotations}
+    times = Counter(entry.question_id for part in (questions, annotations) for _, entry in part)
+    found: dict[int, Question] = {}
+    for where, question in questions:
+        number, text = question.question_id, " ".join(question.question.split())
+        entry = answered.get(number)
+        if entry is None or entry.image_id != question.image_id:
+            findings.drop(str(number), where, "no answers to it on its picture", split=subset)
+        elif times[number] > 2:
+            findings.drop(str(number), where, "id given twice", split=subset)
+        elif not text:
+            findings.drop(str(number), where, "empty question", split=subset)
+        else:
+            picture = f"COCO_{subset}_{question.image_id:012d}.png"
+            answers = tuple(one.answer for one in entry.answers)
+            found[number] = Question(str(number), picture, text, entry.multiple_choice_answer, answers)
+    findings.check_share(subset, len(found))
+    return list(found.values())
 
 
 def vocabulary(questions: Iterable[Question], *, least: int) -> list[str]:
-    """The main answers of at least so many questions, normalised: the most frequent first, equals by the alphabet."""
+    """The main answers of at least so many questions, normalised: the most frequent first, equals by the alphabet.
+
+    An answer of which nothing is left then, as of "a" or "?", is none.
+    """
     counts = Counter(normalise(question.main) for question in questions)
-    frequent = [answer for answer, count in counts.items() if count >= least]
+    frequent = [answer for answer, count in counts.items() if answer and count >= least]
     return sorted(frequent, key=lambda answer: (-counts[answer], answer))
 
 
-def _parsed(kind: type[File], path: Path, name: str) -> File:
-    with open_archive(path) as archive:
+def _parsed(kind: type[File], place: str) -> File:
+    name, _, path = place.partition(" of ")
+    with open_archive(Path(path)) as archive:
         content = member(archive, name)
     try:
         return kind.model_validate_json(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"]).removeprefix(".")
-        raise UserError(f"{name} of {path}: {place or 'the file'}: {first['msg']}; fetch it again") from error
+        raise UserError(f"{place}: {_words(error)}; fetch it again") from error
+
+
+def _fitting(entries: Sequence[Entry], place: str, subset: str, findings: Findings) -> list[tuple[str, Entry]]:
+    """The entries that fit, with their places."""
+    fitting = []
+    for index, entry in enumerate(entries):
+        if isinstance(entry, str):
+            findings.drop(f"entry {index}", f"{place}[{index}]", f"does not fit: {entry}", split=subset)
+        else:
+            fitting.append((f"{place}[{index}]", entry))
+    return fitting
+
+
+def _words(error: ValidationError) -> str:
+    """The first fault that pydantic finds, and where."""
+    first = error.errors(include_url=False)[0]
+    place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"]).removeprefix(".")
+    return f"{place or 'the file'}: {first['msg']}"
 
 
 def _choose_pictures(asked: dict[str, list[Question]], parameters: Parameters) -> dict[str, list[str]]:
@@ -200,8 +228,3 @@ def _sample(question: Question, places: dict[str, int]) -> Sample:
     target = tuple(sorted(scores))
     score = tuple(scores[label] for label in target)
     return Sample(question.number, question.picture, question.text, target, score, question.answers)
-
-
-def _unanswered(question: Question) -> dict[str, Any]:
-    reason = "no answer among the labels: all of its targets are 0"
-    return finding(question.number, question.picture, action="kept", reason=reason)

@@ -206,18 +206,55 @@ def test_a_question_whose_answers_are_no_labels_stays_and_is_named(published: Fi
     assert {entry["record"] for entry in records if entry["action"] == "kept"} >= {"9000", "9001"}
 
 
-def _without_an_answer(files: Files) -> None:
-    name = "v2_mscoco_val2014_annotations.json"
-    content = json.loads(files["v2_Annotations_Val_mscoco.zip"][name])
-    del content["annotations"][3]
-    files["v2_Annotations_Val_mscoco.zip"][name] = json.dumps(content).encode()
+def _changed(files: Files, kind: str, change: Callable[[list[Any]], object]) -> None:
+    """The entries of train2014 of a kind, Questions or Annotations, after a change."""
+    [(name, content)] = files[f"v2_{kind}_Train_mscoco.zip"].items()
+    body = json.loads(content)
+    change(body[kind.lower()])
+    files[f"v2_{kind}_Train_mscoco.zip"][name] = json.dumps(body).encode()
 
 
-def _without_a_text(files: Files) -> None:
-    name = "v2_OpenEnded_mscoco_train2014_questions.json"
-    content = json.loads(files["v2_Questions_Train_mscoco.zip"][name])
-    del content["questions"][2]["question"]
-    files["v2_Questions_Train_mscoco.zip"][name] = json.dumps(content).encode()
+@pytest.mark.parametrize(
+    ("kind", "change", "reason", "gone"),
+    [
+        ("Annotations", lambda entries: entries.pop(3), "no answers to it on its picture", {"26000"}),
+        ("Annotations", lambda entries: entries[3].update(image_id=9), "no answers to it on its picture", {"26000"}),
+        ("Annotations", lambda entries: entries[3].update(answers=[]), "does not fit", {"26000"}),
+        ("Annotations", lambda entries: entries.append(entries[3]), "id given twice", {"26000"}),
+        ("Questions", lambda entries: entries.append(entries[3]), "id given twice", {"26000"}),
+        ("Questions", lambda entries: entries[2].pop("question"), "does not fit", {"9002"}),
+        ("Questions", lambda entries: entries[2].update(question=None), "does not fit", {"9002"}),
+        ("Questions", lambda entries: entries.__setitem__(2, "text"), "does not fit", {"9002"}),
+        ("Questions", lambda entries: entries[2].update(image_id=-9), "does not fit", {"9002"}),
+        ("Questions", lambda entries: entries[2].update(question=" \n"), "empty question", {"9002"}),
+    ],
+)
+def test_a_bad_entry_is_dropped_or_told(
+    published: Files, run: Callable[..., Job], kind: str, change: Callable, reason: str, gone: set[str]
+) -> None:
+    _changed(published, kind, change)
+    job = run(published)
+    whole = {str(picture * 1000 + index) for picture in PICTURES["train2014"] for index in range(3)}
+    assert set(pd.read_parquet(job.outputs["train"])["uid"]) == whole - gone
+    assert json.loads(Path(job.outputs["findings"]).read_text())["counts"][f"dropped: {reason}"] in (1, 2)
+    with pytest.raises(UserError, match=rf"{kind.lower()}(\[\d+\]|.json).*: {reason}|questions\[3\]: 26000: {reason}"):
+        run(published, records="strict")
+
+
+def test_an_answer_of_which_nothing_is_left_is_no_label(published: Files, run: Callable[..., Job]) -> None:
+    def to_articles(entries: list[Any]) -> None:
+        for entry in entries:
+            if entry["multiple_choice_answer"] == "1":
+                entry["multiple_choice_answer"] = "a" if entry["image_id"] % 2 else "?"
+
+    _changed(published, "Annotations", to_articles)
+    job = run(published, least_questions=1)
+    assert "" not in json.loads(Path(job.outputs["labels"]).read_text())
+
+
+def _other_subset(files: Files) -> None:
+    [content] = files["v2_Annotations_Train_mscoco.zip"].values()
+    files["v2_Annotations_Val_mscoco.zip"] = {"v2_mscoco_val2014_annotations.json": content}
 
 
 def _cut(files: Files) -> None:
@@ -228,8 +265,11 @@ def _cut(files: Files) -> None:
 @pytest.mark.parametrize(
     ("damage", "changes", "sentence"),
     [
-        (_without_an_answer, {}, "questions and annotations of val2014 do not belong together .*: 73000"),
-        (_without_a_text, {}, r"questions.json of .*: questions\[2\].question: Field required"),
+        (
+            _other_subset,
+            {},
+            r"12 of 12 records of val2014 are bad, too many; the first: .*questions\[0\]: 42000: no ans",
+        ),
         (_cut, {}, "questions.json of .*: the file: Invalid JSON"),
         (None, {"least_questions": 9}, "no answer is the main one of 9 questions; lower `least_questions`"),
         (None, {"pictures": {"train": 4, "val": 3, "test": 2}}, "asks for 5 of val2014, which has 4 with questions"),

@@ -127,7 +127,7 @@ def _released(folder: Path, split: str, size: tuple[int, int]) -> Samples:
     path = folder / "data_file" / LISTS[split]
     if not path.is_file():
         raise UserError(f"there is no list {path}; copy the released folder whole")
-    rows = read_rows(path)[1:]
+    rows = read_rows(path, columns=3)[1:]
     if not rows:
         raise UserError(f"{path} lists no samples")
     audio, images, labels = [], [], []

@@ -127,7 +127,7 @@ def _listed(folder: Path) -> dict[str, Clip]:
     if not path.is_file():
         raise UserError(f"there is no list {path}; take {LIST} from the page of VGGSound")
     found: dict[str, Clip] = {}
-    for line, row in read_rows(path):
+    for line, row in read_rows(path, columns=4):
         if len(row) != 4 or not row[1].isdecimal() or not row[2] or row[3] not in ("train", "test"):
             raise UserError(f"{path}:{line}: expected an id, a start in seconds, a label, train or test; got {row}")
         clip = Clip(row[2], row[3])
