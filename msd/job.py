@@ -71,9 +71,16 @@ CONTRACTS: dict[str, str] = {
     "collect": "msd.config.contracts.tables:CollectParams",
     **dict.fromkeys(("tables", "figures", "report"), "msd.config.contracts.tables:ReportParams"),
     "resolve": "msd.config.contracts.tables:ResolveParams",
+    "gaussian": "msd.mfh.gaussian.config:GaussianParams",
+    "generality": "msd.mfh.gaussian.config:GeneralityParams",
     "spoken_digits": "msd.config.contracts.data:DatasetParams",
+    "av_mnist": "msd.mfh.av_mnist.config:AvMnistParams",
+    "teacher_variants": "msd.mfh.teachers.config:VariantsParams",
+    "unimodal_students": "msd.mfh.teachers.config:StudentsParams",
+    "crossmodal": "msd.mfh.crossmodal.config:CrossmodalParams",
+    **dict.fromkeys(("mfh_tables", "mfh_figures", "mfh_report"), "msd.mfh.study:ReportParams"),
 }
-"""Rule -> the class of what its jobs are given; a job of another rule is given a plain dict."""
+"""Rule -> the class of what its jobs are given."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shlex
@@ -13,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from msd import job as job_module
 from msd.errors import UserError
-from msd.job import STAGES, Job, main, read_job, run, write_job
+from msd.job import CONTRACTS, STAGES, Job, main, read_job, run, write_job
 from msd.lineage.digest import file_sha256
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -217,6 +219,13 @@ def test_a_description_in_place_of_its_file_is_refused() -> None:
     """As the logs of earlier versions have it."""
     with pytest.raises(UserError, match="run the workflow again"):
         read_job("double", '{"params": {}}')
+
+
+def test_every_stage_is_given_values_of_a_class() -> None:
+    for rule, target in CONTRACTS.items():
+        module, _, name = target.partition(":")
+        assert issubclass(getattr(importlib.import_module(module), name), BaseModel), rule
+    assert CONTRACTS.keys() == STAGES.keys()
 
 
 def test_every_stage_names_a_module_of_the_package_and_a_function() -> None:

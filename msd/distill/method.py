@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import torch
 from torch import Tensor, nn
 
+from msd.config.plugin import plugin_class, plugin_names
 from msd.distill import methods
 from msd.distill.losses import Task, kd_divergence, task_loss
 from msd.distill.options import MethodOptions
@@ -155,15 +154,7 @@ class Method(nn.Module):
 
 def method_class(name: str) -> type[Method]:
     """The class `Method…` of msd/distill/methods/<name>.py: the one subclass of `Method` defined there."""
-    known = [module.name for module in pkgutil.iter_modules(methods.__path__)]
+    known = plugin_names(methods)
     if name not in known:
         raise UserError(f"no method {name!r} in msd/distill/methods{nearest(name, known)}")
-    module = importlib.import_module(f"{methods.__name__}.{name}")
-    defined = [
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Method) and value.__module__ == module.__name__
-    ]
-    if len(defined) != 1:
-        raise UserError(f"{module.__name__} must define exactly one subclass of Method, it defines {len(defined)}")
-    return defined[0]
+    return plugin_class(methods, name, Method)

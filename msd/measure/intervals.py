@@ -41,3 +41,12 @@ def clustered_interval(values: Sequence[float], groups: NDArray[np.int64]) -> tu
     error = math.sqrt(count / (count - 1) * float((sums**2).sum())) / len(column)
     half = float(student_t.ppf((1 + LEVEL) / 2, count - 1)) * error
     return float(column.mean()), float(column.mean()) - half, float(column.mean()) + half
+
+
+def drawn_interval(draws: NDArray[np.float64]) -> tuple[float | None, float | None]:
+    """95 % percentile interval of the bootstrap draws (K,) that are defined; none of fewer than two."""
+    known = draws[np.isfinite(draws)]
+    if len(known) < 2:
+        return None, None
+    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)

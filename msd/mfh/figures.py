@@ -16,6 +16,7 @@ from msd.tables.results import read_json
 
 if TYPE_CHECKING:
     from msd.job import Job
+    from msd.mfh.study import ReportParams
 
 
 class Drawing(NamedTuple):
@@ -32,7 +33,7 @@ FIGURES = {
 """Name of a table -> its figure."""
 
 
-def figures(job: Job) -> dict[str, float]:
+def figures(job: Job[ReportParams]) -> dict[str, float]:
     """Write each of outputs["figures"], <table>.{svg,png} with dashes for underscores, from the tables' JSON."""
     for table in map(read_json, job.inputs["tables"]):
         with mpl.rc_context(SETTINGS):

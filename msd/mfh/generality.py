@@ -6,9 +6,8 @@ Xue, Gao, Ren, Zhao, "The Modality Focusing Hypothesis", arXiv 2206.06487, ICLR 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,7 +15,8 @@ from torch.nn import functional as F
 
 from msd.distill.losses import Task
 
-Distance = Literal["squared", "absolute"]
+if TYPE_CHECKING:
+    from msd.mfh.config import JointTraining
 
 
 class Head(NamedTuple):
@@ -26,18 +26,8 @@ class Head(NamedTuple):
     bias: Tensor
 
     def logits(self, features: Tensor) -> Tensor:
-        """Their answers (..., N, C) to features (..., N, D)."""
+        """Logits (..., N, C) of features (..., N, D)."""
         return features @ self.weight.mT + self.bias.unsqueeze(-2)
-
-
-@dataclass(frozen=True)
-class JointTraining:
-    """How the two nets are trained together; the values are those of the released code for Gaussian data."""
-
-    epochs: int = 1000
-    learning_rate: float = 0.01
-    momentum: float = 0.9
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,36 +44,28 @@ class Generality:
 
 
 def channel_generality(
-    features: Tensor,
-    other: Tensor,
-    targets: Tensor,
-    *,
-    task: Task = "multiclass",
-    training: JointTraining | None = None,
-    permutations: int | None = None,
+    features: Tensor, other: Tensor, targets: Tensor, *, task: Task = "multiclass", training: JointTraining
 ) -> Generality:
     """Rank the channels of `features` by how much they say of what `other`, the other modality, says too.
 
     features: (..., N, D) of the teacher's modality. other: (..., N, E). targets: (..., N) class indices, or
     (..., N, C) scores in [0, 1] where the task is multilabel. Leading dimensions are independent problems. One linear
     net a modality is trained, both together; then each channel is permuted across samples, and a shared channel is one
-    that, once permuted, takes the two nets' logits far apart.
-    permutations: how many random ones are drawn for each channel (one problem only); without a number the exact
-    expectation over all of them is taken, which linear nets allow.
+    that, once permuted, takes the two nets' logits far apart. The paper draws permutations; linear nets allow the exact
+    expectation over all of them.
     """
-    training = training or JointTraining()
     head, other_head = train_jointly(features, other, targets, task=task, training=training)
-    if permutations is None:
-        return scored(exact_distance(features, head, other_head.logits(other)))
-    generator = torch.Generator(features.device).manual_seed(training.seed)
-    found = permuted_distance(
-        features, head.logits, other_head.logits(other), permutations=permutations, generator=generator
-    )
-    return scored(found)
+    return scored(exact_distance(features, head, other_head.logits(other)))
 
 
 def train_jointly(
-    features: Tensor, other: Tensor, targets: Tensor, *, task: Task = "multiclass", training: JointTraining
+    features: Tensor,
+    other: Tensor,
+    targets: Tensor,
+    *,
+    task: Task = "multiclass",
+    training: JointTraining,
+    seed: int = 0,
 ) -> tuple[Head, Head]:
     """One linear net a modality, trained together: L = CE(z_a, y) + CE(z_b, y) + MSE(z_a, z_b), weights 1 : 1 : 1.
 
@@ -97,15 +79,15 @@ def train_jointly(
     if features.shape[:-1] != rows or other.shape[:-1] != rows:
         shapes = [tuple(item.shape) for item in (features, other, targets)]
         raise ValueError(f"features, other and targets must have the same samples; their shapes are {shapes}")
-    start = torch.Generator().manual_seed(training.seed)
+    start = torch.Generator().manual_seed(seed)
     heads = [_initial(item, classes, generator=start) for item in (features, other)]
     parameters = [part.requires_grad_() for head in heads for part in head]
     optimizer = torch.optim.SGD(parameters, lr=training.learning_rate, momentum=training.momentum)
     task_sum = F.binary_cross_entropy_with_logits if is_multilabel else F.cross_entropy
-    wanted = targets.to(features).flatten(0, -2) if is_multilabel else targets.long().flatten()
+    gold = targets.to(features).flatten(0, -2) if is_multilabel else targets.long().flatten()
     for _ in range(training.epochs):
         a, b = (head.logits(item) for head, item in zip(heads, (features, other), strict=True))
-        both_tasks = sum(task_sum(logits.flatten(0, -2), wanted, reduction="sum") for logits in (a, b))
+        both_tasks = sum(task_sum(logits.flatten(0, -2), gold, reduction="sum") for logits in (a, b))
         loss = (both_tasks + (a - b).square().sum() / classes) / samples
         optimizer.zero_grad()
         loss.backward()
@@ -126,37 +108,6 @@ def exact_distance(features: Tensor, head: Head, other_logits: Tensor) -> Tensor
     covariance = gap.mT @ centred / features.shape[-2]  # (..., C, D)
     change = head.weight.square().sum(dim=-2) * variance - (head.weight * covariance).sum(dim=-2)
     return gap.square().mean(dim=(-2, -1)).unsqueeze(-1) + 2 * change / gap.shape[-1]
-
-
-def permuted_distance(
-    features: Tensor,
-    net: Callable[[Tensor], Tensor],
-    other_logits: Tensor,
-    *,
-    permutations: int,
-    generator: torch.Generator,
-    distance: Distance = "squared",
-    batch_size: int | None = None,
-) -> Tensor:
-    """Mean distance (D,) between both nets' logits over random permutations of each channel, for any `net`.
-
-    features: (N, D), what `net` reads. other_logits: (N, C) of the other modality's net. batch_size: samples that go
-    through `net` at once. A permutation runs over all samples and every batch counts: the released code permutes
-    inside mini-batches, and for one dataset keeps the last batch's values alone.
-    """
-    samples, channels = features.shape
-    size = batch_size or samples
-    total = torch.zeros(channels, dtype=torch.float64)
-    for channel in range(channels):
-        for _ in range(permutations):
-            order = torch.randperm(samples, generator=generator, device=features.device)
-            changed = features.clone()
-            changed[:, channel] = features[order, channel]
-            for rows, wanted in zip(changed.split(size), other_logits.split(size), strict=True):
-                gap = net(rows) - wanted
-                apart = gap.square() if distance == "squared" else gap.abs()
-                total[channel] += apart.double().sum().item()
-    return (total / (permutations * other_logits.numel())).to(features.dtype)
 
 
 def scored(distance: Tensor) -> Generality:

@@ -1,23 +1,47 @@
-"""Differences of two methods that are paired by run."""
+"""Scores by method and seed, differences that are paired by seed, and the order that is expected of them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
+import pandas as pd
 from scipy.stats import ttest_1samp
 
 from msd.measure.intervals import mean_interval
+from msd.measure.stats import Difference
 from msd.tables.cell import Against
 
+Results = Mapping[str, Mapping[str, float]]
+"""Method -> seed -> score."""
 
-def paired(results: Mapping[str, Mapping[str, float]], a: str, b: str, *, n: int | None = None) -> Against:
+
+def by_seed(runs: pd.DataFrame, score: str) -> dict[str, dict[str, float]]:
+    """Results of the columns method, seed and `score` of the runs of one setting."""
+    return {
+        str(method): {str(seed): float(value) for seed, value in zip(rows["seed"], rows[score], strict=True)}
+        for method, rows in runs.groupby("method", sort=False)
+    }
+
+
+def paired(results: Results, a: str, b: str, *, n: int | None = None) -> Against:
     """Mean of a − b over runs with 95 % t-interval and the p of the paired t-test (none where nothing varies).
 
-    results: method -> seed -> value. n: pairs of seeds, where the table states them.
+    n: pairs of seeds, where the table states them.
     """
     # Accuracies are whole numbers of samples: what differs in the last bits is equal.
     gaps = [round(value - results[b][seed], 9) for seed, value in results[a].items()]
-    mean, low, high = mean_interval(gaps)
     p = float(ttest_1samp(gaps, 0).pvalue) if len(set(gaps)) > 1 else math.nan
-    return Against(b, mean, low, high, None if math.isnan(p) else p, n=n)
+    return Against(b, *mean_interval(gaps), None if math.isnan(p) else p, n=n)
+
+
+def expectation(
+    a: str, sign: str, b: str, gap: Against | Difference | None, titles: Mapping[str, str], **place: Any
+) -> dict[str, Any]:
+    """A table's check whether a > b (or a ≥ b) holds between means; all null without a gap: nothing is expected."""
+    check = {"claim": f"{titles[a]} {sign} {titles[b]}", "higher": a, "lower": b, **place}
+    if gap is None or gap.difference is None:
+        return {**check, "difference": None, "low": None, "high": None, "holds": None}
+    holds = gap.difference > 0 or (sign == "≥" and gap.difference == 0)
+    return {**check, "difference": gap.difference, "low": gap.low, "high": gap.high, "holds": holds}

@@ -17,9 +17,10 @@ from msd.tables.text import number
 
 if TYPE_CHECKING:
     from msd.job import Job
+    from msd.mfh.study import ReportParams
 
 
-def report(job: Job) -> dict[str, float]:
+def report(job: Job[ReportParams]) -> dict[str, float]:
     """Write report.html from the tables' JSON, the figures' SVG, their captions, the study file and a record."""
     tables = [read_json(path) for path in job.inputs["tables"]]
     pictures = {Path(path).stem.replace("-", "_"): _data_uri(path) for path in job.inputs["figures"]}

@@ -14,11 +14,23 @@ from msd.config.strict import Strict
 from msd.config.study import Name
 from msd.config.yaml_file import read_model, read_yaml
 from msd.errors import UserError
-from msd.mfh.av_mnist.config import AvMnist
+from msd.mfh.av_mnist.config import AvMnist, AvMnistTable
 from msd.mfh.config import JointTraining
-from msd.mfh.crossmodal.config import Crossmodal, read_crossmodal
-from msd.mfh.gaussian.config import Gaussian
-from msd.mfh.teachers.config import Teachers
+from msd.mfh.crossmodal.config import Crossmodal, CrossmodalParams, CrossmodalTable, read_crossmodal
+from msd.mfh.gaussian.config import Gaussian, Normalisation, PublishedSweep
+from msd.mfh.teachers.config import Teachers, TeacherTables
+
+
+class ReportParams(Strict):
+    """Stages `mfh_tables`, `mfh_figures` and `mfh_report`: `kl` and `published` are of the Gaussian part."""
+
+    study: str
+    title: str
+    kl: Normalisation
+    published: dict[str, PublishedSweep]
+    av_mnist: AvMnistTable
+    crossmodal: dict[str, CrossmodalTable]
+    teachers: TeacherTables | None
 
 
 class MfhStudy(Strict):
@@ -68,11 +80,6 @@ class MfhStudy(Strict):
         teachers = () if self.teachers is None else (self.teachers.summary(),)
         return [self.gaussian.summary(), self.av_mnist.summary(), *teachers]
 
-    @property
-    def experiments(self) -> dict[str, dict[str, Any]]:
-        """Experiment of the Gaussian part -> its sweep and the seeds of its runs."""
-        return self.gaussian.experiments
-
     @cached_property
     def crossmodal_configs(self) -> dict[str, Crossmodal]:
         """The data sets whose folders are given."""
@@ -82,35 +89,27 @@ class MfhStudy(Strict):
         """What the job that prepares a data set is given."""
         return DatasetParams(name=dataset, prepare=self.dataset_configs[dataset].prepare)
 
-    def gaussian_params(self) -> dict[str, Any]:
-        """Parameters of the `gaussian` job."""
-        return self.gaussian.params()
-
-    def generality_params(self) -> dict[str, Any]:
-        """Parameters of the `generality` job."""
-        return self.gaussian.generality_params(self.generality)
-
-    def crossmodal_params(self, name: str) -> dict[str, Any]:
-        """Parameters of the `crossmodal` job of one data set."""
+    def crossmodal_params(self, name: str) -> CrossmodalParams:
+        """What the `crossmodal` job of one data set is given."""
         return self.crossmodal_configs[name].params(self.crossmodal[name])
 
-    def crossmodal_modules(self, name: str) -> list[str]:
-        """Modules whose source decides the results of one data set, besides the stage's."""
-        return self.crossmodal_configs[name].modules
-
-    def report_params(self) -> dict[str, Any]:
-        """Parameters that tables, figures and report share."""
-        return {
-            **{"study": self.study, "title": self.title, **self.gaussian.report_params()},
-            "av_mnist": self.av_mnist.report_params(),
-            "crossmodal": {name: config.report_params(name) for name, config in self.crossmodal_configs.items()},
-            "teachers": None if self.teachers is None else self.teachers.report_params(),
-        }
+    def report_params(self) -> ReportParams:
+        """What tables, figures and report are given."""
+        return ReportParams(
+            study=self.study,
+            title=self.title,
+            kl=self.gaussian.kl,
+            published=self.gaussian.published,
+            av_mnist=self.av_mnist.table_params(),
+            crossmodal={name: config.table_params(name) for name, config in self.crossmodal_configs.items()},
+            teachers=None if self.teachers is None else self.teachers.table_params(),
+        )
 
     def resolved(self) -> dict[str, Any]:
         """The study with every file it names merged in."""
         files = {name: config.model_dump(mode="json") for name, config in self.crossmodal_configs.items()}
-        return {**self.model_dump(mode="json"), "crossmodal_files": files, "published": self.gaussian.published}
+        published = {name: sweep.model_dump(mode="json") for name, sweep in self.gaussian.published.items()}
+        return {**self.model_dump(mode="json"), "crossmodal_files": files, "published": published}
 
 
 def load_mfh_study(path: str | Path, overrides: dict[str, Any] | None = None) -> MfhStudy:

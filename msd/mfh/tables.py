@@ -13,12 +13,13 @@ from msd.tables.render import RENDERINGS
 
 if TYPE_CHECKING:
     from msd.job import Job
+    from msd.mfh.study import ReportParams
 
 PARTS = (gaussian_tables, av_mnist_tables, crossmodal_tables, teacher_tables)
 """Each makes the tables of a part of the study from the inputs of the job; none where the study lacks the part."""
 
 
-def tables(job: Job) -> dict[str, float]:
+def tables(job: Job[ReportParams]) -> dict[str, float]:
     """Write each of outputs["tables"], <table>.{json,csv,md,tex}; returns counts of verdicts and expectations."""
     made = {table.name: table for part in PARTS for table in part(job)}
     for path in map(Path, job.outputs["tables"]):

@@ -40,8 +40,9 @@ def distilled() -> Callable[..., tuple[int, pd.Series]]:
         torch.set_num_threads(1)
         [config] = read_crossmodal({name: str(folder)}).values()
         splits, classes = read(config.data.model_dump() | data, folder)
-        params = config.params(str(folder)) | {"seeds": [0]} | changes
-        params["training"] |= {"device": "cpu"} | training
+        params = config.params(str(folder))
+        shorter = params.training.model_copy(update={"device": "cpu"} | training)
+        params = params.model_copy(update={"seeds": [0], "training": shorter} | changes)
         scores = run(splits, classes, params).set_index(["teacher", "method"])["score"]
         assert set(scores.index) == {(teacher, method) for teacher in config.teachers for method in METHODS}
         assert scores.between(0, 100).all()

@@ -20,10 +20,10 @@ MFH = Path("config/mfh.yaml")
 def test_the_study_has_the_settings_and_seeds_of_the_paper() -> None:
     study = open_study(MFH)
     assert isinstance(study, MfhStudy)
-    published = study.report_params()["published"]
+    published = study.report_params().published
     found: dict[str, list[float]] = {}
-    for setting, seeds in settings(study.experiments):
-        label = printed(setting.value, published[setting.experiment]["values"])
+    for setting, seeds in settings(study.gaussian.experiments):
+        label = printed(setting.value, published[setting.experiment].values)
         found.setdefault(setting.experiment, []).append(label)
         assert seeds == list(range(42, 52) if setting.fresh else range(10))
     assert found == {
@@ -75,9 +75,9 @@ def test_a_data_set_of_a_user_is_known_by_its_file(tmp_path: Path) -> None:
     study = open_study(MFH, {"crossmodal": {"nyu-depth-v2": str(tmp_path)}})
     assert isinstance(study, MfhStudy)
     params = study.crossmodal_params("nyu-depth-v2")
-    assert params["folder"] == str(tmp_path)
-    assert params["metric"] == "miou"
-    assert "not_known" in study.report_params()["crossmodal"]["nyu-depth-v2"]
+    assert params.folder == str(tmp_path)
+    assert params.metric == "miou"
+    assert study.report_params().crossmodal["nyu-depth-v2"].not_known
     assert study.resolved()["crossmodal_files"]["nyu-depth-v2"]["data"]["reader"] == "nyu-depth"
     with pytest.raises(UserError, match=r"no data set 'nyu-depth'; did you mean 'nyu-depth-v2'\?"):
         open_study(MFH, {"crossmodal": {"nyu-depth": str(tmp_path)}})

@@ -5,7 +5,7 @@ CROSSMODAL = Stage(
     RESULTS,
     "{name}",
     lambda w: study.crossmodal_params(w.name),
-    lambda w: study.crossmodal_modules(w.name),
+    lambda w: study.crossmodal_configs[w.name].modules,
 )
 
 

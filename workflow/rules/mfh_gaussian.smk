@@ -1,8 +1,8 @@
 # gaussian, generality: the synthetic data of the Modality Focusing Hypothesis.
-EXPERIMENTS = [f"gaussian_{name}" for name in study.experiments]
+EXPERIMENTS = [f"gaussian_{name}" for name, sweep in study.gaussian.experiments]
 DRAWN = f"{RESULTS}/gaussian"
 RANKED = f"{RESULTS}/generality"
-GAUSSIAN = Stage("gaussian", RESULTS, "gaussian", lambda w: study.gaussian_params())
+GAUSSIAN = Stage("gaussian", RESULTS, "gaussian", lambda w: study.gaussian.params())
 
 
 rule gaussian:
@@ -25,7 +25,10 @@ rule gaussian:
 
 
 GENERALITY = Stage(
-    "generality", RESULTS, "generality", lambda w: study.generality_params()
+    "generality",
+    RESULTS,
+    "generality",
+    lambda w: study.gaussian.generality_params(study.generality),
 )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field, field_validator
 
@@ -22,6 +21,34 @@ ARCHIVE = [f"{kind}/{part}_data.npy" for kind in ("image", "audio") for part in 
     f"{part}_labels.npy" for part in ("train", "test")
 ]
 """Files of the published archive, which `msd.mfh.av_mnist.archive` reads."""
+
+
+class AvMnistParams(Strict):
+    """Stage `av_mnist`."""
+
+    seeds: list[Seed]
+    teacher_width: Count
+    student_width: Count
+    share: float
+    training: NetTraining
+    distillation: Distillation
+
+
+class PublishedDigits(Strict):
+    """The paper's values: method -> percent."""
+
+    source: str
+    values: dict[str, float | None]
+
+
+class AvMnistTable(Strict):
+    """What the table is given besides the runs: what was read, and the paper's values."""
+
+    dataset: str
+    title: str
+    is_embedded: bool
+    share: float
+    paper: PublishedDigits
 
 
 class AvMnist(Strict):
@@ -59,20 +86,17 @@ class AvMnist(Strict):
         """The files of the published archive; none where an embedded data set is read."""
         return [] if self.dataset else [str(Path(self.source) / name) for name in ARCHIVE]
 
-    def params(self) -> dict[str, Any]:
-        """Parameters of the `av_mnist` job."""
-        return self.model_dump(mode="json", exclude={"source"})
+    def params(self) -> AvMnistParams:
+        """What the job is given."""
+        return AvMnistParams(**self.model_dump(exclude={"source"}))
 
-    def report_params(self) -> dict[str, Any]:
-        """What the table needs besides the runs: what is read, and the paper's values."""
+    def table_params(self) -> AvMnistTable:
+        """What the table is given."""
         config = self.dataset
         [entry] = published("av_mnist")
-        values = {method: value for method, [value] in entry.values.items()}
+        paper = PublishedDigits(source=entry.source, values={method: value for method, [value] in entry.values.items()})
         name, title = (config.name, config.title) if config else (entry.dataset, "AV-MNIST")
-        return {
-            **{"dataset": name, "title": title, "is_embedded": config is not None, "share": self.share},
-            "paper": {"source": entry.source, "values": values},
-        }
+        return AvMnistTable(dataset=name, title=title, is_embedded=config is not None, share=self.share, paper=paper)
 
     def summary(self) -> str:
         """What it reads and how often it trains, in a line for `msd plan`."""

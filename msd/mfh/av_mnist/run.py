@@ -20,24 +20,25 @@ from msd.mfh.av_mnist.archive import CLASSES, Digits, read_av_mnist
 from msd.mfh.av_mnist.spoken_digits import read_digits
 from msd.mfh.crossmodal.networks import Joint, small
 from msd.mfh.crossmodal.samples import Samples, standardised
-from msd.mfh.crossmodal.training import Distillation, Reader, Side, Training, predict, train, trained_logits, transfer
+from msd.mfh.crossmodal.training import ModalityNet, Side, train, trained_logits, transfer
 
 if TYPE_CHECKING:
     from msd.job import Job
+    from msd.mfh.av_mnist.config import AvMnistParams
 
 
-def av_mnist(job: Job) -> dict[str, float]:
+def av_mnist(job: Job[AvMnistParams]) -> dict[str, float]:
     """Write outputs["runs"]: method, seed, sample, group, right; returns each method's mean accuracy in percent.
 
-    A row is one answer to one test sample; samples of one group, the digits of one voice, hang together.
+    A row is one prediction; test samples of one group, the digits of one voice, hang together.
     """
     torch.set_num_threads(1)
     splits, groups = read(job.inputs)
     splits = standardised(splits)
     label = splits["test"].label
     parts = []
-    for seed in job.params["seeds"]:
-        for method, logits in answers(splits, job.params, seed=seed).items():
+    for seed in job.params.seeds:
+        for method, logits in predictions(splits, job.params, seed=seed).items():
             right = (logits.argmax(1) == label).numpy()
             part = pd.DataFrame({"sample": np.arange(len(label)), "group": groups, "right": right})
             parts.append(part.assign(method=method, seed=seed))
@@ -62,25 +63,23 @@ def from_archive(digits: Digits) -> Samples:
     return Samples({"image": pictures.unsqueeze(1), "audio": sound.unsqueeze(1)}, torch.from_numpy(digits.label))
 
 
-def answers(splits: Mapping[str, Samples], params: Mapping[str, Any], *, seed: int) -> dict[str, Tensor]:
+def predictions(splits: Mapping[str, Samples], params: AvMnistParams, *, seed: int) -> dict[str, Tensor]:
     """Test logits of every method: teacher-{audio,both} and their students, `no-kd`, and those of `transfer`.
 
     Students all start from the same weights and see batches in the same order.
     """
-    training = Training(**params["training"])
-    distillation = Distillation(**params["distillation"])
+    training, distillation = params.training, params.distillation
     shapes = {name: tuple(item.shape[1:]) for name, item in splits["train"].inputs.items()}
-    wide = partial(small, classes=CLASSES, width=params["teacher_width"])
-    student = Side(("audio",), lambda: small(shapes["audio"], CLASSES, width=params["student_width"]))
+    wide = partial(small, classes=CLASSES, width=params.teacher_width)
+    student = Side(("audio",), lambda: small(shapes["audio"], CLASSES, width=params.student_width))
     both = Side(("image", "audio"), lambda: Joint({name: wide(shapes[name]) for name in ("image", "audio")}, CLASSES))
-    teachers = {"audio": Side(("audio",), lambda: wide(shapes["audio"])), "both": both}
-    found = {}
-    for name, side in teachers.items():
-        teacher = Reader.start(side, seed)
+    logits = {}
+    for name, side in {"audio": Side(("audio",), lambda: wide(shapes["audio"])), "both": both}.items():
+        teacher = ModalityNet.start(side, seed)
         train(teacher, splits["train"], training=training, seed=seed)
-        found[f"teacher-{name}"] = predict(teacher, splits["test"], training=training)
-        taught = predict(teacher, splits["train"], training=training)
-        how: dict[str, Any] = {"training": training, "seed": seed, "teacher": taught, "distillation": distillation}
-        found[f"kd-{name}"] = trained_logits(student, splits, **how)
-    shared = {"share": params["share"], "training": training, "distillation": distillation, "seed": seed}
-    return found | transfer(splits, both, student, **shared)
+        logits[f"teacher-{name}"] = teacher.logits(splits["test"], training)
+        target = teacher.logits(splits["train"], training)
+        how: dict[str, Any] = {"training": training, "seed": seed, "teacher": target, "distillation": distillation}
+        logits[f"kd-{name}"] = trained_logits(student, splits, **how)
+    shared: dict[str, Any] = {"training": training, "distillation": distillation, "seed": seed}
+    return logits | transfer(splits, both, student, share=params.share, **shared)

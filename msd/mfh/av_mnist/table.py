@@ -5,18 +5,21 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from msd.measure.scorers import FloatArray, mean_scorer
 from msd.measure.stats import Resampling
+from msd.mfh.paired import expectation
 from msd.tables.cell import Against, Cell, Paper, Value
 from msd.tables.table import Table, corrected
 
 if TYPE_CHECKING:
     from msd.job import Job
+    from msd.mfh.av_mnist.config import AvMnistTable
+    from msd.mfh.study import ReportParams
 
 NAME = "av_mnist"
 DRAWS = 1000
@@ -31,6 +34,11 @@ TEACHERS = {
 }
 """Teachers, by what a method's name ends with."""
 ROLES = {"kd": "Student", "teacher": "Teacher itself"}
+TITLES = {"no-kd": "Student: No teacher"} | {
+    f"{role}-{teacher}": f"{title}: {TEACHERS[teacher]}"
+    for role, title in (("kd", "Student"), ("teacher", "Teacher"))
+    for teacher in TEACHERS
+}
 ORDER = (
     ("teacher-both", ">", "teacher-audio"),
     ("kd-audio", ">", "no-kd"),
@@ -43,23 +51,20 @@ ORDER = (
 """What the paper's table shows, then what the hypothesis lets expect of teachers with silenced channels."""
 
 
-def av_mnist_tables(job: Job) -> list[Table]:
-    """The table of inputs["av_mnist"], which params["av_mnist"] describes."""
+def av_mnist_tables(job: Job[ReportParams]) -> list[Table]:
+    """The table of inputs["av_mnist"]."""
     path, params = Path(job.inputs["av_mnist"]), job.params
-    return [av_mnist_table(pd.read_parquet(path), params["av_mnist"], run=str(path.parent), study=params["study"])]
+    return [av_mnist_table(pd.read_parquet(path), params.av_mnist, run=str(path.parent), study=params.study)]
 
 
-def av_mnist_table(frame: pd.DataFrame, about: Mapping[str, Any], *, run: str, study: str) -> Table:
+def av_mnist_table(frame: pd.DataFrame, about: AvMnistTable, *, run: str, study: str) -> Table:
     """Every teacher with its student, gains being paired by seed and test sample.
 
-    Args:
-        frame: method, seed, sample, group, right.
-        about: dataset, title, is_embedded, share, and of the paper source and values (method -> percent).
-        run: the folder of the runs.
+    frame: method, seed, sample, group, right. run: the folder of the runs.
     """
     correct = _correct(frame)
     groups = np.unique(frame.drop_duplicates("sample").sort_values("sample")["group"], return_inverse=True)[1]
-    resampling = Resampling(groups, draws=DRAWS, rng_name=f"{about['dataset']}/test")
+    resampling = Resampling(groups, draws=DRAWS, rng_name=f"{about.dataset}/test")
     sides = {
         method: [resampling.scores(mean_scorer(100 * right)) for right in seeds.values()]
         for method, seeds in correct.items()
@@ -67,7 +72,7 @@ def av_mnist_table(frame: pd.DataFrame, about: Mapping[str, Any], *, run: str, s
     cells, family = corrected(_cells(correct, sides, resampling, about, run))
     return Table(
         name=NAME,
-        caption=f"{about['title']}, in the role of AV-MNIST: test accuracy (%) of teachers and of their students, "
+        caption=f"{about.title}, in the role of AV-MNIST: test accuracy (%) of teachers and of their students, "
         "which hear.",
         notes=_notes(about, cells, resampling.pictures),
         study=study,
@@ -75,14 +80,19 @@ def av_mnist_table(frame: pd.DataFrame, about: Mapping[str, Any], *, run: str, s
         rows=["teacher"],
         columns=["role"],
         titles={
-            "dataset": {about["dataset"]: about["title"]},
-            "method": {cell.method: titled(cell.method) for cell in cells},
-            "metric": {about["dataset"]: "accuracy, %"},
+            "dataset": {about.dataset: about.title},
+            "method": {cell.method: TITLES[cell.method] for cell in cells},
+            "metric": {about.dataset: "accuracy, %"},
             "teacher": TEACHERS,
             "role": ROLES,
         },
         cells=cells,
-        more={"checks": [_check(*claim, sides, resampling) for claim in ORDER]},
+        more={
+            "checks": [
+                expectation(a, sign, b, resampling.compare(sides[a], sides[b]), TITLES, setting=None)
+                for a, sign, b in ORDER
+            ]
+        },
     )
 
 
@@ -90,11 +100,11 @@ def _cells(
     correct: Mapping[str, Mapping[str, FloatArray]],
     sides: Mapping[str, list[FloatArray]],
     resampling: Resampling,
-    about: Mapping[str, Any],
+    about: AvMnistTable,
     run: str,
 ) -> list[Cell]:
     """One cell a teacher and one a student, in the order of TEACHERS."""
-    cells, paper = [], about["paper"]
+    cells = []
     for teacher, role in itertools.product(TEACHERS, ROLES):
         method = "no-kd" if (role, teacher) == ("kd", "none") else f"{role}-{teacher}"
         if method not in correct:
@@ -104,10 +114,10 @@ def _cells(
             gain = resampling.compare(sides[method], sides["no-kd"])
             against = Against.of("no-kd", gain, n=len(sides[method]))
         values = {seed: 100 * float(right.mean()) for seed, right in correct[method].items()}
-        theirs = paper["values"].get(method)  # never a verdict, for the paper's data and nets are others
+        theirs = about.paper.values.get(method)  # never a verdict, for the paper's data and nets are others
         cells.append(
             Cell(
-                dataset=about["dataset"],
+                dataset=about.dataset,
                 method=method,
                 metric="accuracy",
                 split="test",
@@ -116,21 +126,11 @@ def _cells(
                 runs=[run],
                 selected="default",
                 against=against,
-                paper=Paper(theirs, None if theirs is None else paper["source"]),
+                paper=Paper(theirs, None if theirs is None else about.paper.source),
                 details={"unit": "percent"},
             )
         )
     return cells
-
-
-def titled(method: str) -> str:
-    """A method in words, such as "Student: Image and audio"."""
-    role, _, teacher = method.partition("-")
-    return (
-        "Student: No teacher"
-        if method == "no-kd"
-        else f"{role.replace('kd', 'student').capitalize()}: {TEACHERS[teacher]}"
-    )
 
 
 def _correct(frame: pd.DataFrame) -> dict[str, dict[str, FloatArray]]:
@@ -141,26 +141,18 @@ def _correct(frame: pd.DataFrame) -> dict[str, dict[str, FloatArray]]:
     return correct
 
 
-def _check(a: str, sign: str, b: str, sides: Mapping[str, list[FloatArray]], resampling: Resampling) -> dict[str, Any]:
-    """Whether a > b (or a ≥ b) holds between means over seeds, with the paired interval."""
-    gap = resampling.compare(sides[a], sides[b])
-    holds = gap.difference > 0 or (sign == "≥" and gap.difference == 0)
-    stated = {"claim": f"{titled(a)} {sign} {titled(b)}", "higher": a, "lower": b, "setting": None}
-    return stated | {"difference": gap.difference, "low": gap.low, "high": gap.high, "holds": holds}
-
-
-def _notes(about: Mapping[str, Any], cells: Sequence[Cell], groups: int) -> list[str]:
+def _notes(about: AvMnistTable, cells: Sequence[Cell], groups: int) -> list[str]:
     """How to read the table, and how far it may be held against the paper's."""
     differ = (
-        f"{about['title']} is not AV-MNIST: synthetic voices and pictures made hard in another way, and fewer of them"
-        if about["is_embedded"]
+        f"{about.title} is not AV-MNIST: synthetic voices and pictures made hard in another way, and fewer of them"
+        if about.is_embedded
         else "The paper's nets and training are not known here"
     )
     return [
         f"± is half a 95 % t-interval over {cells[0].value.n} seeds.",
-        f"Paper: {about['paper']['source']}. {differ}: its values stand beside ours with no verdict.",
+        f"Paper: {about.paper.source}. {differ}: its values stand beside ours with no verdict.",
         "Below a student: gain over no teacher, paired by seed and test sample, 95 % interval, Holm-corrected p.",
-        f"Test samples are resampled in {groups} groups" + (", their voices." if about["is_embedded"] else "."),
+        f"Test samples are resampled in {groups} groups" + (", their voices." if about.is_embedded else "."),
         "All students hear. Algorithm 1's teacher sees and hears and is trained together with a student; in the "
-        f"general, specific and random one a share of {about['share']:g} of its channels is silenced.",
+        f"general, specific and random one a share of {about.share:g} of its channels is silenced.",
     ]

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import Field, model_validator
 
+from msd.config.claims import Published
 from msd.config.strict import Seed, Strict
 from msd.config.yaml_file import read_model, read_yaml
 from msd.errors import UserError, nearest
@@ -17,6 +18,31 @@ from msd.mfh.crossmodal.reader import DataReader, Share, reader_class, reader_mo
 
 FILES = Path("config/crossmodal")
 Data = TypeVar("Data", bound=DataReader)
+
+
+class CrossmodalParams(Strict):
+    """Stage `crossmodal`: `data` are the options of a reader's class, nets are named by modality."""
+
+    folder: str
+    metric: str
+    data: dict[str, Any]
+    teachers: dict[str, dict[str, str]]
+    student: dict[str, str]
+    share: Share
+    seeds: list[Seed]
+    training: NetTraining
+    distillation: Distillation
+
+
+class CrossmodalTable(Strict):
+    """What the table is given of a data set besides its runs: what is known of it, and the paper's values."""
+
+    title: str
+    share: float
+    not_known: list[str]
+    differs: list[str]
+    metric: str
+    published: list[Published]
 
 
 class Crossmodal(Strict, Generic[Data]):
@@ -60,18 +86,15 @@ class Crossmodal(Strict, Generic[Data]):
         """The module whose source decides what is read, besides the stage's."""
         return [reader_module(self.data.reader)]
 
-    def params(self, folder: str) -> dict[str, Any]:
-        """Parameters of the `crossmodal` job that reads the data set's files from a folder."""
-        about = {"title", "known", "not_known", "differs", "licence", "citation"}
-        return {"folder": folder, "metric": self.data.metric, **self.model_dump(mode="json", exclude=about)}
+    def params(self, folder: str) -> CrossmodalParams:
+        """What the job is given that reads the data set's files from a folder."""
+        own = self.model_dump(mode="json", include=set(CrossmodalParams.model_fields))
+        return CrossmodalParams(folder=folder, metric=self.data.metric, **own)
 
-    def report_params(self, name: str) -> dict[str, Any]:
-        """What the table needs of the data set `name` besides the runs: what is known of it, and the paper's values."""
-        return {
-            **self.model_dump(mode="json", include={"title", "share", "not_known", "differs"}),
-            "metric": self.data.metric,
-            "published": [entry.model_dump(mode="json") for entry in published("main", name)],
-        }
+    def table_params(self, name: str) -> CrossmodalTable:
+        """What the table is given of the data set `name`."""
+        own = self.model_dump(include={"title", "share", "not_known", "differs"})
+        return CrossmodalTable(**own, metric=self.data.metric, published=published("main", name))
 
 
 def read_crossmodal(folders: dict[str, str]) -> dict[str, Crossmodal[Any]]:

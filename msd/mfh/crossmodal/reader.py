@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from msd.config.plugin import plugin_class, plugin_names
 from msd.config.strict import Strict
 from msd.errors import UserError, nearest
 from msd.mfh.crossmodal import readers
@@ -43,7 +42,7 @@ class DataReader(Strict):
 
 def reader_names() -> list[str]:
     """The readers there are, without importing one."""
-    return [module.name.replace("_", "-") for module in pkgutil.iter_modules(readers.__path__)]
+    return [name.replace("_", "-") for name in plugin_names(readers)]
 
 
 def reader_module(name: str) -> str:
@@ -55,7 +54,4 @@ def reader_module(name: str) -> str:
 
 def reader_class(name: str) -> type[DataReader]:
     """The one class of a reader's module; imports it, and what it decodes files with."""
-    module = importlib.import_module(reader_module(name))
-    own = [value for value in vars(module).values() if isinstance(value, type) and value.__module__ == module.__name__]
-    [found] = [value for value in own if issubclass(value, DataReader)]
-    return found
+    return plugin_class(readers, reader_module(name).rpartition(".")[2], DataReader)

@@ -15,22 +15,23 @@ from msd.mfh.crossmodal.networks import build
 from msd.mfh.crossmodal.reader import reader_class
 from msd.mfh.crossmodal.samples import Samples, check_splits
 from msd.mfh.crossmodal.scores import score
-from msd.mfh.crossmodal.training import Distillation, Side, Training, transfer
-from msd.mfh.gaussian.run import chosen_device
+from msd.mfh.crossmodal.training import Side, transfer
+from msd.mfh.device import chosen_device
 
 if TYPE_CHECKING:
     from msd.job import Job
+    from msd.mfh.crossmodal.config import CrossmodalParams
 
 
-def crossmodal(job: Job) -> dict[str, float]:
+def crossmodal(job: Job[CrossmodalParams]) -> dict[str, float]:
     """Write outputs["runs"]: teacher, method, seed, score in percent; and outputs["data"]: what was read.
 
     Returns the mean score of each teacher's methods. The data lie in a folder outside the project: data.json has the
     number of samples, the shape and the sha256 of every modality and label in their place.
     """
     params = job.params
-    chosen_device(params["training"]["device"], key="training.device")
-    splits, classes = read(params["data"], Path(params["folder"]))
+    chosen_device(params.training.device, key="training.device")
+    splits, classes = read(params.data, Path(params.folder))
     Path(job.outputs["data"]).write_text(json.dumps(described(splits, classes), indent=1) + "\n", encoding="utf-8")
     frame = run(splits, classes, params)
     frame.to_parquet(job.outputs["runs"], index=False)
@@ -48,40 +49,34 @@ def read(data: Mapping[str, Any], folder: Path) -> tuple[dict[str, Samples], int
     return splits, reader.classes(folder)
 
 
-def run(splits: Mapping[str, Samples], classes: int, params: Mapping[str, Any]) -> pd.DataFrame:
-    """Every net of every seed; one row a net with its test score in percent.
-
-    params: teachers (name -> modality -> network), student (modality -> network), metric, share, seeds, training,
-    distillation.
-    """
+def run(splits: Mapping[str, Samples], classes: int, params: CrossmodalParams) -> pd.DataFrame:
+    """Every net of every seed; one row a net with its test score in percent."""
     shapes = {name: values.shape[1:] for name, values in splits["train"].inputs.items()}
 
     def side(networks: Mapping[str, str]) -> Side:
         return Side(tuple(networks), lambda: build(networks, shapes, classes))
 
-    training, distillation = Training(**params["training"]), Distillation(**params["distillation"])
-    told: dict[str, Any] = {"share": params["share"], "training": training, "distillation": distillation}
+    shared: dict[str, Any] = {name: getattr(params, name) for name in ("share", "training", "distillation")}
     rows = []
-    for seed in params["seeds"]:
-        for teacher, networks in params["teachers"].items():
-            found = transfer(splits, side(networks), side(params["student"]), **told, seed=seed)
-            for method, logits in found.items():
-                value = 100 * score(logits, splits["test"].label, metric=params["metric"])
+    for seed in params.seeds:
+        for teacher, networks in params.teachers.items():
+            predictions = transfer(splits, side(networks), side(params.student), **shared, seed=seed)
+            for method, logits in predictions.items():
+                value = 100 * score(logits, splits["test"].label, metric=params.metric)
                 rows.append({"teacher": teacher, "method": method, "seed": seed, "score": value})
     return pd.DataFrame(rows)
 
 
 def described(splits: Mapping[str, Samples], classes: int) -> dict[str, Any]:
     """Number of classes; and of each split the samples, and the shape, type and sha256 of every modality and label."""
-    found: dict[str, Any] = {"classes": classes}
+    content: dict[str, Any] = {"classes": classes}
     for split, samples in splits.items():
-        tensors = {**samples.inputs, "label": samples.label}
-        found[split] = {"samples": len(samples.label)} | {
+        content[split] = {"samples": len(samples.label)} | {
             name: {
                 "shape": list(values.shape[1:]),
                 "type": str(values.dtype).removeprefix("torch."),
                 "sha256": hashlib.sha256(values.contiguous().numpy().data).hexdigest(),
             }
-            for name, values in tensors.items()
+            for name, values in {**samples.inputs, "label": samples.label}.items()
         }
-    return found
+    return content

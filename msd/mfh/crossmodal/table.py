@@ -4,46 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from msd.mfh.crossmodal.scores import METRICS
-from msd.mfh.paired import paired
+from msd.mfh.paired import by_seed, paired
 from msd.tables.cell import Cell, Paper, Value
 from msd.tables.table import Table, corrected
 
 if TYPE_CHECKING:
+    from msd.config.claims import Published
     from msd.job import Job
+    from msd.mfh.crossmodal.config import CrossmodalTable
+    from msd.mfh.study import ReportParams
+
+    Datasets = Mapping[str, CrossmodalTable]
 
 NAME = "crossmodal"
 NONE = "none"
 ROLES = {"teacher": "Teacher", "kd": "Student"}
 
 
-def crossmodal_tables(job: Job) -> list[Table]:
-    """The table of inputs["crossmodal"], the runs of params["crossmodal"]; none where the study has no such dataset."""
-    datasets = job.params["crossmodal"]
+def crossmodal_tables(job: Job[ReportParams]) -> list[Table]:
+    """The table of inputs["crossmodal"]; none where the study has no such dataset."""
+    datasets = job.params.crossmodal
     if not datasets:
         return []
     runs = {Path(path).parent.name: str(Path(path).parent) for path in job.inputs["crossmodal"]}
     frames = {name: pd.read_parquet(f"{runs[name]}/runs.parquet") for name in datasets}
-    return [crossmodal_table(frames, datasets, runs=runs, study=job.params["study"])]
+    return [crossmodal_table(frames, datasets, runs=runs, study=job.params.study)]
 
 
 def crossmodal_table(
-    frames: Mapping[str, pd.DataFrame],
-    datasets: Mapping[str, Mapping[str, Any]],
-    *,
-    runs: Mapping[str, str],
-    study: str,
+    frames: Mapping[str, pd.DataFrame], datasets: Datasets, *, runs: Mapping[str, str], study: str
 ) -> Table:
     """Each teacher with its students on every data set, beside the paper's values.
 
-    Args:
-        frames: data set -> teacher, method, seed, score in percent.
-        datasets: data set -> title, metric, share, not_known, differs, published (entries of config/claims.yaml).
-        runs: data set -> folder of its runs.
+    frames: data set -> teacher, method, seed, score in percent. runs: data set -> folder of its runs.
     """
     cells = [cell for name, frame in frames.items() for cell in _cells(name, frame, datasets[name], runs[name])]
     cells, family = corrected(cells)
@@ -57,11 +55,11 @@ def crossmodal_table(
         rows=["dataset", "source"],
         columns=["role"],
         titles={
-            "dataset": {name: about["title"] for name, about in datasets.items()},
+            "dataset": {name: about.title for name, about in datasets.items()},
             "method": {
                 cell.method: f"{ROLES[str(cell.place['role'])]}: {_title(str(cell.place['source']))}" for cell in cells
             },
-            "metric": {name: f"{METRICS[about['metric']].title}, %" for name, about in datasets.items()},
+            "metric": {name: f"{METRICS[about.metric].title}, %" for name, about in datasets.items()},
             "source": {source: _title(source) for source in sources},
             "role": ROLES,
         },
@@ -70,15 +68,12 @@ def crossmodal_table(
     )
 
 
-def _cells(name: str, frame: pd.DataFrame, about: Mapping[str, Any], run: str) -> list[Cell]:
+def _cells(name: str, frame: pd.DataFrame, about: CrossmodalTable, run: str) -> list[Cell]:
     """Cells of one data set: the student without a teacher, then each teacher's kinds with their students."""
     cells: list[Cell] = []
     single = frame["teacher"].nunique() == 1
     for teacher, part in frame.groupby("teacher", sort=False):
-        results = {
-            str(method): {str(seed): float(score) for seed, score in zip(rows["seed"], rows["score"], strict=True)}
-            for method, rows in part.groupby("method", sort=False)
-        }
+        results = by_seed(part, "score")
         for method, values in results.items():
             role, _, kind = method.partition("-")
             alone = method == "no-kd"
@@ -88,21 +83,21 @@ def _cells(name: str, frame: pd.DataFrame, about: Mapping[str, Any], run: str) -
                 Cell(
                     dataset=name,
                     method=method,
-                    metric=about["metric"],
+                    metric=about.metric,
                     split="test",
-                    value=Value.over_seeds(values, metric=about["metric"]),
+                    value=Value.over_seeds(values, metric=about.metric),
                     place={"source": NONE, "role": "kd"} if alone else {"source": f"{teacher}/{kind}", "role": role},
                     runs=[run],
                     selected="default",
                     against=paired(results, method, "no-kd", n=len(values)) if role == "kd" else None,
-                    paper=_paper(method, str(teacher), about["published"], single=single),
+                    paper=_paper(method, str(teacher), about.published, single=single),
                     details={"unit": "percent"},
                 )
             )
     return cells
 
 
-def _paper(method: str, teacher: str, published: Sequence[Mapping[str, Any]], *, single: bool) -> Paper:
+def _paper(method: str, teacher: str, published: Sequence[Published], *, single: bool) -> Paper:
     """The paper's value of a method, with no verdict: part of its set-up is not known.
 
     Its tables name a teacher by its modalities, or, where there is one, by its kind.
@@ -110,12 +105,12 @@ def _paper(method: str, teacher: str, published: Sequence[Mapping[str, Any]], *,
     role, _, kind = method.partition("-")
     names = [method] if single or method == "no-kd" else []
     names += [f"{role}-{teacher}"] if kind == "regular" else []
-    known = [item for item in published if item["against"] is None]
-    values = [(item["values"][key][0], item["source"]) for key in names for item in known if key in item["values"]]
+    known = [item for item in published if item.against is None]
+    values = [(item.values[key][0], item.source) for key in names for item in known if key in item.values]
     return next((Paper(value, source) for value, source in values if value is not None), Paper(None))
 
 
-def _notes(datasets: Mapping[str, Mapping[str, Any]], cells: Sequence[Cell]) -> list[str]:
+def _notes(datasets: Datasets, cells: Sequence[Cell]) -> list[str]:
     """How to read the table; of each data set what the paper says of it, and what is not known of its set-up."""
     notes = [
         "± is half a 95 % t-interval over seeds.",
@@ -125,17 +120,17 @@ def _notes(datasets: Mapping[str, Mapping[str, Any]], cells: Sequence[Cell]) -> 
     ]
     shown = {(cell.dataset, cell.paper.value) for cell in cells if cell.paper is not None}
     for name, about in datasets.items():
-        for item in about["published"]:
-            values = {method: row[0] for method, row in item["values"].items() if row[0] is not None}
+        for item in about.published:
+            values = {method: row[0] for method, row in item.values.items() if row[0] is not None}
             if not values or all((name, value) in shown for value in values.values()):
                 continue
-            over = f" over {item['against']}" if item["against"] else ""
+            over = f" over {item.against}" if item.against else ""
             stated = ", ".join(f"{method}{over} {value:g}" for method, value in values.items())
-            notes.append(f"{about['title']}, published: {stated} ({item['source']}).")
-        title, unknown = about["title"], "; ".join(about["not_known"])
-        notes.append(f"{title}: r = {about['share']:g}. Not known of the paper: {unknown}.")
-        if about["differs"]:
-            notes.append(f"{title}, otherwise here: {'; '.join(about['differs'])}.")
+            notes.append(f"{about.title}, published: {stated} ({item.source}).")
+        title, unknown = about.title, "; ".join(about.not_known)
+        notes.append(f"{title}: r = {about.share:g}. Not known of the paper: {unknown}.")
+        if about.differs:
+            notes.append(f"{title}, otherwise here: {'; '.join(about.differs)}.")
     return notes
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -20,33 +20,10 @@ from msd.mfh.generality import Head, exact_distance
 from msd.mfh.silencing import Kind, silence, silenced_channels
 from msd.seeds import derive_seed
 
+if TYPE_CHECKING:
+    from msd.mfh.config import Distillation, NetTraining
+
 KINDS: tuple[Kind, ...] = ("regular", "general", "specific", "random")
-
-
-@dataclass(frozen=True)
-class Training:
-    """SGD with momentum, or AdamW; the last epoch's net is taken. `device` trains, results lie on the processor.
-
-    decay_every: epochs after which the learning rate is a tenth, again and again.
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    device: str = "cpu"
-    optimizer: Literal["sgd", "adamw"] = "sgd"
-    decay_every: int | None = None
-
-
-@dataclass(frozen=True)
-class Distillation:
-    """L = task_weight · L_task + kd_weight · T² · KL(teacher ‖ student); a task weight of 0 is pure KL."""
-
-    task_weight: float
-    kd_weight: float
-    temperature: float
 
 
 @dataclass(frozen=True)
@@ -58,23 +35,37 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Reader:
+class ModalityNet:
     """A net and the modalities that it reads: a Joint is given a mapping of them, another net its one tensor."""
 
     net: Net
     modalities: tuple[str, ...]
 
     @classmethod
-    def start(cls, side: Side, seed: int) -> Reader:
+    def start(cls, side: Side, seed: int) -> ModalityNet:
         """A net whose first weights follow from the seed and its modalities alone."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(seed, *side.modalities, "start"))
             return cls(side.build(), side.modalities)
 
-    def take(self, samples: Samples, rows: Tensor, device: str) -> Any:
+    def inputs(self, samples: Samples, rows: Tensor, device: str) -> Any:
         """What the net is given of the samples `rows` (B,)."""
-        found = {name: samples.inputs[name][rows].to(device, torch.float32) for name in self.modalities}
-        return found if isinstance(self.net, Joint) else found[self.modalities[0]]
+        batch = {name: samples.inputs[name][rows].to(device, torch.float32) for name in self.modalities}
+        return batch if isinstance(self.net, Joint) else batch[self.modalities[0]]
+
+    def features(self, samples: Samples, training: NetTraining) -> Tensor:
+        """Features (N, D) or (N, D, h, w) of all samples, on the processor."""
+        return self._batched(self.net.encode, samples, training)
+
+    def logits(self, samples: Samples, training: NetTraining) -> Tensor:
+        """Logits (N, C) or (N, C, h, w) of all samples, on the processor."""
+        return self._batched(self.net, samples, training)
+
+    @torch.no_grad()
+    def _batched(self, function: Callable[[Any], Tensor], samples: Samples, training: NetTraining) -> Tensor:
+        self.net.to(training.device).eval()
+        batches = torch.arange(len(samples.label)).split(training.batch_size)
+        return torch.cat([function(self.inputs(samples, rows, training.device)).cpu() for rows in batches])
 
 
 def transfer(
@@ -83,7 +74,7 @@ def transfer(
     student: Side,
     *,
     share: float,
-    training: Training,
+    training: NetTraining,
     distillation: Distillation,
     seed: int,
 ) -> dict[str, Tensor]:
@@ -93,27 +84,29 @@ def transfer(
     see batches in the same order.
     """
     alone: dict[str, Any] = {"training": training, "seed": seed}
-    pair = (Reader.start(teacher, seed), Reader.start(student, seed))
-    found = {"no-kd": trained_logits(student, splits, **alone)}
+    pair = (ModalityNet.start(teacher, seed), ModalityNet.start(student, seed))
+    predictions = {"no-kd": trained_logits(student, splits, **alone)}
     for kind, logits in algorithm_1(*pair, splits, share=share, **alone).items():
-        found[f"teacher-{kind}"] = logits["test"]
-        taught: dict[str, Any] = {"teacher": logits["train"], "distillation": distillation}
-        found[f"kd-{kind}"] = trained_logits(student, splits, **alone, **taught)
-    return found
+        predictions[f"teacher-{kind}"] = logits["test"]
+        distilled: dict[str, Any] = {"teacher": logits["train"], "distillation": distillation}
+        predictions[f"kd-{kind}"] = trained_logits(student, splits, **alone, **distilled)
+    return predictions
 
 
-def trained_logits(side: Side, splits: Mapping[str, Samples], *, part: str = "test", **how: Any) -> Tensor:
-    """Logits on a split of a fresh net that `train` has trained; how: what `train` takes."""
-    reader = Reader.start(side, how["seed"])
-    train(reader, splits["train"], **how)
-    return predict(reader, splits[part], training=how["training"])
+def trained_logits(
+    side: Side, splits: Mapping[str, Samples], *, training: NetTraining, seed: int, **how: Any
+) -> Tensor:
+    """Test logits of a fresh net that `train` has trained; how: what else `train` takes."""
+    net = ModalityNet.start(side, seed)
+    train(net, splits["train"], training=training, seed=seed, **how)
+    return net.logits(splits["test"], training)
 
 
 def train(
-    reader: Reader,
+    net: ModalityNet,
     samples: Samples,
     *,
-    training: Training,
+    training: NetTraining,
     seed: int,
     teacher: Tensor | None = None,
     distillation: Distillation | None = None,
@@ -121,21 +114,23 @@ def train(
     """Train a net in place on the labels, or with `distillation` from a teacher's logits (N, C, ...) of the samples."""
 
     def loss(rows: Tensor) -> Tensor:
-        logits = reader.net(reader.take(samples, rows, training.device))
+        logits = net.net(net.inputs(samples, rows, training.device))
         label = samples.label[rows].to(training.device)
         if teacher is None or distillation is None:
             return task_loss(logits, label)
-        taught = kd_loss(logits, teacher[rows].to(training.device), label, temperature=distillation.temperature)
-        return distillation.task_weight * task_loss(logits, label) + distillation.kd_weight * taught
+        divergence = kd_loss(logits, teacher[rows].to(training.device), label, temperature=distillation.temperature)
+        return distillation.task_weight * task_loss(logits, label) + distillation.kd_weight * divergence
 
-    _descend([reader], loss, count=len(samples.label), training=training, seed=seed)
+    _descend([net], loss, count=len(samples.label), training=training, seed=seed)
 
 
-def train_together(first: Reader, second: Reader, samples: Samples, *, training: Training, seed: int) -> None:
+def train_together(
+    first: ModalityNet, second: ModalityNet, samples: Samples, *, training: NetTraining, seed: int
+) -> None:
     """Step 1 of Algorithm 1, in place: L = L_task(z_a) + L_task(z_b) + MSE(z_a, z_b), weights 1 : 1 : 1."""
 
     def loss(rows: Tensor) -> Tensor:
-        a, b = (reader.net(reader.take(samples, rows, training.device)) for reader in (first, second))
+        a, b = (net.net(net.inputs(samples, rows, training.device)) for net in (first, second))
         label = samples.label[rows].to(training.device)
         return task_loss(a, label) + task_loss(b, label) + F.mse_loss(a, b)
 
@@ -156,7 +151,13 @@ def channel_distance(features: Tensor, head: nn.Linear | nn.Conv2d, other_logits
 
 
 def algorithm_1(
-    teacher: Reader, other: Reader, splits: Mapping[str, Samples], *, share: float, training: Training, seed: int
+    teacher: ModalityNet,
+    other: ModalityNet,
+    splits: Mapping[str, Samples],
+    *,
+    share: float,
+    training: NetTraining,
+    seed: int,
 ) -> dict[Kind, dict[str, Tensor]]:
     """Both nets are trained together, the teacher's channels ranked and silenced: kind -> train and test -> its logits.
 
@@ -164,49 +165,35 @@ def algorithm_1(
     head is computed anew. The `random` ones follow from the seed.
     """
     train_together(teacher, other, splits["train"], training=training, seed=seed)
-    features = {name: encode(teacher, splits[name], training=training) for name in ("train", "test")}
-    other_logits = predict(other, splits["train"], training=training)
+    features = {name: teacher.features(splits[name], training) for name in ("train", "test")}
+    other_logits = other.logits(splits["train"], training)
     head = teacher.net.head.cpu()
     distance = channel_distance(features["train"], head, other_logits)
     means = features["train"].transpose(0, 1).flatten(1).mean(dim=1)
-    found: dict[Kind, dict[str, Tensor]] = {}
+    predictions: dict[Kind, dict[str, Tensor]] = {}
     for kind in KINDS:
         generator = torch.Generator().manual_seed(derive_seed(seed, "silenced"))
         channels = silenced_channels(distance, kind, share=share, generator=generator)
         with torch.no_grad():
-            found[kind] = {name: head(silence(item, channels, means)) for name, item in features.items()}
-    return found
-
-
-def encode(reader: Reader, samples: Samples, *, training: Training) -> Tensor:
-    """Features (N, D) or (N, D, h, w) of all samples, on the processor."""
-    return _batched(
-        lambda rows: reader.net.encode(reader.take(samples, rows, training.device)), reader, samples, training
-    )
-
-
-def predict(reader: Reader, samples: Samples, *, training: Training) -> Tensor:
-    """Logits (N, C) or (N, C, h, w) of all samples, on the processor."""
-    return _batched(lambda rows: reader.net(reader.take(samples, rows, training.device)), reader, samples, training)
+            predictions[kind] = {name: head(silence(item, channels, means)) for name, item in features.items()}
+    return predictions
 
 
 def task_loss(logits: Tensor, label: Tensor) -> Tensor:
     """The mean of `msd.distill.losses.task_loss` over samples, pixels that count, or samples and labels."""
     gold = label[label != IGNORED] if label.ndim == 3 else label
-    return losses.task_loss(rows_of(logits, label), gold, task=_task(label)).mean() / _labels(label)
+    return losses.task_loss(counted(logits, label), gold, task=_task(label)).mean() / _labels(label)
 
 
 def kd_loss(student: Tensor, teacher: Tensor, label: Tensor, *, temperature: float) -> Tensor:
     """The mean of `msd.distill.losses.kd_divergence`, T² · KL(teacher ‖ student), over what `task_loss` averages."""
-    z, t = rows_of(student, label), rows_of(teacher, label)
+    z, t = counted(student, label), counted(teacher, label)
     return losses.kd_divergence(z, t, temperature=temperature, task=_task(label)).mean() / _labels(label)
 
 
-def rows_of(logits: Tensor, label: Tensor) -> Tensor:
+def counted(logits: Tensor, label: Tensor) -> Tensor:
     """Logits (B, C) of what counts: samples, or the pixels of maps that have a class."""
-    if label.ndim < 3:
-        return logits
-    return resized(logits, label).movedim(1, -1)[label != IGNORED]
+    return logits if label.ndim < 3 else resized(logits, label).movedim(1, -1)[label != IGNORED]
 
 
 def _task(label: Tensor) -> losses.Task:
@@ -218,12 +205,12 @@ def _labels(label: Tensor) -> int:
 
 
 def _descend(
-    readers: Sequence[Reader], loss: Callable[[Tensor], Tensor], *, count: int, training: Training, seed: int
+    nets: Sequence[ModalityNet], loss: Callable[[Tensor], Tensor], *, count: int, training: NetTraining, seed: int
 ) -> None:
     """Minimise loss(rows) over the parameters of all nets, with batches in an order that follows from the seed."""
-    for reader in readers:
-        reader.net.to(training.device).train()
-    parameters = [item for reader in readers for item in reader.net.parameters()]
+    for net in nets:
+        net.net.to(training.device).train()
+    parameters = [parameter for net in nets for parameter in net.net.parameters()]
     rate, decay = training.learning_rate, training.weight_decay
     optimizer: torch.optim.Optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
     if training.optimizer == "sgd":
@@ -236,15 +223,8 @@ def _descend(
             loss(rows).backward()
             optimizer.step()
         schedule.step()
-    for reader in readers:
-        reader.net.eval()
-
-
-@torch.no_grad()
-def _batched(net: Callable[[Tensor], Tensor], reader: Reader, samples: Samples, training: Training) -> Tensor:
-    reader.net.to(training.device).eval()
-    rows = torch.arange(len(samples.label)).split(training.batch_size)
-    return torch.cat([net(part).cpu() for part in rows])
+    for net in nets:
+        net.net.eval()
 
 
 def _positions(maps: Tensor) -> Tensor:

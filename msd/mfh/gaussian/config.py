@@ -16,8 +16,90 @@ from msd.mfh.gaussian.settings import settings
 Shared = Annotated[int, Field(ge=0, le=10)]
 Specific = Annotated[int, Field(ge=0, le=40)]
 Channels = Annotated[int, Field(ge=0, le=50)]
-EXPERIMENTS = ("exp1", "exp2", "table2")
+Normalisation = Literal["batch", "batch-and-classes"]
 FirstSeed = Annotated[Seed, Field(description="seed of the first run; the others count up from it")]
+
+
+class SharedRuns(Strict):
+    """Experiment 1 of a job: shared channels of each setting, seeds of its runs."""
+
+    shared: list[Shared]
+    seeds: list[Seed]
+
+
+class SpecificRuns(Strict):
+    """Experiment 2 of a job: specific channels of each setting, seeds of its runs."""
+
+    specific: list[Specific]
+    seeds: list[Seed]
+
+
+class Table2Runs(Strict):
+    """Table 2 of a job: [specific, shared] channels of each setting, seeds of its runs."""
+
+    channels: list[tuple[Channels, Channels]]
+    seeds: list[Seed]
+
+
+class Experiments(Strict):
+    """The sweeps of a job."""
+
+    exp1: SharedRuns
+    exp2: SpecificRuns
+    table2: Table2Runs
+
+
+class GaussianParams(Strict):
+    """Stage `gaussian`."""
+
+    train: Count
+    test: Count
+    epochs: Count
+    learning_rate: Positive
+    task_weight: NotNegative
+    kd_weight: Positive
+    kl: Normalisation
+    device: str
+    seeds: list[Seed]
+    experiments: Experiments
+
+
+class GeneralityParams(Strict):
+    """Stage `generality`, which ranks the channels of table 2's data."""
+
+    train: Count
+    training: JointTraining
+    seeds: list[Seed]
+    table2: Table2Runs
+
+
+class PublishedSweep(Strict):
+    """What config/claims.yaml has of an experiment: setting as printed -> method -> percent.
+
+    released_gain: setting -> gain of regular KD in the released scripts, where they were run.
+    """
+
+    source: str | None
+    reading_error: int | float
+    values: dict[str, dict[str, float | None]]
+    released_gain: dict[str, float | None]
+
+    @classmethod
+    def of(cls, entries: list[Published]) -> PublishedSweep:
+        """The values of one experiment: of a figure or table, and differences that its scripts gave."""
+        about: dict[str, Any] = {"source": None, "reading_error": 0}
+        values: dict[str, dict[str, float | None]] = {}
+        gains: dict[str, float | None] = {}
+        for entry in entries:
+            if entry.against is None:
+                about = {"source": entry.source, "reading_error": entry.reading_error}
+            for method, numbers in entry.values.items():
+                for setting, number in zip(entry.settings, numbers, strict=True):
+                    if entry.against is None:
+                        values.setdefault(setting, {})[method] = number
+                    else:
+                        gains[setting] = number
+        return cls(**about, values=values, released_gain=gains)
 
 
 class SharedSweep(Strict):
@@ -68,49 +150,40 @@ class Gaussian(Strict):
     learning_rate: Positive = Field(description="learning rate")
     task_weight: NotNegative = Field(description="weight of the loss of the labels")
     kd_weight: Positive = Field(description="weight of the divergence from the teacher")
-    kl: Literal["batch", "batch-and-classes"] = Field(description="what the sum of KL is divided by")
+    kl: Normalisation = Field(description="what the sum of KL is divided by")
     device: str = Field(description="device of PyTorch: cpu, cuda")
     exp1: SharedSweep = Field(description="experiment 1: how many of 10 decisive channels both modalities share")
     exp2: SpecificSweep = Field(description="experiment 2: decisive channels that only the teacher's modality has")
     table2: Table2 = Field(description="table 2: teachers that read general or specific channels, for each γ")
 
     @property
-    def experiments(self) -> dict[str, dict[str, Any]]:
-        """Experiment -> its sweep and the seeds of its runs."""
-        sweeps = {}
-        for name in EXPERIMENTS:
-            sweep = getattr(self, name).model_dump(mode="json")
-            first = sweep.pop("first_seed")
-            sweeps[name] = {**sweep, "seeds": list(range(first, first + self.runs))}
-        return sweeps
+    def experiments(self) -> Experiments:
+        """The sweeps, each with the seeds of its runs."""
+
+        def seeds(first: int) -> list[int]:
+            return list(range(first, first + self.runs))
+
+        return Experiments(
+            exp1=SharedRuns(shared=self.exp1.shared, seeds=seeds(self.exp1.first_seed)),
+            exp2=SpecificRuns(specific=self.exp2.specific, seeds=seeds(self.exp2.first_seed)),
+            table2=Table2Runs(channels=self.table2.channels, seeds=seeds(self.table2.first_seed)),
+        )
 
     @cached_property
-    def published(self) -> dict[str, dict[str, Any]]:
-        """What config/claims.yaml has of each experiment: source, reading_error, values (setting -> method -> percent).
+    def published(self) -> dict[str, PublishedSweep]:
+        """What config/claims.yaml has of each experiment."""
+        return {name: PublishedSweep.of(published(f"gaussian_{name}")) for name in Experiments.model_fields}
 
-        released_gain: setting -> gain of regular KD in the released scripts, where they were run.
-        """
-        return {name: _published(published(f"gaussian_{name}")) for name in EXPERIMENTS}
+    def params(self) -> GaussianParams:
+        """What the `gaussian` job is given."""
+        own = self.model_dump(include=set(GaussianParams.model_fields))
+        seeds = sorted({seed for _, sweep in self.experiments for seed in sweep.seeds})
+        return GaussianParams(**own, seeds=seeds, experiments=self.experiments)
 
-    def params(self) -> dict[str, Any]:
-        """Parameters of the `gaussian` job."""
-        options = self.model_dump(mode="json", exclude={*EXPERIMENTS, "runs"})
-        seeds = sorted({seed for sweep in self.experiments.values() for seed in sweep["seeds"]})
-        return {**options, "seeds": seeds, "experiments": self.experiments}
-
-    def generality_params(self, training: JointTraining) -> dict[str, Any]:
-        """Parameters of the `generality` job, which ranks the channels of table 2's data."""
-        table2 = self.experiments["table2"]
-        return {
-            "train": self.train,
-            "training": training.model_dump(mode="json"),
-            "seeds": table2["seeds"],
-            "table2": table2,
-        }
-
-    def report_params(self) -> dict[str, Any]:
-        """What the tables need besides the runs."""
-        return {"kl": self.kl, "published": self.published}
+    def generality_params(self, training: JointTraining) -> GeneralityParams:
+        """What the `generality` job is given."""
+        table2 = self.experiments.table2
+        return GeneralityParams(train=self.train, training=training, seeds=table2.seeds, table2=table2)
 
     def summary(self) -> str:
         """How many nets are trained, in a line for `msd plan`."""
@@ -118,18 +191,3 @@ class Gaussian(Strict):
         nets = sum(len(setting.nets) * len(seeds) for setting, seeds in swept)
         size = f"{number_of(len(swept), 'setting')} × {number_of(self.runs, 'run')}"
         return f"{number_of(nets, 'linear net')}: {size}, data drawn"
-
-
-def _published(entries: list[Published]) -> dict[str, Any]:
-    """The published values of one experiment: of a figure or table, and differences that its scripts gave."""
-    known: dict[str, Any] = {"source": None, "reading_error": 0, "values": {}, "released_gain": {}}
-    for entry in entries:
-        for method, values in entry.values.items():
-            for setting, value in zip(entry.settings, values, strict=True):
-                if entry.against is None:
-                    known["values"].setdefault(setting, {})[method] = value
-                else:
-                    known["released_gain"][setting] = value
-        if entry.against is None:
-            known |= {"source": entry.source, "reading_error": entry.reading_error}
-    return known

@@ -6,33 +6,36 @@ Xue, Gao, Ren, Zhao, "The Modality Focusing Hypothesis", arXiv 2206.06487, ICLR 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from msd.errors import UserError
+from msd.mfh.device import chosen_device
 from msd.mfh.gaussian.data import STUDENTS, Draw, Sample, draw_run
-from msd.mfh.gaussian.settings import settings
+from msd.mfh.gaussian.settings import Setting, settings
 
 if TYPE_CHECKING:
     from msd.job import Job
+    from msd.mfh.gaussian.config import GaussianParams
 
 CLASSES = 2
 KL_FACTORS = {"batch": 1.0, "batch-and-classes": 1 / CLASSES}
 """Normalisation of KL -> its factor on Σ_n KL_n / N; the released code divides by the number of classes too."""
+Trained = dict[tuple[Setting, int, str], Tensor]
+"""(setting, seed, net) -> u = (w_1 − w_0, b_1 − b_0)."""
 BLOCK = 32  # nets trained together: their inputs stay in a core's cache, which halves the time
 
 
-def gaussian(job: Job) -> dict[str, float]:
+def gaussian(job: Job[GaussianParams]) -> dict[str, float]:
     """Write outputs["runs"]: experiment, setting, gamma, seed, method, accuracy in percent; returns the means."""
     torch.set_num_threads(1)
     params = job.params
     draws = [
-        draw_run(setting, seed, train=params["train"], test=params["test"])
-        for setting, seeds in settings(params["experiments"])
+        draw_run(setting, seed, train=params.train, test=params.test)
+        for setting, seeds in settings(params.experiments)
         for seed in seeds
     ]
     frame = run(draws, params)
@@ -42,22 +45,21 @@ def gaussian(job: Job) -> dict[str, float]:
     return dict(zip(names, means["accuracy"], strict=True))
 
 
-def run(draws: Sequence[Draw], params: Mapping[str, Any]) -> pd.DataFrame:
+def run(draws: Sequence[Draw], params: GaussianParams) -> pd.DataFrame:
     """Train every net of every draw; one row a net with its test accuracy in percent.
 
-    params: epochs, learning_rate, task_weight and kd_weight of L = task·CE + kd·KL(teacher ‖ student) at
-    temperature 1, kl (a key of KL_FACTORS), device. Teachers and the student without a teacher have L = CE.
+    Students have L = task·CE + kd·KL(teacher ‖ student) at temperature 1, teachers and `no-kd` L = CE.
     """
-    device = chosen_device(params["device"])
-    schedule = {"epochs": params["epochs"], "learning_rate": params["learning_rate"], "device": device}
+    device = chosen_device(params.device, key="gaussian.device")
+    schedule: dict[str, Any] = {"epochs": params.epochs, "learning_rate": params.learning_rate, "device": device}
     pairs = [(draw, net) for draw in draws for net in draw.setting.nets]
     alone = [(draw, net) for draw, net in pairs if net not in STUDENTS]
     targets = [draw.training_sample(net).labels for draw, net in alone]
-    found = _train(alone, targets, weight=1.0, **schedule)
-    taught = [(draw, net) for draw, net in pairs if net in STUDENTS]
-    task, kd = params["task_weight"], params["kd_weight"] * KL_FACTORS[params["kl"]]
-    targets = [_mixture(draw, net, found, task=task, kd=kd) for draw, net in taught]
-    found |= _train(taught, targets, weight=task + kd, **schedule)
+    trained = _train(alone, targets, weight=1.0, **schedule)
+    students = [(draw, net) for draw, net in pairs if net in STUDENTS]
+    task, kd = params.task_weight, params.kd_weight * KL_FACTORS[params.kl]
+    targets = [_mixture(draw, net, trained, task=task, kd=kd) for draw, net in students]
+    trained |= _train(students, targets, weight=task + kd, **schedule)
     rows = [
         {
             "experiment": draw.setting.experiment,
@@ -65,7 +67,7 @@ def run(draws: Sequence[Draw], params: Mapping[str, Any]) -> pd.DataFrame:
             "gamma": draw.setting.gamma,
             "seed": draw.seed,
             "method": net,
-            "accuracy": 100 * _accuracy(found[draw.setting, draw.seed, net], draw.inputs(net, draw.test), draw.test),
+            "accuracy": 100 * _accuracy(trained[draw.setting, draw.seed, net], draw.inputs(net, draw.test), draw.test),
         }
         for draw, net in pairs
     ]
@@ -90,42 +92,28 @@ def fit(inputs: Tensor, targets: Tensor, start: Tensor, *, weight: float, epochs
     return torch.cat(finished)
 
 
-def chosen_device(name: str, *, key: str = "gaussian.device") -> torch.device:
-    """The device that `key` names, the first GPU included; UserError where PyTorch does not see it."""
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise UserError(f"{key}: {name!r} is no device; write cpu, cuda or cuda:<number>") from error
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UserError(f"{key}: PyTorch sees no {name!r} on this machine; write cpu")
-    return device
-
-
-Found = dict[tuple[Any, int, str], Tensor]
-
-
 def _train(
     nets: Sequence[tuple[Draw, str]], targets: Sequence[Tensor], *, weight: float, device: torch.device, **schedule: Any
-) -> Found:
-    """(setting, seed, net) -> u with the bias last; narrower inputs are filled up with zeros, which change nothing."""
+) -> Trained:
+    """u of each net with the bias last; narrower inputs are filled up with zeros, which change nothing."""
     stacked = [_with_constant(draw.inputs(net, draw.training_sample(net))) for draw, net in nets]
     starts = [_difference(draw.start[net]) for draw, net in nets]
     width = max(start.shape[0] for start in starts)
     inputs = torch.stack([_widened(item, width) for item in stacked]).to(device)
     start = torch.stack([_widened(item, width) for item in starts]).to(device)
-    found = fit(inputs, torch.stack(list(targets)).to(device), start, weight=weight, **schedule).cpu()
+    ends = fit(inputs, torch.stack(list(targets)).to(device), start, weight=weight, **schedule).cpu()
     return {
         (draw.setting, draw.seed, net): u[: len(begun)]
-        for (draw, net), u, begun in zip(nets, found, starts, strict=True)
+        for (draw, net), u, begun in zip(nets, ends, starts, strict=True)
     }
 
 
-def _mixture(draw: Draw, student: str, found: Found, *, task: float, kd: float) -> Tensor:
+def _mixture(draw: Draw, student: str, trained: Trained, *, task: float, kd: float) -> Tensor:
     """Target (N,) whose cross-entropy has the gradient of task·CE(label) + kd·KL(teacher ‖ student), over task + kd."""
     teacher = student.replace("kd", "teacher")
-    u = found[draw.setting, draw.seed, teacher]
-    taught = torch.sigmoid(_with_constant(draw.inputs(teacher, draw.student)) @ u)
-    return (task * draw.student.labels + kd * taught) / (task + kd)
+    u = trained[draw.setting, draw.seed, teacher]
+    predicted = torch.sigmoid(_with_constant(draw.inputs(teacher, draw.student)) @ u)
+    return (task * draw.student.labels + kd * predicted) / (task + kd)
 
 
 def _accuracy(u: Tensor, inputs: Tensor, sample: Sample) -> float:

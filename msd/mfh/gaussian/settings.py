@@ -5,9 +5,11 @@ Xue, Gao, Ren, Zhao, "The Modality Focusing Hypothesis", arXiv 2206.06487, ICLR 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from msd.mfh.gaussian.config import Experiments
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,11 @@ def table2_setting(specific: int, shared: int) -> Setting:
     return Setting("table2", shared / total, total, (50, 50), first=(0, total), second=shared, fresh=True)
 
 
-def settings(experiments: Mapping[str, Any]) -> list[tuple[Setting, list[int]]]:
-    """Every setting of resolved parameters with the seeds of its runs."""
-    swept = []
-    for name, make, key in (("exp1", exp1_setting, "shared"), ("exp2", exp2_setting, "specific")):
-        seeds = experiments[name]["seeds"]
-        swept += [(make(count), seeds) for count in experiments[name][key]]
-    table2 = experiments["table2"]
-    swept += [(table2_setting(*counts), table2["seeds"]) for counts in table2["channels"]]
-    return swept
+def settings(experiments: Experiments) -> list[tuple[Setting, list[int]]]:
+    """Every setting of a job with the seeds of its runs."""
+    exp1, exp2, table2 = experiments.exp1, experiments.exp2, experiments.table2
+    return [
+        *((exp1_setting(count), exp1.seeds) for count in exp1.shared),
+        *((exp2_setting(count), exp2.seeds) for count in exp2.specific),
+        *((table2_setting(*counts), table2.seeds) for counts in table2.channels),
+    ]

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from msd.measure.intervals import mean_interval
-from msd.mfh.paired import paired
+from msd.mfh.paired import Results, by_seed, expectation, paired
 from msd.tables.cell import Against, Cell, Paper, Value
 from msd.tables.table import Table, corrected
 from msd.tables.verdict import of_interval
 
 if TYPE_CHECKING:
     from msd.job import Job
+    from msd.mfh.gaussian.config import PublishedSweep
+    from msd.mfh.study import ReportParams
 
-Values = dict[str, float]
+Published = Mapping[str, float | None]
+"""The paper's values of one setting: method -> percent."""
 METHODS = {
     "teacher-regular": "Teacher, regular",
     "teacher-general": "Teacher, general",
@@ -44,12 +47,14 @@ AS_PRINTED = 0.01
 """How far a swept value may lie from the one that the paper prints for it (2/3 as 0.66)."""
 
 
-def gaussian_tables(job: Job) -> list[Table]:
+def gaussian_tables(job: Job[ReportParams]) -> list[Table]:
     """The tables of the three experiments, from inputs["runs"], and of Algorithm 1, from inputs["channels"]."""
     params, (runs, channels) = job.params, (Path(job.inputs[name]) for name in ("runs", "channels"))
-    study, published = params["study"], params["published"]
+    study, published = params.study, params.published
     made = [
-        experiment_table(str(name), part, published=published[name], run=str(runs.parent), study=study, kl=params["kl"])
+        experiment_table(
+            str(name), part, published=published[str(name)], run=str(runs.parent), study=study, kl=params.kl
+        )
         for name, part in pd.read_parquet(runs).groupby("experiment", sort=False)
     ]
     ranks = pd.read_parquet(channels)
@@ -57,20 +62,19 @@ def gaussian_tables(job: Job) -> list[Table]:
 
 
 def experiment_table(
-    name: str, frame: pd.DataFrame, *, published: Mapping[str, Any], run: str, study: str, kl: str
+    name: str, frame: pd.DataFrame, *, published: PublishedSweep, run: str, study: str, kl: str
 ) -> Table:
     """The table of one experiment: every net in every setting, with the paper's value and the gain over no KD.
 
     Args:
         name: exp1, exp2 or table2.   frame: setting, gamma, seed, method, accuracy in percent.
-        published: source, reading_error, values (setting as printed -> method -> percent), released_gain.
         run: the folder of the runs.   kl: the normalisation of KL, noted as the variant.
     """
     cells, checks, gains = [], [], {}
     for _, part in frame.groupby("setting", sort=False):
-        setting = printed(float(part["setting"].iloc[0]), published["values"])
-        paper = {float(key): values for key, values in published["values"].items()}.get(setting, {})
-        results = _by_seed(part)
+        setting = printed(float(part["setting"].iloc[0]), published.values)
+        paper = {float(key): values for key, values in published.values.items()}.get(setting, {})
+        results = by_seed(part, "accuracy")
         gamma, symbol = float(part["gamma"].iloc[0]), SWEPT[name]
         made = [_cell(method, results, paper, published, setting=setting, symbol=symbol) for method in METHODS]
         cells += [
@@ -87,23 +91,15 @@ def experiment_table(
         family=sum(cell.against is not None for cell in cells),
         rows=["setting"],
         columns=["method"],
-        titles={
-            "dataset": {"gaussian": "Gaussian"},
-            "method": METHODS,
-            "metric": {"gaussian": "accuracy, %"},
-            "setting": {str(setting): f"{SWEPT[name]} = {setting:g}" for setting in gains},
-        },
+        titles=_titles(METHODS, "accuracy", {str(setting): f"{SWEPT[name]} = {setting:g}" for setting in gains}),
         cells=cells,
         more={"swept": SWEPT[name], "checks": checks},
     )
 
 
-def _by_seed(part: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Method -> seed -> accuracy in percent, of the runs of one setting."""
-    return {
-        str(method): {str(seed): float(x) for seed, x in zip(rows["seed"], rows["accuracy"], strict=True)}
-        for method, rows in part.groupby("method", sort=False)
-    }
+def _titles(methods: Mapping[str, str], metric: str, settings: Mapping[str, str]) -> dict[str, Mapping[str, str]]:
+    metrics = {"gaussian": f"{metric}, %"}
+    return {"dataset": {"gaussian": "Gaussian"}, "method": methods, "metric": metrics, "setting": settings}
 
 
 def printed(value: float, published: Mapping[str, Any]) -> float:
@@ -113,13 +109,7 @@ def printed(value: float, published: Mapping[str, Any]) -> float:
 
 
 def _cell(
-    method: str,
-    results: Mapping[str, Values],
-    paper: Mapping[str, float],
-    published: Mapping[str, Any],
-    *,
-    setting: float,
-    symbol: str,
+    method: str, results: Results, paper: Published, published: PublishedSweep, *, setting: float, symbol: str
 ) -> Cell:
     """One net in one setting: its accuracy over runs, its gain over no KD, and the paper's value with its verdict."""
     values, theirs = results.get(method, {}), paper.get(method)
@@ -127,7 +117,7 @@ def _cell(
     mean, low, high = mean_interval(list(values.values())) if values else (None, None, None)
     why = None if values else f"no channel is {kind} at that {symbol}"
     gap = None if theirs is None or mean is None else mean - theirs
-    source, error = (None, None) if theirs is None else (published["source"], published["reading_error"])
+    source, error = (None, None) if theirs is None else (published.source, published.reading_error)
     return Cell(
         dataset="gaussian",
         method=method,
@@ -141,45 +131,39 @@ def _cell(
     )
 
 
-def _gain(method: str, results: Mapping[str, Values], paper: Mapping[str, float]) -> Against | None:
+def _gain(method: str, results: Results, paper: Published) -> Against | None:
     """The gain of a distilled student over the one without a teacher, and the paper's gain with its verdict."""
     if not method.startswith("kd-") or method not in results:
         return None
-    gain = paired(results, method, "no-kd")
-    theirs = round(paper[method] - paper["no-kd"], 9) if {method, "no-kd"} <= paper.keys() else None
+    gain, theirs = paired(results, method, "no-kd"), None
+    ours, alone = paper.get(method), paper.get("no-kd")
+    if ours is not None and alone is not None:
+        theirs = round(ours - alone, 9)
     return replace(gain, details={"paper": theirs, "verdict": of_interval(theirs, gain.low, gain.high)})
 
 
-def _check(a: str, sign: str, b: str, results: Mapping[str, Values]) -> dict[str, Any]:
-    """Whether a > b (or a ≥ b) holds between means over runs; null where nothing is expected.
+def _check(a: str, sign: str, b: str, results: Results) -> dict[str, Any]:
+    """Whether a > b (or a ≥ b) holds between means over runs, where it is expected.
 
-    That is where one of the nets does not exist, and for teachers where no channel is specific: the general teacher
-    then has all decisive channels of the regular one.
+    Not where one of the nets does not exist, nor for teachers where no channel is specific: the general teacher then
+    has all decisive channels of the regular one.
     """
-    claim = {"claim": f"{METHODS[a]} {sign} {METHODS[b]}", "higher": a, "lower": b}
     nothing_lost = b == "teacher-general" and "kd-specific" not in results
-    if a not in results or b not in results or nothing_lost:
-        return {**claim, "difference": None, "low": None, "high": None, "holds": None}
-    gap = paired(results, a, b)
-    assert gap.difference is not None
-    holds = gap.difference > 0 or (sign == "≥" and gap.difference == 0)
-    return {**claim, "difference": gap.difference, "low": gap.low, "high": gap.high, "holds": holds}
+    is_expected = a in results and b in results and not nothing_lost
+    return expectation(a, sign, b, paired(results, a, b) if is_expected else None, METHODS)
 
 
 def _notes(
-    cells: Sequence[Cell],
-    checks: list[dict[str, Any]],
-    published: Mapping[str, Any],
-    gains: Mapping[float, float | None],
+    cells: Sequence[Cell], checks: list[dict[str, Any]], published: PublishedSweep, gains: Mapping[float, float | None]
 ) -> list[str]:
     """How to read the table, what came out of the expected order, and the released scripts' own numbers."""
     count = max(cell.value.n for cell in cells)
     notes = [
         f"± is half a 95 % t-interval over {count} runs.",
-        f"Paper: {published['source']}; within: inside our interval, outside: how far our mean is from it.",
+        f"Paper: {published.source}; within: inside our interval, outside: how far our mean is from it.",
     ]
-    if published["reading_error"]:
-        notes.append(f"Values read off a figure are uncertain by up to {published['reading_error']:g} points.")
+    if published.reading_error:
+        notes.append(f"Values read off a figure are uncertain by up to {published.reading_error:g} points.")
     notes.append("Below: gain over no KD, paired by run, with 95 % interval; p of the t-test, Holm-corrected.")
     verdicts = [cell.against.details["verdict"] for cell in cells if cell.against is not None]
     judged = [verdict for verdict in verdicts if verdict is not None]
@@ -187,7 +171,7 @@ def _notes(
         inside = judged.count("within")
         notes.append(f"The paper's own gains lie inside these paired intervals in {inside} of {len(judged)} cells.")
     notes += [_outcome(claim, checks, published) for claim in dict.fromkeys(check["claim"] for check in checks)]
-    released = {float(key): gain for key, gain in published["released_gain"].items()}
+    released = {float(key): gain for key, gain in published.released_gain.items() if gain is not None}
     gaps = [abs(gain - released[label]) for label, gain in gains.items() if gain is not None and label in released]
     if gaps:
         notes.append(
@@ -197,26 +181,25 @@ def _notes(
     return notes
 
 
-def _outcome(claim: str, checks: list[dict[str, Any]], published: Mapping[str, Any]) -> str:
+def _outcome(claim: str, checks: list[dict[str, Any]], published: PublishedSweep) -> str:
     """In how many settings an expectation holds, here and among the paper's own values."""
     mine = [check for check in checks if check["claim"] == claim]
     known = [check["holds"] for check in mine if check["holds"] is not None]
-    higher, lower = mine[0]["higher"], mine[0]["lower"]
-    pairs = [(row[higher], row[lower]) for row in published["values"].values() if higher in row and lower in row]
-    theirs = f", in the paper in {sum(a > b for a, b in pairs)} of {len(pairs)}" if pairs else ""
+    pairs = [(row.get(mine[0]["higher"]), row.get(mine[0]["lower"])) for row in published.values.values()]
+    higher = [a > b for a, b in pairs if a is not None and b is not None]
+    theirs = f", in the paper in {sum(higher)} of {len(higher)}" if higher else ""
     return f"{claim}: holds in {sum(known)} of {len(known)} settings{theirs}."
 
 
-def generality_table(frame: pd.DataFrame, *, published: Mapping[str, Any], run: str, study: str) -> Table:
+def generality_table(frame: pd.DataFrame, *, published: PublishedSweep, run: str, study: str) -> Table:
     """How many of table 2's shared channels Algorithm 1 ranks before all others, in percent of them.
 
     frame: setting, seed, channel, shared (bool), rank (from 0). published: names the settings as the paper does.
     """
-    cells, labels = [], {}
-    for _, part in frame.groupby("setting", sort=False):
-        setting = printed(float(part["setting"].iloc[0]), published["values"])
-        labels[str(setting)] = f"γ = {setting:g}"
-        cells.append(replace(_recall(part, setting), runs=[run]))
+    parts = {
+        printed(float(part["setting"].iloc[0]), published.values): part
+        for _, part in frame.groupby("setting", sort=False)
+    }
     return Table(
         name="gaussian_generality",
         caption="Algorithm 1: shared channels (%) of the data of table 2 that it ranks before all others.",
@@ -227,18 +210,13 @@ def generality_table(frame: pd.DataFrame, *, published: Mapping[str, Any], run: 
         study=study,
         rows=["setting"],
         columns=["method"],
-        titles={
-            "dataset": {"gaussian": "Gaussian"},
-            "method": {"exact": "Channels found"},
-            "metric": {"gaussian": "recall, %"},
-            "setting": labels,
-        },
-        cells=cells,
+        titles=_titles({"exact": "Channels found"}, "recall", {str(s): f"γ = {s:g}" for s in parts}),
+        cells=[_recall(part, setting, run) for setting, part in parts.items()],
         more={"swept": SWEPT["table2"], "checks": []},
     )
 
 
-def _recall(part: pd.DataFrame, setting: float) -> Cell:
+def _recall(part: pd.DataFrame, setting: float, run: str) -> Cell:
     """The share of a setting's shared channels that are ranked before all others, over its runs."""
     recall = {
         str(seed): 100 * float((rows.loc[rows["shared"], "rank"] < rows["shared"].sum()).mean())
@@ -251,6 +229,7 @@ def _recall(part: pd.DataFrame, setting: float) -> Cell:
         split="train",
         value=Value(*mean_interval(list(recall.values())), len(recall), recall),
         place={"setting": setting},
+        runs=[run],
         selected="default",
         details={"unit": "percent"},
     )

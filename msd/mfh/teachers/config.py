@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from msd.config.contracts.data import DatasetTask
+from msd.config.contracts.training import ModelParams
 from msd.config.strict import Count, NotNegative, Positive, Seed, Strict, distinct
 from msd.config.study import Study, load_study, number_of
 from msd.errors import UserError, nearest
@@ -25,6 +27,51 @@ class UnimodalStudent(Strict):
     weight_decay: NotNegative = Field(description="weight decay")
     kd_weight: Part = Field(description="λ of (1 − λ) · task + λ · KD")
     temperature: Positive = Field(description="temperature T of KD")
+
+
+class StudentTraining(UnimodalStudent):
+    """The same in a job, with the steps of its dataset."""
+
+    steps: Count
+
+
+class DatasetTeachers(ModelParams):
+    """What both stages are given: a dataset, the shares r, seeds, and draws of the bootstrap of pictures."""
+
+    shares: list[Part]
+    seeds: list[Seed]
+    draws: Count
+
+
+class VariantsParams(DatasetTeachers):
+    """Stage `teacher_variants`."""
+
+    generality: JointTraining
+
+
+class StudentsParams(DatasetTeachers):
+    """Stage `unimodal_students`."""
+
+    modality: Modality
+    student: StudentTraining
+
+
+class TeacherDataset(Strict):
+    """A dataset as the tables name it."""
+
+    name: str
+    title: str
+    task: DatasetTask
+    metric: str
+
+
+class TeacherTables(Strict):
+    """What the tables are given besides the results."""
+
+    datasets: list[TeacherDataset]
+    shares: list[Part]
+    seeds: list[Seed]
+    draws: Count
 
 
 class Teachers(Strict):
@@ -61,22 +108,28 @@ class Teachers(Strict):
         factors = f"{number_of(len(self.datasets), 'dataset')} × {students} × {number_of(len(self.seeds), 'seed')}"
         return f"{number_of(count, 'student')} of one modality: {factors}, of the teachers of {self.study}"
 
-    def variants_params(self, dataset: str) -> dict[str, Any]:
-        """Parameters of a `teacher_variants` job."""
-        return {**self._params(dataset), "generality": self.generality.model_dump(mode="json")}
+    def variants_params(self, dataset: str) -> VariantsParams:
+        """What a `teacher_variants` job is given."""
+        return VariantsParams(**self._params(dataset), generality=self.generality)
 
-    def students_params(self, dataset: str, modality: Modality) -> dict[str, Any]:
-        """Parameters of a `unimodal_students` job."""
-        student = self.student.model_dump(mode="json") | {"steps": self.datasets[dataset]}
-        return {**self._params(dataset), "modality": modality, "student": student}
+    def students_params(self, dataset: str, modality: Modality) -> StudentsParams:
+        """What a `unimodal_students` job is given."""
+        student = StudentTraining(**self.student.model_dump(), steps=self.datasets[dataset])
+        return StudentsParams(**self._params(dataset), modality=modality, student=student)
 
     def _params(self, dataset: str) -> dict[str, Any]:
-        shared = {"shares": sorted(self.shares), "seeds": self.seeds, "draws": self.draws}
-        return {**self.msd.model_params(dataset).model_dump(mode="json"), **shared}
+        return {**self.msd.model_params(dataset).model_dump(), **self._shared()}
 
-    def report_params(self) -> dict[str, Any]:
-        """What the tables need besides the results."""
+    def _shared(self) -> dict[str, Any]:
+        return {"shares": sorted(self.shares), "seeds": self.seeds, "draws": self.draws}
+
+    def table_params(self) -> TeacherTables:
+        """What the tables are given."""
         configs = [self.msd.dataset_configs[name] for name in self.datasets]
-        keys = {"name", "title", "task"}
-        datasets = [config.model_dump(include=keys) | {"metric": config.training_metric} for config in configs]
-        return {"datasets": datasets, "shares": sorted(self.shares), "seeds": self.seeds, "draws": self.draws}
+        return TeacherTables(
+            datasets=[
+                TeacherDataset(name=one.name, title=one.title, task=one.task, metric=one.training_metric)
+                for one in configs
+            ],
+            **self._shared(),
+        )

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import ConstantInputWarning, norm, spearmanrho
 
-from msd.measure.intervals import LEVEL
+from msd.measure.intervals import drawn_interval
 from msd.measure.scorers import FloatArray
 from msd.measure.stats import generator
-from msd.mfh.teachers.results import TaughtDataset, crossing
+from msd.mfh.teachers.results import TransferResults, crossing
 from msd.mfh.teachers.variants import variants_of
 from msd.tables.cell import Against, Cell, Value
 from msd.tables.table import Table
+
+if TYPE_CHECKING:
+    from msd.mfh.teachers.config import TeacherTables
 
 PREDICTORS = {"counts": "γ by counts", "information": "γ by information", "score": "Teacher's score"}
 SCOPES = {
@@ -27,10 +30,10 @@ SCOPES = {
 }
 
 
-def gain_rank_table(taught: Mapping[str, TaughtDataset], params: Mapping[str, Any], *, study: str) -> Table:
+def gain_rank_table(results: Mapping[str, TransferResults], params: TeacherTables, *, study: str) -> Table:
     """Spearman's ρ between the gain and each predictor, and γ's ρ less that of the teacher's score."""
-    marks = gain_marks(taught, params)
-    cells = [cell for scope in SCOPES for cell in _scope_cells(scope, marks, draws=params["draws"])]
+    marks = gain_marks(results, params)
+    cells = [cell for scope in SCOPES for cell in _scope_cells(scope, marks, draws=params.draws)]
     return Table(
         name="gain_rank",
         caption="Gain and γ: does γ, or the teacher's own score, predict what a student gains?",
@@ -55,7 +58,7 @@ def gain_rank_table(taught: Mapping[str, TaughtDataset], params: Mapping[str, An
         cells=cells,
         more={
             "marks": marks,
-            "datasets": {name: results.about["title"] for name, results in taught.items()},
+            "datasets": {name: of_dataset.about.title for name, of_dataset in results.items()},
             "alternative": _in_words(cells),
             "checks": [],
         },
@@ -81,7 +84,7 @@ def _scope_cells(scope: str, marks: Sequence[Mapping[str, Any]], *, draws: int) 
             method=name,
             metric="spearman",
             split="test",
-            value=Value(rho, *_bounds(drawn), len(rows)),
+            value=Value(rho, *drawn_interval(drawn), len(rows)),
             place={"scope": scope, "predictor": name},
             runs=list(dict.fromkeys(run for row in rows for run in row["runs"])),
             selected="default",
@@ -92,32 +95,32 @@ def _scope_cells(scope: str, marks: Sequence[Mapping[str, Any]], *, draws: int) 
     ]
 
 
-def gain_marks(taught: Mapping[str, TaughtDataset], params: Mapping[str, Any]) -> list[dict[str, Any]]:
+def gain_marks(results: Mapping[str, TransferResults], params: TeacherTables) -> list[dict[str, Any]]:
     """One mark a dataset, direction that crosses modalities, kind and r: both γ, the teacher's score, the gain.
 
     gains: of each seed; gain, low, high: their mean, paired over seeds and test pictures. telling: whether the
-    student's modality tells something of the labels.
+    student's modality alone beats a constant prediction.
     """
     marks = []
-    for name, results in taught.items():
-        telling = {modality: results.tells(modality) for modality in results.runs}
+    for name, of_dataset in results.items():
+        telling = {modality: of_dataset.is_informative(modality) for modality in of_dataset.runs}
         for way in crossing():
-            for variant in variants_of(way, params["shares"]):
-                gain = results.gain(variant)
+            for variant in variants_of(way, params.shares):
+                gain = of_dataset.gain(variant)
                 marks.append(
                     {
                         "group": f"{name}/{way.teacher}-{way.student}",
                         "dataset": name,
                         **variant._asdict(),
-                        "counts": results.gamma[variant]["counts"]["value"],
-                        "information": results.gamma[variant]["information"]["value"],
-                        "score": float(np.mean([run[0] for run in results.teachers[variant]])),
+                        "counts": of_dataset.gamma[variant]["counts"]["value"],
+                        "information": of_dataset.gamma[variant]["information"]["value"],
+                        "score": float(np.mean([run[0] for run in of_dataset.teachers[variant]])),
                         "gain": gain.difference,
                         "low": gain.low,
                         "high": gain.high,
-                        "gains": results.gains(variant).tolist(),
+                        "gains": of_dataset.gains(variant).tolist(),
                         "telling": telling[way.student],
-                        "runs": [results.runs[way.student], results.folder],
+                        "runs": [of_dataset.runs[way.student], of_dataset.folder],
                     }
                 )
     return marks
@@ -164,15 +167,7 @@ def _against(correlations: Mapping[str, tuple[float | None, NDArray[np.float64]]
         return Against("score")
     error = float(known.std(ddof=1)) if len(known) > 1 else 0.0
     p = 2 * float(norm.sf(abs(rho - other) / error)) if error else None
-    return Against("score", rho - other, *_bounds(gap), p)
-
-
-def _bounds(drawn: FloatArray) -> tuple[float | None, float | None]:
-    known = drawn[np.isfinite(drawn)]
-    if len(known) < 2:
-        return None, None
-    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+    return Against("score", rho - other, *drawn_interval(gap), p)
 
 
 def _in_words(cells: Sequence[Cell]) -> str:

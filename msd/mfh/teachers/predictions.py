@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from scipy.stats import ttest_1samp
 
 from msd.measure.intervals import mean_interval
 from msd.mfh.silencing import Kind
-from msd.mfh.teachers.results import TaughtDataset, Terms, crossing
+from msd.mfh.teachers.results import Terms, TransferResults, crossing
 from msd.mfh.teachers.variants import DIRECTIONS, MODALITIES, Direction, Variant
 from msd.tables.cell import Against, Cell, Value
 from msd.tables.table import Table, corrected
@@ -78,9 +77,7 @@ TESTS = (
 )
 
 
-def predictions_table(
-    taught: Mapping[str, TaughtDataset], ranks: Table, params: Mapping[str, Any], *, titles: Titles
-) -> Table:
+def predictions_table(results: Mapping[str, TransferResults], ranks: Table, shares: Shares, *, titles: Titles) -> Table:
     """Each test on each dataset and over all of them, with its difference, interval, corrected p and verdict.
 
     ranks: the table of `msd.mfh.teachers.gain_rank`, whose comparisons are the tests of P4.
@@ -88,8 +85,8 @@ def predictions_table(
     cells: list[Cell] = []
     for claim in CLAIMS:
         for test in [test for test in TESTS if test.claim == claim]:
-            cells += [_on_dataset(test, name, results, params["shares"]) for name, results in taught.items()]
-            cells.append(_over_all(test, taught, params["shares"]))
+            cells += [_on_dataset(test, name, of_dataset, shares) for name, of_dataset in results.items()]
+            cells.append(_over_all(test, results.values(), shares))
         if claim == "P4":
             cells += [_from_ranks(cell, cell.against) for cell in ranks.cells if cell.against is not None]
     cells, family = corrected(cells)
@@ -129,7 +126,7 @@ def _cell(test: str, claim: str, dataset: str, against: Against, *, runs: Sequen
     )
 
 
-def _on_dataset(test: Contrast, name: str, results: TaughtDataset, shares: Shares) -> Cell:
+def _on_dataset(test: Contrast, name: str, results: TransferResults, shares: Shares) -> Cell:
     own = [way for way in DIRECTIONS if not way.crosses]
     gap = results.contrast(test.terms(crossing(), own, shares), of=test.of)
     runs = [results.folder] if test.of == "teachers" else list(results.runs.values())
@@ -137,10 +134,10 @@ def _on_dataset(test: Contrast, name: str, results: TaughtDataset, shares: Share
     return _cell(test.title, test.claim, name, against, runs=runs, n=len(results.resampling.groups))
 
 
-def _over_all(test: Contrast, taught: Mapping[str, TaughtDataset], shares: Shares) -> Cell:
+def _over_all(test: Contrast, datasets: Iterable[TransferResults], shares: Shares) -> Cell:
     """The mean over dataset × student's modality: whether it holds on other tasks too."""
     effects, runs = [], []
-    for results in taught.values():
+    for results in datasets:
         for modality in MODALITIES:
             ways = [way for way in DIRECTIONS if way.student == modality]
             terms = test.terms([way for way in ways if way.crosses], [way for way in ways if not way.crosses], shares)

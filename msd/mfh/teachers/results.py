@@ -11,7 +11,6 @@ import numpy as np
 import safetensors.numpy
 
 from msd.data.prepared_table import picture_groups
-from msd.measure.intervals import LEVEL
 from msd.measure.scorers import FloatArray
 from msd.measure.stats import Difference, Resampling
 from msd.mfh.teachers.unimodal import CONSTANT, NO_KD
@@ -20,6 +19,8 @@ from msd.tables.results import read_json
 
 if TYPE_CHECKING:
     from msd.job import Job
+    from msd.mfh.study import ReportParams
+    from msd.mfh.teachers.config import TeacherDataset, TeacherTables
 
 Runs = list[FloatArray]
 """One model's scores a seed, as `msd.measure.stats.Resampling.scores` gives them."""
@@ -28,17 +29,17 @@ Terms = Sequence[tuple[int, Sequence[Variant]]]
 
 
 @dataclass(frozen=True)
-class TaughtDataset:
+class TransferResults:
     """One dataset: scores of teachers and students on the same resampled test splits, and γ.
 
     Attributes:
-        about: name, title, task, metric.   runs: student's modality -> folder of its job.   folder: of the teachers.
+        about: how it is named.   runs: student's modality -> folder of its job.   folder: of the teachers.
         gamma: variant -> counts and information.   teachers: variant -> runs, one but for random variants.
         students: variant -> runs, one a seed.   no_kd: modality -> runs.
-        constant: modality -> scores of the best answer that looks at nothing.
+        constant: modality -> scores of the best constant prediction.
     """
 
-    about: dict[str, str]
+    about: TeacherDataset
     folder: str
     runs: dict[str, str]
     resampling: Resampling
@@ -58,8 +59,8 @@ class TaughtDataset:
 
     def contrast(self, terms: Terms, *, of: str) -> Difference:
         """A signed sum of means over variants against zero, paired over seeds and pictures; of: students, teachers."""
-        found = self._sums(terms, of=of)
-        return self.resampling.compare(found, [np.zeros_like(found[0])])
+        sums = self._sums(terms, of=of)
+        return self.resampling.compare(sums, [np.zeros_like(sums[0])])
 
     def effect(self, terms: Terms, *, of: str) -> float:
         """The same, its mean over seeds alone."""
@@ -74,8 +75,8 @@ class TaughtDataset:
 
         return [np.sum([sign * mean(variants, seed) for sign, variants in terms], axis=0) for seed in range(count)]
 
-    def tells(self, modality: str) -> bool:
-        """Whether a student of that modality, without a teacher, beats the best answer that looks at nothing."""
+    def is_informative(self, modality: str) -> bool:
+        """Whether a student of that modality, without a teacher, beats the best constant prediction."""
         difference = self.resampling.compare(self.no_kd[modality], [self.constant[modality]])
         return difference.low is not None and difference.low > 0
 
@@ -85,49 +86,40 @@ def whole(runs: Sequence[FloatArray]) -> FloatArray:
     return np.array([run[0] for run in runs])
 
 
-def drawn_interval(runs: Runs, *, draws: int) -> tuple[float, float, float]:
-    """Mean over runs with the percentile interval over resampled pictures."""
-    mean = np.mean(runs, axis=0)
-    low, high = np.quantile(mean[1 : 1 + draws], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(mean[0]), float(low), float(high)
-
-
-def load_taught(job: Job) -> dict[str, TaughtDataset]:
+def load_results(job: Job[ReportParams], params: TeacherTables) -> dict[str, TransferResults]:
     """Dataset -> results, from inputs parallel to the datasets: teacher_gamma, teacher_scores, teacher_prepared, and
     student_scores with one file for each of the modalities."""
-    params = job.params["teachers"]
     students = iter(job.inputs["student_scores"])
     names = ("teacher_gamma", "teacher_scores", "teacher_prepared")
-    found = {}
-    for about, *files in zip(params["datasets"], *(job.inputs[name] for name in names), strict=True):
-        gamma, scores, prepared = files
+    results = {}
+    for about, *files in zip(params.datasets, *(job.inputs[name] for name in names), strict=True):
         own = {modality: next(students) for modality in MODALITIES}
-        found[about["name"]] = _load(about, params, gamma=gamma, scores=scores, prepared=prepared, students=own)
-    return found
+        results[about.name] = _load(about, params, *files, students=own)
+    return results
 
 
 def _load(
-    about: dict[str, str], params: dict[str, Any], *, gamma: str, scores: str, prepared: str, students: dict[str, str]
-) -> TaughtDataset:
-    variants = [variant for direction in DIRECTIONS for variant in variants_of(direction, params["shares"])]
+    about: TeacherDataset, params: TeacherTables, gamma: str, scores: str, prepared: str, *, students: dict[str, str]
+) -> TransferResults:
+    variants = [variant for direction in DIRECTIONS for variant in variants_of(direction, params.shares)]
     entries = {Variant(*(entry[name] for name in Variant._fields)): entry for entry in read_json(gamma)}
-    taught = {modality: safetensors.numpy.load_file(path) for modality, path in students.items()}
-    teachers, seeds = safetensors.numpy.load_file(scores), params["seeds"]
-    return TaughtDataset(
+    of_students = {modality: safetensors.numpy.load_file(path) for modality, path in students.items()}
+    of_teachers, seeds = safetensors.numpy.load_file(scores), params.seeds
+    return TransferResults(
         about,
         str(Path(gamma).parent),
         {modality: str(Path(path).parent) for modality, path in students.items()},
-        Resampling(picture_groups(prepared), draws=params["draws"], rng_name=about["name"]),
+        Resampling(picture_groups(prepared), draws=params.draws, rng_name=about.name),
         {variant: entries[variant] for variant in variants},
         {
-            variant: [teachers[f"{variant.name}/{seed}"] for seed in seeds]
+            variant: [of_teachers[f"{variant.name}/{seed}"] for seed in seeds]
             if variant.kind == "random"
-            else [teachers[variant.name]]
+            else [of_teachers[variant.name]]
             for variant in variants
         },
-        {variant: [taught[variant.student][f"{variant.name}/{seed}"] for seed in seeds] for variant in variants},
-        {modality: [taught[modality][f"{NO_KD}/{seed}"] for seed in seeds] for modality in MODALITIES},
-        {modality: taught[modality][CONSTANT] for modality in MODALITIES},
+        {variant: [of_students[variant.student][f"{variant.name}/{seed}"] for seed in seeds] for variant in variants},
+        {modality: [of_students[modality][f"{NO_KD}/{seed}"] for seed in seeds] for modality in MODALITIES},
+        {modality: of_students[modality][CONSTANT] for modality in MODALITIES},
     )
 
 

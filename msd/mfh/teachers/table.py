@@ -1,23 +1,27 @@
-"""Tables of the hypothesis on vision-language teachers: γ of each variant, and the students that it taught."""
+"""Tables of the hypothesis on vision-language teachers: γ of each variant, and its students."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from msd.measure.intervals import mean_interval
+import numpy as np
+
+from msd.measure.intervals import drawn_interval, mean_interval
 from msd.measure.metric import METRICS
 from msd.measure.scorers import FloatArray
 from msd.mfh.teachers.gain_rank import PREDICTORS, gain_rank_table
 from msd.mfh.teachers.predictions import predictions_table
-from msd.mfh.teachers.results import TaughtDataset, crossing, drawn_interval, load_taught, whole
+from msd.mfh.teachers.results import TransferResults, crossing, load_results, whole
 from msd.mfh.teachers.variants import DIRECTIONS, Direction, Variant, variants_of
 from msd.tables.cell import Against, Cell, Value
 from msd.tables.table import Table, corrected
 
 if TYPE_CHECKING:
     from msd.job import Job
+    from msd.mfh.study import ReportParams
+    from msd.mfh.teachers.config import TeacherTables
 
 Titles = Mapping[str, Mapping[str, str]]
 VIEW_TITLES = {"both": "image and text", "image": "image", "text": "text"}
@@ -35,18 +39,19 @@ UNDEFINED = {
 }
 
 
-def teacher_tables(job: Job) -> list[Table]:
+def teacher_tables(job: Job[ReportParams]) -> list[Table]:
     """The tables `predictions`, `gain_rank`, `variants` and `gamma`; none where the study has no such teachers."""
-    if "teacher_gamma" not in job.inputs:
+    params, study = job.params.teachers, job.params.study
+    if params is None:
         return []
-    taught, params, study = load_taught(job), job.params["teachers"], job.params["study"]
-    named = titles(taught, params)
-    ranks = gain_rank_table(taught, params, study=study)
+    results = load_results(job, params)
+    named = titles(results, params)
+    ranks = gain_rank_table(results, params, study=study)
     return [
-        predictions_table(taught, ranks, params, titles=named),
+        predictions_table(results, ranks, params.shares, titles=named),
         ranks,
-        variants_table(taught, params, study=study, titles=named),
-        gamma_table(taught, params, study=study, titles=named),
+        variants_table(results, params, study=study, titles=named),
+        gamma_table(results, params, study=study, titles=named),
     ]
 
 
@@ -55,35 +60,35 @@ def direction_name(direction: Direction | Variant) -> str:
     return f"{direction.teacher}-{direction.student}"
 
 
-def titles(taught: Mapping[str, TaughtDataset], params: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+def titles(results: Mapping[str, TransferResults], params: TeacherTables) -> dict[str, dict[str, str]]:
     """What the entries of the cells are called in print."""
     directions = {direction_name(way): way for way in DIRECTIONS}
     return {
-        "dataset": {name: results.about["title"] for name, results in taught.items()} | {"all": "All"},
-        "metric": {name: METRICS[results.about["metric"]].title for name, results in taught.items()},
+        "dataset": {name: of_dataset.about.title for name, of_dataset in results.items()} | {"all": "All"},
+        "metric": {name: METRICS[of_dataset.about.metric].title for name, of_dataset in results.items()},
         "direction": {
             name: f"{VIEW_TITLES[way.teacher]} → {VIEW_TITLES[way.student]}" for name, way in directions.items()
         },
-        "share": {f"{share:g}": f"r = {share:g}" for share in [0, *params["shares"]]},
+        "share": {f"{share:g}": f"r = {share:g}" for share in [0, *params.shares]},
         "method": KINDS,
         "measure": MEASURES,
     }
 
 
 def variants_table(
-    taught: Mapping[str, TaughtDataset], params: Mapping[str, Any], *, study: str, titles: Titles
+    results: Mapping[str, TransferResults], params: TeacherTables, *, study: str, titles: Titles
 ) -> Table:
     """Test score of every student, and its gain over the one without a teacher, paired over seeds and pictures."""
     cells: list[Cell] = []
-    for name, results in taught.items():
+    for name, of_dataset in results.items():
         for way in DIRECTIONS:
-            shared = (name, results, way, params["seeds"])
-            cells.append(_student(*shared, kind="no-kd", runs=results.no_kd[way.student]))
-            for variant in variants_of(way, params["shares"]):
-                gain, runs = results.gain(variant), results.students[variant]
+            shared = (name, of_dataset, way, params.seeds)
+            cells.append(_student(*shared, kind="no-kd", runs=of_dataset.no_kd[way.student]))
+            for variant in variants_of(way, params.shares):
+                gain, runs = of_dataset.gain(variant), of_dataset.students[variant]
                 cell = _student(*shared, kind=variant.kind, runs=runs, share=variant.share)
                 against = Against("no-kd", gain.difference, gain.low, gain.high, gain.p)
-                teacher = float(whole(results.teachers[variant]).mean())
+                teacher = float(whole(of_dataset.teachers[variant]).mean())
                 cells.append(replace(cell, against=against, details={"teacher_score": teacher}))
     cells, _ = corrected(cells)
     return Table(
@@ -109,7 +114,7 @@ def variants_table(
 
 def _student(
     name: str,
-    results: TaughtDataset,
+    results: TransferResults,
     way: Direction,
     seeds: Sequence[int],
     *,
@@ -121,7 +126,7 @@ def _student(
     return Cell(
         dataset=name,
         method=kind,
-        metric=results.about["metric"],
+        metric=results.about.metric,
         split="test",
         value=Value(*mean_interval(list(values.values())), len(values), values),
         place={"direction": direction_name(way), "share": f"{share:g}"},
@@ -130,14 +135,14 @@ def _student(
     )
 
 
-def gamma_table(taught: Mapping[str, TaughtDataset], params: Mapping[str, Any], *, study: str, titles: Titles) -> Table:
+def gamma_table(results: Mapping[str, TransferResults], params: TeacherTables, *, study: str, titles: Titles) -> Table:
     """γ of every variant whose direction crosses modalities, its synergy and its own score."""
     cells = [
         cell
-        for name, results in taught.items()
+        for name, of_dataset in results.items()
         for way in crossing()
-        for variant in variants_of(way, params["shares"])
-        for cell in _gamma_cells(name, results, variant, draws=params["draws"])
+        for variant in variants_of(way, params.shares)
+        for cell in _gamma_cells(name, of_dataset, variant)
     ]
     return Table(
         name="gamma",
@@ -158,7 +163,7 @@ def gamma_table(taught: Mapping[str, TaughtDataset], params: Mapping[str, Any], 
     )
 
 
-def _gamma_cells(name: str, results: TaughtDataset, variant: Variant, *, draws: int) -> list[Cell]:
+def _gamma_cells(name: str, results: TransferResults, variant: Variant) -> list[Cell]:
     """Both γ of a teacher with their parts, the synergy of its views, and its score."""
     gamma, n = results.gamma[variant], len(results.resampling.groups)
     values = {}
@@ -169,8 +174,8 @@ def _gamma_cells(name: str, results: TaughtDataset, variant: Variant, *, draws: 
     if variant.teacher != "both":
         mean, low, high = gamma["counts"]["parts"]["synergy"]
         values["synergy"] = Value(mean, low, high, n)
-    mean, low, high = drawn_interval(results.teachers[variant], draws=draws)
-    values["score"] = Value(mean, low, high, n)
+    score = np.mean(results.teachers[variant], axis=0)
+    values["score"] = Value(float(score[0]), *drawn_interval(score[1 : 1 + results.resampling.draws]), n)
     place = {"direction": direction_name(variant), "share": f"{variant.share:g}", "teacher": KINDS[variant.kind]}
     return [
         Cell(

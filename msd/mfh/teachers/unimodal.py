@@ -1,4 +1,4 @@
-"""Stage `unimodal_students`: students that read one modality, each taught by another variant of the teacher.
+"""Stage `unimodal_students`: students that read one modality, each with another variant of the teacher.
 
 They are small nets on frozen features, so that all variants of a seed are trained side by side as one tensor program:
 the same initial weights, the same batches, other teachers. A transformer student a variant would cost many times the
@@ -7,7 +7,6 @@ whole study, and the gains are small beside the spread of a few seeds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
@@ -15,7 +14,6 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from msd.config.contracts.training import ModelParams
 from msd.data.prepared_table import picture_groups
 from msd.distill.losses import Task, kd_divergence, task_loss
 from msd.measure.constant import best_constant
@@ -24,7 +22,7 @@ from msd.measure.scorers import score
 from msd.measure.stats import Resampling
 from msd.mfh.generality import linear_start
 from msd.mfh.teachers.thresholds import best_threshold
-from msd.mfh.teachers.variants import DIRECTIONS, TeacherAnswers, variants_of
+from msd.mfh.teachers.variants import DIRECTIONS, TeacherOutputs, variants_of
 from msd.seeds import derive_seed
 from msd.training.dataset import Dataset
 from msd.training.determinism import single_thread
@@ -32,21 +30,9 @@ from msd.training.frozen_features import frozen_features
 
 if TYPE_CHECKING:
     from msd.job import Job
+    from msd.mfh.teachers.config import StudentsParams, StudentTraining
 
 NO_KD, CONSTANT = "no-kd", "constant"
-
-
-@dataclass(frozen=True)
-class StudentTraining:
-    """AdamW with linear decay; L = (1 − λ)·task + λ·T²KL, λ = kd_weight, for students that have a teacher."""
-
-    hidden: int
-    steps: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
-    kd_weight: float
-    temperature: float
 
 
 class Students(NamedTuple):
@@ -58,27 +44,22 @@ class Students(NamedTuple):
     second_bias: Tensor
 
     def logits(self, features: Tensor) -> Tensor:
-        """Their answers (K, N, C) to features (N, D)."""
+        """Logits (K, N, C) of features (N, D)."""
         hidden = torch.relu(features @ self.first + self.first_bias)
         of_each = hidden.view(len(features), len(self.second), -1).transpose(0, 1)
         return torch.baddbmm(self.second_bias, of_each, self.second)
 
 
 def train_students_together(
-    features: Tensor,
-    targets: Tensor,
-    taught: Tensor,
-    *,
-    task: Task,
-    training: StudentTraining,
-    seed: int,
+    features: Tensor, targets: Tensor, teachers: Tensor, *, task: Task, training: StudentTraining, seed: int
 ) -> Students:
     """K + 1 students from one start on the same batches: the first has no teacher, the others one each.
 
-    features: (N, D). targets: (N,) or (N, C). taught: (K, N, C) the teachers' logits. Each student's loss is the mean
-    over its batch, and the sum of them is minimised, so that none feels another.
+    features: (N, D). targets: (N,) or (N, C). teachers: (K, N, C) their logits. Each student's loss is the mean over
+    its batch of task, or of (1 − λ)·task + λ·T²KL, λ = kd_weight; the sum of them is minimised by AdamW with linear
+    decay, so that none feels another.
     """
-    count, samples, labels = taught.shape[0] + 1, *taught.shape[1:]
+    count, samples, labels = teachers.shape[0] + 1, *teachers.shape[1:]
     students = _start(count, features.shape[1], training.hidden, labels, seed=derive_seed(seed, "student"))
     optimiser = torch.optim.AdamW(students, lr=training.learning_rate, weight_decay=training.weight_decay, fused=True)
     decay = torch.optim.lr_scheduler.LinearLR(optimiser, 1, 0, total_iters=training.steps)
@@ -90,13 +71,13 @@ def train_students_together(
         if not batches:
             batches = list(torch.randperm(samples, generator=order).split(training.batch_size))
         rows = batches.pop()
-        said = students.logits(features[rows])
+        logits = students.logits(features[rows])
         gold = targets[rows].repeat(count, *[1] * (targets.ndim - 1))
-        of_task = task_loss(said.flatten(0, 1), gold, task=task).view(count, -1)
-        apart = kd_divergence(
-            said[1:].flatten(0, 1), taught[:, rows].flatten(0, 1), temperature=training.temperature, task=task
+        of_task = task_loss(logits.flatten(0, 1), gold, task=task).view(count, -1)
+        divergence = kd_divergence(
+            logits[1:].flatten(0, 1), teachers[:, rows].flatten(0, 1), temperature=training.temperature, task=task
         ).view(count - 1, -1)
-        loss = ((1 - share) * of_task).mean(1).sum() + (share[1:] * apart).mean(1).sum()
+        loss = ((1 - share) * of_task).mean(1).sum() + (share[1:] * divergence).mean(1).sum()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -104,48 +85,40 @@ def train_students_together(
     return Students(*(part.detach() for part in students))
 
 
-def unimodal_students(job: Job) -> dict[str, float]:
+def unimodal_students(job: Job[StudentsParams]) -> dict[str, float]:
     """Write scores.safetensors and metrics.parquet of the students of one dataset that read one modality.
 
     scores: <variant>/<seed>, and no-kd/<seed> of the student without a teacher -> the metric on the test split, on each
-    resampled one and without each picture; constant -> the same of the best answer that looks at nothing. metrics:
-    student, seed, split (val, test) and the metric. A multi-label net says "yes" from the threshold that is best on
-    validation.
+    resampled one and without each picture; constant -> the same of the best constant prediction. metrics: student,
+    seed, split (val, test) and the metric. A multi-label net says "yes" from the threshold that is best on validation.
     """
     single_thread()
-    params, modality = job.params, job.params["modality"]
-    read = ModelParams(**{name: params[name] for name in ModelParams.model_fields})
-    dataset = Dataset.load(read, job.inputs, splits=("train", "val", "test"))
-    files = {name: job.inputs[name] for name in ("encoder", "tokenizer")}
-    frozen = frozen_features(dataset, modality, **files)
+    params, modality, metric = job.params, job.params.modality, job.params.metric
+    dataset = Dataset.load(params, job.inputs, splits=("train", "val", "test"))
+    gold = {split: data.targets for split, data in dataset.splits.items()}
+    frozen = frozen_features(dataset, modality, encoder=job.inputs["encoder"], tokenizer=job.inputs["tokenizer"])
     features = {split: torch.from_numpy(values).float() for split, values in frozen.items()}
-    answers = TeacherAnswers(dataset.name, job.inputs, ranks=pd.read_parquet(job.inputs["channels"]))
+    outputs = TeacherOutputs(dataset.name, job.inputs, ranks=pd.read_parquet(job.inputs["channels"]))
     ways = [way for way in DIRECTIONS if way.student == modality]
-    variants = [variant for way in ways for variant in variants_of(way, params["shares"])]
-    names, metric = [NO_KD, *(variant.name for variant in variants)], params["metric"]
-    resampling = Resampling(picture_groups(job.inputs["test"]), draws=params["draws"], rng_name=dataset.name)
+    variants = [variant for way in ways for variant in variants_of(way, params.shares)]
+    names = [NO_KD, *(variant.name for variant in variants)]
+    resampling = Resampling(picture_groups(job.inputs["test"]), draws=params.draws, rng_name=dataset.name)
     scores, rows = {}, []
-    for seed in params["seeds"]:
-        students = train_students_together(
-            features["train"],
-            dataset.splits["train"].targets,
-            torch.stack([answers.logits(variant, "train", seed=seed) for variant in variants]),
-            task=dataset.task,
-            training=StudentTraining(**params["student"]),
-            seed=derive_seed(dataset.name, modality, seed),
-        )
-        said = {split: students.logits(features[split]) for split in ("val", "test")}
-        known = dataset.splits["val"].targets
-        shifts = [best_threshold(logits, known, dataset_task=dataset.dataset_task) for logits in said["val"]]
+    for seed in params.seeds:
+        teachers = torch.stack([outputs.logits(variant, "train", seed=seed) for variant in variants])
+        how: dict[str, Any] = {"task": dataset.task, "training": params.student}
+        how["seed"] = derive_seed(dataset.name, modality, seed)
+        students = train_students_together(features["train"], gold["train"], teachers, **how)
+        logits = {split: students.logits(features[split]) for split in ("val", "test")}
+        shifts = [best_threshold(one, gold["val"], dataset_task=dataset.dataset_task) for one in logits["val"]]
         for split in ("val", "test"):
-            for name, logits in zip(names, said[split] - torch.tensor(shifts)[:, None, None], strict=True):
-                gold = dataset.splits[split].targets.numpy()
-                of_metric = METRICS[metric].scorer(logits.numpy(), gold, dataset.dataset_task)
-                rows.append((name, seed, split, score(of_metric, len(logits))))
+            for name, one in zip(names, logits[split] - torch.tensor(shifts)[:, None, None], strict=True):
+                of_metric = METRICS[metric].scorer(one.numpy(), gold[split].numpy(), dataset.dataset_task)
+                rows.append((name, seed, split, score(of_metric, len(one))))
                 if split == "test":
                     scores[f"{name}/{seed}"] = torch.from_numpy(resampling.scores(of_metric))
-    gold = dataset.splits["test"].targets.numpy()
-    constant = best_constant(metric, gold, labels=dataset.labels, dataset_task=dataset.dataset_task)
+    labels, dataset_task = dataset.labels, dataset.dataset_task
+    constant = best_constant(metric, gold["test"].numpy(), labels=labels, dataset_task=dataset_task)
     scores[CONSTANT] = torch.from_numpy(resampling.scores(constant))
     safetensors.torch.save_file(scores, job.outputs["scores"])
     metrics = pd.DataFrame(rows, columns=["student", "seed", "split", metric])

@@ -1,6 +1,6 @@
 """The teachers of an MSD study, regular and with some channels of their pooled features silenced.
 
-A teacher asked through one view (image and text, image alone, text alone) teaches a student that reads one modality.
+A teacher that is given one view (image and text, image alone, text alone) teaches a student that reads one modality.
 Its head is linear in the pooled features, so that a variant is its own head on features with some channels at their
 training-set means: a matrix product, and no training.
 """
@@ -8,7 +8,7 @@ training-set means: a matrix product, and no training.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 import safetensors
@@ -18,11 +18,14 @@ from torch import Tensor
 from msd.data import SPLITS
 from msd.distill.losses import Task
 from msd.errors import UserError
-from msd.mfh.generality import Head, JointTraining, exact_distance, scored, train_jointly
+from msd.mfh.generality import Head, exact_distance, scored, train_jointly
 from msd.mfh.silencing import Kind, silence, silenced_channels
 from msd.models.views import VIEWS
 from msd.seeds import derive_seed
 from msd.training.cached_outputs import read_views
+
+if TYPE_CHECKING:
+    from msd.mfh.config import JointTraining
 
 MODALITIES = ("image", "text")
 SILENCED: tuple[Kind, ...] = ("general", "specific", "random")
@@ -70,13 +73,13 @@ def variants_of(direction: Direction, shares: Sequence[float]) -> list[Variant]:
     return [Variant(direction.teacher, direction.student, "regular", 0.0), *silenced]
 
 
-class TeacherAnswers:
+class TeacherOutputs:
     """One dataset's teacher: features (N, H) of every split and view, its head, and its ranked channels.
 
-    inputs: paths of a job, `<split>` and `<split>_outputs`. ranks: what `rank_channels` found.
+    inputs: paths of a job, `<split>` and `<split>_outputs`. ranks: of `rank_channels`.
 
     Raises:
-        UserError: the cached answers are of other data, or the head does not give the cached logits back.
+        UserError: the cached outputs are of other data, or the head does not give the cached logits back.
     """
 
     def __init__(self, name: str, inputs: Mapping[str, Any], *, ranks: pd.DataFrame | None = None) -> None:
@@ -121,7 +124,7 @@ class TeacherAnswers:
 
 
 def rank_channels(
-    features: Mapping[str, Tensor], targets: Tensor, *, task: Task, training: JointTraining
+    features: Mapping[str, Tensor], targets: Tensor, *, task: Task, training: JointTraining, seed: int
 ) -> pd.DataFrame:
     """Algorithm 1 on a teacher's pooled features: view, other, channel, distance, score, rank (0 is the most general).
 
@@ -132,12 +135,12 @@ def rank_channels(
     alive = {view: values[:, varies[view]] for view, values in features.items()}
     parts = []
     for first, second in (("image", "text"), ("both", "image"), ("both", "text")):
-        heads = train_jointly(alive[first], alive[second], targets, task=task, training=training)
-        answers = [head.logits(alive[view]) for head, view in zip(heads, (first, second), strict=True)]
-        ranked = [(first, second, heads[0], answers[1]), (second, first, heads[1], answers[0])]
-        for view, other, head, others in ranked[: 1 if first == "both" else 2]:
-            found = scored(exact_distance(alive[view], head, others))
-            columns = {"channel": varies[view], "distance": found.distance, "score": found.score}
+        heads = train_jointly(alive[first], alive[second], targets, task=task, training=training, seed=seed)
+        logits = [head.logits(alive[view]) for head, view in zip(heads, (first, second), strict=True)]
+        ranked = [(first, second, heads[0], logits[1]), (second, first, heads[1], logits[0])]
+        for view, other, head, other_logits in ranked[: 1 if first == "both" else 2]:
+            generality = scored(exact_distance(alive[view], head, other_logits))
+            columns = {"channel": varies[view], "distance": generality.distance, "score": generality.score}
             frame = pd.DataFrame({name: values.numpy() for name, values in columns.items()})
-            parts.append(frame.assign(view=view, other=other, rank=found.ranking.argsort().numpy()))
+            parts.append(frame.assign(view=view, other=other, rank=generality.ranking.argsort().numpy()))
     return pd.concat(parts, ignore_index=True)

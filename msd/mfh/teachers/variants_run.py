@@ -8,10 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import safetensors.torch
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -20,7 +18,6 @@ from msd.data.prepared_table import picture_groups, read_targets
 from msd.distill.losses import DATASET_TASKS, Task
 from msd.measure.metric import METRICS
 from msd.measure.stats import Resampling
-from msd.mfh.generality import JointTraining
 from msd.mfh.teachers.gamma import (
     COUNTS,
     INFORMATION,
@@ -31,15 +28,16 @@ from msd.mfh.teachers.gamma import (
     resampled,
 )
 from msd.mfh.teachers.thresholds import best_threshold
-from msd.mfh.teachers.variants import DIRECTIONS, TeacherAnswers, Variant, rank_channels, variants_of
+from msd.mfh.teachers.variants import DIRECTIONS, TeacherOutputs, Variant, rank_channels, variants_of
 from msd.seeds import derive_seed
 from msd.training.determinism import single_thread
 
 if TYPE_CHECKING:
     from msd.job import Job
+    from msd.mfh.teachers.config import VariantsParams
 
 
-def teacher_variants(job: Job) -> dict[str, float]:
+def teacher_variants(job: Job[VariantsParams]) -> dict[str, float]:
     """Write channels.parquet, gamma.json and scores.safetensors of one dataset, the latter two on the test split.
 
     channels: see `rank_channels`. gamma: a list with teacher, student, kind, share, counts and information (each value,
@@ -47,24 +45,25 @@ def teacher_variants(job: Job) -> dict[str, float]:
     split, on each resampled one and without each picture, as `msd.measure.stats.Resampling.scores` gives them.
     """
     single_thread()
-    params, name = job.params, job.params["dataset"]
-    task = DATASET_TASKS[params["dataset_task"]]
-    answers, targets = TeacherAnswers(name, job.inputs), load_targets(job.inputs, task=task)
-    training = JointTraining(**params["generality"], seed=derive_seed(name, "joint nets"))
-    answers.ranks = rank_channels(answers.features["train"], targets["train"], task=task, training=training)
-    answers.ranks.to_parquet(job.outputs["channels"], index=False)
-    groups = picture_groups(job.inputs["test"])
-    resampling = Resampling(groups, draws=params["draws"], rng_name=name)
+    params, name = job.params, job.params.dataset
+    task = DATASET_TASKS[params.dataset_task]
+    outputs, targets = TeacherOutputs(name, job.inputs), load_targets(job.inputs, task=task)
+    seed = derive_seed(name, "joint nets")
+    outputs.ranks = rank_channels(
+        outputs.features["train"], targets["train"], task=task, training=params.generality, seed=seed
+    )
+    outputs.ranks.to_parquet(job.outputs["channels"], index=False)
+    resampling = Resampling(picture_groups(job.inputs["test"]), draws=params.draws, rng_name=name)
     measured, scores = [], {}
-    for variant in [variant for direction in DIRECTIONS for variant in variants_of(direction, params["shares"])]:
-        seeds = params["seeds"] if variant.kind == "random" else params["seeds"][:1]
-        said = [{split: answers.logits(variant, split, seed=seed) for split in ("val", "test")} for seed in seeds]
-        for seed, logits in zip(seeds, said, strict=True):
-            answer = _decided(logits, targets, params).numpy()
-            of_metric = METRICS[params["metric"]].scorer(answer, targets["test"].numpy(), params["dataset_task"])
+    for variant in [variant for direction in DIRECTIONS for variant in variants_of(direction, params.shares)]:
+        seeds = params.seeds if variant.kind == "random" else params.seeds[:1]
+        runs = [{split: outputs.logits(variant, split, seed=seed) for split in ("val", "test")} for seed in seeds]
+        for seed, logits in zip(seeds, runs, strict=True):
+            predicted = _shifted(logits, targets, params).numpy()
+            of_metric = METRICS[params.metric].scorer(predicted, targets["test"].numpy(), params.dataset_task)
             key = f"{variant.name}/{seed}" if variant.kind == "random" else variant.name
             scores[key] = torch.from_numpy(resampling.scores(of_metric))
-        measured.append(variant._asdict() | _gammas(answers, variant, said, targets, params, groups=groups))
+        measured.append(variant._asdict() | _gammas(outputs, variant, runs, targets, params, resampling))
     Path(job.outputs["gamma"]).write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
     safetensors.torch.save_file(scores, job.outputs["scores"])
     return {
@@ -81,45 +80,42 @@ def load_targets(inputs: Mapping[str, Any], *, task: Task) -> dict[str, Tensor]:
     return {split: torch.from_numpy(read_targets(inputs[split], labels=labels, task=task)) for split in SPLITS}
 
 
-def _decided(said: Mapping[str, Tensor], targets: Mapping[str, Tensor], params: Mapping[str, Any]) -> Tensor:
+def _shifted(logits: Mapping[str, Tensor], targets: Mapping[str, Tensor], params: VariantsParams) -> Tensor:
     """Logits (N, C) of the test split, shifted so that "yes" begins where it does best on validation."""
-    return said["test"] - best_threshold(said["val"], targets["val"], dataset_task=params["dataset_task"])
+    return logits["test"] - best_threshold(logits["val"], targets["val"], dataset_task=params.dataset_task)
 
 
 def _gammas(
-    answers: TeacherAnswers,
+    outputs: TeacherOutputs,
     variant: Variant,
-    said: Sequence[Mapping[str, Tensor]],
+    runs: Sequence[Mapping[str, Tensor]],
     targets: Mapping[str, Tensor],
-    params: Mapping[str, Any],
-    *,
-    groups: NDArray[np.int64],
+    params: VariantsParams,
+    resampling: Resampling,
 ) -> dict[str, Any]:
     """Both γ of a variant and of what the regular teacher knows from the student's modality alone.
 
-    said: split -> logits of a variant, or of several random ones, whose mean is taken. For γ by information answers are
+    runs: split -> logits of a variant, or of several random ones, whose mean is taken. For γ by information logits are
     first calibrated on validation: a teacher that was trained on image and text together is over-sure of one of them.
     """
-    task = DATASET_TASKS[params["dataset_task"]]
+    task, dataset_task = DATASET_TASKS[params.dataset_task], params.dataset_task
     gold, train = targets["test"], targets["train"]
-    prior = (F.one_hot(train, said[0]["test"].shape[1]) if task == "multiclass" else train).double().mean(dim=0)
+    prior = (F.one_hot(train, runs[0]["test"].shape[1]) if task == "multiclass" else train).double().mean(dim=0)
     views = {
-        view: {split: answers.view(view, split) for split in ("val", "test")} for view in ("both", variant.student)
+        view: {split: outputs.view(view, split) for split in ("val", "test")} for view in ("both", variant.student)
     }
-    decided = {view: _decided(logits, targets, params) for view, logits in views.items()}
-    joint = decided["both"] if {variant.teacher, variant.student} == {"image", "text"} else None
+    shifted = {view: _shifted(logits, targets, params) for view, logits in views.items()}
+    joint = shifted["both"] if {variant.teacher, variant.student} == {"image", "text"} else None
 
     def calm(logits: Mapping[str, Tensor]) -> Tensor:
         return calibrated(logits["val"], targets["val"], task=task).apply(logits["test"])
 
-    heard, calm_heard = decided[variant.student], calm(views[variant.student])
+    own, own_calm = shifted[variant.student], calm(views[variant.student])
     counts = [
-        counts_scorer(_decided(one, targets, params), heard, gold, joint=joint, dataset_task=params["dataset_task"])
-        for one in said
+        counts_scorer(_shifted(run, targets, params), own, gold, joint=joint, dataset_task=dataset_task) for run in runs
     ]
-    information = [information_scorer(calm(one), calm_heard, gold, task=task, prior=prior) for one in said]
-    options: dict[str, Any] = {"groups": groups, "draws": params["draws"], "rng_name": params["dataset"]}
+    information = [information_scorer(calm(run), own_calm, gold, task=task, prior=prior) for run in runs]
     return {
-        "counts": asdict(resampled(mean_scorer_of(counts), COUNTS, **options)),
-        "information": asdict(resampled(mean_scorer_of(information), INFORMATION, **options)),
+        "counts": asdict(resampled(mean_scorer_of(counts), COUNTS, resampling)),
+        "information": asdict(resampled(mean_scorer_of(information), INFORMATION, resampling)),
     }

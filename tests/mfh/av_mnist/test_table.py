@@ -15,32 +15,34 @@ from safetensors.torch import save_file
 from msd.errors import UserError
 from msd.job import Job, run
 from msd.lineage.audit import audit
+from msd.mfh.av_mnist.config import AvMnistParams, AvMnistTable, PublishedDigits
 from msd.mfh.av_mnist.table import ORDER, av_mnist_table
+from msd.mfh.config import Distillation, NetTraining
 from msd.studies import open_study
 from msd.tables.render import RENDERINGS, as_markdown
 from msd.tables.table import Table
 
 MFH = Path("config/mfh.yaml")
-SHORT = {
-    "seeds": [0, 1],
-    "teacher_width": 4,
-    "student_width": 1,
-    "share": 0.5,
-    "training": {"epochs": 2, "batch_size": 16, "learning_rate": 0.05, "momentum": 0.9, "weight_decay": 0},
-    "distillation": {"task_weight": 1, "kd_weight": 1, "temperature": 2},
-}
+SHORT = AvMnistParams(
+    seeds=[0, 1],
+    teacher_width=4,
+    student_width=1,
+    share=0.5,
+    training=NetTraining(epochs=2, batch_size=16, learning_rate=0.05),
+    distillation=Distillation(task_weight=1, kd_weight=1, temperature=2),
+)
 METHODS = {
     f"{role}-{kind}"
     for role in ("teacher", "kd")
     for kind in ("audio", "both", "regular", "general", "specific", "random")
 }
-ABOUT = {
-    "dataset": "spoken-digits",
-    "title": "Spoken digits",
-    "is_embedded": True,
-    "share": 0.5,
-    "paper": {"source": "a table", "values": {"no-kd": 60.0, "kd-audio": 61.0}},
-}
+ABOUT = AvMnistTable(
+    dataset="spoken-digits",
+    title="Spoken digits",
+    is_embedded=True,
+    share=0.5,
+    paper=PublishedDigits(source="a table", values={"no-kd": 60.0, "kd-audio": 61.0}),
+)
 
 
 def digits(path: Path, counts: dict[str, int]) -> Path:
@@ -96,11 +98,9 @@ def test_the_published_archive_feeds_the_same_job(tmp_path: Path, monkeypatch) -
     monkeypatch.chdir(tmp_path)
     study = archive_study(tmp_path)
     assert study.datasets == []
-    assert study.av_mnist.report_params()["dataset"] == "av-mnist"
-    job = Job(
-        "av_mnist", study.av_mnist.params() | SHORT | {"seeds": [0]}, {"archive": study.av_mnist.archive}, outputs()
-    )
-    run(job)
+    assert study.av_mnist.table_params().dataset == "av-mnist"
+    one_seed = SHORT.model_copy(update={"seeds": [0]})
+    run(Job("av_mnist", one_seed, {"archive": study.av_mnist.archive}, outputs()))
     frame = pd.read_parquet(outputs()["runs"])
     assert (frame.groupby("method").size() == 10).all()
     assert frame["group"].nunique() == 10

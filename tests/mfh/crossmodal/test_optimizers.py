@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
+from msd.mfh.config import NetTraining
 from msd.mfh.crossmodal.networks import Net
 from msd.mfh.crossmodal.samples import Samples
-from msd.mfh.crossmodal.training import Reader, Training, task_loss, train
+from msd.mfh.crossmodal.training import ModalityNet, task_loss, train
 
 SAMPLES = Samples({"view": torch.randn(6, 3, generator=torch.Generator().manual_seed(0))}, torch.arange(6) % 2)
 
@@ -24,7 +25,7 @@ def net() -> Net:
 def trained(net: Net, **how: object) -> torch.Tensor:
     """The head's weights after full-batch training."""
     found = copy.deepcopy(net)
-    train(Reader(found, ("view",)), SAMPLES, training=Training(batch_size=6, **how), seed=0)
+    train(ModalityNet(found, ("view",)), SAMPLES, training=NetTraining(batch_size=6, **how), seed=0)
     return found.head.weight.detach()
 
 

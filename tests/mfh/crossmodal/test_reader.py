@@ -78,8 +78,8 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_one_module_and_one_file_add_a_data_set(config: Path, tmp_path: Path) -> None:
     study = open_study("config/mfh.yaml", {"crossmodal": {"drawn": str(tmp_path)}})
     params = study.crossmodal_params("drawn")
-    assert params["metric"] == "accuracy"
-    assert study.crossmodal_modules("drawn") == ["msd.mfh.crossmodal.readers.made_up"]
+    assert params.metric == "accuracy"
+    assert study.crossmodal_configs["drawn"].modules == ["msd.mfh.crossmodal.readers.made_up"]
     outputs = {"runs": "runs.parquet", "data": "data.json", "metrics": "metrics.json", "record": "record.json"}
     run(Job("crossmodal", params, {}, {name: f"results/mfh/crossmodal/drawn/{file}" for name, file in outputs.items()}))
     frame = pd.read_parquet("results/mfh/crossmodal/drawn/runs.parquet")

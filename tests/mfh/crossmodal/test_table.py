@@ -10,7 +10,7 @@ import torch
 
 from msd.errors import UserError
 from msd.job import Job
-from msd.mfh.crossmodal.config import FILES, read_crossmodal
+from msd.mfh.crossmodal.config import FILES, CrossmodalTable, read_crossmodal
 from msd.mfh.crossmodal.run import crossmodal, described, read
 from msd.mfh.crossmodal.samples import Samples
 from msd.mfh.crossmodal.table import crossmodal_table
@@ -26,18 +26,12 @@ SCORES = {
     ("both", "kd-regular"): (42, 41),
     ("both", "kd-general"): (44, 46),
 }
-ABOUT = {
-    "title": "NYU Depth V2",
-    "metric": "miou",
-    "share": 0.5,
-    "not_known": ["the networks", "the seeds"],
-    "differs": [],
-}
 
 
-def paper_values(name: str) -> list[dict]:
+def about(name: str) -> CrossmodalTable:
     [config] = read_crossmodal({name: "."}).values()
-    return config.report_params(name)["published"]
+    changes = {"not_known": ["the networks", "the seeds"], "differs": []}
+    return config.table_params(name).model_copy(update=changes)
 
 
 @pytest.fixture
@@ -53,10 +47,8 @@ def frame() -> pd.DataFrame:
 
 @pytest.fixture
 def table(frame: pd.DataFrame) -> dict:
-    about = {**ABOUT, "published": paper_values("nyu-depth-v2")}
-    return crossmodal_table(
-        {"nyu": frame}, {"nyu": about}, runs={"nyu": "results/mfh/crossmodal/nyu"}, study="mfh"
-    ).to_json()
+    datasets, runs = {"nyu": about("nyu-depth-v2")}, {"nyu": "results/mfh/crossmodal/nyu"}
+    return crossmodal_table({"nyu": frame}, datasets, runs=runs, study="mfh").to_json()
 
 
 def cell(table: dict, source: str, role: str) -> dict:
@@ -74,7 +66,7 @@ def test_every_student_is_held_against_the_one_without_a_teacher(table: dict) ->
 
 
 def test_the_paper_s_values_stand_by_the_teacher_s_modalities_without_verdict(table: dict) -> None:
-    published = {item["title"]: item["values"] for item in paper_values("nyu-depth-v2")}
+    published = {item.title: item.values for item in about("nyu-depth-v2").published}
     values = published["MFH, NYU Depth V2, RGB student"]
     assert cell(table, "none", "kd")["paper"] == values["no-kd"][0]
     for teacher in ("rgb", "both"):
@@ -86,12 +78,11 @@ def test_the_paper_s_values_stand_by_the_teacher_s_modalities_without_verdict(ta
 
 
 def test_with_one_teacher_values_go_by_its_kind(frame: pd.DataFrame) -> None:
-    published = paper_values("vggsound-resnet18")
-    made = crossmodal_table(
-        {"v": frame[frame["teacher"] == "both"]}, {"v": {**ABOUT, "published": published}}, runs={"v": "r"}, study="mfh"
-    ).to_json()
+    of_v = about("vggsound-resnet18")
+    frames = {"v": frame[frame["teacher"] == "both"]}
+    made = crossmodal_table(frames, {"v": of_v}, runs={"v": "r"}, study="mfh").to_json()
     for kind in ("regular", "general"):
-        assert cell(made, f"both/{kind}", "kd")["paper"] == published[0]["values"][f"kd-{kind}"][0]
+        assert cell(made, f"both/{kind}", "kd")["paper"] == of_v.published[0].values[f"kd-{kind}"][0]
 
 
 def test_what_is_not_known_is_told(table: dict) -> None:
@@ -111,7 +102,7 @@ def test_every_data_set_of_the_paper_lists_what_is_not_known() -> None:
         "ravdess",
         "vggsound",
     ]
-    assert all(paper_values(name) for name in names), "file names are those of config/claims.yaml"
+    assert all(about(name).published for name in names), "file names are those of config/claims.yaml"
 
 
 def test_every_form_can_be_rendered(table: dict) -> None:
@@ -128,7 +119,9 @@ def test_data_are_described_by_their_bytes() -> None:
 
 
 def test_a_gpu_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
-    params = {"training": {"device": "cuda:99"}, "folder": str(tmp_path), "data": {"reader": "ravdess"}}
+    [config] = read_crossmodal({"ravdess": str(tmp_path)}).values()
+    training = config.training.model_copy(update={"device": "cuda:99"})
+    params = config.params(str(tmp_path)).model_copy(update={"training": training})
     with pytest.raises(UserError, match=r"training.device: PyTorch sees no 'cuda:99'"):
         crossmodal(Job("crossmodal", params))
 

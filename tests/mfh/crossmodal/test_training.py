@@ -10,19 +10,16 @@ from torch import nn
 
 from msd.distill.losses import kd_divergence
 from msd.errors import UserError
+from msd.mfh.config import Distillation, NetTraining
 from msd.mfh.crossmodal.networks import Joint, Net
 from msd.mfh.crossmodal.samples import IGNORED, Samples, check_splits, standardised
 from msd.mfh.crossmodal.training import (
     KINDS,
-    Distillation,
-    Reader,
+    ModalityNet,
     Side,
-    Training,
     algorithm_1,
     channel_distance,
-    encode,
     kd_loss,
-    predict,
     resized,
     task_loss,
     train,
@@ -32,7 +29,7 @@ from msd.mfh.crossmodal.training import (
 )
 from msd.mfh.silencing import silence
 
-TRAINING = Training(epochs=30, batch_size=50, learning_rate=0.05)
+TRAINING = NetTraining(epochs=30, batch_size=50, learning_rate=0.05)
 DISTILLATION = Distillation(task_weight=1, kd_weight=1, temperature=2)
 
 
@@ -106,11 +103,11 @@ def test_maps_are_silenced_by_the_mean_over_samples_and_places() -> None:
 
 def test_the_pair_descends_both_tasks_and_the_distance_of_their_logits(splits) -> None:
     """One full batch is one step of plain descent on the sum."""
-    training = Training(epochs=1, batch_size=300, learning_rate=0.1, momentum=0)
-    ours, theirs = ([Reader.start(side, 5) for side in (X, Y)] for _ in range(2))
+    training = NetTraining(epochs=1, batch_size=300, learning_rate=0.1, momentum=0)
+    ours, theirs = ([ModalityNet.start(side, 5) for side in (X, Y)] for _ in range(2))
     train_together(*ours, splits["train"], training=training, seed=0)
     samples = splits["train"]
-    a, b = (reader.net(samples.inputs[reader.modalities[0]]) for reader in theirs)
+    a, b = (net.net(samples.inputs[net.modalities[0]]) for net in theirs)
     loss = nn.functional.cross_entropy(a, samples.label) + nn.functional.cross_entropy(b, samples.label)
     (loss + (a - b).square().mean()).backward()
     for mine, other in zip(ours, theirs, strict=True):
@@ -119,18 +116,18 @@ def test_the_pair_descends_both_tasks_and_the_distance_of_their_logits(splits) -
 
 
 def test_nothing_silenced_leaves_the_regular_teacher_to_the_bit(splits) -> None:
-    pair = Reader.start(X, 1), Reader.start(Y, 1)
+    pair = ModalityNet.start(X, 1), ModalityNet.start(Y, 1)
     found = algorithm_1(*pair, splits, share=0, training=TRAINING, seed=1)
     for kind, split in itertools.product(KINDS, ("train", "test")):
         assert torch.equal(found[kind][split], found["regular"][split])
-    assert torch.allclose(found["regular"]["test"], predict(pair[0], splits["test"], training=TRAINING), atol=1e-6)
+    assert torch.allclose(found["regular"]["test"], pair[0].logits(splits["test"], TRAINING), atol=1e-6)
 
 
 def test_a_general_teacher_keeps_what_both_modalities_show_and_a_specific_one_loses_it(splits) -> None:
-    teacher, other = Reader.start(X, 1), Reader.start(Y, 1)
+    teacher, other = ModalityNet.start(X, 1), ModalityNet.start(Y, 1)
     algorithm_1(teacher, other, splits, share=0.5, training=TRAINING, seed=1)
-    features = encode(teacher, splits["train"], training=TRAINING)
-    distance = channel_distance(features, teacher.net.head, predict(other, splits["train"], training=TRAINING))
+    features = teacher.features(splits["train"], TRAINING)
+    distance = channel_distance(features, teacher.net.head, other.logits(splits["train"], TRAINING))
     assert set(distance.argsort(descending=True)[:2].tolist()) == {0, 1}
 
 
@@ -140,7 +137,7 @@ def test_students_differ_by_their_teacher_alone(splits) -> None:
     assert list(found) == ["no-kd", *(f"{net}-{kind}" for kind in KINDS for net in ("teacher", "kd"))]
     again = transfer(splits, X, Y, **how)
     assert all(torch.equal(found[name], again[name]) for name in found)
-    none = Distillation(task_weight=1, kd_weight=0, temperature=1)
+    none = DISTILLATION.model_copy(update={"kd_weight": 0})
     untaught = transfer(splits, X, Y, **(how | {"distillation": none}))
     assert all(torch.allclose(untaught[f"kd-{kind}"], found["no-kd"], atol=1e-6) for kind in KINDS)
     right = {name: (logits.argmax(1) == splits["test"].label).float().mean() for name, logits in found.items()}
@@ -150,13 +147,13 @@ def test_students_differ_by_their_teacher_alone(splits) -> None:
 
 def test_pure_divergence_brings_a_student_to_its_teacher(splits) -> None:
     """The teacher's own architecture and modality: its answers can be reached."""
-    teacher = Reader.start(X, 1)
+    teacher = ModalityNet.start(X, 1)
     train(teacher, splits["train"], training=TRAINING, seed=1)
-    taught = predict(teacher, splits["train"], training=TRAINING)
+    taught = teacher.logits(splits["train"], TRAINING)
     pure = Distillation(task_weight=0, kd_weight=1, temperature=1)
-    how = {"training": Training(epochs=200, batch_size=50, learning_rate=0.1), "seed": 2}
+    how = {"training": NetTraining(epochs=200, batch_size=50, learning_rate=0.1), "seed": 2}
     student = trained_logits(X, splits, **how, teacher=taught, distillation=pure)
-    wanted = predict(teacher, splits["test"], training=TRAINING)
+    wanted = teacher.logits(splits["test"], TRAINING)
     assert torch.allclose(student.softmax(1), wanted.softmax(1), atol=0.02)
 
 
@@ -170,7 +167,7 @@ def test_several_modalities_and_maps_go_through_the_same_functions() -> None:
     data = dict.fromkeys(("train", "val", "test"), samples)
     check_splits(data, "drawn")
     both = Side(("rgb", "depth"), lambda: Joint({"rgb": maps_net(), "depth": maps_net()}, 4))
-    short = Training(epochs=2, batch_size=4, learning_rate=0.1)
+    short = NetTraining(epochs=2, batch_size=4, learning_rate=0.1)
     found = transfer(data, both, Side(("rgb",), maps_net), share=0.5, training=short, distillation=DISTILLATION, seed=0)
     assert {tuple(logits.shape) for logits in found.values()} == {(8, 4, 4, 4)}
     assert not torch.equal(found["teacher-general"], found["teacher-regular"])
@@ -179,7 +176,7 @@ def test_several_modalities_and_maps_go_through_the_same_functions() -> None:
 def test_starts_follow_from_seed_and_modalities_and_leave_the_generator_alone() -> None:
     torch.manual_seed(0)
     before = torch.random.get_rng_state()
-    first, same, other = Reader.start(X, 1).net, Reader.start(X, 1).net, Reader.start(X, 2).net
+    first, same, other = ModalityNet.start(X, 1).net, ModalityNet.start(X, 1).net, ModalityNet.start(X, 2).net
     assert torch.equal(torch.random.get_rng_state(), before)
     assert torch.equal(first.head.weight, same.head.weight)
     assert not torch.equal(first.head.weight, other.head.weight)
@@ -188,9 +185,9 @@ def test_starts_follow_from_seed_and_modalities_and_leave_the_generator_alone() 
 def test_a_loss_that_runs_away_is_an_error(splits) -> None:
     with pytest.raises(ValueError, match="logits: holds values that are not finite"):
         train(
-            Reader.start(X, 1),
+            ModalityNet.start(X, 1),
             splits["train"]._replace(inputs={"x": 1e20 * splits["train"].inputs["x"]}),
-            training=Training(epochs=3, batch_size=50, learning_rate=1e20),
+            training=NetTraining(epochs=3, batch_size=50, learning_rate=1e20),
             seed=0,
         )
 

@@ -13,20 +13,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from msd.errors import UserError
+from msd.mfh.device import chosen_device
 from msd.mfh.gaussian.data import Draw, draw_run
-from msd.mfh.gaussian.run import chosen_device, run
+from msd.mfh.gaussian.run import run
 from msd.mfh.gaussian.settings import Setting, exp1_setting, exp2_setting, settings, table2_setting
-from msd.mfh.study import MfhStudy
-from msd.studies import open_study
+from msd.mfh.study import load_mfh_study
 
-PARAMS = {
-    "epochs": 1000,
-    "learning_rate": 0.1,
-    "task_weight": 1.0,
-    "kd_weight": 1.0,
-    "kl": "batch-and-classes",
-    "device": "cpu",
-}
+PARAMS = load_mfh_study("config/mfh.yaml").gaussian.params()
 SETTINGS = [exp1_setting(4), exp1_setting(0), exp2_setting(20), exp2_setting(0), table2_setting(10, 5)]
 # "Measured by running the released scripts unchanged": mean of student − no-KD over seeds 0..9, in points.
 RELEASED = {
@@ -78,7 +71,7 @@ def by_loop(draw: Draw, kl: str) -> dict[str, float]:
 )
 def test_the_tensor_program_equals_a_plain_loop_on_the_same_seeds(setting: Setting, kl: str) -> None:
     [draw] = draws(setting, range(7, 8))
-    frame = run([draw], PARAMS | {"kl": kl})
+    frame = run([draw], PARAMS.model_copy(update={"kl": kl}))
     ours = dict(zip(frame["method"], frame["accuracy"], strict=True))
     # One test sample is 0.1 points: rounding may move the one that lies nearest to the border.
     assert ours == pytest.approx(by_loop(draw, kl), abs=0.1001)
@@ -86,8 +79,9 @@ def test_the_tensor_program_equals_a_plain_loop_on_the_same_seeds(setting: Setti
 
 def test_stacking_changes_nothing() -> None:
     """Nets of different widths, more than one block of them."""
-    together = run([draw for setting in SETTINGS for draw in draws(setting, range(3))], PARAMS | {"epochs": 50})
-    alone = [run([draw], PARAMS | {"epochs": 50}) for setting in SETTINGS for draw in draws(setting, range(3))]
+    short = PARAMS.model_copy(update={"epochs": 50})
+    together = run([draw for setting in SETTINGS for draw in draws(setting, range(3))], short)
+    alone = [run([draw], short) for setting in SETTINGS for draw in draws(setting, range(3))]
     assert together["accuracy"].tolist() == pytest.approx(
         [value for frame in alone for value in frame["accuracy"]], abs=0.1001
     )
@@ -96,10 +90,8 @@ def test_stacking_changes_nothing() -> None:
 @pytest.fixture(scope="module")
 def means() -> pd.Series:
     """Mean accuracy of every net of the whole study, by experiment, setting and method."""
-    study = open_study("config/mfh.yaml")
-    assert isinstance(study, MfhStudy)
-    drawn = [draw for setting, seeds in settings(study.experiments) for draw in draws(setting, seeds)]
-    return run(drawn, study.gaussian_params()).groupby(["experiment", "setting", "method"])["accuracy"].mean()
+    drawn = [draw for setting, seeds in settings(PARAMS.experiments) for draw in draws(setting, seeds)]
+    return run(drawn, PARAMS).groupby(["experiment", "setting", "method"])["accuracy"].mean()
 
 
 def test_the_order_that_the_hypothesis_expects_holds_in_every_setting(means: pd.Series) -> None:
@@ -182,9 +174,9 @@ def test_sweeps_are_those_of_the_paper() -> None:
 def test_the_first_gpu_is_a_gpu() -> None:
     """The released script tests `gpu > 0`, so that GPU 0 silently means the processor."""
     if torch.cuda.is_available():
-        assert chosen_device("cuda:0") == torch.device("cuda", 0)
+        assert chosen_device("cuda:0", key="device") == torch.device("cuda", 0)
     else:
         with pytest.raises(UserError, match=r"sees no 'cuda:0' on this machine; write cpu"):
-            chosen_device("cuda:0")
+            chosen_device("cuda:0", key="device")
     with pytest.raises(UserError, match="'gpu' is no device"):
-        chosen_device("gpu")
+        chosen_device("gpu", key="device")

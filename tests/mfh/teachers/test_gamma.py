@@ -10,7 +10,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from msd.mfh.teachers.gamma import calibrated, gamma_counts, gamma_information
+from msd.measure.stats import Resampling
+from msd.mfh.teachers.gamma import (
+    COUNTS,
+    INFORMATION,
+    Gamma,
+    calibrated,
+    counts_scorer,
+    information_scorer,
+    resampled,
+)
 
 DRAWS = 200
 
@@ -28,13 +37,18 @@ def guessing(samples: int, *, count: int, seed: int) -> Tensor:
     return torch.randn(samples, count, generator=stream(seed))
 
 
-def counts(first: Tensor, second: Tensor, targets: Tensor, *, dataset_task: str = "multiclass", **options):
-    outputs = {"image": first, "text": second, **options.pop("outputs", {})}
-    return gamma_counts(outputs, targets, dataset_task=dataset_task, draws=DRAWS, **options)
+def measured(scorer, names, samples: int, groups: np.ndarray | None) -> Gamma:
+    groups = np.arange(samples) if groups is None else groups
+    return resampled(scorer, names, Resampling(groups, draws=DRAWS, rng_name="gamma"))
 
 
-def information(first: Tensor, second: Tensor, targets: Tensor, *, task="multiclass", **options):
-    return gamma_information({"image": first, "text": second}, targets, task=task, draws=DRAWS, **options)
+def counts(first: Tensor, second: Tensor, targets: Tensor, *, dataset_task="multiclass", joint=None, groups=None):
+    scorer = counts_scorer(first, second, targets, dataset_task=dataset_task, joint=joint)
+    return measured(scorer, COUNTS, len(first), groups)
+
+
+def information(first: Tensor, second: Tensor, targets: Tensor, *, task="multiclass", groups=None):
+    return measured(information_scorer(first, second, targets, task=task), INFORMATION, len(first), groups)
 
 
 def test_counts_by_hand() -> None:
@@ -126,16 +140,10 @@ def test_synergy_is_what_the_joint_view_finds_alone() -> None:
     targets = torch.tensor([0, 0, 1, 1])
     views = answering([0, 1, 0, 0], count=2), answering([0, 1, 1, 0], count=2)
     plain = counts(*views, targets)
-    joint = counts(*views, targets, outputs={"both": answering([1, 0, 1, 1], count=2)})
+    joint = counts(*views, targets, joint=answering([1, 0, 1, 1], count=2))
     assert plain.parts["synergy"][0] == 0
     assert joint.parts["synergy"][0] == pytest.approx(0.5)  # samples 1 and 3; a view finds sample 2 as well
     assert joint.value == plain.value
-
-
-def test_the_joint_view_can_be_one_of_the_two() -> None:
-    targets = torch.tensor([0, 0, 1, 1])
-    outputs = {"both": answering([0, 0, 1, 1], count=2), "image": answering([0, 0, 1, 1], count=2)}
-    assert gamma_counts(outputs, targets, dataset_task="binary", views=("both", "image"), draws=DRAWS).value == 1
 
 
 def test_the_order_of_views_and_samples_does_not_matter() -> None:
@@ -173,13 +181,3 @@ def test_calibration_of_several_labels_undoes_a_shift_too() -> None:
     logits = 2 * targets + guessing(400, count=3, seed=1) - 1
     once, again = (calibrated(values, targets, task="multilabel") for values in (logits, 3 * logits - 8))
     torch.testing.assert_close(again.apply(3 * logits - 8), once.apply(logits), rtol=0.02, atol=0.02)
-
-
-def test_what_does_not_fit_is_named() -> None:
-    targets, logits = torch.tensor([0, 1]), torch.zeros(2, 3)
-    with pytest.raises(ValueError, match="the view 'text' is missing; there are image"):
-        gamma_counts({"image": logits}, targets, dataset_task="multiclass")
-    with pytest.raises(ValueError, match="a row for each target"):
-        counts(logits, torch.zeros(3, 3), targets)
-    with pytest.raises(ValueError, match="dataset_task: must be one of"):
-        counts(logits, logits, targets, dataset_task="ranking")

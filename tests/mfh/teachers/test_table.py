@@ -15,18 +15,22 @@ from msd.job import Job, run
 from msd.lineage.audit import audit
 from msd.measure.scorers import mean_scorer
 from msd.measure.stats import Resampling
+from msd.mfh.study import ReportParams
+from msd.mfh.teachers.config import StudentsParams, TeacherDataset, TeacherTables, VariantsParams
 from msd.mfh.teachers.figure import gain_figure
 from msd.mfh.teachers.gain_rank import gain_rank_table, spearman
 from msd.mfh.teachers.predictions import predictions_table
-from msd.mfh.teachers.results import TaughtDataset
+from msd.mfh.teachers.results import TransferResults
 from msd.mfh.teachers.table import gamma_table, teacher_tables, titles, variants_table
 from msd.mfh.teachers.variants import DIRECTIONS, Variant, variants_of
 from msd.tables.render import as_csv, as_latex, as_markdown
 from msd.tables.table import Table
 
 SHARES, SEEDS, DRAWS, SAMPLES = [0.25, 0.5, 0.75], [0, 1, 2], 100, 80
-ABOUT = [{"name": name, "title": name.title(), "task": "multiclass", "metric": "accuracy"} for name in ("toys", "pets")]
-PARAMS = {"datasets": ABOUT, "shares": SHARES, "seeds": SEEDS, "draws": DRAWS}
+ABOUT = [
+    TeacherDataset(name=name, title=name.title(), task="multiclass", metric="accuracy") for name in ("toys", "pets")
+]
+PARAMS = TeacherTables(datasets=ABOUT, shares=SHARES, seeds=SEEDS, draws=DRAWS)
 GAINS = {"regular": 0.04, "random": 0.02, "specific": 0.0}
 TEACHERS = {"regular": 0.8, "random": 0.65, "specific": 0.7, "general": 0.5}
 
@@ -44,9 +48,9 @@ def gamma_of(variant: Variant) -> float:
     return 0.2 + 4 * gain_of(variant)
 
 
-def made_up(about: dict[str, str], *, gain=gain_of, gamma=gamma_of, noise: float = 0.02) -> TaughtDataset:
+def made_up(about: TeacherDataset, *, gain=gain_of, gamma=gamma_of, noise: float = 0.02) -> TransferResults:
     """Scores around a level; every student of a seed shares its noise, so that gains are sharp."""
-    resampling = Resampling(np.arange(SAMPLES), draws=DRAWS, rng_name=about["name"])
+    resampling = Resampling(np.arange(SAMPLES), draws=DRAWS, rng_name=about.name)
     random = np.random.default_rng(1)
     shared = [random.normal(0, 0.3, SAMPLES) for _ in SEEDS]
 
@@ -65,10 +69,10 @@ def made_up(about: dict[str, str], *, gain=gain_of, gamma=gamma_of, noise: float
         found = {"value": value, "low": value - 0.1, "high": value + 0.1, "parts": parts}
         return {"counts": found, "information": {**found, "value": None, "low": None, "high": None}}
 
-    return TaughtDataset(
+    return TransferResults(
         about,
-        f"results/mfh/teachers/{about['name']}",
-        {modality: f"results/mfh/unimodal/{about['name']}/{modality}" for modality in ("image", "text")},
+        f"results/mfh/teachers/{about.name}",
+        {modality: f"results/mfh/unimodal/{about.name}/{modality}" for modality in ("image", "text")},
         resampling,
         {variant: measured(variant) for variant in variants},
         {variant: teacher(variant) for variant in variants},
@@ -79,19 +83,19 @@ def made_up(about: dict[str, str], *, gain=gain_of, gamma=gamma_of, noise: float
 
 
 @pytest.fixture(scope="module")
-def taught() -> dict[str, TaughtDataset]:
-    return {about["name"]: made_up(about) for about in ABOUT}
+def taught() -> dict[str, TransferResults]:
+    return {about.name: made_up(about) for about in ABOUT}
 
 
 @pytest.fixture(scope="module")
-def ranks(taught: dict[str, TaughtDataset]) -> dict:
+def ranks(taught: dict[str, TransferResults]) -> dict:
     return gain_rank_table(taught, PARAMS, study="mfh").to_json()
 
 
-def predicted(taught: dict[str, TaughtDataset]) -> dict:
+def predicted(taught: dict[str, TransferResults]) -> dict:
     """The table of predictions."""
     ranks = gain_rank_table(taught, PARAMS, study="mfh")
-    return predictions_table(taught, ranks, PARAMS, titles=titles(taught, PARAMS)).to_json()
+    return predictions_table(taught, ranks, SHARES, titles=titles(taught, PARAMS)).to_json()
 
 
 def rank_cell(ranks: dict, scope: str, predictor: str) -> dict:
@@ -126,7 +130,7 @@ def test_gains_that_follow_gamma_have_rank_correlation_one_and_beat_the_teacher_
     assert (undefined["mean"], undefined["against"]["difference"]) == (None, None)  # undefined everywhere: all zero
 
 
-def test_students_at_chance_are_left_out_of_the_last_row_alone(taught: dict[str, TaughtDataset]) -> None:
+def test_students_at_chance_are_left_out_of_the_last_row_alone(taught: dict[str, TransferResults]) -> None:
     pets = copy.copy(taught["pets"])
     object.__setattr__(pets, "constant", {modality: runs[0] for modality, runs in pets.no_kd.items()})
     ranks = gain_rank_table({"toys": taught["toys"], "pets": pets}, PARAMS, study="mfh").to_json()
@@ -135,7 +139,7 @@ def test_students_at_chance_are_left_out_of_the_last_row_alone(taught: dict[str,
     assert {mark["dataset"] for mark in ranks["marks"] if mark["telling"]} == {"toys"}
 
 
-def test_predictions_are_supported_where_scores_are_as_predicted(taught: dict[str, TaughtDataset]) -> None:
+def test_predictions_are_supported_where_scores_are_as_predicted(taught: dict[str, TransferResults]) -> None:
     table = predicted(taught)
     for dataset in ("toys", "pets", "all"):
         assert set(verdicts(table, "P1", dataset).values()) == {"supported"}
@@ -152,17 +156,17 @@ def test_predictions_are_supported_where_scores_are_as_predicted(taught: dict[st
 
 
 def test_predictions_are_refuted_by_scores_the_other_way_and_open_without_a_difference() -> None:
-    other = {about["name"]: made_up(about, gain=lambda variant: -gain_of(variant)) for about in ABOUT}
+    other = {about.name: made_up(about, gain=lambda variant: -gain_of(variant)) for about in ABOUT}
     table = predicted(other)
     assert set(verdicts(table, "P1", "toys").values()) == {"not supported"}
     assert set(verdicts(table, "P3", "all").values()) == {"not supported"}
-    none = {about["name"]: made_up(about, gain=lambda variant: 0.0) for about in ABOUT}
+    none = {about.name: made_up(about, gain=lambda variant: 0.0) for about in ABOUT}
     table = predicted(none)
     for claim in ("P1", "P3", "P5"):
         assert set(verdicts(table, claim, "toys").values()) == {"inconclusive"}
 
 
-def test_every_student_has_a_cell_with_its_gain(taught: dict[str, TaughtDataset]) -> None:
+def test_every_student_has_a_cell_with_its_gain(taught: dict[str, TransferResults]) -> None:
     table = variants_table(taught, PARAMS, study="mfh", titles=titles(taught, PARAMS)).to_json()
     assert len(table["cells"]) == 2 * 6 * 11
     chosen = {"dataset": "toys", "direction": "text-image", "method": "general", "share": "0.5"}
@@ -173,7 +177,7 @@ def test_every_student_has_a_cell_with_its_gain(taught: dict[str, TaughtDataset]
     assert cell["teacher_score"] == pytest.approx(0.5, abs=0.1)
 
 
-def test_an_undefined_gamma_is_null_with_a_reason(taught: dict[str, TaughtDataset]) -> None:
+def test_an_undefined_gamma_is_null_with_a_reason(taught: dict[str, TransferResults]) -> None:
     table = gamma_table(taught, PARAMS, study="mfh", titles=titles(taught, PARAMS)).to_json()
     cells = [cell for cell in table["cells"] if cell["dataset"] == "toys" and cell["direction"] == "text-image"]
     assert {cell["measure"] for cell in cells} == {"counts", "information", "synergy", "score"}
@@ -216,12 +220,12 @@ def test_all_stages_in_a_row(taught_files, tmp_path: Path, monkeypatch: pytest.M
         folder = f"{top}/teachers/toy"
         made = {"channels": f"{folder}/channels.parquet", "gamma": f"{folder}/gamma.json"}
         made |= {"scores": f"{folder}/scores.safetensors", "metrics": f"{folder}/metrics.json"}
-        params = shared | {"generality": generality}
+        params = VariantsParams(**shared, generality=generality)
         run(Job("teacher_variants", params, teacher_files, made | {"record": f"{folder}/record.json"}))
         of_students = []
         for modality in ("image", "text"):
             folder = f"{top}/unimodal/toy/{modality}"
-            params = shared | {"modality": modality, "student": student}
+            params = StudentsParams(**shared, modality=modality, student=student)
             outputs = {"scores": f"{folder}/scores.safetensors", "metrics_table": f"{folder}/metrics.parquet"}
             outputs |= {"metrics": f"{folder}/metrics.json", "record": f"{folder}/record.json"}
             run(Job("unimodal_students", params, inputs | {"channels": made["channels"]}, outputs))
@@ -239,8 +243,8 @@ def test_all_stages_in_a_row(taught_files, tmp_path: Path, monkeypatch: pytest.M
     assert len(students) == 3 * (1 + 3 * 10) + 1
     assert float(students["no-kd/0"][0]) > float(students["constant"][0])
 
-    about = {"name": "toy", "title": "Toy", "task": "multiclass", "metric": "accuracy"}
-    params = {"study": "mfh", "teachers": {"datasets": [about], "shares": SHARES, "seeds": SEEDS, "draws": DRAWS}}
+    about = TeacherDataset(name="toy", title="Toy", task="multiclass", metric="accuracy")
+    params = ReportParams.model_construct(study="mfh", teachers=PARAMS.model_copy(update={"datasets": [about]}))
     found = {"teacher_gamma": [files[0]], "teacher_scores": [files[1]], "teacher_prepared": [inputs["test"]]}
     made = teacher_tables(Job("mfh_tables", params, found | {"student_scores": files[2:]}))
     tables = {table.name: table.to_json() for table in made}

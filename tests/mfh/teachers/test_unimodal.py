@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from msd.distill.losses import kd_divergence
-from msd.mfh.teachers.unimodal import Students, StudentTraining, train_students_together
+from msd.mfh.teachers.config import StudentTraining
+from msd.mfh.teachers.unimodal import Students, train_students_together
 
 TRAINING = StudentTraining(
     hidden=8, steps=30, batch_size=16, learning_rate=1e-2, weight_decay=0.01, kd_weight=0.5, temperature=2.0
@@ -25,7 +26,7 @@ def problem(classes: int = 3) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def train(features: Tensor, targets: Tensor, teachers: Tensor, **changes) -> Students:
-    training = StudentTraining(**{**vars(TRAINING), **changes})
+    training = TRAINING.model_copy(update=changes)
     task = "multiclass" if targets.ndim == 1 else "multilabel"
     return train_students_together(features, targets, teachers, task=task, training=training, seed=1)
 

@@ -1,0 +1,27 @@
+"""Plugins: each a module of a package that defines one class of a kind, named in a file of config/."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from types import ModuleType
+from typing import TypeVar
+
+from msd.errors import UserError
+
+Kind = TypeVar("Kind")
+
+
+def plugin_names(package: ModuleType) -> list[str]:
+    """The modules of a package, without importing one."""
+    return [module.name for module in pkgutil.iter_modules(package.__path__)]
+
+
+def plugin_class(package: ModuleType, name: str, kind: type[Kind]) -> type[Kind]:
+    """The one subclass of `kind` that a module of the package defines; UserError where it defines none or several."""
+    module = importlib.import_module(f"{package.__name__}.{name}")
+    classes = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, kind)]
+    own = [value for value in classes if value.__module__ == module.__name__]
+    if len(own) != 1:
+        raise UserError(f"{module.__name__} must define exactly one subclass of {kind.__name__}, it defines {len(own)}")
+    return own[0]
