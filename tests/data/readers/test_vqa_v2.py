@@ -154,11 +154,6 @@ def test_official_accuracy_of_the_prepared_answers_is_the_golden_one(published: 
     assert answer_metrics(said, {"vqa_accuracy_normalised": normalised}) == {"vqa_accuracy_normalised": 1.0}
 
 
-@pytest.mark.parametrize(("answer", "score"), [("one", 1), ("1", 1), ("2", 0.6), ("0", 0.3), ("none", 0.3), ("3", 0)])
-def test_golden_scores_of_a_number(answer: str, score: float) -> None:
-    assert answer_scores([NUMBERS], [answer], always_normalise=False)[0, 0] == pytest.approx(score)
-
-
 def test_a_broken_photograph_is_dropped_and_named(published: Files, run: Callable[..., Job]) -> None:
     archive = published["train2014.zip"]
     name = "train2014/COCO_train2014_000000000030.jpg"
