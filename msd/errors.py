@@ -30,8 +30,8 @@ def decoding(what: str, advice: str = "fetch it again") -> Iterator[None]:
 
 def cause(error: BaseException) -> str:
     """The first line of a library's words, without what differs from run to run."""
-    words = (error.strerror if isinstance(error, OSError) else None) or str(error).strip()
-    return CHANGING.sub("…", words.splitlines()[0]) if words and isinstance(error, WORDED) else "damaged content"
+    words = getattr(error, "strerror", None) or (str(error).strip() if isinstance(error, WORDED) else "")
+    return CHANGING.sub("…", words.splitlines()[0]) if words else "damaged content"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

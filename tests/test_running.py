@@ -17,9 +17,10 @@ from msd import running
 
 
 @pytest.fixture
-def lock(working_folder: Path) -> Path:
+def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that Snakemake locked."""
-    path = working_folder / running.LOCKS / "0.output.lock"
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / running.LOCKS / "0.output.lock"
     path.parent.mkdir(parents=True)
     path.write_text("results/demo/report.html\n")
     return path

@@ -64,11 +64,11 @@ class Findings(list[dict[str, Any]]):
             self.drop(record, where, f"{reason}: {error}", split=split)
 
     def check_share(self, split: str, kept: int) -> None:
-        """Raise UserError where more records of a split were dropped for a fault than are kept, or none is kept."""
-        faults = self._faults[split]
-        if len(faults) > kept or not kept:
-            first = f"; the first: {faults[0]}" if faults else ""
-            raise UserError(f"{len(faults)} of {len(faults) + kept} records of {split} are bad, too many{first}")
+        """Raise UserError where more records of a split were dropped since the last check than are kept."""
+        faults = self._faults.pop(split, [])
+        if len(faults) > kept:
+            bad = f"{len(faults)} of {len(faults) + kept} records of {split} are bad"
+            raise UserError(f"{bad}, too many; the first: {faults[0]}")
 
     def once(self, splits: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
         """The rows less those that stand twice in a split, or share a name with another one: test goes before train."""

@@ -26,7 +26,7 @@ def test_lenient_drops_and_counts_and_strict_stops_with_the_place() -> None:
     assert not strict
 
 
-@pytest.mark.parametrize(("bad", "kept", "stops"), [(1, 1, False), (2, 1, True), (0, 0, True), (0, 3, False)])
+@pytest.mark.parametrize(("bad", "kept", "stops"), [(1, 1, False), (2, 1, True), (0, 0, False), (0, 3, False)])
 def test_more_bad_records_than_good_ones_stop_a_lenient_reader(bad: int, kept: int, stops: bool) -> None:
     findings = Findings()
     findings.drop("x", "y", "of another split", split="train")
@@ -37,6 +37,8 @@ def test_more_bad_records_than_good_ones_stop_a_lenient_reader(bad: int, kept: i
             findings.check_share("test", kept)
     else:
         findings.check_share("test", kept)
+        findings.drop("0", "list:0", "empty", split="test")
+        findings.check_share("test", 1)
 
 
 def test_a_row_stands_once_and_in_one_split_test_before_val_before_train() -> None:

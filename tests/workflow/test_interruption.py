@@ -13,8 +13,15 @@ import sys
 import time
 from pathlib import Path
 
-from arithmetic import MADE
+import pytest
+from arithmetic import MADE, write_project
 from calls import environment, snakemake
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Path:
+    write_project(tmp_path)
+    return tmp_path
 
 
 def made(toy: Path) -> list[str]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msd.errors import UserError
+from msd.mfh.crossmodal.files import numbers
 
 SIDE, SPECTROGRAM, CLASSES = 28, (112, 112), 10
 ROWS = 1000  # checked at once: all spectrograms together are gigabytes
@@ -68,13 +69,11 @@ def _load(path: Path, shape: tuple[int, ...]) -> NDArray[np.generic]:
     """An array whose samples have that shape; numbers of any type, never pickled objects."""
     if not path.is_file():
         raise UserError(f"there is no file {path}; {HOW}")
-    try:
-        array: NDArray[np.generic] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
-        raise UserError(f"{path} is no NumPy array of numbers: {error}") from error
+    array = numbers(path, mmap_mode="r")
     if array.ndim == 0 or array.shape[1:] != shape:
         raise UserError(f"{path}: expected samples of shape {shape}, the array is {array.shape}")
     rows = range(0, len(array), ROWS)
-    if not np.issubdtype(array.dtype, np.number) or not all(np.isfinite(array[at : at + ROWS]).all() for at in rows):
-        raise UserError(f"{path}: expected finite numbers")
+    with np.errstate(over="ignore"):
+        if not all(np.isfinite(array[at : at + ROWS].astype(np.float32)).all() for at in rows):
+            raise UserError(f"{path}: expected finite numbers")
     return array

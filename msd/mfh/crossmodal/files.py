@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from msd.data.findings import Findings
 from msd.data.pictures import rgb
 from msd.data.sound import recording, resampled
-from msd.errors import UserError
+from msd.errors import UserError, decoding
 
+COPY = re.compile(r" ?\(\d+\)$")
 MEAN, DEVIATION = (torch.tensor(values).view(3, 1, 1) for values in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
 """Of ImageNet's pictures, which the released code takes from every picture."""
 
@@ -46,25 +50,46 @@ def recorded(path: Path, rate: int) -> Tensor:
 
 def array(path: Path, shape: tuple[int | None, ...]) -> Tensor:
     """A NumPy file of finite numbers as float32 of that shape, None for any length; UserError for another."""
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise UserError(f"{path} is no NumPy array of numbers: {error}") from error
+    values = numbers(path)
     fits = values.ndim == len(shape) and all(want in (None, has) for want, has in zip(shape, values.shape, strict=True))
-    if not fits or not np.issubdtype(values.dtype, np.number) or not np.isfinite(values).all():
+    with np.errstate(over="ignore"):
+        single = values.astype(np.float32)
+    if not fits or not np.isfinite(single).all():
         wanted = " × ".join("any" if length is None else str(length) for length in shape)
         raise UserError(f"{path}: expected finite numbers of shape {wanted}, the array is {values.shape}")
-    return torch.from_numpy(values.astype(np.float32))
+    return torch.from_numpy(single)
 
 
-def gathered(paths: Sequence[Path], read: Callable[[Path], Tensor]) -> Tensor:
-    """What `read` makes of each file, (N, ...), one at a time: memory holds it once."""
-    first = read(paths[0])
-    found = torch.empty((len(paths), *first.shape), dtype=first.dtype)
-    found[0] = first
-    for row, path in enumerate(paths[1:], start=1):
-        found[row] = read(path)
-    return found
+def numbers(path: Path, *, mmap_mode: Literal["r"] | None = None) -> NDArray[Any]:
+    """The real numbers of a NumPy file, never pickled objects; UserError for a missing, broken or other file."""
+    if not path.is_file():
+        raise UserError(f"there is no file {path}")
+    with decoding(f"{path} is no NumPy array of numbers"):
+        values = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuf":
+        raise UserError(f"{path} is no NumPy array of numbers; fetch it again")
+    return values
+
+
+def files_below(folder: Path, endings: tuple[str, ...], findings: Findings, *, is_once: bool = True) -> list[Path]:
+    """The files below a folder whose names end so, in small letters or capitals, sorted by name.
+
+    Dropped are copies "x (1)", what systems leave behind ("._x", __MACOSX) and, where a name `is_once`, others of it.
+    """
+    kept: dict[str | Path, Path] = {}
+    for path in sorted(folder.rglob("*"), key=lambda path: (path.stem, path)):
+        if not path.name.lower().endswith(endings) or not path.is_file():
+            continue
+        place, name = path.relative_to(folder), path.stem if is_once else path
+        if path.name.startswith("._") or "__MACOSX" in place.parts:
+            findings.drop(path.name, str(place), "left behind by a system")
+        elif COPY.search(path.stem):
+            findings.drop(path.name, str(place), "a copy, by its name")
+        elif name in kept:
+            findings.drop(path.name, str(place), f"name given twice: {kept[name].relative_to(folder)}")
+        else:
+            kept[name] = path
+    return list(kept.values())
 
 
 def fitted(values: Tensor, length: int) -> Tensor:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
 from msd.config.plugin import plugin_class, plugin_names
-from msd.config.strict import Strict
+from msd.data.findings import Findings, Records
 from msd.errors import UserError, nearest
 from msd.mfh.crossmodal import readers
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
-class DataReader(Strict):
+class DataReader(Records):
     """Reads the files of one dataset; its fields are the options under `data` in config/crossmodal/<name>.yaml.
 
     Attributes:
@@ -31,8 +32,13 @@ class DataReader(Strict):
     metric: ClassVar[str]
     has_maps: ClassVar[bool] = False
 
+    @cached_property
+    def findings(self) -> Findings:
+        """What `read` drops."""
+        return Findings(self.records)
+
     def read(self, folder: Path) -> dict[str, Samples]:
-        """The splits train, val and test; raises UserError for files that cannot be read."""
+        """The splits train, val and test without bad records; UserError for files that cannot be read."""
         raise NotImplementedError
 
     def classes(self, folder: Path) -> int:

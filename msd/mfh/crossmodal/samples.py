@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from msd.data.findings import Findings, Row
 from msd.errors import UserError
 
 SPLITS = ("train", "val", "test")
@@ -25,6 +26,34 @@ class Samples(NamedTuple):
 
     inputs: dict[str, Tensor]
     label: Tensor
+
+
+def gathered(
+    rows: Sequence[Row], read: Callable[[Any], dict[str, Tensor] | str], findings: Findings, *, split: str
+) -> tuple[Samples, list[Row]]:
+    """The samples of a split and the rows they are of: memory holds all of them once, and one besides.
+
+    read: gives what a row's content is read into, all inputs and the `label`, or why it is dropped; a row for which it
+    raises UserError is dropped, too. Raises UserError where no row is left.
+    """
+    tensors: dict[str, Tensor] = {}
+    kept: list[Row] = []
+    for row in rows:
+        with findings.dropping(row.names[0], row.where, "cannot be read", split=split):
+            values = read(row.content)
+            if isinstance(values, str):
+                findings.drop(row.names[0], row.where, values, split=split)
+                continue
+            for name, value in values.items():
+                if name not in tensors:
+                    tensors[name] = torch.empty((len(rows), *value.shape), dtype=value.dtype)
+                tensors[name][len(kept)] = value
+            kept.append(row)
+    findings.check_share(split, len(kept))
+    if not kept:
+        raise UserError(f"there is no sample for {split}")
+    inputs = {name: values[: len(kept)] for name, values in tensors.items()}
+    return Samples(inputs, inputs.pop("label")), kept
 
 
 def check_splits(splits: Mapping[str, Samples], where: str) -> None:

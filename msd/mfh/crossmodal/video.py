@@ -16,8 +16,8 @@ from av.video.stream import VideoStream
 from PIL import Image
 from torch import Tensor
 
-from msd.data.sound import resampled
-from msd.errors import UserError
+from msd.data.sound import RATES, resampled
+from msd.errors import UserError, decoding
 
 SLACK = 0.5  # seconds by which pictures may end before their stream's length, which counts in other units
 
@@ -26,7 +26,7 @@ def length(path: Path) -> float:
     """Seconds of a video's pictures, as its header says; UserError for a broken file or one without pictures."""
     with _opened(path) as container:
         stream = _stream(container, path)
-        if stream.duration is None or stream.time_base is None:
+        if not stream.duration or stream.duration < 0 or not stream.time_base:
             raise UserError(f"the video {path} does not say its length; fetch it again or delete it")
         return float(stream.duration * stream.time_base)
 
@@ -76,17 +76,19 @@ def sound(path: Path, rate: int, *, seconds: float) -> Tensor:
     if not parts:
         return torch.zeros(round(seconds * rate))
     wave = np.concatenate(parts)[: round(seconds * found)]
+    if not np.isfinite(wave).all() or found not in RATES:
+        raise UserError(f"the sound of the video {path} is broken; fetch it again or delete it")
     return torch.from_numpy(resampled(wave, found, rate))
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[InputContainer]:
     """A video file that is read; what goes wrong meanwhile is a UserError."""
-    try:
-        with av.open(str(path), metadata_errors="replace") as container:
-            yield container
-    except av.FFmpegError as error:
-        raise UserError(f"the video {path} is broken ({error.strerror}); fetch it again or delete it") from error
+    with (
+        decoding(f"the video {path} is broken", "fetch it again or delete it"),
+        av.open(str(path), metadata_errors="replace") as container,
+    ):
+        yield container
 
 
 def _stream(container: InputContainer, path: Path) -> VideoStream:

@@ -9,8 +9,26 @@ import av
 import numpy as np
 import pytest
 
+from msd.errors import UserError
+from msd.mfh.crossmodal.reader import DataReader
+
 RATE = 44_100
 Film = Callable[..., Path]
+
+
+@pytest.fixture
+def is_bad() -> Callable[..., None]:
+    """Checks that a folder's one bad record is a sentence where `records` is strict, and else dropped and counted."""
+
+    def check(reader: type[DataReader], folder: Path, sentence: str, kind: str, **options: object) -> None:
+        with pytest.raises(UserError, match=sentence) as caught:
+            reader(**options, records="strict").read(folder)
+        assert "\n" not in str(caught.value)
+        lenient = reader(**options)
+        lenient.read(folder)
+        assert lenient.findings.summary()["counts"].pop(f"dropped: {kind}") == 1
+
+    return check
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ them keeps its place.
 
 from __future__ import annotations
 
-import json
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,11 +23,13 @@ from pydantic import Field
 from torch import Tensor
 
 from msd.config.strict import Count
-from msd.errors import UserError
+from msd.data.findings import Findings, Row
+from msd.data.raw_files import below
+from msd.errors import UserError, decoding
 from msd.mfh.crossmodal.files import normalised, picture
 from msd.mfh.crossmodal.reader import DataReader
-from msd.mfh.crossmodal.samples import Samples
-from msd.text_file import read_text
+from msd.mfh.crossmodal.samples import Samples, gathered
+from msd.text_file import parse_json, read_json
 
 GENRES = (
     *("Drama", "Comedy", "Romance", "Thriller", "Crime", "Action", "Adventure", "Horror", "Documentary", "Mystery"),
@@ -38,6 +40,9 @@ UNUSED = ("News", "Adult", "Talk-Show", "Reality-TV")
 """Genres of the films that are too rare to be labels."""
 SPLITS = {"train": "train", "val": "dev", "test": "test"}
 HDF5 = "multimodal_imdb.hdf5"
+SHAPES = {"features": (300,), "vgg_features": (4096,), "images": (3, 256, 160), "genres": (len(GENRES),)}
+WORD = re.compile(r"\w\w")
+"""What the weights count: two letters or digits, and more."""
 Image = Literal["vgg_features", "images"]
 
 
@@ -59,71 +64,70 @@ class MmImdb(DataReader):
         (N, 3, 256, 160).
 
         Raises:
-            UserError: a file is missing or broken, a film has no plot, poster or genres, a genre or split is unknown.
+            UserError: split.json or the HDF5 file is missing or broken, or most films of a split are bad.
         """
         if (folder / HDF5).is_file():
-            return _read_hdf5(folder / HDF5, self.image)
-        return _read_files(folder, self.size, self.words)
+            return _read_hdf5(folder / HDF5, self.image, self.findings)
+        return _read_files(folder, self.size, self.words, self.findings)
 
     def classes(self, folder: Path) -> int:
         """The genres."""
         return len(GENRES)
 
 
-def _read_files(folder: Path, size: tuple[int, int], words: int) -> dict[str, Samples]:
-    ids = _ids(folder)
-    films = {split: [_film(folder / "dataset" / f"{name}.json") for name in names] for split, names in ids.items()}
-    text = _weights({split: [plot for plot, _ in part] for split, part in films.items()}, words)
-    return {
-        split: Samples(
-            {"text": text[split], "image": normalised(_posters(folder, ids[split], size))},
-            torch.stack([label for _, label in part]),
-        )
-        for split, part in films.items()
-    }
+def _read_files(folder: Path, size: tuple[int, int], words: int, findings: Findings) -> dict[str, Samples]:
+    def read(film: tuple[str, str, Tensor]) -> dict[str, Tensor]:
+        return {"image": normalised(_poster(folder / "dataset", film[0], size)), "label": film[2]}
+
+    splits, plots = {}, {}
+    for split, rows in findings.once(_ids(folder)).items():
+        films = []
+        for row in rows:
+            where = f"dataset/{row.content}.json"
+            with findings.dropping(row.content, row.where, "cannot be read", split=split):
+                film = _film(below(folder / "dataset", f"{row.content}.json"))
+                if isinstance(film, str):
+                    findings.drop(row.content, where, film, split=split)
+                else:
+                    films.append(Row(row.names, f"dataset/{row.content}.jpeg", (row.content, *film)))
+        splits[split], kept = gathered(films, read, findings, split=split)
+        plots[split] = [row.content[1] for row in kept]
+    text = _weights(plots, words)
+    return {name: Samples({"text": text[name], **part.inputs}, part.label) for name, part in splits.items()}
 
 
-def _ids(folder: Path) -> dict[str, list[str]]:
+def _ids(folder: Path) -> dict[str, list[Row]]:
     path = folder / "split.json"
     if not path.is_file():
         raise UserError(f"{folder} has neither split.json nor {HDF5}; unpack mmimdb.tar.gz there")
-    content = _json(path)
-    found: dict[str, Any] = {split: content.get(name) for split, name in SPLITS.items()}
-    for split, ids in found.items():
+    content = read_json(path)
+    rows = {}
+    for split, name in SPLITS.items():
+        ids = content.get(name) if isinstance(content, dict) else None
         if not isinstance(ids, list) or not ids:
-            raise UserError(f"{path} lists no films for {SPLITS[split]!r}")
-    every = [name for ids in found.values() for name in ids]
-    if len(set(every)) < len(every):
-        twice = next(name for name in every if every.count(name) > 1)
-        raise UserError(f"{path} lists the film {twice} twice")
-    return {split: list(map(str, ids)) for split, ids in found.items()}
+            raise UserError(f"{path} lists no films for {name!r}")
+        rows[split] = [Row((str(film),), f"split.json: {name}[{index}]", str(film)) for index, film in enumerate(ids)]
+    return rows
 
 
-def _json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise UserError(f"there is no file {path}, which split.json lists")
-    text = read_text(path)
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise UserError(f"{path} is not JSON: {error}") from error
+def _film(path: Path) -> tuple[str, Tensor] | str:
+    """A film's longest plot and its genres (23,), or why it has none."""
+    content = read_json(path)
     if not isinstance(content, dict):
-        raise UserError(f"{path}: expected a JSON object")
-    return content
-
-
-def _film(path: Path) -> tuple[str, Tensor]:
-    """A film's longest plot and its genres (23,)."""
-    content = _json(path)
-    plots = content.get("plot", [])
-    plot = max([plots] if isinstance(plots, str) else plots, key=len, default="").replace("<br />", " ").strip()
-    genres = content.get("genres", [])
-    if not plot or not genres:
-        raise UserError(f"{path} has no {'genres' if plot else 'plot'}; fetch it again, or take it out of split.json")
+        return "no JSON object"
+    plots, genres = (_texts(content.get(key)) for key in ("plot", "genres"))
+    plot = max(plots, key=len, default="").replace("<br />", " ").strip()
     unknown = [genre for genre in genres if genre not in GENRES and genre not in UNUSED]
-    if unknown:
-        raise UserError(f"{path}: {unknown[0]!r} is no genre of MM-IMDB")
+    if not WORD.search(plot):
+        return "no plot"
+    if not genres or unknown:
+        return f"no genre of MM-IMDB: {unknown[0]!r}" if unknown else "no genres"
     return plot, torch.tensor([float(genre in genres) for genre in GENRES])
+
+
+def _texts(value: Any) -> list[str]:
+    """The texts of a value that is one, or a list of some."""
+    return [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
 
 
 def _weights(plots: dict[str, list[str]], words: int) -> dict[str, Tensor]:
@@ -133,45 +137,62 @@ def _weights(plots: dict[str, list[str]], words: int) -> dict[str, Tensor]:
     return {split: torch.from_numpy(vectorizer.transform(texts).toarray()) for split, texts in plots.items()}
 
 
-def _posters(folder: Path, ids: list[str], size: tuple[int, int]) -> Tensor:
-    return torch.stack([picture(folder / "dataset" / f"{name}.jpeg", size) for name in ids])
+def _poster(folder: Path, name: str, size: tuple[int, int]) -> Tensor:
+    paths = [folder / f"{name}{ending}" for ending in (".jpeg", ".jpg", ".JPEG", ".JPG")]
+    return picture(next((path for path in paths if path.is_file()), paths[0]), size)
 
 
-def _read_hdf5(path: Path, image: Image) -> dict[str, Samples]:
-    try:
-        file = h5py.File(path)
-    except OSError as error:
-        raise UserError(f"{path} is no HDF5 file ({error}); fetch it again") from error
-    with file:
+def _read_hdf5(path: Path, image: Image, findings: Findings) -> dict[str, Samples]:
+    with decoding(f"{path} is no HDF5 file of MM-IMDB"), h5py.File(path) as file:
         for name in ("features", image, "genres"):
             if name not in file:
                 raise UserError(f"{path} has no data set {name!r}; fetch it again")
-        columns = _columns(path, file["genres"].attrs.get("target_names", "[]"))
-        ranges = _ranges(path, file.attrs.get("split"))
-        splits = {}
-        for split, (start, stop) in ranges.items():
-            text, pictures, genres = (
-                torch.from_numpy(file[name][start:stop]).float() for name in ("features", image, "genres")
+        length, columns = len(file["features"]), _columns(path, file["genres"].attrs.get("target_names", "[]"))
+        for name, shape in SHAPES.items():
+            if name in ("features", image, "genres") and file[name].shape != (length, *shape):
+                raise UserError(f"{path}: {name!r} has the shape {file[name].shape}, not {(length, *shape)}")
+        rows = {
+            split: [Row((str(row),), f"{HDF5}: row {row}", row) for row in range(start, stop)]
+            for split, (start, stop) in _ranges(path, file.attrs.get("split"), length).items()
+        }
+
+        def read(row: int) -> dict[str, Tensor] | str:
+            text, shown, genres = (
+                torch.from_numpy(np.asarray(file[name][row], np.float32)) for name in ("features", image, "genres")
             )
-            if not bool(torch.isfinite(text).all()) or not bool(torch.isfinite(pictures).all()):
-                raise UserError(f"{path}: features of the split {split} are not finite; fetch it again")
-            shown = normalised(pictures) if image == "images" else pictures
-            splits[split] = Samples({"text": text, "image": shown}, genres[:, columns])
-    return splits
+            if not bool(torch.isfinite(text).all()) or not bool(torch.isfinite(shown).all()):
+                return "features that are not finite"
+            if not set(genres.tolist()) <= {0, 1}:
+                return "genres that are not 0 or 1"
+            return {"text": text, "image": normalised(shown) if image == "images" else shown, "label": genres[columns]}
+
+        once = findings.once(rows)
+        return {split: gathered(once[split], read, findings, split=split)[0] for split in rows}
 
 
-def _columns(path: Path, names: str | bytes) -> list[int]:
-    """The columns of the file, in the order of GENRES."""
-    stored = json.loads(names)
-    if sorted(stored) != sorted(GENRES):
-        raise UserError(f"{path}: the genres {stored} are not MM-IMDB's {len(GENRES)}")
-    return [stored.index(genre) for genre in GENRES]
+def _columns(path: Path, stored: Any) -> list[int]:
+    """The columns of the file, in the order of GENRES; names are stored as JSON or as an array of texts."""
+    names = parse_json(stored, f"{path}: genres") if isinstance(stored, str | bytes) else _decoded(stored)
+    if not isinstance(names, list) or sorted(map(str, names)) != sorted(GENRES):
+        raise UserError(f"{path}: the genres {names} are not MM-IMDB's {len(GENRES)}")
+    return [names.index(genre) for genre in GENRES]
 
 
-def _ranges(path: Path, table: Any) -> dict[str, tuple[int, int]]:
+def _decoded(values: Any) -> list[str]:
+    return [value.decode() if isinstance(value, bytes) else str(value) for value in np.ravel(values)]
+
+
+def _ranges(path: Path, table: Any, length: int) -> dict[str, tuple[int, int]]:
     """Split -> its first row and the one after its last, from the table that the attribute `split` holds."""
-    rows = [] if table is None else [row for row in table if row["source"] == b"features"]
-    found = {row["split"].decode(): (int(row["start"]), int(row["stop"])) for row in rows}
-    if not set(SPLITS.values()) <= set(found):
+    fields = getattr(getattr(table, "dtype", None), "names", None) or ()
+    stored = {}
+    if {"split", "source", "start", "stop"} <= set(fields):
+        names, sources = _decoded(table["split"]), _decoded(table["source"])
+        ends = zip(names, sources, np.ravel(table["start"]).tolist(), np.ravel(table["stop"]).tolist(), strict=True)
+        stored = {name: (start, stop) for name, source, start, stop in ends if source == "features"}
+    if not set(SPLITS.values()) <= set(stored):
         raise UserError(f"{path}: its attribute 'split' must name {', '.join(SPLITS.values())}; fetch it again")
-    return {split: found[name] for split, name in SPLITS.items()}
+    ranges = {split: stored[name] for split, name in SPLITS.items()}
+    if not all(0 <= start < stop <= length for start, stop in ranges.values()):
+        raise UserError(f"{path}: its attribute 'split' has rows outside 0 to {length}; fetch it again")
+    return ranges

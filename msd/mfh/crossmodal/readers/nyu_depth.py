@@ -21,11 +21,12 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from msd.config.strict import Count
+from msd.data.findings import Findings, Row
 from msd.data.randomness import hashed_order
-from msd.errors import UserError
+from msd.errors import UserError, decoding
 from msd.mfh.crossmodal.files import normalised
 from msd.mfh.crossmodal.reader import DataReader, Share
-from msd.mfh.crossmodal.samples import IGNORED, Samples, standardised
+from msd.mfh.crossmodal.samples import IGNORED, Samples, gathered, standardised
 
 LABELED, SPLITS, TO_40, TO_13 = "nyu_depth_v2_labeled.mat", "splits.mat", "classMapping40.mat", "class13Mapping.mat"
 
@@ -48,36 +49,46 @@ class NyuDepth(DataReader):
         label (N, *size): classes from 0 to count − 1, 255 where no label is known.
 
         Raises:
-            UserError: a file is missing, broken or lacks a field, numbers do not fit together, a split is empty.
+            UserError: a file is missing, broken or lacks a field, a split is empty, or most of its pictures are bad.
         """
-        return standardised(_read(folder, self.count, self.size, self.validation), "depth")
+        return standardised(_read(folder, self.count, self.size, self.validation, self.findings), "depth")
 
     def classes(self, folder: Path) -> int:
         """The named classes."""
         return len(labels(folder, count=self.count))
 
 
-def _read(folder: Path, count: int, size: tuple[int, int], validation: float) -> dict[str, Samples]:
+def _read(folder: Path, count: int, size: tuple[int, int], validation: float, findings: Findings) -> dict[str, Samples]:
     mapping, _ = _mapping(folder, count)
-    with _opened(folder / LABELED) as file:
+    path = folder / LABELED
+    if not path.is_file():
+        raise UserError(f"there is no file {path}; fetch the labelled data set of NYU Depth V2")
+    with decoding(f"{path} is no MATLAB 7.3 file"), h5py.File(path) as file:
         images, depths, targets = (
             _field(file, name, rank) for name, rank in (("images", 4), ("depths", 3), ("labels", 3))
         )
         if not len(images) == len(depths) == len(targets):
             sizes = f"{len(images)} pictures, {len(depths)} depths and {len(targets)} labels"
-            raise UserError(f"{folder / LABELED} holds {sizes}, which should be equally many; fetch it again")
-        parts = _split(folder, file, len(images), validation)
-        splits = {}
-        for split, rows in parts.items():
-            rgb, depth, label = (
-                torch.stack([_scaled(source[row], size, exact=source is targets) for row in rows])
-                for source in (images, depths, targets)
-            )
-            if int(label.max()) >= len(mapping):
-                raise UserError(f"{folder / LABELED}: the label {int(label.max())} has no class in {TO_40}")
-            inputs = {"rgb": normalised(rgb), "depth": depth.unsqueeze(1)}
-            splits[split] = Samples(inputs, mapping[label.long()])
-    return splits
+            raise UserError(f"{path} holds {sizes}, which should be equally many; fetch it again")
+        if images.shape[1] != 3:
+            raise UserError(f"{path}: pictures have {images.shape[1]} channels, not 3; fetch it again")
+
+        def read(row: int) -> dict[str, Tensor] | str:
+            with decoding(f"picture {row + 1} of {path} is broken"):
+                rgb, depth, target = (
+                    _scaled(source[row], size, exact=source is targets) for source in (images, depths, targets)
+                )
+            if not bool(torch.isfinite(depth).all()) or not bool(torch.isfinite(rgb).all()):
+                return "depth that is not finite"
+            if not 0 <= int(target.min()) <= int(target.max()) < len(mapping):
+                return f"label without a class in {TO_40}: {int(target.max())}"
+            label = mapping[target.long()]
+            if bool((label == IGNORED).all()):
+                return "no labelled pixel"
+            return {"rgb": normalised(rgb), "depth": depth.unsqueeze(0), "label": label}
+
+        parts = _split(folder, file, len(images), validation, findings)
+        return {split: gathered(rows, read, findings, split=split)[0] for split, rows in parts.items()}
 
 
 def labels(folder: Path, *, count: int = 40) -> list[str]:
@@ -91,36 +102,61 @@ def _mapping(folder: Path, count: int) -> tuple[Tensor, list[str]]:
     mapping, names = _numbers(folder / TO_40, content["mapClass"], 40), content["className"]
     if count == 13:
         fewer = _loaded(folder / TO_13, ("classMapping13",))["classMapping13"]
-        to_13, names = list(fewer.values())[:2]  # one structure: numbers and names
-        mapping = _numbers(folder / TO_13, to_13, 13)[mapping]
+        with decoding(f"{folder / TO_13} has no numbers and names of classes"):
+            to_13, names = list(fewer.values())[:2]  # one structure
+            mapping = _numbers(folder / TO_13, to_13, 13)[mapping]
+    if len(np.atleast_1d(names)) != count:
+        raise UserError(f"{folder}: expected the names of {count} classes, not {len(np.atleast_1d(names))}")
     return torch.from_numpy(np.where(mapping == 0, IGNORED, mapping - 1)), [str(name) for name in names]
 
 
 def _numbers(path: Path, numbers: Any, count: int) -> NDArray[np.int64]:
     """Class 1 to `count`, or 0 for none, of each label from 0, which has none."""
-    found: NDArray[np.int64] = np.concatenate([[0], np.ravel(numbers).astype(np.int64)])
-    if not 0 <= found.min() < found.max() <= count:
+    classes: NDArray[np.int64] = np.array([0, *_whole(path, numbers)])
+    if not 0 <= classes.min() < classes.max() <= count:
         raise UserError(f"{path}: expected classes from 1 to {count}")
-    return found
+    return classes
 
 
-def _split(folder: Path, file: h5py.File, total: int, validation: float) -> dict[str, list[int]]:
+def _whole(path: Path, numbers: Any) -> list[int]:
+    with decoding(f"{path} holds no whole numbers"):
+        values = np.ravel(numbers).astype(np.float64)
+    if not np.array_equal(values, np.rint(values)):
+        raise UserError(f"{path} holds {values}, which are no whole numbers; fetch it again")
+    return [int(value) for value in values]
+
+
+def _split(folder: Path, file: h5py.File, total: int, validation: float, findings: Findings) -> dict[str, list[Row]]:
     """Split -> rows; validation takes whole scenes, since a scene's pictures are alike."""
     content = _loaded(folder / SPLITS, ("trainNdxs", "testNdxs"))
-    train, test = ([int(row) - 1 for row in np.ravel(content[name])] for name in ("trainNdxs", "testNdxs"))
-    if set(train) & set(test) or not set(train + test) <= set(range(total)):
-        raise UserError(f"{folder / SPLITS}: expected numbers from 1 to {total}, each in one split")
-    scenes = ["".join(map(chr, np.ravel(file[reference][()]))) for reference in np.ravel(file["scenes"][()])]
-    held: list[int] = []
-    for scene in hashed_order({scenes[row] for row in train}, "nyu-depth-v2", "validation"):
-        if len(held) >= validation * len(train):
+    listed: dict[str, list[Row]] = {"train": [], "test": []}
+    for split, rows in listed.items():
+        for number in _whole(folder / SPLITS, content[f"{split}Ndxs"]):
+            if 1 <= number <= total:
+                rows.append(Row((str(number),), f"{SPLITS}: {split}Ndxs", number - 1))
+            else:
+                findings.drop(str(number), f"{SPLITS}: {split}Ndxs", f"no number from 1 to {total}", split=split)
+        findings.check_share(split, len(rows))
+    listed = findings.once(listed)
+    for split, rows in listed.items():
+        findings.check_share(split, len(rows))
+    with decoding(f"{file.filename} has no names of scenes"):
+        scenes = ["".join(map(chr, np.ravel(file[reference][()]))) for reference in np.ravel(file["scenes"][()])]
+        own = {row.content: scenes[row.content] for row in listed["train"]}
+    held: set[int] = set()
+    for scene in hashed_order(set(own.values()), "nyu-depth-v2", "validation"):
+        if len(held) >= validation * len(own):
             break
-        held += [row for row in train if scenes[row] == scene]
-    parts = {"train": sorted(set(train) - set(held)), "val": sorted(held), "test": sorted(test)}
+        held |= {row for row in own if own[row] == scene}
+    parts = {
+        "train": [row for row in listed["train"] if row.content not in held],
+        "val": [row for row in listed["train"] if row.content in held],
+        "test": listed["test"],
+    }
     for split, rows in parts.items():
         if not rows:
             raise UserError(f"{folder / SPLITS}: no picture is left for {split}; validation takes whole scenes")
-    return parts
+    return {split: sorted(rows, key=lambda row: row.content) for split, rows in parts.items()}
 
 
 def _scaled(values: NDArray[Any], size: tuple[int, int], *, exact: bool) -> Tensor:
@@ -135,18 +171,6 @@ def _scaled(values: NDArray[Any], size: tuple[int, int], *, exact: bool) -> Tens
     return scaled.reshape(*upright.shape[:-2], *size)
 
 
-def _opened(path: Path) -> h5py.File:
-    if not path.is_file():
-        raise UserError(f"there is no file {path}; fetch the labelled data set of NYU Depth V2")
-    try:
-        file = h5py.File(path)
-    except OSError as error:
-        raise UserError(f"{path} is no MATLAB 7.3 file ({error}); fetch it again") from error
-    if "scenes" not in file:
-        raise UserError(f"{path} has no field 'scenes'; fetch it again")
-    return file
-
-
 def _field(file: h5py.File, name: str, rank: int) -> h5py.Dataset:
     if name not in file or len(file[name].shape) != rank:
         raise UserError(f"{file.filename} has no field {name!r} of {rank} dimensions; fetch it again")
@@ -157,10 +181,8 @@ def _loaded(path: Path, names: tuple[str, ...]) -> dict[str, Any]:
     """The fields of a MATLAB file of version 5."""
     if not path.is_file():
         raise UserError(f"there is no file {path}; NYU Depth V2 needs it beside {LABELED}")
-    try:
+    with decoding(f"{path} is no MATLAB 5 file"):
         content: dict[str, Any] = loadmat(path, simplify_cells=True)
-    except (ValueError, TypeError, OSError, NotImplementedError) as error:
-        raise UserError(f"{path} is no MATLAB 5 file ({error}); fetch it again") from error
     for name in names:
         if name not in content:
             raise UserError(f"{path} has no field {name!r}; fetch it again")

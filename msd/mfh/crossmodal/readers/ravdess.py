@@ -22,11 +22,13 @@ from pydantic import Field
 from torch import Tensor
 
 from msd.config.strict import Count
+from msd.data.findings import Findings, Row
+from msd.data.raw_files import below
 from msd.data.sound import power
 from msd.errors import UserError
-from msd.mfh.crossmodal.files import array, fitted, names, normalised, picture, pixels, recorded
+from msd.mfh.crossmodal.files import array, files_below, fitted, normalised, picture, pixels, recorded
 from msd.mfh.crossmodal.reader import DataReader
-from msd.mfh.crossmodal.samples import Samples, standardised
+from msd.mfh.crossmodal.samples import Samples, gathered, standardised
 from msd.mfh.crossmodal.video import pictures
 from msd.text_file import read_rows
 
@@ -63,11 +65,11 @@ class Ravdess(DataReader):
         """The splits train, val and test: audio (N, 1, 40, 256), image (N, 3, *size), label (N,) of 0 to 7.
 
         Raises:
-            UserError: a file is missing, broken or has no partner, a name or label is not RAVDESS's, a split is empty.
+            UserError: a list is missing or broken, a split is empty, or most of its records are bad.
         """
         if (folder / "data_file").is_dir():
-            return {split: _released(folder, split, self.size) for split in LISTS}
-        return _published(folder, self.size, {"val": set(self.validation), "test": set(self.test)})
+            return _released(folder, self.size, self.findings)
+        return _published(folder, self.size, {"val": set(self.validation), "test": set(self.test)}, self.findings)
 
     def classes(self, folder: Path) -> int:
         """The emotions."""
@@ -76,74 +78,95 @@ class Ravdess(DataReader):
 
 def code(path: Path) -> dict[str, int]:
     """The seven numbers of a RAVDESS name MM-VV-EE-II-SS-RR-AA; UserError for a name that is none."""
-    found = re.fullmatch(r"\d\d(-\d\d){6}", path.stem)
-    values = dict(zip(CODES, map(int, path.stem.split("-")), strict=True)) if found else {}
+    is_name = re.fullmatch(r"[0-9]{2}(-[0-9]{2}){6}", path.stem)
+    values = dict(zip(CODES, map(int, path.stem.split("-")), strict=True)) if is_name else {}
     if not values or any(not 1 <= value <= GREATEST[field] for field, value in values.items()):
         raise UserError(f"{path}: a name of RAVDESS is seven two-digit codes, such as 03-01-06-01-02-01-12")
     return values
 
 
-def clips(folder: Path) -> list[Clip]:
-    """The spoken trials below a folder, each recording with its video."""
-    audio, video = _trials(folder, "*.wav"), _trials(folder, "*.mp4")
+def clips(folder: Path, findings: Findings) -> list[Clip]:
+    """The spoken trials below a folder, each recording with its video; without partner they are dropped."""
+    audio, video = (_trials(folder, ending, findings) for ending in (".wav", ".mp4"))
     if not audio:
         raise UserError(f"{folder} holds no recordings 03-01-*.wav; unpack Audio_Speech_Actors_01-24.zip there")
-    alone = sorted(str(path) for path in (audio | video).values() if path.stem[3:] not in audio.keys() & video.keys())
-    if alone:
-        what = "a recording 03-01-*.wav and a video 01-01-*.mp4 or 02-01-*.mp4 of Video_Speech_Actor_NN.zip"
-        raise UserError(f"{folder}: every trial needs {what}; without partner: {names(alone)}")
-    found = []
-    for key, path in sorted(audio.items()):
-        codes = code(path)
-        found.append(Clip(path, video[key], codes["emotion"] - 1, codes["actor"]))
-    return found
+    kept = []
+    for key in sorted(audio | video):
+        if key in audio and key in video:
+            codes = code(audio[key])
+            kept.append(Clip(audio[key], video[key], codes["emotion"] - 1, codes["actor"]))
+            continue
+        path = (audio | video)[key]
+        what = "a trial is 03-01-*.wav and 01-01-*.mp4 or 02-01-*.mp4 of Video_Speech_Actor_NN.zip"
+        findings.drop(path.name, str(path.relative_to(folder)), f"without partner: {what}", split="trials")
+    findings.check_share("trials", len(kept))
+    return kept
 
 
-def _trials(folder: Path, pattern: str) -> dict[str, Path]:
+def _trials(folder: Path, ending: str, findings: Findings) -> dict[str, Path]:
     """Name without modality -> file, for speech; of videos with sound and without those without."""
-    paths = sorted(folder.rglob(pattern), key=lambda path: (path.name, path))
-    return {path.stem[3:]: path for path in paths if code(path)["channel"] == 1}
+    trials = {}
+    for path in files_below(folder, (ending,), findings):
+        with findings.dropping(path.name, str(path.relative_to(folder)), "no name of RAVDESS", split="names"):
+            if code(path)["channel"] == 1:
+                trials[path.stem[3:]] = path
+    findings.check_share("names", len(trials))
+    return trials
 
 
-def _published(folder: Path, size: tuple[int, int], held: dict[str, set[int]]) -> dict[str, Samples]:
+def _published(
+    folder: Path, size: tuple[int, int], held: dict[str, set[int]], findings: Findings
+) -> dict[str, Samples]:
     if held["val"] & held["test"]:
         raise UserError(f"the actors {sorted(held['val'] & held['test'])} of RAVDESS are in validation and test")
-    parts: dict[str, list[Clip]] = {split: [] for split in LISTS}
-    for clip in clips(folder):
+    parts: dict[str, list[Row]] = {split: [] for split in LISTS}
+    for clip in clips(folder, findings):
         split = next((name for name, actors in held.items() if clip.actor in actors), "train")
-        parts[split].append(clip)
-    for split, found in parts.items():
-        if not found:
+        parts[split].append(Row((clip.audio.stem,), str(clip.audio.relative_to(folder)), clip))
+    for split, rows in parts.items():
+        if not rows:
             raise UserError(f"{folder} has no actor for {split}; choose other actors for validation and test")
-    splits = {}
-    for split, found in parts.items():
-        audio = [_log_mel(recorded(clip.audio, RATE)) for clip in found]
-        images = [_frame(clip.video, size) for clip in found]
-        splits[split] = _samples(audio, images, [clip.label for clip in found])
+
+    def read(clip: Clip) -> dict[str, Tensor]:
+        audio = _log_mel(recorded(clip.audio, RATE))
+        return _sample(audio, _frame(clip.video, size), clip.label)
+
+    splits = {split: gathered(rows, read, findings, split=split)[0] for split, rows in parts.items()}
     return standardised(splits, "audio")
 
 
-def _released(folder: Path, split: str, size: tuple[int, int]) -> Samples:
+def _released(folder: Path, size: tuple[int, int], findings: Findings) -> dict[str, Samples]:
+    parts = findings.once({split: _listed(folder, split, findings) for split in LISTS})
+
+    def read(row: list[str]) -> dict[str, Tensor]:
+        audio = array(below(folder / "aud_features", row[0]), (BANDS, STEPS))
+        image = picture(below(folder / "vid_features", row[1]), size)
+        return _sample((audio - AUDIO_MEAN) / AUDIO_DEVIATION, image, int(row[2]))
+
+    return {split: gathered(parts[split], read, findings, split=split)[0] for split in LISTS}
+
+
+def _listed(folder: Path, split: str, findings: Findings) -> list[Row]:
+    """The rows of a split's list, of three fields or more."""
     path = folder / "data_file" / LISTS[split]
     if not path.is_file():
         raise UserError(f"there is no list {path}; copy the released folder whole")
-    rows = read_rows(path, columns=3)[1:]
-    if not rows:
-        raise UserError(f"{path} lists no samples")
-    audio, images, labels = [], [], []
-    for line, row in rows:
+    rows = []
+    for line, row in read_rows(path, columns=3)[1:]:
+        where = f"{path.relative_to(folder)}:{line}"
         if len(row) < 3 or row[2] not in map(str, range(len(EMOTIONS))):
-            raise UserError(f"{path}:{line}: expected an audio file, a picture and a label from 0 to 7, got {row}")
-        features = array(folder / "aud_features" / row[0], (BANDS, STEPS))
-        audio.append((features - AUDIO_MEAN) / AUDIO_DEVIATION)
-        images.append(picture(folder / "vid_features" / row[1], size))
-        labels.append(int(row[2]))
-    return _samples(audio, images, labels)
+            reason = f"no audio file, picture and label from 0 to 7: {row}"
+            findings.drop(row[0], where, reason, split=split)
+        else:
+            rows.append(Row((row[0], row[1]), where, row))
+    if not rows:
+        findings.check_share(split, 0)
+        raise UserError(f"{path} lists no samples")
+    return rows
 
 
-def _samples(audio: list[Tensor], images: list[Tensor], labels: list[int]) -> Samples:
-    inputs = {"audio": torch.stack(audio).unsqueeze(1), "image": normalised(torch.stack(images))}
-    return Samples(inputs, torch.tensor(labels))
+def _sample(audio: Tensor, image: Tensor, label: int) -> dict[str, Tensor]:
+    return {"audio": audio.unsqueeze(0), "image": normalised(image), "label": torch.tensor(label)}
 
 
 def _frame(path: Path, size: tuple[int, int]) -> Tensor:

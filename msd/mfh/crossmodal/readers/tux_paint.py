@@ -6,6 +6,7 @@ Debian's package tuxpaint-stamps-default, GPL-2, puts them into /usr/share/tuxpa
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -16,13 +17,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from msd.config.strict import Count, Seed
+from msd.data.findings import Findings, Row
 from msd.data.pictures import decode, fit
 from msd.data.sound import power
 from msd.data.splits import Shares, prefix, split_by_group
 from msd.errors import UserError
-from msd.mfh.crossmodal.files import fitted, normalised, pixels, recorded
+from msd.mfh.crossmodal.files import files_below, fitted, normalised, pixels, recorded
 from msd.mfh.crossmodal.reader import DataReader
-from msd.mfh.crossmodal.samples import Samples, standardised
+from msd.mfh.crossmodal.samples import Samples, gathered, standardised
 from msd.text_file import read_text
 
 KINDS = (
@@ -52,17 +54,24 @@ class TuxPaint(DataReader):
         differ by a number at the end of their name are in one split; stamps without all three modalities are left out.
 
         Raises:
-            UserError: there is no stamp with all three, a kind has none, or a file is broken.
+            UserError: there is no stamp with all three, a kind has none, or most stamps are broken.
         """
-        return standardised(_read(folder, self.language, self.size, self.seed), "speech")
+        return standardised(_read(folder, self.language, self.size, self.seed, self.findings), "speech")
 
     def classes(self, folder: Path) -> int:
         """The kinds of stamps."""
         return len(KINDS)
 
 
-def _read(folder: Path, language: str, size: int, seed: int) -> dict[str, Samples]:
-    stamps = {str(path.relative_to(folder)): path for path in _stamps(folder, language)}
+def _read(folder: Path, language: str, size: int, seed: int, findings: Findings) -> dict[str, Samples]:
+    ending, stamps = f"_desc_{language}.ogg", {}
+    for path in files_below(folder, (ending,), findings, is_once=False):
+        stamp = path.with_name(path.name[: -len(ending)])
+        name = str(stamp.relative_to(folder))
+        if stamp.relative_to(folder).parts[0] in KINDS and all(_of(stamp, end).is_file() for end in (".png", ".txt")):
+            with findings.dropping(name, f"{name}.txt", "no name", split="names"):
+                stamps[name] = (stamp, _name(stamp))
+    findings.check_share("names", len(stamps))
     kinds = {name: Path(name).parts[0] for name in stamps}
     missing = [kind for kind in KINDS if kind not in kinds.values()]
     if missing:
@@ -70,27 +79,22 @@ def _read(folder: Path, language: str, size: int, seed: int) -> dict[str, Sample
             f"{folder} has no stamp of {missing[0]} with a picture, a name and {language!r} speech; "
             "install tuxpaint-stamps-default and give /usr/share/tuxpaint/stamps"
         )
-    groups = {name: str(Path(name).parent / prefix(Path(name).name)) for name in stamps}
-    parts = split_by_group(groups, kinds, shares=SHARES, seed=seed)
-    text = _grams({split: [_name(stamps[name]) for name in names] for split, names in parts.items()})
-    splits = {}
-    for split, names in parts.items():
-        image = torch.stack([_picture(_of(stamps[name], ".png"), size) for name in names])
-        speech = torch.stack([_speech(_of(stamps[name], f"_desc_{language}.ogg")) for name in names])
-        label = torch.tensor([KINDS.index(kinds[name]) for name in names])
-        splits[split] = Samples({"image": normalised(image), "text": text[split], "speech": speech}, label)
+
+    def read(name: str) -> dict[str, Tensor]:
+        stamp, kind = stamps[name][0], torch.tensor(KINDS.index(kinds[name]))
+        image = normalised(_picture(_of(stamp, ".png"), size))
+        return {"image": image, "speech": _speech(_of(stamp, ending)), "label": kind}
+
+    groups = {name: str(Path(name).parent / prefix(Path(name).name)) for name in kinds}
+    splits, texts = {}, {}
+    for split, names in split_by_group(groups, kinds, shares=SHARES, seed=seed).items():
+        splits[split], kept = gathered([Row((name,), name, name) for name in names], read, findings, split=split)
+        texts[split] = [stamps[row.content][1] for row in kept]
+    grams = _grams(texts)
+    for split, part in splits.items():
+        own = {"image": part.inputs["image"], "text": grams[split], "speech": part.inputs["speech"]}
+        splits[split] = part._replace(inputs=own)
     return splits
-
-
-def _stamps(folder: Path, language: str) -> list[Path]:
-    """Paths of stamps without their ending that have all three modalities, in order."""
-    ending = f"_desc_{language}.ogg"
-    spoken = (path.with_name(path.name.removesuffix(ending)) for path in folder.rglob(f"*{ending}"))
-    return sorted(
-        path
-        for path in spoken
-        if path.relative_to(folder).parts[0] in KINDS and all(_of(path, end).is_file() for end in (".png", ".txt"))
-    )
 
 
 def _of(stamp: Path, ending: str) -> Path:
@@ -101,7 +105,7 @@ def _name(stamp: Path) -> str:
     """The English name: the first line of a stamp's text."""
     path = _of(stamp, ".txt")
     lines = read_text(path).splitlines()
-    if not lines or not lines[0].strip():
+    if not lines or not re.search(r"\w", lines[0]):
         raise UserError(f"{path} has no name in its first line; install its package again")
     return lines[0]
 

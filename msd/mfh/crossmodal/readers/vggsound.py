@@ -17,7 +17,6 @@ classes.txt, one label a line, chooses classes; without it every label of the li
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -28,12 +27,13 @@ from pydantic import Field
 from torch import Tensor
 
 from msd.config.strict import Count
+from msd.data.findings import Findings, Row
 from msd.data.randomness import hashed_order
 from msd.data.sound import power
 from msd.errors import UserError
-from msd.mfh.crossmodal.files import array, fitted, gathered, names, normalised, picture, pixels, recorded
+from msd.mfh.crossmodal.files import array, files_below, fitted, names, normalised, picture, pixels, recorded
 from msd.mfh.crossmodal.reader import DataReader, Share
-from msd.mfh.crossmodal.samples import Samples
+from msd.mfh.crossmodal.samples import Samples, gathered
 from msd.mfh.crossmodal.video import length, pictures, sound
 from msd.text_file import read_rows, read_text
 
@@ -42,10 +42,18 @@ LIST, CLASSES = "vggsound.csv", "classes.txt"
 
 
 class Clip(NamedTuple):
-    """A line of the list."""
+    """A line of the list: a label, train or test, and the id of the video."""
 
     label: str
     split: str
+    video: str
+
+
+class Files(NamedTuple):
+    """An mp4, or the frames of a clip with the file of its sound."""
+
+    video: Path
+    audio: Path | None = None
 
 
 class VggSound(DataReader):
@@ -66,17 +74,22 @@ class VggSound(DataReader):
         number of a class in `labels`.
 
         Raises:
-            UserError: a file is missing, broken, without partner or not in the list, a label is unknown, a split is
-                empty.
+            UserError: the list is missing or broken, a chosen label is unknown, a split is empty, or most of its
+                records are bad.
         """
-        known, numbers = _listed(folder), {label: number for number, label in enumerate(labels(folder))}
-        clips = _clips(folder, known, numbers)
+        known = _listed(folder, self.findings)
+        numbers = {label: number for number, label in enumerate(_chosen(folder, known))}
+        clips = _clips(folder, known, numbers, self.findings)
+
+        def read(name: str) -> dict[str, Tensor]:
+            video = _frames(self.frames, self.size, clips[name].video)
+            label = torch.tensor(numbers[known[name].label])
+            return {"audio": _spectrogram(clips[name]), "video": video, "label": label}
+
         splits = {}
         for split, chosen in _parts(folder, known, list(clips), validation=self.validation).items():
-            paths = [clips[name] for name in chosen]
-            video = gathered(paths, partial(_frames, self.frames, self.size))
-            inputs = {"audio": gathered(paths, _spectrogram), "video": video}
-            splits[split] = Samples(inputs, torch.tensor([numbers[known[name].label] for name in chosen]))
+            rows = [Row((name,), str(clips[name].video.relative_to(folder)), name) for name in chosen]
+            splits[split], _ = gathered(rows, read, self.findings, split=split)
         return splits
 
     def classes(self, folder: Path) -> int:
@@ -84,22 +97,25 @@ class VggSound(DataReader):
         return len(labels(folder))
 
 
-def _clips(folder: Path, known: dict[str, Clip], numbers: dict[str, int]) -> dict[str, Path]:
-    """Name of a clip whose label is chosen -> its file; each can be read."""
-    there = _stacks(folder, known) if (folder / "train" / "video_jpg").is_dir() else _videos(folder, known)
-    there = {name: path for name, path in there.items() if known[name].label in numbers}
-    _check(folder, [path for path in there.values() if path.suffix == ".mp4"])
-    return there
+def _clips(folder: Path, known: dict[str, Clip], numbers: dict[str, int], findings: Findings) -> dict[str, Files]:
+    """Name of a clip whose label is chosen -> its files; each seems whole."""
+    read = _stacks if (folder / "train" / "video_jpg").is_dir() else _videos
+    clips = {name: files for name, files in read(folder, known, findings).items() if known[name].label in numbers}
+    named = clips.keys() | {entry["record"] for entry in findings}
+    gone = sum(clip.label in numbers and name not in named for name, clip in known.items())
+    if gone:
+        findings.add(f"{gone} clips", LIST, action="dropped", reason="not there", files=gone)
+    return clips
 
 
 def _parts(folder: Path, known: dict[str, Clip], clips: list[str], *, validation: float) -> dict[str, list[str]]:
     """Split -> its clips, validation being a share of the training ones; none is empty."""
     training = [name for name in clips if known[name].split == "train"]
     order = hashed_order(training, "vggsound", "validation")
-    held = set(order[: round(validation * len(order))])
+    held = {known[name].video for name in order[: round(validation * len(order))]}  # with all clips of a video
     parts = {
-        "train": [name for name in training if name not in held],
-        "val": [name for name in training if name in held],
+        "train": [name for name in training if known[name].video not in held],
+        "val": [name for name in training if known[name].video in held],
         "test": [name for name in clips if known[name].split == "test"],
     }
     for split, chosen in parts.items():
@@ -110,7 +126,11 @@ def _parts(folder: Path, known: dict[str, Clip], clips: list[str], *, validation
 
 def labels(folder: Path) -> list[str]:
     """The labels, in the order of their numbers: of classes.txt, or all of the list, sorted."""
-    every = sorted({clip.label for clip in _listed(folder).values()})
+    return _chosen(folder, _listed(folder, Findings()))
+
+
+def _chosen(folder: Path, known: dict[str, Clip]) -> list[str]:
+    every = sorted({clip.label for clip in known.values()})
     path = folder / CLASSES
     if not path.is_file():
         return every
@@ -121,76 +141,87 @@ def labels(folder: Path) -> list[str]:
     return chosen
 
 
-def _listed(folder: Path) -> dict[str, Clip]:
-    """Name of a clip, ID_START -> its label and split."""
+def _listed(folder: Path, findings: Findings) -> dict[str, Clip]:
+    """Name of a clip, ID_START -> its line of the list; a video is of train or of test alone."""
     path = folder / LIST
     if not path.is_file():
         raise UserError(f"there is no list {path}; take {LIST} from the page of VGGSound")
-    found: dict[str, Clip] = {}
+    parts: dict[str, list[Row]] = {"train": [], "test": []}
     for line, row in read_rows(path, columns=4):
-        if len(row) != 4 or not row[1].isdecimal() or not row[2] or row[3] not in ("train", "test"):
-            raise UserError(f"{path}:{line}: expected an id, a start in seconds, a label, train or test; got {row}")
-        clip = Clip(row[2], row[3])
-        if found.setdefault(f"{row[0]}_{int(row[1]):06d}", clip) != clip:
-            raise UserError(f"{path}:{line}: the clip {row[0]} at {row[1]} s stands there twice, in two ways")
-    return found
+        is_clip = len(row) == 4 and row[0] and row[1].isdecimal() and row[2] and row[3] in parts
+        if is_clip and len(row[1]) < 7:
+            clip = Clip(row[2], row[3], row[0])
+            parts[row[3]].append(Row((f"{row[0]}_{int(row[1]):06d}", row[0]), f"{LIST}:{line}", clip))
+        else:
+            reason = f"no id, start in seconds, label, train or test: {row}"
+            findings.drop(row[0], f"{LIST}:{line}", reason, split=LIST)
+    findings.check_share(LIST, sum(map(len, parts.values())))
+    kept = findings.once(parts)
+    for split, rows in kept.items():
+        findings.check_share(split, len(rows))
+    return {row.names[0]: row.content for rows in kept.values() for row in rows}
 
 
-def _videos(folder: Path, known: dict[str, Clip]) -> dict[str, Path]:
-    """Name of a clip -> its mp4 below a folder, sorted; each must be in the list."""
-    found = {path.stem: path for path in sorted(folder.rglob("*.mp4"), key=lambda path: (path.stem, path))}
-    strange = [name for name in found if name not in known]
-    if strange:
-        raise UserError(f"{folder}: not clips ID_START.mp4 of {LIST}: {names(strange)}")
-    return found
+def _videos(folder: Path, known: dict[str, Clip], findings: Findings) -> dict[str, Files]:
+    """Name of a clip -> its mp4 below a folder, sorted; those that are not in the list or broken are dropped.
 
-
-def _check(folder: Path, videos: list[Path]) -> None:
-    """Open every video before the first is decoded; UserError naming all that cannot be read."""
-    broken = []
-    for path in videos:
-        try:
+    Every video is opened before the first is decoded, which takes hours.
+    """
+    videos = {}
+    for path in files_below(folder, (".mp4",), findings):
+        where, split = str(path.relative_to(folder)), known[path.stem].split if path.stem in known else "videos"
+        if path.stem not in known:
+            findings.drop(path.stem, where, f"no clip ID_START.mp4 of {LIST}", split=split)
+            continue
+        with findings.dropping(path.stem, where, "cannot be read", split=split):
             length(path)
-        except UserError:
-            broken.append(path.name)
-    if broken:
-        raise UserError(f"{folder}: fetch again or delete the clips that cannot be read: {names(broken, shown=100)}")
+            videos[path.stem] = Files(path)
+    for split in ("train", "test"):
+        findings.check_share(split, sum(known[name].split == split for name in videos))
+    findings.check_share("videos", len(videos))
+    return videos
 
 
-def _stacks(folder: Path, known: dict[str, Clip]) -> dict[str, Path]:
-    """Name of a clip -> its frames in the released layout, sorted; each must be in the list and have sound."""
-    found: dict[str, Path] = {}
+def _stacks(folder: Path, known: dict[str, Clip], findings: Findings) -> dict[str, Files]:
+    """Name of a clip -> its files in the released layout, sorted; those not in the list or alone are dropped."""
+    kept = {}
     for part in ("train", "test"):
-        video = {path.stem: path for path in sorted((folder / part / "video_jpg").glob("*.jpg"))}
-        audio = {path.stem for kind in ("audio_npy/*.npy", "audio/*.wav") for path in (folder / part).glob(kind)}
-        strange = sorted(name for name in video.keys() | audio if name not in known or known[name].split != part)
-        if strange:
-            raise UserError(f"{folder / part}: not clips ID_START of {LIST} for {part}: {names(strange)}")
-        alone = sorted(video.keys() ^ audio)
-        if alone:
-            what = "a clip needs video_jpg and audio_npy or audio"
-            raise UserError(f"{folder / part}: {what}; without partner: {names(alone)}")
-        found |= {name: video[name] for name in sorted(video)}
-    return found
+        kinds = (("video_jpg", ".jpg"), ("audio", ".wav"), ("audio_npy", ".npy"))
+        video, waves, arrays = (
+            {path.stem: path for path in files_below(folder / part / kind, (ending,), findings)}
+            for kind, ending in kinds
+        )
+        audio = waves | arrays
+        for name in sorted(video | audio):
+            if name not in known or known[name].split != part:
+                findings.drop(name, part, f"no clip ID_START of {LIST} for {part}", split=part)
+            elif name not in video or name not in audio:
+                what = "a clip needs video_jpg and audio_npy or audio"
+                findings.drop(name, part, f"without partner: {what}", split=part)
+            else:
+                kept[name] = Files(video[name], audio[name])
+        findings.check_share(part, sum(known[name].split == part for name in kept))
+    return kept
 
 
-def _spectrogram(path: Path) -> Tensor:
-    wave = sound(path, RATE, seconds=SECONDS) if path.suffix == ".mp4" else _wave(path)
+def _spectrogram(files: Files) -> Tensor:
+    wave = sound(files.video, RATE, seconds=SECONDS) if files.audio is None else _wave(files.audio)
     peak = wave.abs().max()
     loud = fitted(wave, RATE * SECONDS) / (1.1 * peak if peak > 0 else 1)  # a muted clip stays silent
     return power(loud, window=WINDOW, hop=HOP).sqrt().unsqueeze(0).half()
 
 
-def _wave(stack: Path) -> Tensor:
+def _wave(path: Path) -> Tensor:
     """The sound (T,) that lies beside frames in the released layout."""
-    part, name = stack.parents[1], stack.stem
-    path = part / "audio_npy" / f"{name}.npy"
-    return array(path, (1, None))[0] if path.is_file() else recorded(part / "audio" / f"{name}.wav", RATE)
+    wave = array(path, (1, None))[0] if path.suffix.lower() == ".npy" else recorded(path, RATE)
+    if not len(wave):
+        raise UserError(f"the recording {path} is empty; fetch its source again")
+    return wave
 
 
 def _frames(count: int, size: int, path: Path) -> Tensor:
     """`count` frames, evenly spaced from the first to the last, (count, 3, size, size)."""
-    if path.suffix == ".mp4":
+    if path.suffix.lower() == ".mp4":
         moments = np.linspace(0, min(length(path), SECONDS), count).tolist()
         squares = [ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR) for image in pictures(path, moments)]
         return normalised(torch.stack([pixels(square) for square in squares]))

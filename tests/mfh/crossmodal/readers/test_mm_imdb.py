@@ -116,14 +116,10 @@ def test_the_hdf5_file_is_cut_by_its_own_table_and_its_columns_named_by_its_own_
         (lambda f: (f / "split.json").unlink(), "neither split.json nor multimodal_imdb.hdf5"),
         (lambda f: (f / "split.json").write_text("{"), "split.json is not JSON"),
         (lambda f: (f / "split.json").write_text(json.dumps({**SPLITS, "dev": []})), "lists no films for 'dev'"),
-        (lambda f: (f / "split.json").write_text(json.dumps({**SPLITS, "dev": ["0000020"]})), "film 0000020 twice"),
-        (lambda f: (f / "dataset/0000001.json").unlink(), "there is no file .*0000001.json"),
-        (lambda f: (f / "dataset/0000001.jpeg").unlink(), "there is no picture .*0000001.jpeg"),
-        (lambda f: (f / "dataset/0000001.jpeg").write_bytes(b"<html>"), "0000001.jpeg is broken"),
-        (lambda f: (f / "dataset/0000001.json").write_bytes(b'{"plot": "\xe9"}'), "0000001.json:1 is not UTF-8"),
-        (lambda f: film(f / "dataset", "0000001", plot=[""]), "0000001.json has no plot"),
-        (lambda f: film(f / "dataset", "0000001", genres=[]), "0000001.json has no genres"),
-        (lambda f: film(f / "dataset", "0000001", genres=["Farce"]), "'Farce' is no genre"),
+        (lambda f: (f / "split.json").write_text("[]"), "lists no films for 'train'"),
+        (lambda f: (f / "split.json").write_text(json.dumps({**SPLITS, "dev": "0000010"})), "lists no films for 'dev'"),
+        (lambda f: (f / "split.json").write_text(json.dumps({**SPLITS, "dev": ["0000020"]})), "records of val are bad"),
+        (lambda f: film(f / "dataset", "0000020", plot=None), "1 of 1 records of test are bad.*: no plot"),
     ],
 )
 def test_a_fault_of_the_files_is_one_sentence(folder: Path, change: Callable[[Path], object], sentence: str) -> None:
@@ -133,9 +129,115 @@ def test_a_fault_of_the_files_is_one_sentence(folder: Path, change: Callable[[Pa
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence", "kind"),
+    [
+        (lambda f: (f / "0000001.json").unlink(), "there is no file .*0000001.json", "cannot be read"),
+        (lambda f: (f / "0000001.jpeg").unlink(), "there is no picture .*0000001.jpeg", "cannot be read"),
+        (lambda f: (f / "0000001.jpeg").write_bytes(b"<html>"), "0000001.jpeg is broken", "cannot be read"),
+        (lambda f: (f / "0000001.json").write_bytes(b'{"plot": "\xe9"}'), "001.json:1 is not UTF-8", "cannot be read"),
+        (lambda f: (f / "0000001.json").write_bytes(b""), "0000001.json is not JSON", "cannot be read"),
+        (lambda f: (f / "0000001.json").write_text("[1]"), "0000001.json: 0000001: no JSON object", "no JSON object"),
+        *(
+            (lambda f, plot=plot: film(f, "0000001", plot=plot), "0000001.json: 0000001: no plot", "no plot")
+            for plot in ("", [""], [], None, 5, [None], [["nested"]], {"a": "plot"}, "…!? -")
+        ),
+        *(
+            (
+                lambda f, genres=genres: film(f, "0000001", genres=genres),
+                "0000001.json: 0000001: no genres",
+                "no genres",
+            )
+            for genres in ([], None, 7, [None])
+        ),
+        (lambda f: film(f, "0000001", genres=["Farce"]), "no genre of MM-IMDB: 'Farce'", "no genre of MM-IMDB"),
+    ],
+)
+def test_a_bad_film_is_dropped_or_told(
+    folder: Path, is_bad: Callable, change: Callable[[Path], object], sentence: str, kind: str
+) -> None:
+    change(folder / "dataset")
+    is_bad(MmImdb, folder, sentence, kind, size=SIZE)
+
+
+@pytest.mark.parametrize(
+    ("listed", "kind"),
+    [
+        ("../dataset/0000001", "cannot be read"),
+        ("/etc/0000001", "cannot be read"),
+        ("0000002", "listed twice"),
+        ("0000020", "also in test"),
+        (None, "cannot be read"),
+    ],
+)
+def test_a_film_listed_twice_or_outside_is_dropped_or_told(
+    folder: Path, is_bad: Callable, listed: str | None, kind: str
+) -> None:
+    content = {**SPLITS, "train": [*SPLITS["train"], listed]}
+    (folder / "split.json").write_text(json.dumps(content))
+    is_bad(MmImdb, folder, r"is no name of a file below|train\[6\]|None.json", kind, size=SIZE)
+    assert len(MmImdb(size=SIZE).read(folder)["train"].label) == 6
+
+
+def test_films_that_are_left_out_leave_the_others_as_they_were(folder: Path) -> None:
+    before = MmImdb(size=SIZE).read(folder)["train"]
+    (folder / "dataset/0000002.jpeg").write_bytes(b"")
+    (folder / "dataset/0000003.jpeg").rename(folder / "dataset/0000003.JPG")
+    after = MmImdb(size=SIZE).read(folder)["train"]
+    rows = [0, 2, 3, 4, 5]
+    assert torch.equal(after.label, before.label[rows])
+    assert torch.equal(after.inputs["image"], before.inputs["image"][rows])
+    assert len(after.inputs["text"]) == 5
+
+
 def changed(folder: Path, change: Callable[[h5py.File], None]) -> None:
     with h5py.File(folder / "multimodal_imdb.hdf5", "r+") as file:
         change(file)
+
+
+def replaced(file: Any, name: str, values: np.ndarray) -> None:
+    del file[name]
+    file[name] = values
+
+
+def resplit(file: Any, ends: tuple[int, int]) -> None:
+    """The table of splits with other rows for train."""
+    table = file.attrs["split"]
+    table["start"][:3], table["stop"][:3] = ends
+    file.attrs.create("split", table)
+
+
+@pytest.mark.parametrize("stored_as", [list, np.array, lambda names: np.array(names, h5py.string_dtype())])
+def test_the_genres_may_be_stored_as_an_array(stored: Path, stored_as: Callable) -> None:
+    before = MmImdb().read(stored)["train"].label
+    changed(
+        stored, lambda f: f["genres"].attrs.create("target_names", stored_as([g.encode() for g in reversed(GENRES)]))
+    )
+    assert torch.equal(MmImdb().read(stored)["train"].label, before)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence", "kind"),
+    [
+        (
+            lambda file: file["features"].__setitem__((1, 7), np.inf),
+            "row 1: 1: features that",
+            "features that are not finite",
+        ),
+        (
+            lambda file: file["vgg_features"].__setitem__((1, 7), np.nan),
+            "row 1: 1: feat",
+            "features that are not finite",
+        ),
+        (lambda file: file["genres"].__setitem__((1, 7), 9), "row 1: 1: genres that are", "genres that are not 0 or 1"),
+        (lambda file: resplit(file, (0, 6)), "row 5: 5: also in val", "also in val"),
+    ],
+)
+def test_a_bad_row_is_dropped_or_told(
+    stored: Path, is_bad: Callable, change: Callable[[Any], object], sentence: str, kind: str
+) -> None:
+    changed(stored, change)
+    is_bad(MmImdb, stored, sentence, kind)
 
 
 @pytest.mark.parametrize(
@@ -143,8 +245,19 @@ def changed(folder: Path, change: Callable[[h5py.File], None]) -> None:
     [
         (lambda file: file.pop("vgg_features"), "no data set 'vgg_features'"),
         (lambda file: file.attrs.pop("split"), "its attribute 'split' must name train, dev, test"),
-        (lambda file: file["genres"].attrs.modify("target_names", '["Drama"]'), "are not MM-IMDB's 23"),
-        (lambda file: file["features"].write_direct(np.full((9, 300), np.nan, np.float32)), "are not finite"),
+        (lambda file: file["genres"].attrs.create("target_names", '["Drama"]'), "are not MM-IMDB's 23"),
+        (lambda file: file["features"].write_direct(np.full((9, 300), np.nan, np.float32)), "that are not finite"),
+        (lambda file: file["genres"].attrs.create("target_names", "Drama, Comedy"), "genres is not JSON"),
+        (lambda file: file["genres"].attrs.create("target_names", "5"), "are not MM-IMDB's 23"),
+        (lambda file: file["genres"].attrs.create("target_names", np.arange(23)), "are not MM-IMDB's 23"),
+        (lambda file: file["genres"].attrs.create("target_names", h5py.Empty("f")), "are not MM-IMDB's 23"),
+        (lambda file: file.attrs.create("split", "train"), "its attribute 'split' must name"),
+        (lambda file: file.attrs.create("split", np.arange(4)), "its attribute 'split' must name"),
+        (lambda file: resplit(file, (0, 99)), "rows outside 0 to 9"),
+        (lambda file: resplit(file, (5, 2)), "rows outside 0 to 9"),
+        (lambda file: (file.pop("genres"), file.create_group("genres")), "the genres .* are not MM-IMDB's 23"),
+        (lambda file: replaced(file, "features", np.zeros((9, 7))), r"'features' has the shape \(9, 7\)"),
+        (lambda file: replaced(file, "features", np.array(["a"] * 9, "S")), r"'features' has the shape \(9,\)"),
     ],
 )
 def test_a_fault_of_the_hdf5_file_is_one_sentence(stored: Path, change: Callable[[Any], object], sentence: str) -> None:
@@ -153,8 +266,9 @@ def test_a_fault_of_the_hdf5_file_is_one_sentence(stored: Path, change: Callable
         MmImdb().read(stored)
 
 
-def test_a_file_that_is_no_hdf5_is_one_sentence(stored: Path) -> None:
-    (stored / "multimodal_imdb.hdf5").write_bytes(b"<html>")
+@pytest.mark.parametrize("content", [b"<html>", b"", b"\x89HDF\r\n\x1a\n" + bytes(200)])
+def test_a_file_that_is_no_hdf5_is_one_sentence(stored: Path, content: bytes) -> None:
+    (stored / "multimodal_imdb.hdf5").write_bytes(content)
     with pytest.raises(UserError, match="is no HDF5 file"):
         MmImdb().read(stored)
 

@@ -12,7 +12,7 @@ import torch
 from scipy.io import savemat
 
 from msd.errors import UserError
-from msd.mfh.crossmodal.readers.nyu_depth import NyuDepth, labels
+from msd.mfh.crossmodal.readers.nyu_depth import TO_40, NyuDepth, labels
 from msd.mfh.crossmodal.samples import IGNORED
 
 HEIGHT, WIDTH, COUNT, NAMES = 48, 64, 6, 5
@@ -105,15 +105,58 @@ def test_a_label_that_a_mapping_gives_no_class_does_not_count(folder: Path) -> N
         folder / "class13Mapping.mat",
         {"classMapping13": {"labels": np.array([[2, 0, *[1] * 38]]), "names": ["a"] * 13}},
     )
-    splits = NyuDepth(size=SIZE, validation=0.5, count=13).read(folder)
-    found = torch.cat([splits["train"].label, splits["val"].label])[:, 0, 0]
-    assert sorted(found.tolist()) == [0, 0, 1, IGNORED], "labels 2 to 5 are of the classes 1, 40, 2 and 3 of forty"
+    labels = np.full((COUNT, HEIGHT, WIDTH), 4)  # of class 2 of forty, which has none of thirteen
+    labels[:, 0, 0] = 1 + np.arange(COUNT) % NAMES
+    write(folder, labels=labels)
+    reader = NyuDepth(size=SIZE, validation=0.5, count=13)
+    splits = reader.read(folder)
+    kept = torch.cat([splits["train"].label, splits["val"].label])
+    assert sorted(kept[:, 0, 0].tolist()) == [0, 0, 1], "labels 2, 3 and 5 are of the classes 1, 40 and 3 of forty"
+    assert (kept[:, 1:] == IGNORED).all()
+    assert reader.findings.summary()["counts"] == {"dropped: no labelled pixel": 1}
 
 
 def test_labels_keep_their_values_in_another_size(folder: Path) -> None:
     splits = NyuDepth(size=(9, 13), validation=0.5).read(folder)
     assert set(splits["test"].label.unique().tolist()) == {MAP_40[0] - 1, IGNORED}
     assert splits["test"].inputs["rgb"].shape == (2, 3, 9, 13)
+
+
+def edited(folder: Path, change: Callable[[h5py.File], object]) -> None:
+    with h5py.File(folder / "nyu_depth_v2_labeled.mat", "r+") as file:
+        change(file)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence", "kind"),
+    [
+        (lambda file: file["depths"].__setitem__((2, 3, 3), np.nan), "depth that is not", "depth that is not finite"),
+        (lambda file: file["depths"].__setitem__((2, 3, 3), np.inf), "depth that is not", "depth that is not finite"),
+        (lambda file: file["labels"].__setitem__(2, 0), "trainNdxs: 3: no labelled pixel", "no labelled pixel"),
+        (
+            lambda file: file["labels"].__setitem__((2, 0, 0), 9),
+            "3: label without a cla",
+            f"label without a class in {TO_40}",
+        ),
+    ],
+)
+def test_a_bad_picture_is_dropped_or_told(
+    folder: Path, is_bad: Callable, change: Callable[[h5py.File], object], sentence: str, kind: str
+) -> None:
+    edited(folder, change)
+    is_bad(NyuDepth, folder, sentence, kind, size=SIZE, validation=0.5)
+
+
+@pytest.mark.parametrize(
+    ("train", "kind"),
+    [([2, 3, 4, 5, 3], "listed twice"), ([*TRAIN, 6], "also in test"), ([*TRAIN, 9], "no number from 1 to 6")],
+)
+def test_a_number_stands_once(folder: Path, is_bad: Callable, train: list[int], kind: str) -> None:
+    before = NyuDepth(size=SIZE, validation=0.5).read(folder)
+    savemat(folder / "splits.mat", {"trainNdxs": train, "testNdxs": TEST})
+    is_bad(NyuDepth, folder, rf"splits\.mat: trainNdxs: {train[-1]}: {kind}", kind, size=SIZE, validation=0.5)
+    after = NyuDepth(size=SIZE, validation=0.5).read(folder)
+    assert all(torch.equal(after[split].label, before[split].label) for split in before)
 
 
 @pytest.mark.parametrize(
@@ -125,10 +168,20 @@ def test_labels_keep_their_values_in_another_size(folder: Path) -> None:
         (lambda f: (f / "classMapping40.mat").unlink(), "there is no file .*classMapping40.mat"),
         (lambda f: (f / "splits.mat").write_bytes(b"x" * 200), "splits.mat is no MATLAB 5 file"),
         (lambda f: savemat(f / "splits.mat", {"trainNdxs": [1]}), "no field 'testNdxs'"),
-        (lambda f: savemat(f / "splits.mat", {"trainNdxs": [1, 7], "testNdxs": [2]}), "numbers from 1 to 6"),
-        (lambda f: savemat(f / "splits.mat", {"trainNdxs": [2, 3], "testNdxs": [3]}), "each in one split"),
+        (lambda f: (f / "splits.mat").write_bytes(b""), "splits.mat is no MATLAB 5 file"),
+        (lambda f: (f / "nyu_depth_v2_labeled.mat").write_bytes(b""), "is no MATLAB 7.3 file"),
+        (lambda f: savemat(f / "splits.mat", {"trainNdxs": [np.nan, 2], "testNdxs": [1]}), "are no whole numbers"),
+        (lambda f: savemat(f / "splits.mat", {"trainNdxs": "two", "testNdxs": [1]}), "holds no whole numbers"),
+        (
+            lambda f: savemat(f / "splits.mat", {"trainNdxs": [2, 7, 8], "testNdxs": [1]}),
+            "2 of 3 .* number from 1 to 6",
+        ),
+        (lambda f: savemat(f / "classMapping40.mat", {"mapClass": [1], "className": "one"}), "the names of 40 classes"),
+        (lambda f: edited(f, lambda file: file.pop("scenes")), "has no names of scenes"),
+        (lambda f: edited(f, lambda file: file.pop("depths")), "no field 'depths' of 3 dimensions"),
+        (lambda f: edited(f, lambda file: (file.pop("depths"), file.create_group("depths"))), "is no MATLAB 7.3 file"),
         (lambda f: savemat(f / "splits.mat", {"trainNdxs": [2, 3], "testNdxs": [1]}), "no picture is left for train"),
-        (lambda f: write(f, labels=np.full((6, 48, 64), 9)), "the label 9 has no class"),
+        (lambda f: write(f, labels=np.full((6, 48, 64), 9)), "label without a class in classMapping40.mat: 9"),
         (lambda f: write(f, labels=np.zeros((5, 48, 64))), "6 pictures, 6 depths and 5 labels"),
         (lambda f: write(f, labels=np.zeros((6, 48))), "no field 'labels' of 3 dimensions"),
     ],

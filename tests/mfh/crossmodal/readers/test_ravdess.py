@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from scipy.io import wavfile
 
+from msd.data.findings import Findings
 from msd.errors import UserError
 from msd.mfh.crossmodal.readers.ravdess import EMOTIONS, Ravdess, clips, code
 
@@ -100,7 +102,7 @@ def test_louder_bands_follow_the_pitch_and_what_is_filled_up_is_silent(published
 def test_songs_are_left_out(published: Path, videos: list[Path]) -> None:
     wavfile.write(published / "Actor_01/03-02-01-01-01-01-01.wav", RATE, wave(440))
     shutil.copy(videos[0], published / "Actor_01/02-02-01-01-01-01-01.mp4")
-    assert len(clips(published)) == 15 * len(ACTORS)
+    assert len(clips(published, Findings())) == 15 * len(ACTORS)
 
 
 def test_the_video_without_sound_is_taken_where_both_are_there(published: Path, videos: list[Path]) -> None:
@@ -108,7 +110,7 @@ def test_the_video_without_sound_is_taken_where_both_are_there(published: Path, 
     for actor, other in (("01", "01"), ("02", "02")):
         (published / "z").mkdir(exist_ok=True)
         shutil.copy(videos[0], published / "z" / f"{other}-{name}-{actor}.mp4")
-    found = {clip.actor: clip.video.name for clip in clips(published) if clip.label == 0}
+    found = {clip.actor: clip.video.name for clip in clips(published, Findings()) if clip.label == 0}
     assert found == {actor: f"02-{name}-{actor:02d}.mp4" for actor in ACTORS}
 
 
@@ -130,20 +132,76 @@ def test_a_name_says_seven_things() -> None:
     }  # fmt: skip
 
 
+TRIAL = "01-01-01-01-01-01"
+"""Of the first actor, without modality."""
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence", "kind"),
+    [
+        (lambda f: (f / f"03-{TRIAL}.wav").unlink(), f"02-{TRIAL}.mp4: without partner", "without partner"),
+        (lambda f: (f / f"02-{TRIAL}.mp4").unlink(), f"03-{TRIAL}.wav: without partner", "without partner"),
+        (lambda f: (f / "03-01-01-01-01-01.wav").touch(), "seven two-digit codes", "no name of RAVDESS"),
+        (lambda f: (f / "03-01-09-01-01-01-01.wav").touch(), "seven two-digit codes", "no name of RAVDESS"),
+        (lambda f: (f / f"03-{TRIAL}.wav").write_bytes(b"RIFF"), f"03-{TRIAL}.wav is broken", "cannot be read"),
+        (lambda f: cut(f / f"03-{TRIAL}.wav"), f"03-{TRIAL}.wav is cut off", "cannot be read"),
+        (lambda f: (f / f"02-{TRIAL}.mp4").write_bytes(b"x"), f"02-{TRIAL}.mp4 is broken", "cannot be read"),
+        (lambda f: (f / f"02-{TRIAL}.mp4").write_bytes(b""), f"02-{TRIAL}.mp4 is broken", "cannot be read"),
+        (lambda f: (f / f"._03-{TRIAL}.wav").touch(), f"._03-{TRIAL}.wav: left behind", "left behind by a system"),
+        (
+            lambda f: copied(f / f"03-{TRIAL}.wav", f / f"03-{TRIAL} (1).wav"),
+            "a copy, by its name",
+            "a copy, by its name",
+        ),
+        (
+            lambda f: copied(f / f"03-{TRIAL}.wav", f / f"b/03-{TRIAL}.wav"),
+            "name given twice: Actor",
+            "name given twice",
+        ),
+        (
+            lambda f: copied(f / f"03-{TRIAL}.wav", f.parent / f"__MACOSX/Actor_01/03-{TRIAL}.wav"),
+            "left behind by a system",
+            "left behind by a system",
+        ),
+    ],
+)
+def test_a_bad_recording_is_dropped_or_told(
+    published: Path, is_bad: Callable, change: Callable[[Path], object], sentence: str, kind: str
+) -> None:
+    change(published / "Actor_01")
+    is_bad(Ravdess, published, sentence, kind, **TOLD)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def copied(path: Path, other: Path) -> None:
+    other.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(path, other)
+
+
+def test_endings_in_capitals_are_read(published: Path) -> None:
+    before = Ravdess(**TOLD).read(published)
+    for path in [*published.glob("*/*1.wav"), *published.glob("*/*1.mp4")]:
+        path.rename(path.with_suffix(path.suffix.upper()))
+    after = Ravdess(**TOLD).read(published)
+    assert all(torch.equal(after[split].inputs["audio"], before[split].inputs["audio"]) for split in before)
+
+
+def test_a_tree_that_lies_there_twice_is_read_once(published: Path) -> None:
+    shutil.copytree(published / "Actor_01", published / "again/Actor_01")
+    reader = Ravdess(**TOLD)
+    assert len(reader.read(published)["train"].label) == 15
+    assert reader.findings.summary()["counts"] == {"dropped: name given twice": 30}
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda f: (f / "Actor_01/03-01-01-01-01-01-01.wav").unlink(), "without partner: .*02-01-01-01-01-01-01.mp4"),
-        (lambda f: (f / "Actor_01/02-01-01-01-01-01-01.mp4").unlink(), "without partner: .*03-01-01-01-01-01-01.wav"),
-        (lambda f: (f / "Actor_01/03-01-01-01-01-01.wav").touch(), "seven two-digit codes"),
-        (lambda f: (f / "Actor_01/03-01-09-01-01-01-01.wav").touch(), "seven two-digit codes"),
-        (
-            lambda f: (f / "Actor_01/03-01-01-01-01-01-01.wav").write_bytes(b"RIFF"),
-            "03-01-01-01-01-01-01.wav is broken",
-        ),
-        (lambda f: (f / "Actor_01/02-01-01-01-01-01-01.mp4").write_bytes(b"x"), "02-01-01-01-01-01-01.mp4 is broken"),
         (lambda f: [path.unlink() for path in f.glob("Actor_02/*")], "has no actor for val"),
         (lambda f: [path.unlink() for path in f.rglob("*.wav")], "holds no recordings 03-01"),
+        (lambda f: [path.unlink() for path in f.rglob("*.mp4")], "45 of 45 records of trials are bad"),
     ],
 )
 def test_a_fault_of_the_recordings_is_one_sentence(
@@ -158,7 +216,7 @@ def test_a_fault_of_the_recordings_is_one_sentence(
 def test_a_video_that_ends_before_its_picture_is_one_sentence(published: Path, film: Callable[..., Path]) -> None:
     film(published / "Actor_03/02-01-05-01-01-01-03.mp4", frames(4)[:3], rate=5)
     with pytest.raises(UserError, match=r"02-01-05-01-01-01-03\.mp4 is too short: its pictures end after 0\.6 s"):
-        Ravdess(**TOLD).read(published)
+        Ravdess(**TOLD, records="strict").read(published)
 
 
 @pytest.mark.parametrize(
@@ -166,13 +224,10 @@ def test_a_video_that_ends_before_its_picture_is_one_sentence(published: Path, f
     [
         (lambda f: (f / "data_file/spa_val.csv").unlink(), "there is no list .*spa_val.csv"),
         (lambda f: (f / "data_file/spa_val.csv").write_text("a,b,c\n"), "lists no samples"),
-        (lambda f: (f / "data_file/spa_val.csv").write_text("a,b,c\nval0.npy,val0.jpg,8\n"), "spa_val.csv:2: expected"),
-        (lambda f: (f / "aud_features/dl1.npy").unlink(), "dl1.npy is no NumPy array"),
         (
-            lambda f: np.save(f / "aud_features/dl1.npy", np.zeros((40, 255))),
-            r"shape 40 × 256, the array is \(40, 255\)",
+            lambda f: (f / "data_file/spa_val.csv").write_text("a,b,c\nval0.npy,val0.jpg,8\n"),
+            "1 of 1 .* val.*spa_val.csv:2",
         ),
-        (lambda f: (f / "vid_features/test2.jpg").unlink(), "there is no picture .*test2.jpg"),
     ],
 )
 def test_a_fault_of_the_released_folder_is_one_sentence(
@@ -181,6 +236,61 @@ def test_a_fault_of_the_released_folder_is_one_sentence(
     change(released)
     with pytest.raises(UserError, match=sentence):
         Ravdess(size=SIZE).read(released)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda f: f.unlink(), "there is no file .*dl1.npy"),
+        (lambda f: f.write_bytes(b""), "dl1.npy is no NumPy array of numbers"),
+        (lambda f: f.write_bytes(f.read_bytes()[:900]), "dl1.npy is no NumPy array of numbers"),
+        (lambda f: np.save(f, np.zeros((40, 255))), r"shape 40 × 256, the array is \(40, 255\)"),
+        (lambda f: np.save(f, np.full((40, 256), np.nan)), "expected finite numbers"),
+        (lambda f: np.save(f, np.full((40, 256), 1e300)), "expected finite numbers"),
+        (lambda f: np.save(f, np.full((40, 256), 1j)), "dl1.npy is no NumPy array of numbers"),
+        (lambda f: np.save(f, np.full((40, 256), None), allow_pickle=True), "dl1.npy is no NumPy array of numbers"),
+        (
+            lambda f: f.with_name("dl1.npz").rename(f) or np.savez(f.open("wb"), a=np.zeros(3)),
+            "no NumPy array of numbers",
+        ),
+    ],
+)
+def test_features_that_are_none_are_dropped_or_told(
+    released: Path, is_bad: Callable, change: Callable[[Path], object], sentence: str
+) -> None:
+    path = released / "aud_features/dl1.npy"
+    path.with_suffix(".npz").touch()
+    change(path)
+    is_bad(Ravdess, released, sentence, "cannot be read", size=SIZE)
+
+
+@pytest.mark.parametrize(
+    ("row", "kind"),
+    [
+        ("dl9.npy,dl1.jpg,8", "no audio file, picture and label from 0 to 7"),
+        ("dl1.npy,dl1.jpg", "no audio file, picture and label from 0 to 7"),
+        ("dl1.npy,dl1.jpg,1", "listed twice"),
+        ("dl1.npy,dl1.jpg,2", "listed twice"),
+        ("val0.npy,dl0.jpg,0", "also in val"),
+        ("dl0.npy,test0.jpg,0", "also in test"),
+        ("../aud_features/dl0.npy,dl0.jpg,0", "cannot be read"),
+        ("dl0.npy,/etc/passwd,0", "cannot be read"),
+    ],
+)
+def test_a_bad_row_is_dropped_or_told(released: Path, is_bad: Callable, row: str, kind: str) -> None:
+    path = released / "data_file/spa_dl.csv"
+    path.write_text(f"{path.read_text()}\n{row}\n\n")
+    is_bad(Ravdess, released, r"spa_dl\.csv:6|is no name of a file below", kind, size=SIZE)
+    assert len(Ravdess(size=SIZE).read(released)["train"].label) == 4
+
+
+def test_a_list_may_have_an_index_column_and_a_mark(released: Path) -> None:
+    before = Ravdess(size=SIZE).read(released)["train"]
+    path = released / "data_file/spa_dl.csv"
+    head, *rows = path.read_text().splitlines()
+    numbered = [f",{head}", *(f"{7 * number},{row}" for number, row in enumerate(rows))]
+    path.write_text("\n".join(numbered), encoding="utf-8-sig")
+    assert torch.equal(Ravdess(size=SIZE).read(released)["train"].label, before.label)
 
 
 def test_actors_of_two_splits_are_refused(published: Path) -> None:

@@ -58,18 +58,34 @@ def test_stamps_that_differ_by_a_number_stay_together(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "sentence"),
+    ("change", "sentence", "kind"),
     [
-        (lambda f: (f / "food/sub/food.a_desc_fr.ogg").write_text("no sound"), "the recording .*food.a_desc_fr.ogg is"),
-        (lambda f: (f / "food/sub/food.a.png").write_text("no picture"), "the picture .*food.a.png is broken"),
-        (lambda f: (f / "food/sub/food.a.txt").write_text("\n"), "food.a.txt has no name in its first line"),
-        (lambda f: (f / "food/sub/food.a.txt").write_bytes(b"caf\xe9"), "food.a.txt:1 is not UTF-8"),
-        (lambda f: (f / "space").rename(f / "other"), "has no stamp of space with a picture, a name and 'fr' speech"),
+        (
+            lambda f: (f / "food.a_desc_fr.ogg").write_text("no sound"),
+            "the recording .*food.a_desc_fr.ogg is",
+            "cannot be read",
+        ),
+        (lambda f: (f / "food.a.png").write_text("no picture"), "the picture .*food.a.png is broken", "cannot be read"),
+        (lambda f: (f / "food.a.txt").write_text("\n"), "food.a.txt has no name in its first line", "no name"),
+        (lambda f: (f / "food.a.txt").write_text(" … \n"), "food.a.txt has no name in its first line", "no name"),
+        (lambda f: (f / "food.a.txt").write_bytes(b"caf\xe9"), "food.a.txt:1 is not UTF-8", "no name"),
+        (
+            lambda f: (f / "._food.a_desc_fr.ogg").touch(),
+            r"\._food.*: left behind by a system",
+            "left behind by a system",
+        ),
     ],
 )
-def test_a_fault_is_one_sentence(folder: Path, change: Callable[[Path], object], sentence: str) -> None:
-    change(folder)
-    with pytest.raises(UserError, match=sentence):
+def test_a_bad_stamp_is_dropped_or_told(
+    folder: Path, is_bad: Callable, change: Callable[[Path], object], sentence: str, kind: str
+) -> None:
+    change(folder / "food/sub")
+    is_bad(TuxPaint, folder, sentence, kind, size=16)
+
+
+def test_a_kind_without_stamps_is_one_sentence(folder: Path) -> None:
+    (folder / "space").rename(folder / "other")
+    with pytest.raises(UserError, match="has no stamp of space with a picture, a name and 'fr' speech"):
         TuxPaint(size=16).read(folder)
 
 

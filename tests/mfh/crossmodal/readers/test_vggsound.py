@@ -12,8 +12,9 @@ import torch
 from PIL import Image
 from scipy.io import wavfile
 
+from msd.data.findings import Findings
 from msd.errors import UserError
-from msd.mfh.crossmodal.readers.vggsound import VggSound, labels
+from msd.mfh.crossmodal.readers.vggsound import VggSound, _listed, _parts, labels
 
 RATE = 16_000
 SIDE, THERE = 32, 4
@@ -119,15 +120,47 @@ def test_a_clip_without_sound_and_a_still_one_stay_in(mirror: Path, film: Callab
     assert torch.equal(test.inputs["video"][0, 0], test.inputs["video"][0, 1])
 
 
+CLIP = f"{TEST[0]}_000000"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence", "kind"),
+    [
+        (lambda f: (f / f"{CLIP}.mp4").write_bytes(b"gone"), f"the video .*{CLIP}.mp4 is broken", "cannot be read"),
+        (lambda f: (f / f"{CLIP}.mp4").write_bytes(b""), f"the video .*{CLIP}.mp4 is broken", "cannot be read"),
+        (lambda f: (f / "abc.mp4").touch(), "abc.mp4: abc: no clip", "no clip ID_START.mp4 of vggsound.csv"),
+        (lambda f: (f / f"._{CLIP}.mp4").touch(), "left behind by a system", "left behind by a system"),
+        (lambda f: (f / f"{CLIP} (1).mp4").touch(), "a copy, by its name", "a copy, by its name"),
+        (lambda f: shutil.copytree(f, f.parent / "other"), "name given twice: final/v", None),
+    ],
+)
+def test_a_bad_video_is_dropped_or_told(
+    mirror: Path, is_bad: Callable, change: Callable[[Path], object], sentence: str, kind: str | None
+) -> None:
+    change(mirror / "final/video")
+    if kind:
+        is_bad(VggSound, mirror, sentence, kind, **TOLD)
+    else:
+        reader = VggSound(**TOLD)
+        assert len(reader.read(mirror)["test"].label) == 2
+        assert reader.findings.summary()["counts"] == {"dropped: name given twice": 8, "dropped: not there": 1}
+
+
+def test_endings_in_capitals_are_read(mirror: Path) -> None:
+    for path in mirror.rglob("*.mp4"):
+        path.rename(path.with_suffix(".MP4"))
+    assert {name: len(part.label) for name, part in VggSound(**TOLD).read(mirror).items()} == {
+        "train": 4, "val": 2, "test": 2
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda f: (f / f"{TEST[0]}_000000.mp4").write_bytes(b"gone"), f"cannot be read: {TEST[0]}_000000.mp4$"),
         (
             lambda f: [path.write_bytes(path.read_bytes()[:100]) for path in f.glob("?123456789?_*.mp4")],
-            f"cannot be read: {TEST[0]}_000000.mp4, {TEST[1]}_000010.mp4$",
+            "2 of 2 records of test are bad, too many; the first: .*cannot be read: .*has no pictures",
         ),
-        (lambda f: (f / "abc.mp4").touch(), "not clips ID_START.mp4 of vggsound.csv: abc"),
         (lambda f: [path.unlink() for path in f.glob("?123456789?_*.mp4")], "no clip of vggsound.csv is left for test"),
     ],
 )
@@ -165,16 +198,15 @@ def test_chosen_classes_are_numbered_in_the_order_of_the_file(folder: Path) -> N
     ("change", "sentence"),
     [
         (lambda f: (f / "vggsound.csv").unlink(), "there is no list .*vggsound.csv"),
-        (lambda f: (f / "vggsound.csv").write_text("x,1,dog barking\n"), "vggsound.csv:1: expected an id"),
-        (lambda f: (f / "vggsound.csv").write_text("x,1,dog,dev\n"), "vggsound.csv:1: expected an id"),
-        (lambda f: (f / f"test/audio/{TEST[0]}_000000.wav").unlink(), f"without partner: {TEST[0]}_000000"),
-        (lambda f: (f / f"test/video_jpg/{TEST[0]}_000000.jpg").unlink(), f"without partner: {TEST[0]}_000000"),
-        (lambda f: (f / "test/audio/abc.wav").touch(), "not clips ID_START of vggsound.csv for test: abc"),
-        (lambda f: (f / f"test/audio/{TRAIN[0]}_000000.wav").touch(), "not clips .* for test: --0PQM4-hqg_000000"),
-        (lambda f: (f / f"test/audio/{TEST[0]}_000000.wav").write_bytes(b"RIFF"), "_000000.wav is broken"),
-        (lambda f: (f / f"test/video_jpg/{TEST[0]}_000000.jpg").write_bytes(b""), "_000000.jpg is broken"),
-        (lambda f: Image.new("RGB", (32, 33)).save(f / f"test/video_jpg/{TEST[0]}_000000.jpg"), "square frames"),
-        (lambda f: np.save(f / f"train/audio_npy/{TRAIN[0]}_000000.npy", np.zeros(9)), "shape 1 × any"),
+        (
+            lambda f: (f / "vggsound.csv").write_text("x,1,dog barking\n"),
+            "1 of 1 records of vggsound.csv are bad.*csv:1",
+        ),
+        (lambda f: (f / "vggsound.csv").write_text("x,1,dog,dev\n"), "1 of 1 records of vggsound.csv are bad"),
+        (
+            lambda f: (f / "vggsound.csv").write_text(f"{'9' * 99},1,dog,dev\n"),
+            "1 of 1 records of vggsound.csv are bad",
+        ),
         (lambda f: (f / "classes.txt").write_text("dog barking\ncat\n"), "unknown: cat"),
         (lambda f: [path.unlink() for path in f.glob("test/*/*")], "no clip of vggsound.csv is left for test"),
     ],
@@ -186,16 +218,77 @@ def test_a_fault_is_one_sentence(folder: Path, change: Callable[[Path], object],
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence", "kind"),
+    [
+        (lambda f: (f / f"test/audio/{CLIP}.wav").unlink(), f"{CLIP}: without partner", "without partner"),
+        (lambda f: (f / f"test/video_jpg/{CLIP}.jpg").unlink(), f"{CLIP}: without partner", "without partner"),
+        (lambda f: (f / "test/audio/abc.wav").touch(), "abc: no clip ID", "no clip ID_START of vggsound.csv for test"),
+        (
+            lambda f: (f / f"test/audio/{TRAIN[0]}_000000.wav").touch(),
+            "test: --0PQM4-hqg_000000: no clip",
+            "no clip ID_START of vggsound.csv for test",
+        ),
+        (lambda f: (f / f"test/audio/{CLIP}.wav").write_bytes(b"RIFF"), f"{CLIP}.wav is broken", "cannot be read"),
+        (lambda f: (f / f"test/video_jpg/{CLIP}.jpg").write_bytes(b""), f"{CLIP}.jpg is broken", "cannot be read"),
+        (
+            lambda f: Image.new("RGB", (32, 33)).save(f / f"test/video_jpg/{CLIP}.jpg"),
+            "square frames",
+            "cannot be read",
+        ),
+        (
+            lambda f: np.save(f / f"train/audio_npy/{TRAIN[1]}_000010.npy", np.zeros(9)),
+            "shape 1 × any",
+            "cannot be read",
+        ),
+        (
+            lambda f: np.save(f / f"train/audio_npy/{TRAIN[1]}_000010.npy", np.full((1, 9), np.nan)),
+            "finite",
+            "cannot be read",
+        ),
+        (
+            lambda f: np.save(f / f"train/audio_npy/{TRAIN[1]}_000010.npy", np.zeros((1, 0))),
+            "is empty",
+            "cannot be read",
+        ),
+        (
+            lambda f: append(f, "x,one,dog barking,train"),
+            "csv:10: x: no id",
+            "no id, start in seconds, label, train or test",
+        ),
+        (lambda f: append(f, f"{TEST[0]},0,{LABELS[1]},test"), "csv:10: .*: listed twice", "listed twice"),
+        (lambda f: append(f, f"{TEST[0]},0,{LABELS[1]},train"), "csv:10: .*: also in test", "also in test"),
+        (lambda f: append(f, f"{TEST[0]},80,{LABELS[1]},train"), "csv:10: .*: also in test", "also in test"),
+    ],
+)
+def test_a_bad_clip_or_line_is_dropped_or_told(
+    folder: Path, is_bad: Callable, change: Callable[[Path], object], sentence: str, kind: str
+) -> None:
+    change(folder)
+    is_bad(VggSound, folder, sentence, kind, **TOLD)
+
+
+def append(folder: Path, line: str) -> None:
+    path = folder / "vggsound.csv"
+    path.write_text(f"{path.read_text()}\n{line}\n\n")
+
+
+def test_clips_of_one_video_are_in_one_split(folder: Path) -> None:
+    """The other start of the first training video lies there, too."""
+    for kind in ("video_jpg/{}.jpg", "audio_npy/{}.npy"):
+        shutil.copy(
+            folder / "train" / kind.format(f"{TRAIN[0]}_000000"), folder / "train" / kind.format(f"{TRAIN[0]}_000070")
+        )
+    known = _listed(folder, Findings())
+    clips = [name for name, clip in known.items() if clip.split == "train"] + [CLIP]
+    for share in (0.15, 0.3, 0.6, 0.8):
+        parts = _parts(folder, known, clips, validation=share)
+        videos = {split: {known[name].video for name in names} for split, names in parts.items()}
+        assert not videos["train"] & videos["val"]
+        assert sum(map(len, parts.values())) == len(clips)
+
+
 def test_from_clips_to_the_students_of_every_kind_of_teacher(folder: Path, distilled: Callable) -> None:
     classes, scores = distilled("vggsound-resnet18", folder, data=TOLD, training={"epochs": 1, "batch_size": 4})
     assert classes == 2
     assert scores.isin([0, 50, 100]).all()
-
-
-def test_a_clip_that_the_list_has_in_two_splits_is_told(folder: Path) -> None:
-    path = folder / "vggsound.csv"
-    first = path.read_text().splitlines()[0]
-    other = first.replace(",train", ",test") if first.endswith("train") else first.replace(",test", ",train")
-    path.write_text(f"{path.read_text()}\n{other}\n")
-    with pytest.raises(UserError, match="stands there twice"):
-        VggSound(**TOLD).read(folder)
