@@ -144,6 +144,7 @@ class FakeStudy(StudyFiles):
                 "figures": [f"{made}/figures/{figure}.svg" for figure in FIGURES],
                 "cells": self.shared_inputs()["cells"],
                 "sources": [f"results/data/{dataset}/source.json" for dataset in DATASETS],
+                "findings": [f"results/data/{dataset}/prepared/findings.json" for dataset in DATASETS],
                 "captions": [str(captions / f"{kind}.rst") for kind in CAPTIONS],
                 "records": [path.relative_to(self.root).as_posix() for path in records],
                 "study": f"{made}/study.yaml",

@@ -48,6 +48,7 @@ def report(job: Job[ReportParams]) -> dict[str, float]:
         samples=tables["main"].more["samples"],
         cells=[read_json(path) for path in job.inputs["cells"]],
         sources=[read_json(path) for path in job.inputs["sources"]],
+        findings={Path(path).parents[1].name: read_json(path)["counts"] for path in job.inputs["findings"]},
         environment=read_json(job.inputs["environment"]),
         study=Path(job.inputs["study"]).read_text(encoding="utf-8"),
         citation=_citation(job.inputs["citation"]),

@@ -39,7 +39,7 @@ def distilled() -> Callable[..., tuple[int, pd.Series]]:
     ) -> tuple[int, pd.Series]:
         torch.set_num_threads(1)
         [config] = read_crossmodal({name: str(folder)}).values()
-        splits, classes = read(config.data.model_dump() | data, folder)
+        splits, classes = read(config.data.model_copy(update=data), folder)
         params = config.params(str(folder))
         shorter = params.training.model_copy(update={"device": "cpu"} | training)
         params = params.model_copy(update={"seeds": [0], "training": shorter} | changes)

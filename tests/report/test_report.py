@@ -177,6 +177,7 @@ def test_scores_sources_and_limits_are_there(page):
     assert "0.808 ± 0.021 (n=3)" in text  # KD: 97 of 120, seeds one answer apart
     assert "CC0-1.0 <public domain>" in text
     assert "match-data 1.0" in text
+    assert "dropped: no plot 1,234" in text
     assert "torch 2.13.0" in text
     assert re.search(r"l0\.5 0\.825 ?, l0\.9 0\.725", text)
     assert "with uncommitted changes" in text

@@ -84,7 +84,7 @@ def test_a_data_set_whose_folder_is_given_joins_the_study(project: Path) -> None
     files = outputs(success(*STUDY, *given, "--summary", folder=project))
     assert "crossmodal" in files.values()
     wanted = {f"results/mfh/tables/crossmodal.{form}" for form in ("json", "csv", "md", "tex")}
-    assert wanted | {"results/mfh/crossmodal/ravdess/data.json"} <= set(files)
+    assert wanted | {f"results/mfh/crossmodal/ravdess/{name}.json" for name in ("data", "findings")} <= set(files)
 
 
 def test_without_the_teachers_one_sentence_says_what_makes_them(project: Path) -> None:

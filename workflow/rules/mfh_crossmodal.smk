@@ -15,6 +15,7 @@ rule crossmodal:
         **recorded(CROSSED),
         runs=f"{CROSSED}/runs.parquet",
         data=f"{CROSSED}/data.json",
+        findings=f"{CROSSED}/findings.json",
     log:
         CROSSMODAL.log,
     benchmark:
@@ -33,4 +34,7 @@ rule crossmodal:
 
 TABLES += ["crossmodal"] if study.crossmodal else []
 READ["crossmodal"] = expand(rules.crossmodal.output.runs, name=study.crossmodal)
+READ["crossmodal_findings"] = expand(
+    rules.crossmodal.output.findings, name=study.crossmodal
+)
 ARTEFACTS += expand(rules.crossmodal.output, name=study.crossmodal)

@@ -12,6 +12,7 @@ READ = {
     "captions": [f"workflow/report/{kind}.rst" for kind in KINDS],
     "cells": RESULTS_READ["cells"],
     "sources": [f"{source_folder(item.name)}/source.json" for item in study.sources],
+    "findings": expand(rules.prepare.output.findings, dataset=study.datasets),
     # What the lineage of every number is read from.
     "records": records([*ARTEFACTS, *SHOWN, *rules.resolve.output]),
     "environment": rules.tables.output.record,

@@ -12,7 +12,7 @@ import pandas as pd
 
 from msd.errors import UserError
 from msd.mfh.crossmodal.networks import build
-from msd.mfh.crossmodal.reader import reader_class
+from msd.mfh.crossmodal.reader import DataReader, reader_class
 from msd.mfh.crossmodal.samples import Samples, check_splits
 from msd.mfh.crossmodal.scores import score
 from msd.mfh.crossmodal.training import Side, transfer
@@ -24,26 +24,28 @@ if TYPE_CHECKING:
 
 
 def crossmodal(job: Job[CrossmodalParams]) -> dict[str, float]:
-    """Write outputs["runs"]: teacher, method, seed, score in percent; and outputs["data"]: what was read.
+    """Write outputs["runs"]: teacher, method, seed, score in percent; what was read, "data", and dropped, "findings".
 
     Returns the mean score of each teacher's methods. The data lie in a folder outside the project: data.json has the
     number of samples, the shape and the sha256 of every modality and label in their place.
     """
     params = job.params
     chosen_device(params.training.device, key="training.device")
-    splits, classes = read(params.data, Path(params.folder))
-    Path(job.outputs["data"]).write_text(json.dumps(described(splits, classes), indent=1) + "\n", encoding="utf-8")
+    reader = reader_class(params.data["reader"])(**params.data)
+    splits, classes = read(reader, Path(params.folder))
+    for name, content in (("data", described(splits, classes)), ("findings", reader.findings.summary())):
+        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        Path(job.outputs[name]).write_text(text, encoding="utf-8")
     frame = run(splits, classes, params)
     frame.to_parquet(job.outputs["runs"], index=False)
     means = frame.groupby(frame["teacher"] + "/" + frame["method"], sort=False)["score"].mean()
     return {str(name): float(mean) for name, mean in means.items()}
 
 
-def read(data: Mapping[str, Any], folder: Path) -> tuple[dict[str, Samples], int]:
-    """The splits of a data set and its number of classes; data: the reader's name and its options."""
+def read(reader: DataReader, folder: Path) -> tuple[dict[str, Samples], int]:
+    """The splits of a data set and its number of classes."""
     if not folder.is_dir():
-        raise UserError(f"there is no folder {folder}; the study names it for the data of {data['reader']}")
-    reader = reader_class(data["reader"])(**data)
+        raise UserError(f"there is no folder {folder}; the study names it for the data of {reader.reader}")
     splits = reader.read(folder)
     check_splits(splits, str(folder))
     return splits, reader.classes(folder)

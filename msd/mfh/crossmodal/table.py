@@ -11,6 +11,7 @@ import pandas as pd
 from msd.mfh.crossmodal.scores import METRICS
 from msd.mfh.paired import by_seed, paired
 from msd.tables.cell import Cell, Paper, Value
+from msd.tables.results import read_json
 from msd.tables.table import Table, corrected
 
 if TYPE_CHECKING:
@@ -33,15 +34,22 @@ def crossmodal_tables(job: Job[ReportParams]) -> list[Table]:
         return []
     runs = {Path(path).parent.name: str(Path(path).parent) for path in job.inputs["crossmodal"]}
     frames = {name: pd.read_parquet(f"{runs[name]}/runs.parquet") for name in datasets}
-    return [crossmodal_table(frames, datasets, runs=runs, study=job.params.study)]
+    findings = {Path(path).parent.name: read_json(path)["counts"] for path in job.inputs["crossmodal_findings"]}
+    return [crossmodal_table(frames, datasets, runs=runs, study=job.params.study, findings=findings)]
 
 
 def crossmodal_table(
-    frames: Mapping[str, pd.DataFrame], datasets: Datasets, *, runs: Mapping[str, str], study: str
+    frames: Mapping[str, pd.DataFrame],
+    datasets: Datasets,
+    *,
+    runs: Mapping[str, str],
+    study: str,
+    findings: Mapping[str, Mapping[str, int]] | None = None,
 ) -> Table:
     """Each teacher with its students on every data set, beside the paper's values.
 
-    frames: data set -> teacher, method, seed, score in percent. runs: data set -> folder of its runs.
+    frames: data set -> teacher, method, seed, score in percent. runs: data set -> folder of its runs. findings: data
+    set -> what was done with bad records -> how many.
     """
     cells = [cell for name, frame in frames.items() for cell in _cells(name, frame, datasets[name], runs[name])]
     cells, family = corrected(cells)
@@ -49,7 +57,7 @@ def crossmodal_table(
     return Table(
         name=NAME,
         caption="Data sets that a user has: test scores (%) of teachers and of their students of another modality.",
-        notes=_notes(datasets, cells),
+        notes=[*_notes(datasets, cells), *_bad_records(datasets, findings or {})],
         study=study,
         family=family,
         rows=["dataset", "source"],
@@ -132,6 +140,13 @@ def _notes(datasets: Datasets, cells: Sequence[Cell]) -> list[str]:
         if about.differs:
             notes.append(f"{title}, otherwise here: {'; '.join(about.differs)}.")
     return notes
+
+
+def _bad_records(datasets: Datasets, findings: Mapping[str, Mapping[str, int]]) -> list[str]:
+    counted = {
+        name: "; ".join(f"{what} {count}" for what, count in counts.items()) for name, counts in findings.items()
+    }
+    return [f"{datasets[name].title}, records: {counts}." for name, counts in counted.items() if counts]
 
 
 def _title(source: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -80,8 +81,15 @@ def test_one_module_and_one_file_add_a_data_set(config: Path, tmp_path: Path) ->
     params = study.crossmodal_params("drawn")
     assert params.metric == "accuracy"
     assert study.crossmodal_configs["drawn"].modules == ["msd.mfh.crossmodal.readers.made_up"]
-    outputs = {"runs": "runs.parquet", "data": "data.json", "metrics": "metrics.json", "record": "record.json"}
+    outputs = {
+        "runs": "runs.parquet",
+        "data": "data.json",
+        "findings": "findings.json",
+        "metrics": "metrics.json",
+        "record": "record.json",
+    }
     run(Job("crossmodal", params, {}, {name: f"results/mfh/crossmodal/drawn/{file}" for name, file in outputs.items()}))
+    assert json.loads(Path("results/mfh/crossmodal/drawn/findings.json").read_text()) == {"counts": {}, "records": []}
     frame = pd.read_parquet("results/mfh/crossmodal/drawn/runs.parquet")
     assert len(frame) == 2 * 9, "no KD and four kinds of teachers with their students, for two seeds"
 

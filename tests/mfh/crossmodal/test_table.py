@@ -11,6 +11,7 @@ import torch
 from msd.errors import UserError
 from msd.job import Job
 from msd.mfh.crossmodal.config import FILES, CrossmodalTable, read_crossmodal
+from msd.mfh.crossmodal.readers.ravdess import Ravdess
 from msd.mfh.crossmodal.run import crossmodal, described, read
 from msd.mfh.crossmodal.samples import Samples
 from msd.mfh.crossmodal.table import crossmodal_table
@@ -85,6 +86,14 @@ def test_with_one_teacher_values_go_by_its_kind(frame: pd.DataFrame) -> None:
         assert cell(made, f"both/{kind}", "kd")["paper"] == of_v.published[0].values[f"kd-{kind}"][0]
 
 
+def test_what_was_dropped_is_told(frame: pd.DataFrame) -> None:
+    datasets, told = {"nyu": about("nyu-depth-v2")}, {"runs": {"nyu": "results/nyu"}, "study": "mfh"}
+    bad = {"nyu": {"dropped: no labelled pixel": 3, "dropped: cannot be read": 1}}
+    text = as_markdown(crossmodal_table({"nyu": frame}, datasets, **told, findings=bad))
+    assert "NYU Depth V2, records: dropped: no labelled pixel 3; dropped: cannot be read 1." in text
+    assert "records:" not in as_markdown(crossmodal_table({"nyu": frame}, datasets, **told, findings={"nyu": {}}))
+
+
 def test_what_is_not_known_is_told(table: dict) -> None:
     text = as_markdown(Table.from_json(table))
     assert "Not known of the paper: the networks; the seeds." in text
@@ -128,4 +137,4 @@ def test_a_gpu_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"there is no folder .*nowhere"):
-        read({"reader": "ravdess"}, tmp_path / "nowhere")
+        read(Ravdess(), tmp_path / "nowhere")

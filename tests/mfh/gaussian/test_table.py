@@ -182,6 +182,8 @@ def test_all_stages_in_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     channels, runs = f"{top}/generality/channels.parquet", f"{top}/gaussian/runs.parquet"
     heard, source = f"{top}/av_mnist/runs.parquet", drawn_digits(tmp_path)
     films, stored = f"{top}/crossmodal/mm-imdb", study.crossmodal_params("mm-imdb")
+    described = {name: f"{films}/{name}.json" for name in ("data", "findings")}
+    read = {"crossmodal": [f"{films}/runs.parquet"], "crossmodal_findings": [described["findings"]]}
     few = NetTraining(epochs=1, batch_size=4, learning_rate=0.01)
     stored = stored.model_copy(update={"student": {"image": "mlp"}, "seeds": [0, 1], "training": few})
     short = study.av_mnist.params()
@@ -191,12 +193,12 @@ def test_all_stages_in_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("gaussian", study.gaussian.params(), {}, {"runs": runs}, f"{top}/gaussian"),
         ("generality", training, {}, {"channels": channels}, f"{top}/generality"),
         ("av_mnist", short, {"digits": source}, {"runs": heard}, f"{top}/av_mnist"),
-        ("crossmodal", stored, {}, {"runs": f"{films}/runs.parquet", "data": f"{films}/data.json"}, films),
+        ("crossmodal", stored, {}, {"runs": read["crossmodal"][0], **described}, films),
         ("resolve", ResolveParams(study.resolved()), {}, {"study": f"{top}/config/study.yaml"}, f"{top}/config"),
         (
             "mfh_tables",
             params,
-            {"runs": runs, "channels": channels, "av_mnist": heard, "crossmodal": [f"{films}/runs.parquet"]},
+            {"runs": runs, "channels": channels, "av_mnist": heard, **read},
             {"tables": [f"{top}/tables/{name}.{form}" for name in names for form in ("json", "csv", "md", "tex")]},
             f"{top}/tables",
         ),

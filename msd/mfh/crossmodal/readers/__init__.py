@@ -8,5 +8,6 @@ reader's module says, then
     snakemake --configfile config/mfh.yaml --config 'crossmodal={ravdess: /path/to/ravdess}'
 
 or write `crossmodal:` with one line a data set into a copy of config/mfh.yaml. Results are in tables/crossmodal.md and
-in the report; crossmodal/<name>/data.json says what was read.
+in the report; crossmodal/<name>/data.json says what was read, findings.json which bad records were dropped
+(`data: {records: strict}` stops at the first).
 """
