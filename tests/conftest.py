@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +14,10 @@ import pytest
 if TYPE_CHECKING:
     from synthetic_jobs import FakeStudy
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads it when first imported; two processes share two cores
+for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # torch reads them when first imported; so does each job
+    os.environ.setdefault(variable, "1")
 
+PROJECT = Path(__file__).resolve().parents[1]
 WORDS = ["red", "blue", "cat", "dog", "a", "the"]
 
 
@@ -26,6 +29,23 @@ def _plain_float_mode() -> Iterator[None]:
     if torch is not None:
         torch.set_flush_denormal(False)
         torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def fresh_project(working_folder: Path) -> Path:
+    """The project without results, as working folder; its config/ and workflow/ are copies."""
+    for name in ("msd", "profiles", "Snakefile", "CITATION.cff"):
+        (working_folder / name).symlink_to(PROJECT / name)
+    for name in ("config", "workflow"):
+        shutil.copytree(PROJECT / name, working_folder / name)
+    return working_folder
 
 
 @pytest.fixture
@@ -80,14 +100,12 @@ def in_study(reported_study: FakeStudy, monkeypatch: pytest.MonkeyPatch) -> Fake
 
 
 @pytest.fixture
-def new_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeStudy]:
+def new_study(working_folder: Path) -> Callable[..., FakeStudy]:
     """A study of the test's own, not collected, that it may change; by default the dataset `match` alone."""
     from synthetic_jobs import FakeStudy
 
-    monkeypatch.chdir(tmp_path)
-
     def write(**changed: Any) -> FakeStudy:
         settings: dict[str, Any] = {"samples": {"val": 20, "test": 30}, "datasets": ("match",)}
-        return FakeStudy(tmp_path, **settings | changed).write()
+        return FakeStudy(working_folder, **settings | changed).write()
 
     return write

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
-import pytest
 from synthetic_records import record_job, write_chain
 from synthetic_study import DATASETS, LEARNED, METHODS, VARIANTS, StudyFiles
 
@@ -41,15 +41,12 @@ class FakeStudy(StudyFiles):
 
     def params(self, **changed: Any) -> ReportParams:
         """Parameters that tables and figures share."""
-        methods = [{"name": name, "title": title} for name, title in METHODS.items()]
         params = {
             "study": self.study,
             "title": "A tiny study",
             "datasets": [{"name": name, **about} for name, about in DATASETS.items()],
-            "methods": methods,
+            "methods": [{"name": name, "title": title} for name, title in METHODS.items()],
             "baseline": "kd",
-        }
-        params |= {
             "from_scratch": "finetune",
             "best_of": ["msd-uniform", "msd-instance"],
             "draws": self.draws,
@@ -161,8 +158,7 @@ class FakeStudy(StudyFiles):
 def collected_study(root: Path) -> FakeStudy:
     """A study written below `root` whose cells are collected."""
     study = FakeStudy(root, samples={"val": 40, "test": 120}).write()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(study.root)
+    with contextlib.chdir(study.root):
         write_chain(study.study)
         study.collect()
     return study
@@ -170,8 +166,7 @@ def collected_study(root: Path) -> FakeStudy:
 
 def make_report(study: FakeStudy) -> FakeStudy:
     """The study with its tables, figures and report."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(study.root)
+    with contextlib.chdir(study.root):
         for stage, job in ((tables, study.tables_job()), (figures, study.figures_job())):
             stage(job)
             record_job(job)

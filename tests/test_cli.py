@@ -32,20 +32,12 @@ def test_help_and_a_stage_load_nothing_heavy() -> None:
 
 def test_a_reader_that_stops_reading_is_no_error_to_print(tmp_path: Path) -> None:
     """`msd trace … | head`: no traceback."""
-    program = "import sys\nfrom msd.cli import main\nsys.exit(main(['sync']))"
-    command = subprocess.Popen(
-        [sys.executable, "-c", program],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(PROJECT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert command.stdout is not None
-    command.stdout.close()
-    assert command.stderr is not None
-    assert (command.stderr.read(), command.wait()) == ("", 1)
-    command.stderr.close()
+    reading, writing = os.pipe()
+    os.close(reading)
+    command, environment = [sys.executable, "-m", "msd", "sync"], os.environ | {"PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.stderr, done.returncode) == (b"", 1)
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,10 +93,7 @@ def test_a_command_that_resembles_none_lists_them_all(capsys: pytest.CaptureFixt
     assert all(command in error for command in COMMANDS)
 
 
-def test_a_users_error_is_one_sentence_and_exit_1(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_a_users_error_is_one_sentence_and_exit_1(working_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "--study", "demo"]) == 1
     assert main(["track", "--study", "demo"]) == 1
     lines = capsys.readouterr().err.splitlines()
@@ -113,8 +102,7 @@ def test_a_users_error_is_one_sentence_and_exit_1(
     assert lines[1].startswith("msd track: ")
 
 
-def test_a_study_is_given_by_name_or_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_a_study_is_given_by_name_or_file(working_folder: Path) -> None:
     Path("config").mkdir()
     Path("config/demo.yaml").write_text("study: demo\n")
     Path("config/named.yaml").write_text("study: other\n")

@@ -10,13 +10,13 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from msd import job as job_module
 from msd.errors import UserError
 from msd.job import CONTRACTS, STAGES, Job, main, read_job, run, write_job
 from msd.lineage.digest import file_sha256
@@ -40,8 +40,7 @@ def forgetful(job: Job) -> dict[str, float]:
 
 
 @pytest.fixture
-def doubling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
-    monkeypatch.chdir(tmp_path)
+def doubling(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         monkeypatch.setenv(name, "7")
     monkeypatch.setitem(STAGES, "double", f"{__name__}:double")
@@ -63,10 +62,6 @@ def doubling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     )
 
 
-def changed(job: Job, **changes: Any) -> Job:
-    return Job(**{**job.__dict__, **changes})
-
-
 def files(folder: str = "results/toy") -> set[str]:
     return {str(path) for path in Path(folder).rglob("*") if path.is_file() and "logs" not in path.parts}
 
@@ -80,11 +75,7 @@ def test_run_writes_outputs_metrics_and_record(doubling: Job) -> None:
     assert record["rule"] == "double"
     assert record["params"] == doubling.params
     assert record["seeds"] == [0, 1]
-    assert [item["path"] for item in record["outputs"]] == [
-        "results/toy/double/a",
-        "results/toy/double/metrics.json",
-        "results/toy/other/b",
-    ]
+    assert [item["path"] for item in record["outputs"]] == sorted(files() - {"results/toy/double/record.json"})
     for item in record["outputs"] + record["inputs"]:
         assert item["sha256"] == file_sha256(item["path"], trust=False)
         assert item["bytes"] == Path(item["path"]).stat().st_size
@@ -99,7 +90,7 @@ def test_run_writes_outputs_metrics_and_record(doubling: Job) -> None:
 def test_a_later_job_names_the_record_that_made_its_input(doubling: Job) -> None:
     run(doubling)
     outputs = {"doubled": ["results/toy/twice/a"], "record": "results/toy/twice/record.json"}
-    run(changed(doubling, inputs={"numbers": ["results/toy/double/a"]}, outputs=outputs))
+    run(replace(doubling, inputs={"numbers": ["results/toy/double/a"]}, outputs=outputs))
     record = json.loads(Path("results/toy/twice/record.json").read_text())
     assert record["inputs"][0]["record"] == "results/toy/double/record.json"
 
@@ -112,7 +103,7 @@ def test_the_recorded_command_runs_the_same_job_again(doubling: Job) -> None:
     record = json.loads(Path("results/toy/double/record.json").read_text())
     write_job(FILE, {"params": record["params"], **record["description"]})
     job = read_job("double", FILE)
-    assert job == changed(doubling, file=FILE)
+    assert job == replace(doubling, file=FILE)
     words = shlex.split(job.command)
     assert words[:4] == ["python", "-m", "msd", "stage"]
     before = {path: Path(path).read_bytes() for path in files() if not path.endswith("record.json")}
@@ -133,7 +124,7 @@ def test_a_job_s_file_is_written_once_and_says_the_job_alone(doubling: Job) -> N
 
 def test_a_fault_in_the_middle_leaves_nothing_but_the_log(doubling: Job) -> None:
     with pytest.raises(RuntimeError):
-        run(changed(doubling, params={"fault": True}))
+        run(replace(doubling, params={"fault": True}))
     assert files() == set()
     assert not list(Path("results").rglob(".tmp-*"))
     lines = Path(doubling.log or "").read_text().splitlines()
@@ -146,7 +137,7 @@ def test_a_fault_leaves_earlier_outputs_and_their_record_untouched(doubling: Job
     run(doubling)
     before = {path: Path(path).read_bytes() for path in files()}
     with pytest.raises(RuntimeError):
-        run(changed(doubling, params={"fault": True}))
+        run(replace(doubling, params={"fault": True}))
     assert {path: Path(path).read_bytes() for path in files()} == before
 
 
@@ -184,7 +175,7 @@ def test_stale_folders_of_dead_processes_are_removed_and_living_ones_stay(doubli
 )
 def test_an_impossible_job_is_refused_in_one_sentence(doubling: Job, change: dict[str, Any], words: list[str]) -> None:
     with pytest.raises(UserError) as error:
-        run(changed(doubling, **change))
+        run(replace(doubling, **change))
     assert all(word in str(error.value) for word in words)
     assert "\n" not in str(error.value)
     assert files() == set()
@@ -201,9 +192,8 @@ def test_an_impossible_job_is_refused_in_one_sentence(doubling: Job, change: dic
     ],
 )
 def test_a_bad_description_is_refused(
-    text: str | None, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    text: str | None, words: str, working_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     if text is not None:
         Path("job.json").write_text(text)
     handler = signal.getsignal(signal.SIGTERM)
@@ -269,7 +259,3 @@ def test_a_terminated_job_cleans_up_and_loads_no_torch_by_itself(tmp_path: Path)
     process.stdout.close()
     assert [path.name for path in (tmp_path / "r").iterdir()] == ["logs"]
     assert "in the log" in (tmp_path / "r/logs/x.log").read_text()
-
-
-def test_job_machinery_is_left_out_of_code_digests() -> None:
-    assert "msd.job" in job_module.digest.MACHINERY

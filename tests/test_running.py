@@ -17,10 +17,9 @@ from msd import running
 
 
 @pytest.fixture
-def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def lock(working_folder: Path) -> Path:
     """A folder that Snakemake locked."""
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / running.LOCKS / "0.output.lock"
+    path = working_folder / running.LOCKS / "0.output.lock"
     path.parent.mkdir(parents=True)
     path.write_text("results/demo/report.html\n")
     return path

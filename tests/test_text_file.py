@@ -13,9 +13,13 @@ from msd.errors import UserError
 from msd.text_file import parse_json, read_rows, read_text
 
 
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "list.csv"
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
-def test_the_mark_of_a_file_says_its_encoding(tmp_path: Path, encoding: str) -> None:
-    path = tmp_path / "list.csv"
+def test_the_mark_of_a_file_says_its_encoding(path: Path, encoding: str) -> None:
     path.write_bytes("clip,größe\na.wav,1\n".encode(encoding))
     assert read_text(path) == "clip,größe\na.wav,1\n"
     assert read_rows(path, columns=2) == [(1, ["clip", "größe"]), (2, ["a.wav", "1"])]
@@ -29,24 +33,21 @@ def test_the_mark_of_a_file_says_its_encoding(tmp_path: Path, encoding: str) -> 
         (b"\xff\xfea", ["list.csv", "UTF-16"]),
     ],
 )
-def test_another_encoding_is_one_sentence(tmp_path: Path, content: bytes, words: list[str]) -> None:
-    path = tmp_path / "list.csv"
+def test_another_encoding_is_one_sentence(path: Path, content: bytes, words: list[str]) -> None:
     path.write_bytes(content)
     with pytest.raises(UserError) as caught:
         read_text(path)
     assert all(word in str(caught.value) for word in words)
 
 
-def test_blank_lines_and_blanks_around_fields_are_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "list.csv"
+def test_blank_lines_and_blanks_around_fields_are_nothing(path: Path) -> None:
     path.write_text('\n a.wav , 1\n\n"b, c.wav",2\n  ,\n\n')
     assert read_rows(path, columns=2) == [(2, ["a.wav", "1"]), (4, ["b, c.wav", "2"])]
 
 
-def test_a_missing_file_and_an_open_quote_are_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"there is no file .*nothing\.csv"):
-        read_rows(tmp_path / "nothing.csv", columns=2)
-    path = tmp_path / "list.csv"
+def test_a_missing_file_and_an_open_quote_are_told(path: Path) -> None:
+    with pytest.raises(UserError, match=r"there is no file nothing\.csv"):
+        read_rows("nothing.csv", columns=2)
     path.write_text('a,b\n"c,d\n')
     with pytest.raises(UserError, match=r"list\.csv:2 is no line of a CSV file"):
         read_rows(path, columns=2)
@@ -61,11 +62,9 @@ def test_a_missing_file_and_an_open_quote_are_told(tmp_path: Path) -> None:
         ("1,x\n2,y\n", 2, [["1", "x"], ["2", "y"]]),
     ],
 )
-def test_a_column_that_only_numbers_the_rows_is_left_out(
-    tmp_path: Path, text: str, columns: int, rows: list[list[str]]
-) -> None:
-    (tmp_path / "list.csv").write_text(text)
-    assert [row for _, row in read_rows(tmp_path / "list.csv", columns=columns)] == rows
+def test_a_column_that_only_numbers_the_rows_is_left_out(path: Path, text: str, columns: int, rows: list) -> None:
+    path.write_text(text)
+    assert [row for _, row in read_rows(path, columns=columns)] == rows
 
 
 @pytest.mark.parametrize("content", ["{", "", "[" * 100_000, "1" * 5000, b"\xff\xfe\x00"])

@@ -44,16 +44,12 @@ def _write_table(samples: list[Sample], path: Path) -> None:
     import pyarrow as pa  # type: ignore[import-untyped]
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-    columns = {
-        "uid": pa.array([sample.uid for sample in samples], pa.string()),
-        "image": pa.array([sample.image for sample in samples], pa.string()),
-        "text": pa.array([sample.text for sample in samples], pa.string()),
-        "target": pa.array([list(sample.target) for sample in samples], pa.list_(pa.int32())),
-        "score": pa.array([list(sample.score) for sample in samples], pa.list_(pa.float32())),
-    }
+    kinds = dict.fromkeys(("uid", "image", "text"), pa.string())
+    kinds |= {"target": pa.list_(pa.int32()), "score": pa.list_(pa.float32())}
     if any(sample.answers for sample in samples):
-        columns["answers"] = pa.array([list(sample.answers) for sample in samples], pa.list_(pa.string()))
-    pq.write_table(pa.table(columns), path, compression="zstd")
+        kinds["answers"] = pa.list_(pa.string())
+    table = pa.Table.from_pylist([vars(sample) for sample in samples], schema=pa.schema(kinds))
+    pq.write_table(table, path, compression="zstd")
 
 
 def _write_json(content: Any, path: str) -> None:

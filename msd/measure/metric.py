@@ -130,19 +130,10 @@ def primary_metrics(dataset_task: str) -> tuple[str, ...]:
 
 
 def evaluate(logits: Tensor, targets: Tensor, *, dataset_task: str) -> dict[str, float]:
-    """Metrics of one set of predictions, as a run states them.
-
-    binary: auroc (of the second class), accuracy. multiclass: accuracy, macro_f1. multilabel: micro_f1, macro_f1,
-    weighted_f1, samples_f1 (threshold σ(z) > 0.5, 0 where nothing is predicted or gold), micro_ap. vqa: accuracy = mean
-    score of the arg-max answer (MMF's `vqa_accuracy`; an answer outside the vocabulary scores 0).
+    """The metrics `watched` for a task, of one set of predictions: name -> value, NaN where it is undefined.
 
     Args:
-        logits: (N, C) float.
-        targets: (N,) class indices, or (N, C) scores in [0, 1].
-        dataset_task: "binary", "multiclass", "multilabel" or "vqa".
-
-    Returns:
-        name -> value in [0, 1]; NaN where undefined (auroc of a single class).
+        logits: (N, C) float.   targets: (N,) class indices, or (N, C) scores in [0, 1].   dataset_task: of `TASKS`.
 
     Raises:
         ValueError: an unknown task, wrong shapes or non-finite logits; the message names the argument.
@@ -155,16 +146,7 @@ def evaluate(logits: Tensor, targets: Tensor, *, dataset_task: str) -> dict[str,
 
 
 def measures(logits: Array, targets: Array, *, dataset_task: str) -> dict[str, Measured]:
-    """All metrics that the tables have of saved predictions, undefined ones with their reason.
-
-    binary, multiclass: accuracy, micro/macro/weighted_f1 over all classes, auroc (binary: of the second class;
-    multiclass: mean of one class against the rest). multilabel: accuracy (all labels right), the four F1 at σ(z) > 0.5,
-    auroc and ap over all pairs of sample and label (micro). vqa: accuracy = mean score of the most probable answer.
-    Every task: ece.
-
-    logits: (N, C). targets: (N,) classes, or (N, C) scores for multilabel and vqa.
-    Raises ValueError for shapes that do not fit.
-    """
+    """The metrics `reported` for a task, of saved predictions; arguments and errors as in `evaluate`."""
     arrays = _checked(logits, targets, dataset_task=dataset_task)
     reported = [one for one in METRICS.values() if dataset_task in one.reported]
     return {one.name: one.value(*arrays, dataset_task) for one in reported}

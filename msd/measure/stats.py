@@ -85,7 +85,20 @@ class Resampling:
         return np.concatenate([scorer(part[:, self.groups].astype(np.float64)) for part in parts])
 
     def compare(self, a: Sequence[FloatArray], b: Sequence[FloatArray]) -> Difference:
-        """A minus b from the `scores` of each side's seeds; see `paired_difference`."""
+        """Mean score of a minus that of b, paired over seeds and over test pictures, both resampled.
+
+        a, b: `scores` of each seed, in the same order of seeds; a side with one model (a teacher, a probe) is held
+        against every seed of the other.
+        The interval is difference ± t·√V, with V as in `_standard_error`; p is that of the same t, so that it is below
+        .05 exactly when the interval leaves out zero. Percentiles of a two-level bootstrap would not do: five resampled
+        seeds have the spread of five, not of all (they covered .91 where seeds vary most), and noise that is neither
+        of the seed nor of the picture would be counted once for each level (.98 where there is nothing else).
+        p_permutation swaps the two sides' answers picture by picture (Noreen, "Computer-Intensive Methods for Testing
+        Hypotheses", 1989), all seeds at once; to first order, by what each picture adds, for metrics that are no mean
+        of samples. It takes the models as they are: to swap whole seeds, five leave 32 ways, too few for any p below
+        .06. With one seed on both sides the interval and p say nothing about seeds either.
+        Raises ValueError for numbers of seeds that do not pair.
+        """
         seeds = max(len(a), len(b))
         if not seeds or len(a) not in (1, seeds) or len(b) not in (1, seeds):
             raise ValueError(f"a and b must pair by seed; got {len(a)} and {len(b)} scorers")
@@ -117,27 +130,6 @@ class Resampling:
         swapped = np.abs(self._signs @ parts) / self.blocks
         extreme = int((swapped >= abs(parts.mean()) * (1 - 1e-9)).sum())
         return (1 + extreme) / (1 + self.draws)
-
-
-def paired_difference(
-    a: Sequence[Scorer], b: Sequence[Scorer], *, groups: NDArray[np.int64], draws: int, rng_name: str
-) -> Difference:
-    """Mean score of a minus that of b, paired over seeds and over test pictures, both resampled.
-
-    a, b: one scorer per seed, in the same order of seeds; a side with one scorer (a teacher, a probe) is
-    held against every seed of the other. groups, draws: see `Resampling`.
-    The interval is difference ± t·√V, with V as in `_standard_error`; p is that of the same t, so that it is below
-    .05 exactly when the interval leaves out zero. Percentiles of a two-level bootstrap would not do: five resampled
-    seeds have the spread of five, not of all (they covered .91 where seeds vary most), and noise that is neither
-    of the seed nor of the picture would be counted once for each level (.98 where there is nothing else).
-    p_permutation swaps the two sides' answers picture by picture (Noreen, "Computer-Intensive Methods for Testing
-    Hypotheses", 1989), all seeds at once; to first order, by what each picture adds, for metrics that are no mean of
-    samples. It takes the models as they are: to swap whole seeds, five leave 32 ways, too few for any p below .06.
-    With one seed on both sides the interval and p say nothing about seeds either.
-    Raises ValueError for numbers of scorers that do not pair.
-    """
-    resampling = Resampling(groups, draws=draws, rng_name=rng_name)
-    return resampling.compare([resampling.scores(one) for one in a], [resampling.scores(one) for one in b])
 
 
 def _standard_error(gaps: FloatArray, draws: FloatArray, *, pictures: int) -> tuple[float, float]:

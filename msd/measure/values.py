@@ -27,7 +27,10 @@ class Measured(NamedTuple):
 
 
 def right(logits: Array, targets: Array, dataset_task: str) -> Array:
-    """(N,) whether the arg-max class is right; multilabel: all labels; vqa: the score of the arg-max answer."""
+    """(N,) whether the arg-max class is right; multilabel: all labels; vqa: the score of the arg-max answer.
+
+    The latter is MMF's `vqa_accuracy`; an answer outside the vocabulary scores 0.
+    """
     if targets.ndim == 1:
         return np.asarray(logits.argmax(axis=1) == targets)
     if dataset_task == "multilabel":

@@ -44,20 +44,11 @@ def normalise(answer: str) -> str:
     return _plain_words(_without_marks(one_line(answer)))
 
 
-def vqa_accuracy(answer: str, gold: Sequence[str], *, always_normalise: bool = False) -> float:
-    """Mean over the annotators of min(1, others who gave this answer / 3), in [0, 1].
-
-    Raises ValueError for no gold answers.
-    """
-    form, others = compared(gold, always_normalise=always_normalise)
-    return answer_share(others.count(form(answer)), len(others))
-
-
-def compared(gold: Sequence[str], *, always_normalise: bool) -> tuple[Callable[[str], str], list[str]]:
+def _compared(gold: Sequence[str], *, always_normalise: bool) -> tuple[Callable[[str], str], list[str]]:
     """The form in which answers to a question are compared, and the gold answers in it.
 
     The official evaluation normalises neither side when all gold answers are equal: "Yes" is wrong where ten people
-    said "yes". `always_normalise` does so always. Raises ValueError for no gold answers.
+    said "yes". `always_normalise` does so always.
     """
     if not gold:
         raise ValueError("gold: a question needs at least one answer")
@@ -78,22 +69,22 @@ def one_line(answer: str) -> str:
     return answer.replace("\n", " ").replace("\t", " ").strip()
 
 
-FORMS: tuple[Callable[[str], str], ...] = (one_line, normalise)
-"""The forms in which answers are compared."""
-
-
 def answer_scores(people: Iterable[Sequence[str]], labels: Sequence[str], *, always_normalise: bool) -> Scores:
-    """`vqa_accuracy` of every label (C) for the answers of every question (N): (N, C)."""
+    """VQA accuracy (N, C) of every label as the answer to every question, given what people answered to each.
+
+    It is the mean over the annotators of min(1, others who gave this answer / 3). Raises ValueError for a question
+    without answers.
+    """
     places: dict[tuple[object, str], list[int]] = defaultdict(list)  # a label in each form -> where it stands
-    for form in FORMS:
+    for form in (one_line, normalise):
         for index, label in enumerate(labels):
             places[form, form(label)].append(index)
     given = list(people)
     scores = np.zeros((len(given), len(labels)), dtype=np.float32)
     for row, answers in enumerate(given):
-        form, others = compared(list(answers), always_normalise=always_normalise)
+        shown, others = _compared(list(answers), always_normalise=always_normalise)
         for answer, matches in Counter(others).items():
-            scores[row, places.get((form, answer), [])] = answer_share(matches, len(others))
+            scores[row, places.get((shown, answer), [])] = answer_share(matches, len(others))
     return scores
 
 

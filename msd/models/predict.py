@@ -12,12 +12,7 @@ from msd.models.visualbert import VisualBertClassifier
 
 @torch.inference_mode()
 def predict(
-    model: VisualBertClassifier,
-    split: Split,
-    view: View,
-    *,
-    removal: Removal = "mask",
-    batch_size: int = 256,
+    model: VisualBertClassifier, split: Split, view: View, *, removal: Removal = "mask", batch_size: int = 256
 ) -> tuple[Tensor, Tensor]:
     """Logits (N, C) and pooled features (N, H) of all samples in their order, float32, without dropout."""
     model.eval()

@@ -83,13 +83,7 @@ def load_regions(features: str | Path, *, window: int) -> Tensor:
 
 
 def load_split(
-    prepared: str | Path,
-    *,
-    tokenizer: Tokenizer,
-    regions: Tensor,
-    pictures: list[str],
-    labels: int,
-    task: str,
+    prepared: str | Path, *, tokenizer: Tokenizer, regions: Tensor, pictures: list[str], labels: int, task: str
 ) -> Split:
     """Read one prepared split; `pictures` names the rows of `regions`.
 

@@ -43,12 +43,7 @@ class Dataset:
         tokenizer = read_tokenizer(inputs["tokenizer"], max_tokens=params.data.max_tokens)
         loaded = {
             split: load_split(
-                inputs[split],
-                tokenizer=tokenizer,
-                regions=regions,
-                pictures=pictures,
-                labels=labels,
-                task=task,
+                inputs[split], tokenizer=tokenizer, regions=regions, pictures=pictures, labels=labels, task=task
             )
             for split in splits
         }

@@ -42,15 +42,14 @@ def probe(job: Job[ModelParams]) -> dict[str, float]:
     text, image = (frozen_features(dataset, modality, **files) for modality in MODALITIES)
     frozen = {split: (text[split], image[split]) for split in text}
     train, metric = dataset.splits["train"], job.params.metric
-    best: tuple[float, str, float, Features, LinearModel] | None = None
-    for name, features in {"concatenation": _concatenation(frozen), "product": _product(frozen)}.items():
+    side_by_side = {split: np.hstack(features) for split, features in frozen.items()}
+    candidates = []
+    for name, features in {"concatenation": side_by_side, "product": _product(frozen)}.items():
         for strength in STRENGTHS[name]:
             model = fit(features["train"], train.targets, task=dataset.task, labels=dataset.labels, strength=strength)
             score = dataset.evaluate(model(features["val"]), "val")[metric]
-            if best is None or score > best[0]:
-                best = (score, name, strength, features, model)
-    assert best is not None
-    _, name, strength, features, model = best
+            candidates.append((score, name, strength, features, model))
+    _, name, strength, features, model = max(candidates, key=lambda candidate: candidate[0])
     predictions = {split: model(features[split]) for split in ("val", "test")}
     safetensors.torch.save_file(
         {f"{split}/both": logits for split, logits in predictions.items()}, job.outputs["predictions"]
@@ -58,10 +57,6 @@ def probe(job: Job[ModelParams]) -> dict[str, float]:
     scores = {split: dataset.evaluate(logits, split) for split, logits in predictions.items()}
     flat = {f"{split}/{name}": value for split, values in scores.items() for name, value in values.items()}
     return {**flat, "selected/strength": strength, "selected/product": float(name == "product")}
-
-
-def _concatenation(frozen: dict[str, tuple[np.ndarray, np.ndarray]]) -> Features:
-    return {split: np.hstack(features) for split, features in frozen.items()}
 
 
 def _product(frozen: dict[str, tuple[np.ndarray, np.ndarray]]) -> Features:

@@ -20,23 +20,16 @@ def _categories(sizes: list[int]) -> dict[str, str]:
     return {f"{category}-{item}": str(category) for category, size in enumerate(sizes) for item in range(size)}
 
 
+@pytest.mark.parametrize("crosses", [True, False])
 @given(SIZES, st.integers(1, 2), st.integers(0, 99))
-def test_crossing_permutations_cross_and_never_repeat_a_pair(sizes: list[int], count: int, seed: int) -> None:
+def test_permutations_cross_or_keep_the_category_and_never_repeat_a_pair(
+    crosses: bool, sizes: list[int], count: int, seed: int
+) -> None:
     categories = _categories(sizes)
-    pairings = crossing(categories, count, seed=("test", seed))
+    pairings = (crossing if crosses else within)(categories, count, seed=("test", seed))
     for pairing in pairings:
         assert sorted(pairing) == sorted(pairing.values()) == sorted(categories)
-        assert all(categories[a] != categories[b] for a, b in pairing.items())
-    assert len({pair for pairing in pairings for pair in pairing.items()}) == count * len(categories)
-
-
-@given(SIZES, st.integers(1, 3), st.integers(0, 99))
-def test_within_permutations_keep_the_category_and_never_the_item(sizes: list[int], count: int, seed: int) -> None:
-    categories = _categories(sizes)
-    pairings = within(categories, count, seed=("test", seed))
-    for pairing in pairings:
-        assert sorted(pairing) == sorted(pairing.values()) == sorted(categories)
-        assert all(a != b and categories[a] == categories[b] for a, b in pairing.items())
+        assert all(a != b and (categories[a] != categories[b]) == crosses for a, b in pairing.items())
     assert len({pair for pairing in pairings for pair in pairing.items()}) == count * len(categories)
 
 

@@ -12,22 +12,10 @@ from tokenizers.processors import BertProcessing
 from msd.data.tokenizer import cut_vocabulary
 from msd.errors import UserError
 
+LETTERS = "abcdeht"
 PIECES = [
-    "[PAD]",
-    "[UNK]",
-    "[CLS]",
-    "[SEP]",
-    "[MASK]",
-    *"abcdeht",
-    *[f"##{letter}" for letter in "abcdeht"],
-    "bad",
-    "##bed",
-    "bath",
-    "hat",
-    "the",
-    "##ed",
-    "be",
-    "##ta",
+    *("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS, *(f"##{letter}" for letter in LETTERS)),
+    *("bad", "##bed", "bath", "hat", "the", "##ed", "be", "##ta"),
 ]
 
 

@@ -9,19 +9,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from toy_jobs import edit_record, run_job
 
 from msd.cli import main
 from msd.errors import UserError
-from msd.job import STAGES, Job, run
+from msd.job import STAGES, Job
 from msd.lineage.compare import CellComparison, compare
-from msd.lineage.record import seal
 
 DVC = str(Path(sys.executable).parent / "dvc")
 KD, FINETUNE = "numbers/kd/test/accuracy", "numbers/finetune/test/accuracy"
-NOTHING: dict[str, Any] = {}
 
 
 def prepare(job: Job) -> dict[str, float]:
@@ -48,7 +46,7 @@ def collect(job: Job) -> dict[str, float]:
 
 def tabulate(job: Job) -> dict[str, float]:
     cells = []
-    for path in job.inputs["cells"]:
+    for path in job.inputs["all"]:
         values = json.loads(Path(path).read_text())
         method, mean = Path(path).parent.name, sum(values.values()) / len(values)
         cell = {"dataset": "numbers", "method": method, "metric": "accuracy", "split": "test", "selected": "base"}
@@ -63,80 +61,58 @@ def make(folder: Path, *, number: float = 1, bias: float = 0, gain: float = 1, s
     """A study of one teacher and two students in `folder`; fine-tuning has no teacher."""
     folder.mkdir(exist_ok=True)
     os.chdir(folder)
-    data, teacher, block = "results/data/numbers/prepared", "results/toy/teachers/numbers", f"seeds-0-{seeds[-1]}"
+    data, teacher, block = "data/numbers/prepared", "toy/teachers/numbers", f"seeds-0-{seeds[-1]}"
 
-    def step(rule: str, place: str, params: dict[str, Any], inputs: dict[str, Any], **outputs: str) -> None:
-        named = {name: f"{place}/{file}" for name, file in outputs.items()} | {"record": f"{place}/record.json"}
-        run(Job(rule, params, inputs, named, ["msd.errors"]))
-
-    step("prepare", data, {"number": number}, {}, table="train.txt")
-    step("teacher", teacher, {"bias": bias}, {"table": f"{data}/train.txt"}, model="model.txt")
+    run_job("prepare", data, {}, {"number": number}, table="train.txt")
+    run_job("teacher", teacher, {"table": f"results/{data}/train.txt"}, {"bias": bias}, model="model.txt")
     cells = []
-    for method, inputs in (("finetune", {}), ("kd", {"model": f"{teacher}/model.txt"})):
-        place, cell = f"results/toy/students/numbers/{method}/base/{block}", f"results/toy/cells/numbers/{method}"
+    for method, inputs in (("finetune", {}), ("kd", {"model": f"results/{teacher}/model.txt"})):
+        place, cell = f"toy/students/numbers/{method}/base/{block}", f"toy/cells/numbers/{method}"
         settings = {"gain": gain if method == "kd" else 1, "seeds": list(seeds)}
-        step("student", place, settings, inputs, values="values.json")
-        step("collect", cell, {}, {"values": f"{place}/values.json"}, cell="cell.json")
-        cells.append(f"{cell}/cell.json")
-    step("tables", "results/toy/tables", {"blocks": block}, {"cells": cells}, main="main.json")
+        run_job("student", place, inputs, settings, values="values.json")
+        run_job("collect", cell, {"values": f"results/{place}/values.json"}, cell="cell.json")
+        cells.append(f"results/{cell}/cell.json")
+    run_job("tables", "toy/tables", cells, {"blocks": block}, main="main.json")
     return folder / "results/toy"
 
 
 @pytest.fixture
-def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+def study(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """A function that makes a study in a folder of that name."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        monkeypatch.setenv(name, "1")
     stages = {"prepare": prepare, "teacher": teach, "student": learn, "collect": collect, "tables": tabulate}
     for rule, function in stages.items():
         monkeypatch.setitem(STAGES, rule, f"{__name__}:{function.__name__}")
-
-    def in_folder(name: str, **settings: Any) -> Path:
-        return make(tmp_path / name, **settings)
-
-    return in_folder
+    return lambda name, **settings: make(working_folder / name, **settings)
 
 
 def cells(before: Path, after: Path) -> dict[str, CellComparison]:
     return {cell.cell: cell for cell in compare(str(before), str(after), study="toy").cells}
 
 
-def verdicts(found: dict[str, CellComparison]) -> dict[str, tuple[str, dict[str, list[str]]]]:
-    return {name: (cell.verdict, cell.causes) for name, cell in found.items()}
-
-
-def test_the_same_study_made_twice_is_identical(study: Callable[..., Path]) -> None:
-    found = cells(study("one"), study("two"))
-    assert verdicts(found) == {KD: ("identical", NOTHING), FINETUNE: ("identical", NOTHING)}
-
-
 @pytest.mark.parametrize(
     ("change", "verdict", "causes"),
     [
+        ({}, "identical", {}),
         ({"gain": 1.05}, "within interval", {"parameters": ["gain 1 → 1.05"]}),
         ({"gain": 2}, "changed", {"parameters": ["gain 1 → 2"]}),
         ({"bias": 3}, "changed", {"parameters": ["bias 0 → 3"]}),
         ({"number": 3}, "changed", {"parameters": ["number 1 → 3"]}),
     ],
 )
-def test_a_changed_cell_names_the_parameter_wherever_it_is_and_the_other_cell_is_the_same(
+def test_a_cell_names_the_changed_parameter_wherever_it_is_and_the_other_cell_is_the_same(
     study: Callable[..., Path], change: dict[str, float], verdict: str, causes: dict[str, list[str]]
 ) -> None:
-    found = cells(study("one"), study("two", **change))
-    assert verdicts(found) == {KD: (verdict, causes), FINETUNE: ("identical", NOTHING)}
+    compared = cells(study("one"), study("two", **change))
+    assert {name: (cell.verdict, cell.causes) for name, cell in compared.items()} == {
+        KD: (verdict, causes),
+        FINETUNE: ("identical", {}),
+    }
 
 
 def test_more_seeds_are_the_cause(study: Callable[..., Path]) -> None:
-    found = cells(study("one"), study("two", seeds=(0, 1, 2)))
-    assert found[FINETUNE].verdict == "within interval"
-    assert found[FINETUNE].causes["seeds"] == ["0, 1 → 0, 1, 2", "[0, 1] → [0, 1, 2]"]
-
-
-def edit_record(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    content = json.loads(path.read_text())
-    change(content)
-    path.write_text(json.dumps(content | {"seal": seal(content)}))
+    cell = cells(study("one"), study("two", seeds=(0, 1, 2)))[FINETUNE]
+    assert cell.verdict == "within interval"
+    assert cell.causes["seeds"] == ["0, 1 → 0, 1, 2", "[0, 1] → [0, 1, 2]"]
 
 
 def test_code_environment_and_data_are_causes_where_files_differ(study: Callable[..., Path]) -> None:
@@ -195,12 +171,12 @@ def test_commits_are_compared_by_dvc_s_files_or_by_the_published_tables(study: C
     call(DVC, "add", "-q", "results/toy")
     shutil.rmtree("results/published")
     commit()
-    found = compare("HEAD~1", "HEAD", study="toy")
-    assert {cell.cell: cell.verdict for cell in found.cells} == {KD: "changed", FINETUNE: "identical"}
+    compared = compare("HEAD~1", "HEAD", study="toy")
+    assert {cell.cell: cell.verdict for cell in compared.cells} == {KD: "changed", FINETUNE: "identical"}
     shutil.rmtree("results/toy")
     study("one", gain=4)
-    found = compare("HEAD", "toy")  # a side that is a study says whose results the commit is asked for
-    assert {cell.cell: cell.causes for cell in found.cells} == {KD: {"parameters": ["gain 2 → 4"]}, FINETUNE: {}}
+    compared = compare("HEAD", "toy")  # a side that is a study says whose results the commit is asked for
+    assert {cell.cell: cell.causes for cell in compared.cells} == {KD: {"parameters": ["gain 2 → 4"]}, FINETUNE: {}}
     with pytest.raises(UserError, match="commit HEAD has no tables of other here"):
         compare("HEAD", "toy", study="other")
     with pytest.raises(UserError, match="'nothing' is no folder, no study in results/ and no git commit"):
@@ -209,10 +185,10 @@ def test_commits_are_compared_by_dvc_s_files_or_by_the_published_tables(study: C
 
 def test_published_tables_are_not_explained_by_records_that_are_of_later_results(study: Callable[..., Path]) -> None:
     shutil.copytree(study("one") / "tables", "results/published/toy")
-    (found,) = [cell for cell in cells(Path("results/published/toy"), study("one", gain=2)).values() if cell.cell == KD]
-    assert (found.before, found.after, found.verdict) == (1.005, 2.005, "changed")
-    assert list(found.causes) == ["records"]
-    assert found.causes["records"][0].startswith("only one side has results/toy/students/numbers/kd")
+    cell = cells(Path("results/published/toy"), study("one", gain=2))[KD]
+    assert (cell.before, cell.after, cell.verdict) == (1.005, 2.005, "changed")
+    assert list(cell.causes) == ["records"]
+    assert cell.causes["records"][0].startswith("only one side has results/toy/students/numbers/kd")
 
 
 def test_a_folder_without_tables_is_refused(study: Callable[..., Path], tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from toy_jobs import run_job
 
 from msd.errors import UserError
-from msd.job import STAGES, Job, run
+from msd.job import STAGES, Job
 from msd.lineage.crate import PROFILES, export_crate
 
 RESULTS = Path("results")
@@ -31,26 +32,19 @@ def copy(job: Job) -> dict[str, float]:
 
 
 @pytest.fixture
-def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        monkeypatch.setenv(name, "1")
+def study(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("Snakefile").write_text('rule all:\n    input: "results"\n')
     Path("caption.rst").write_text("A caption.")
-    for rule, inputs, file in (
-        ("fetch", [], RAW),
-        ("student", [RAW], f"{STUDENT}/predictions.safetensors"),
-        ("tables", [f"{STUDENT}/predictions.safetensors", "caption.rst"], TABLE),
-    ):
+    for rule in ("fetch", "student", "tables"):
         monkeypatch.setitem(STAGES, rule, f"{__name__}:copy")
-        folder = Path(file).parent.as_posix().removesuffix("/raw")
-        outputs = {"file": file, "metrics": f"{folder}/metrics.json", "record": f"{folder}/record.json"}
-        run(Job(rule, {"seeds": [0]}, {"all": inputs}, outputs, ["msd.errors"]))
-    return tmp_path
+    more = {"metrics": "metrics.json", "params": {"seeds": [0]}}
+    run_job("fetch", "data/numbers", [], file="raw/numbers.txt", **more)
+    run_job("student", STUDENT.removeprefix("results/"), [RAW], file="predictions.safetensors", **more)
+    run_job("tables", "tiny/tables", [f"{STUDENT}/predictions.safetensors", "caption.rst"], file="main.json", **more)
 
 
 @pytest.fixture
-def crate(study: Path) -> Path:
+def crate(study: None) -> Path:
     assert "actions of 3 jobs" in export_crate("tiny", RESULTS, Path("crates/tiny"))
     return Path("crates/tiny")
 
@@ -66,42 +60,36 @@ def targets(entity: dict[str, Any], key: str) -> set[str]:
 
 
 def test_every_file_from_the_table_to_the_raw_data_is_in_it(crate: Path) -> None:
-    found = entities(crate)
-    for path in (
-        RAW,
-        TABLE,
-        f"{STUDENT}/predictions.safetensors",
-        f"{STUDENT}/record.json",
-        "caption.rst",
-        "Snakefile",
-    ):
+    by_id = entities(crate)
+    of_student = [f"{STUDENT}/{file}" for file in ("predictions.safetensors", "record.json")]
+    for path in (RAW, TABLE, *of_student, "caption.rst", "Snakefile"):
         assert (crate / path).read_bytes() == Path(path).read_bytes()
-        assert path in targets(found["./"], "hasPart")
-    assert found[TABLE]["sha256"] == hashlib.sha256(Path(TABLE).read_bytes()).hexdigest()
-    listed = {identifier for identifier in found if identifier.startswith("results/")}
+        assert path in targets(by_id["./"], "hasPart")
+    assert by_id[TABLE]["sha256"] == hashlib.sha256(Path(TABLE).read_bytes()).hexdigest()
+    listed = {identifier for identifier in by_id if identifier.startswith("results/")}
     recorded = {path.as_posix() for path in RESULTS.rglob("*") if path.is_file() and ".hashes" not in path.name}
     assert listed == recorded
 
 
 def test_actions_lead_from_a_table_back_to_its_sources(crate: Path) -> None:
-    found = entities(crate)
+    by_id = entities(crate)
     made_by = {
         path: action
-        for action in found.values()
+        for action in by_id.values()
         if action["@type"] == "CreateAction" and action["@id"] != "#run"
         for path in targets(action, "result")
     }
     action = made_by[TABLE]
     assert targets(action, "object") == {f"{STUDENT}/predictions.safetensors", "caption.rst"}
     student = made_by[f"{STUDENT}/predictions.safetensors"]
-    assert found[student["instrument"]["@id"]]["name"] == "student"
+    assert by_id[student["instrument"]["@id"]]["name"] == "student"
     assert targets(student, "object") == {RAW}
     assert "seeds [0]" in student["description"]
-    assert targets(found["#run"], "instrument") == targets(found["./"], "mainEntity") == {"Snakefile"}
-    assert targets(found["#run"], "object") == {"caption.rst"}
-    assert TABLE in targets(found["#run"], "result")
-    assert targets(found["#organise"], "object") == {name for name in found if name.startswith("#control-")}
-    assert targets(found["./"], "conformsTo") == set(PROFILES)
+    assert targets(by_id["#run"], "instrument") == targets(by_id["./"], "mainEntity") == {"Snakefile"}
+    assert targets(by_id["#run"], "object") == {"caption.rst"}
+    assert TABLE in targets(by_id["#run"], "result")
+    assert targets(by_id["#organise"], "object") == {name for name in by_id if name.startswith("#control-")}
+    assert targets(by_id["./"], "conformsTo") == set(PROFILES)
 
 
 @pytest.mark.network  # the validator reads the profiles' vocabularies
@@ -112,7 +100,7 @@ def test_the_validator_finds_no_fault(crate: Path) -> None:
     assert reply.returncode == 0, reply.stdout + reply.stderr
 
 
-def test_what_is_broken_or_in_the_way_is_refused(study: Path) -> None:
+def test_what_is_broken_or_in_the_way_is_refused(study: None) -> None:
     Path("there").mkdir()
     Path("there/file").touch()
     with pytest.raises(UserError, match="there is there already"):

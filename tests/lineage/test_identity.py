@@ -27,9 +27,9 @@ def test_no_two_cells_fall_together(study: str) -> None:
     tables = read(study)
     for name, table in tables.items():
         assert max(Counter(map(identity, table["cells"])).values()) == 1, name
-    found = compare(str(PUBLISHED / study), str(PUBLISHED / study))
-    assert len(found.cells) == sum(len(table["cells"]) for table in tables.values())
-    assert {cell.verdict for cell in found.cells} == {"identical"}
+    compared = compare(str(PUBLISHED / study), str(PUBLISHED / study))
+    assert len(compared.cells) == sum(len(table["cells"]) for table in tables.values())
+    assert {cell.verdict for cell in compared.cells} == {"identical"}
 
 
 @pytest.mark.parametrize("study", STUDIES)

@@ -11,7 +11,7 @@ import pytest
 from msd.cli import main
 from msd.errors import UserError
 from msd.lineage.identity import cell_name
-from msd.lineage.trace import Archive, trace
+from msd.lineage.trace import trace
 from msd.lineage.tree import as_tree
 
 TABLE = "results/s/tables/main.json"
@@ -54,9 +54,8 @@ def against(method: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def study(working_folder: Path) -> dict[str, str]:
     """fetch → prepare → teacher → two students → collect → tables → figures, in the working folder."""
-    monkeypatch.chdir(tmp_path)
     raw, source = "results/data/d/raw/d.zip", "results/data/d/source.json"
     file = {"file": "d.zip", "package": "d", "version": "1.0", "bytes": 7, "sha256": "ab", "origin": "x"}
     write(source, json.dumps({"name": "d", "date": "today", "licence": {"name": "CC0"}, "files": [file]}))
@@ -69,14 +68,8 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     for method in ("kd", "msd", "unused"):
         folder = f"results/s/students/d/{method}/v/seeds-0-1"
         parameters = {"parameters": {"lambda": 0.5}}
-        made[method] = job(
-            "student",
-            folder,
-            [f"{folder}/metrics"],
-            {model: made["teacher"], test: made["prepare"]},
-            seeds=[0, 1],
-            params=parameters,
-        )
+        given = {model: made["teacher"], test: made["prepare"]}
+        made[method] = job("student", folder, [f"{folder}/metrics"], given, seeds=[0, 1], params=parameters)
         cells = f"results/s/cells/d/{method}"
         made[f"collect {method}"] = job("collect", cells, [f"{cells}/cell.json"], {f"{folder}/metrics": made[method]})
         inputs[f"{cells}/cell.json"] = made[f"collect {method}"]
@@ -96,38 +89,34 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 def test_a_cell_leads_to_its_own_runs_and_what_they_were_made_from(study: dict[str, str]) -> None:
-    found = trace(f"{TABLE}#d/kd")
-    assert (found["runs"], found["against"], found["via"]) == ([study["kd"]], [], [study["collect kd"]])
-    assert set(found["records"]) == {
-        study[name] for name in ("tables", "collect kd", "kd", "teacher", "prepare", "fetch")
-    }
-    assert found["records"][study["kd"]]["params"]["parameters"] == {"lambda": 0.5}
-    assert found["records"][study["kd"]]["seeds"] == [0, 1]
-    assert found["files"]["results/data/d/raw/d.zip"] == {
-        "sha256": "sha of results/data/d/raw/d.zip",
-        "bytes": 1,
-        "record": study["fetch"],
-    }
-    assert found["sources"][study["fetch"]]["files"][0]["version"] == "1.0"
-    assert found["code"]["code of student"] == {"msd.student": "m"}
-    assert len(found["environments"]) == 1
-    assert found["problems"] == []
+    traced = trace(f"{TABLE}#d/kd")
+    assert (traced["runs"], traced["against"], traced["via"]) == ([study["kd"]], [], [study["collect kd"]])
+    names = ("tables", "collect kd", "kd", "teacher", "prepare", "fetch")
+    assert set(traced["records"]) == {study[name] for name in names}
+    assert traced["records"][study["kd"]]["params"]["parameters"] == {"lambda": 0.5}
+    assert traced["records"][study["kd"]]["seeds"] == [0, 1]
+    raw = "results/data/d/raw/d.zip"
+    assert traced["files"][raw] == {"sha256": f"sha of {raw}", "bytes": 1, "record": study["fetch"]}
+    assert traced["sources"][study["fetch"]]["files"][0]["version"] == "1.0"
+    assert traced["code"]["code of student"] == {"msd.student": "m"}
+    assert len(traced["environments"]) == 1
+    assert traced["problems"] == []
 
 
 def test_a_difference_leads_to_both_sides(study: dict[str, str]) -> None:
-    found = trace(f"{TABLE}#d/msd")
-    assert (found["runs"], found["against"]) == ([study["msd"]], [study["kd"]])
-    assert found["via"] == [study["collect msd"], study["collect kd"]]
-    assert study["unused"] not in found["records"]
+    traced = trace(f"{TABLE}#d/msd")
+    assert (traced["runs"], traced["against"]) == ([study["msd"]], [study["kd"]])
+    assert traced["via"] == [study["collect msd"], study["collect kd"]]
+    assert study["unused"] not in traced["records"]
 
 
 def test_a_figure_leads_to_everything_and_a_claim_to_its_cells(study: dict[str, str]) -> None:
     assert set(trace("results/s/figures/main.svg")["records"]) == set(study.values())
-    found = trace("results/s/tables/claims.json#C1")
-    assert (found["runs"], found["against"]) == ([study["msd"]], [study["kd"]])
-    assert "It helps: 1 inconclusive, 1 not run" in as_tree(found)
+    traced = trace("results/s/tables/claims.json#C1")
+    assert (traced["runs"], traced["against"]) == ([study["msd"]], [study["kd"]])
+    assert "It helps: 1 inconclusive, 1 not run" in as_tree(traced)
     one = trace("results/s/tables/claims.json#d/C1")
-    assert (one["runs"], one["against"]) == (found["runs"], found["against"])
+    assert (one["runs"], one["against"]) == (traced["runs"], traced["against"])
     assert "verdict: inconclusive" in as_tree(one)
     assert trace("results/s/tables/claims.json#e/C1")["runs"] == []
 
@@ -148,9 +137,9 @@ def test_the_tree_shows_each_job_once(study: dict[str, str]) -> None:
 def test_what_was_made_from_another_file_is_said(study: dict[str, str]) -> None:
     test = "results/data/d/prepared/test.parquet"
     job("teacher", "results/s/teachers/d", ["results/s/teachers/d/model"], {test: study["prepare"]}, read={test: "old"})
-    found = trace(f"{TABLE}#d/kd")
-    assert found["problems"] == [f"{study['teacher']} was made from another {test} than {study['prepare']} recorded"]
-    assert "Broken: " in as_tree(found)
+    traced = trace(f"{TABLE}#d/kd")
+    assert traced["problems"] == [f"{study['teacher']} was made from another {test} than {study['prepare']} recorded"]
+    assert "Broken: " in as_tree(traced)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +162,7 @@ def test_what_is_not_there_is_named(study: dict[str, str], place: str, sentence:
 def test_a_lost_record_is_named(study: dict[str, str]) -> None:
     Path(study["teacher"]).unlink()
     with pytest.raises(UserError, match=r"results/s/teachers/d/record\.json is missing"):
-        trace(f"{TABLE}#d/kd", archive=Archive())
+        trace(f"{TABLE}#d/kd")
 
 
 def test_the_command_prints_tree_or_json(study: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:

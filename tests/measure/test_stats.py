@@ -10,11 +10,13 @@ from scipy import stats as scipy_stats
 
 from msd.measure import stats
 from msd.measure.scorers import auroc_scorer, mean_scorer
-from msd.measure.stats import generator, holm, paired_difference
+from msd.measure.stats import generator, holm
 
 
-def compare(a, b, *, samples, draws=500, rng_name="test"):
-    return paired_difference(a, b, groups=np.arange(samples), draws=draws, rng_name=rng_name)
+def compare(a, b, *, samples=None, groups=None, draws=500, rng_name="test"):
+    """Scorers of each side's seeds compared; every sample has a picture of its own, unless `groups` says otherwise."""
+    resampling = stats.Resampling(np.arange(samples) if groups is None else groups, draws=draws, rng_name=rng_name)
+    return resampling.compare([resampling.scores(one) for one in a], [resampling.scores(one) for one in b])
 
 
 def seeds_of(rng, *, seeds, samples, shift=0.0):
@@ -36,8 +38,9 @@ class TestHolm:
 class TestPairedDifference:
     def test_equal_systems_differ_by_exactly_nothing(self):
         a = seeds_of(generator("a"), seeds=3, samples=50)
-        found = compare(a, a, samples=50)
-        assert found == stats.Difference(0, 0, 0, p=1, p_permutation=1, effect=None, improvement=0.5)
+        assert compare(a, a, samples=50) == stats.Difference(
+            0, 0, 0, p=1, p_permutation=1, effect=None, improvement=0.5
+        )
 
     def test_swapping_the_sides_flips_everything_but_p(self):
         rng = generator("swap")
@@ -105,7 +108,7 @@ class TestPairedDifference:
 
     def test_one_picture_says_nothing_about_others(self):
         a = [mean_scorer(np.array([1.0, 0.0]))]
-        assert paired_difference(a, a, groups=np.zeros(2, dtype=int), draws=10, rng_name="one") == stats.Difference(0.0)
+        assert compare(a, a, groups=np.zeros(2, dtype=int)) == stats.Difference(0.0)
 
     def test_one_model_is_held_against_every_seed(self):
         rng = generator("teacher")
@@ -137,15 +140,9 @@ class TestPairedDifference:
     def test_repeated_samples_leave_a_comparison_as_it_was(self):
         rng = generator("c")
         a, b = rng.normal(0.2, 1, 60), rng.normal(0, 1, 60)
-        groups = np.arange(60)
-        once = paired_difference([mean_scorer(a)], [mean_scorer(b)], groups=groups, draws=500, rng_name="x")
-        twice = paired_difference(
-            [mean_scorer(np.tile(a, 2))],
-            [mean_scorer(np.tile(b, 2))],
-            groups=np.tile(groups, 2),
-            draws=500,
-            rng_name="x",
-        )
+        once = compare([mean_scorer(a)], [mean_scorer(b)], samples=60)
+        both = ([mean_scorer(np.tile(side, 2))] for side in (a, b))
+        twice = compare(*both, groups=np.tile(np.arange(60), 2))
         assert (twice.low, twice.high) == pytest.approx((once.low, once.high))
 
     def test_numbers_of_seeds_must_pair(self):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from msd.measure.vqa import normalise, vqa_accuracy
+from msd.measure.vqa import answer_scores, normalise
 
 NORMALISED = {
     "A dog": "dog", "the": "", "none": "0", "ten": "10", "eleven": "eleven", "dont": "don't", "Im": "im",
@@ -15,6 +15,10 @@ NORMALISED = {
     "couldnt've": "couldn't've", "youll": "you'll", "." * 40: "." * 8,
 }  # fmt: skip
 NUMBERS = ["1"] * 4 + ["one"] * 3 + ["2"] * 2 + ["none"]
+
+
+def vqa_accuracy(answer: str, gold: list[str], *, always_normalise: bool = False) -> float:
+    return answer_scores([gold], [answer], always_normalise=always_normalise).item()
 
 
 @pytest.mark.parametrize(("answer", "expected"), NORMALISED.items())
@@ -39,7 +43,7 @@ def test_accuracy_by_matching_answers(matching, expected):
         ("", [""] * 10, 1, 1),
         *[
             (answer, NUMBERS, value, value)
-            for answer, value in {"one": 1, "1": 1, "2": 0.6, "0": 0.3, "none": 0.3}.items()
+            for answer, value in {"one": 1, "1": 1, "2": 0.6, "0": 0.3, "none": 0.3, "3": 0}.items()
         ],
     ],
 )

@@ -1,4 +1,4 @@
-"""A project with every result of the smoke study, without any computing."""
+"""Projects of which only the workflow is real: one of arithmetic, and the smoke study without any computing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from arithmetic import write_project
 from calls import PROJECT, success
 
 STUB = """
@@ -25,6 +26,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "made" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("made"))
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Path:
+    """The project of arithmetic.py."""
+    write_project(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

@@ -13,15 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-from arithmetic import MADE, write_project
+from arithmetic import MADE
 from calls import environment, snakemake
-
-
-@pytest.fixture
-def toy(tmp_path: Path) -> Path:
-    write_project(tmp_path)
-    return tmp_path
 
 
 def made(toy: Path) -> list[str]:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from arithmetic import LONG, MADE, write_project
 from calls import success
 
@@ -17,13 +16,7 @@ JOB = f"{MADE}/jobs/add/add.json"
 OUTPUTS = {"sum": "sum", "metrics": "metrics.json", "record": "record.json"}
 
 
-@pytest.fixture
-def toy(tmp_path: Path) -> Path:
-    write_project(tmp_path)
-    return tmp_path
-
-
-def test_a_description_that_is_too_long_for_an_argument_runs(toy: Path) -> None:
+def test_a_description_that_is_too_long_for_an_argument_runs_and_runs_again_by_hand(toy: Path) -> None:
     success("--cores", "2", folder=toy)
     description = (toy / JOB).read_text()
     assert len(description.encode()) > LONG > 131_072
@@ -34,9 +27,12 @@ def test_a_description_that_is_too_long_for_an_argument_runs(toy: Path) -> None:
         "modules": ["msd.errors"],
         "log": f"{MADE}/logs/add/add.log",
     }
-    record = json.loads((toy / MADE / "add/record.json").read_text())
-    assert record["job"] == f"python -m msd stage add '{JOB}'"
-    assert (toy / MADE / "logs/add/add.log").read_text().startswith(f"# by hand: {record['job']}\n")
+    command = json.loads((toy / MADE / "add/record.json").read_text())["job"]
+    assert command == f"python -m msd stage add '{JOB}'"
+    assert (toy / MADE / "logs/add/add.log").read_text().startswith(f"# by hand: {command}\n")
+    (toy / MADE / "add/sum").unlink()
+    subprocess.run([sys.executable, "stages.py", *shlex.split(command)[4:]], cwd=toy, check=True)
+    assert (toy / MADE / "add/sum").read_text() == "10"
 
 
 def test_neither_dry_run_nor_lint_writes_one(toy: Path) -> None:
@@ -47,7 +43,7 @@ def test_neither_dry_run_nor_lint_writes_one(toy: Path) -> None:
     assert not (toy / MADE).exists()
 
 
-def test_a_lost_file_is_written_for_the_next_job_only(toy: Path) -> None:
+def test_a_lost_file_is_written_for_the_next_job_only_and_follows_its_settings(toy: Path) -> None:
     success("--cores", "2", folder=toy)
     written = (toy / JOB).read_bytes()
     shutil.rmtree(toy / MADE / "jobs")
@@ -57,21 +53,7 @@ def test_a_lost_file_is_written_for_the_next_job_only(toy: Path) -> None:
     success("--cores", "2", folder=toy)
     assert (toy / JOB).read_bytes() == written
     assert not (toy / MADE / "jobs/count").exists()
-
-
-def test_a_changed_setting_runs_the_job_with_the_new_file(toy: Path) -> None:
-    success("--cores", "2", folder=toy)
     write_project(toy, letter="ä")
     success("--cores", "2", folder=toy)
-    assert json.loads((toy / JOB).read_text())["params"] == {"text": "ä" * LONG}
-    record = json.loads((toy / MADE / "add/record.json").read_text())
-    assert record["params"] == {"text": "ä" * LONG}
-
-
-def test_the_command_of_the_log_repeats_the_job(toy: Path) -> None:
-    success("--cores", "2", folder=toy)
-    line = (toy / MADE / "logs/add/add.log").read_text().splitlines()[0]
-    words = shlex.split(line.removeprefix("# by hand: "))
-    (toy / MADE / "add/sum").unlink()
-    subprocess.run([sys.executable, "stages.py", *words[4:]], cwd=toy, check=True)
-    assert (toy / MADE / "add/sum").read_text() == "10"
+    for file in (JOB, f"{MADE}/add/record.json"):
+        assert json.loads((toy / file).read_text())["params"] == {"text": "ä" * LONG}

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
-import pytest
 import yaml
 from calls import PROJECT, hold_against_dvc, outputs, snakemake, success
 
@@ -16,17 +14,7 @@ from msd.mfh.study import load_mfh_study
 STUDY = ("--configfile", "config/mfh.yaml", "--nolock")
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """The project without results."""
-    for name in ("msd", "profiles", "Snakefile"):
-        (tmp_path / name).symlink_to(PROJECT / name)
-    for name in ("config", "workflow"):
-        shutil.copytree(PROJECT / name, tmp_path / name)
-    return tmp_path
-
-
-def write_msd_study(project: Path) -> set[str]:
+def write_msd_study(fresh_project: Path) -> set[str]:
     """Empty files in place of what the MSD study left; their names."""
     teachers = load_mfh_study(PROJECT / "config/mfh.yaml").teachers
     assert teachers is not None
@@ -40,14 +28,14 @@ def write_msd_study(project: Path) -> set[str]:
         answers = f"results/{teachers.msd.study}/teachers/{dataset}/outputs"
         files |= {f"{answers}/{split}.safetensors" for split in ("train", "val", "test")}
     for file in files:
-        (project / file).parent.mkdir(parents=True, exist_ok=True)
-        (project / file).write_text("")
+        (fresh_project / file).parent.mkdir(parents=True, exist_ok=True)
+        (fresh_project / file).write_text("")
     return files
 
 
-def test_the_study_makes_its_tables_figures_and_report_and_keeps_every_file(project: Path) -> None:
-    write_msd_study(project)
-    files = outputs(success(*STUDY, "--summary", folder=project))
+def test_the_study_makes_its_tables_figures_and_report_and_keeps_every_file(fresh_project: Path) -> None:
+    write_msd_study(fresh_project)
+    files = outputs(success(*STUDY, "--summary", folder=fresh_project))
     assert set(files.values()) == {
         *("gaussian", "generality", "resolve", "mfh_tables", "mfh_figures", "mfh_report", "track"),
         *("fetch_spoken_digits", "spoken_digits", "av_mnist", "teacher_variants", "unimodal_students"),
@@ -56,53 +44,53 @@ def test_the_study_makes_its_tables_figures_and_report_and_keeps_every_file(proj
     tables |= {"predictions", "gain_rank", "variants", "gamma"}
     wanted = {f"results/mfh/tables/{name}.{form}" for name in tables for form in ("json", "csv", "md", "tex")}
     assert wanted | {"results/mfh/report.html", "results/mfh/figures/gain-rank.svg"} <= set(files)
-    plan = success(*STUDY, "--dry-run", "--forceall", folder=project)
+    plan = success(*STUDY, "--dry-run", "--forceall", folder=fresh_project)
     kept = re.findall(r"^rule default:\n    input: (.*)$", plan, flags=re.MULTILINE)
     assert sorted(kept[0].split(", ")) == sorted(files)
     assert all(file.startswith(("results/mfh/", "results/data/spoken-digits/")) for file in files)
     hold_against_dvc(files, "mfh")
 
 
-def test_the_published_archive_takes_the_place_of_fetched_data(project: Path) -> None:
-    write_msd_study(project)
-    folder = project / "archive"
+def test_the_published_archive_takes_the_place_of_fetched_data(fresh_project: Path) -> None:
+    write_msd_study(fresh_project)
+    folder = fresh_project / "archive"
     for name in ARCHIVE:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
     content = yaml.safe_load((PROJECT / "config/mfh.yaml").read_text())
     content["av_mnist"]["source"] = str(folder)
-    study = project / "config/study.yaml"
+    study = fresh_project / "config/study.yaml"
     study.write_text(yaml.safe_dump(content))
-    files = outputs(success("--configfile", str(study), "--nolock", "--summary", folder=project))
+    files = outputs(success("--configfile", str(study), "--nolock", "--summary", folder=fresh_project))
     assert "av_mnist" in files.values()
     assert not {"fetch_spoken_digits", "spoken_digits"} & set(files.values())
 
 
-def test_a_data_set_whose_folder_is_given_joins_the_study(project: Path) -> None:
-    write_msd_study(project)
-    given = ("--config", f"crossmodal={{ravdess: {project}}}")
-    files = outputs(success(*STUDY, *given, "--summary", folder=project))
+def test_a_data_set_whose_folder_is_given_joins_the_study(fresh_project: Path) -> None:
+    write_msd_study(fresh_project)
+    given = ("--config", f"crossmodal={{ravdess: {fresh_project}}}")
+    files = outputs(success(*STUDY, *given, "--summary", folder=fresh_project))
     assert "crossmodal" in files.values()
     wanted = {f"results/mfh/tables/crossmodal.{form}" for form in ("json", "csv", "md", "tex")}
     assert wanted | {f"results/mfh/crossmodal/ravdess/{name}.json" for name in ("data", "findings")} <= set(files)
 
 
-def test_without_the_teachers_one_sentence_says_what_makes_them(project: Path) -> None:
-    files = write_msd_study(project)
-    (project / "results/demo/teachers/easy-vqa/outputs/val.safetensors").unlink()
-    done = snakemake(*STUDY, "--dry-run", folder=project)
+def test_without_the_teachers_one_sentence_says_what_makes_them(fresh_project: Path) -> None:
+    files = write_msd_study(fresh_project)
+    (fresh_project / "results/demo/teachers/easy-vqa/outputs/val.safetensors").unlink()
+    done = snakemake(*STUDY, "--dry-run", folder=fresh_project)
     assert done.returncode != 0
     said = " ".join((done.stdout + done.stderr).split())
     assert "results/demo/teachers/easy-vqa/outputs/val.safetensors is not there" in said
     assert "`snakemake --configfile config/demo.yaml outputs_all` makes them" in said
     assert "Traceback" not in said
-    made = outputs(success("--summary", "--nolock", "outputs_all", folder=project))
+    made = outputs(success("--summary", "--nolock", "outputs_all", folder=fresh_project))
     assert files <= made.keys(), "that target makes every file that the study reads"
 
 
-def test_a_study_without_the_section_needs_no_teachers(project: Path) -> None:
-    path = project / "config/mfh.yaml"
+def test_a_study_without_the_section_needs_no_teachers(fresh_project: Path) -> None:
+    path = fresh_project / "config/mfh.yaml"
     path.write_text(path.read_text().partition("\n# The hypothesis on the vision-language teachers")[0] + "\n")
-    files = outputs(success(*STUDY, "--summary", folder=project))
+    files = outputs(success(*STUDY, "--summary", folder=fresh_project))
     assert "results/mfh/report.html" in files
     assert not {"teacher_variants", "unimodal_students"} & set(files.values())

@@ -17,8 +17,15 @@ from calls import planned, success
 from msd.lineage.sync import sync
 
 STUDY = ("--configfile", "config/smoke.yaml")
-DATASETS = ("clipart-tags",)
 METHODS = ("finetune", "kd", "msd-instance")
+RESOLVE = "Write down the study with everything it names"
+OF_MODELS = [
+    "Fit logistic regression on the frozen features of clipart-tags",
+    "Fine-tune the teacher of clipart-tags",
+    "Ask the teacher of clipart-tags for its answers to image and text, image alone, text alone",
+    "Measure how much each prediction on clipart-tags depends on image and on text",
+    "Measure size, arithmetic and time of teacher and student of clipart-tags",
+]
 END = ["Make the tables", "Draw the figures", "Write the report", "Import what is new into MLflow"]
 
 
@@ -53,14 +60,8 @@ def next_jobs(project: Path) -> list[str]:
 
 
 def of_method(method: str) -> list[str]:
-    return [
-        message.format(method=method, dataset=dataset)
-        for dataset in DATASETS
-        for message in (
-            "Train {method} (default, seeds-0-1) on {dataset}",
-            "Choose the configuration of {method} on {dataset} by validation",
-        )
-    ]
+    train = f"Train {method} (default, seeds-0-1) on clipart-tags"
+    return [train, f"Choose the configuration of {method} on clipart-tags by validation"]
 
 
 def test_comments_docstrings_and_new_times_run_nothing(project: Path) -> None:
@@ -71,32 +72,24 @@ def test_comments_docstrings_and_new_times_run_nothing(project: Path) -> None:
     assert next_jobs(project) == []
 
 
-def test_an_edit_of_one_method_runs_its_students_and_what_follows(project: Path) -> None:
-    replace(project / "msd/distill/methods/kd.py", "(1 - share) * task", "(2 - share) * task")
-    assert next_jobs(project) == sorted([*of_method("kd"), *END])
-
-
-def test_an_edit_of_the_models_runs_teachers_and_all_below_but_no_data(project: Path) -> None:
-    replace(project / "msd/models/visualbert.py", "text * image)", "text * image * 2)")
-    of_dataset = [
-        message.format(dataset=dataset)
-        for dataset in DATASETS
-        for message in (
-            "Fit logistic regression on the frozen features of {dataset}",
-            "Fine-tune the teacher of {dataset}",
-            "Ask the teacher of {dataset} for its answers to image and text, image alone, text alone",
-            "Measure how much each prediction on {dataset} depends on image and on text",
-            "Measure size, arithmetic and time of teacher and student of {dataset}",
-        )
-    ]
-    students = [message for method in METHODS for message in of_method(method)]
-    assert next_jobs(project) == sorted([*of_dataset, *students, *END])
-
-
-def test_an_edit_of_the_report_s_template_writes_the_report_alone(project: Path) -> None:
-    template = project / "msd/report/templates/report.html.j2"
-    template.write_text(template.read_text() + "<!-- the end -->\n")
-    assert next_jobs(project) == sorted(END[-2:])
+@pytest.mark.parametrize(
+    ("file", "old", "new", "jobs"),
+    [
+        ("msd/distill/methods/kd.py", "(1 - share) * task", "(2 - share) * task", of_method("kd")),
+        (
+            *("msd/models/visualbert.py", "text * image)", "text * image * 2)"),
+            [*OF_MODELS, *(message for method in METHODS for message in of_method(method))],
+        ),
+        (
+            *("config/smoke.yaml", "msd-instance: {lambda: 0.9}", "msd-instance: {lambda: 0.8} # a remark"),
+            [*of_method("msd-instance"), RESOLVE],
+        ),
+    ],
+    ids=["a method", "the models: no data", "a parameter"],
+)
+def test_an_edit_runs_what_depends_on_it(project: Path, file: str, old: str, new: str, jobs: list[str]) -> None:
+    replace(project / file, old, new)
+    assert next_jobs(project) == sorted([*jobs, *END])
 
 
 def test_lost_students_are_trained_again_with_their_cell_and_the_tables(project: Path) -> None:
@@ -105,29 +98,22 @@ def test_lost_students_are_trained_again_with_their_cell_and_the_tables(project:
     assert next_jobs(project) == sorted([*of_method("kd"), *END])
 
 
-def test_a_changed_parameter_runs_the_students_of_its_method(project: Path) -> None:
-    replace(project / "config/smoke.yaml", "msd-instance: {lambda: 0.9}", "msd-instance: {lambda: 0.8} # a remark")
-    resolve = "Write down the study with everything it names"
-    assert next_jobs(project) == sorted([*of_method("msd-instance"), resolve, *END])
-
-
 def test_a_later_seed_leaves_the_students_of_earlier_seeds_alone(project: Path) -> None:
     replace(project / "config/smoke.yaml", "seeds: [0, 1]", "seeds: [0, 1, 2]")
     trainings = [message for message in next_jobs(project) if message.startswith(("Fine-tune", "Train"))]
-    assert trainings == [
-        f"Train {method} (default, seeds-2-2) on {dataset}" for method in METHODS for dataset in DATASETS
-    ]
+    assert trainings == [f"Train {method} (default, seeds-2-2) on clipart-tags" for method in METHODS]
 
 
 def test_a_lost_file_that_nothing_reads_comes_back_and_a_new_caption_only_writes_the_report(project: Path) -> None:
     (project / "results/smoke/probes/clipart-tags/metrics.json").unlink()
     caption = project / "workflow/report/main.rst"
     caption.write_text(caption.read_text() + "And one more sentence.\n")
-    probe = "Fit logistic regression on the frozen features of clipart-tags"
-    assert next_jobs(project) == sorted([probe, *END])
+    assert next_jobs(project) == sorted([OF_MODELS[0], *END])
 
 
-@pytest.mark.parametrize("file", ["msd/report/templates/report.css", "msd/report/templates/report.js", "CITATION.cff"])
+@pytest.mark.parametrize(
+    "file", [*(f"msd/report/templates/report.{kind}" for kind in ("html.j2", "css", "js")), "CITATION.cff"]
+)
 def test_what_only_the_page_shows_only_writes_the_report(project: Path, file: str) -> None:
     path = project / file
     path.write_text(path.read_text() + "\n")

@@ -11,25 +11,19 @@ from pathlib import Path
 
 from pydantic import Field
 
-from msd.config.strict import Count, Seed
-from msd.data.findings import Findings, Records
+from msd.data.findings import Findings
 from msd.data.pairing import crossing
 from msd.data.prepared import Prepared, Sample, check_one_modality_chance, hard
 from msd.data.readers import openclipart
 from msd.data.readers.openclipart import Item
-from msd.data.splits import Counts, Shares, split_by_group
+from msd.data.splits import Counts
 
 LABELS = ["no match", "match"]
 
 
-class Parameters(Records):
+class Parameters(openclipart.Parameters):
     """How the items are split and paired."""
 
-    seed: Seed = Field(description="of the split")
-    shares: Shares = Field(description="shares of the items, near-copies together")
-    collection: Count = Field(
-        description="a title that more items share names no picture: these are split by their file names"
-    )
     pairings: Counts = Field(description="how often a picture of each split has its own title, and another")
 
 
@@ -45,13 +39,9 @@ def prepare(raw: dict[str, Path], parameters: Parameters) -> Prepared:
             findings.add(item.path, f"items.jsonl:{item.line}", action="dropped", reason=reason)
         else:
             kept.append(item)
-    groups = openclipart.groups(kept, collection=parameters.collection)
-    strata = {item.path: item.category for item in kept}
-    splits = split_by_group(groups, strata, shares=parameters.shares, seed=parameters.seed)
-    by_path = {item.path: item for item in kept}
+    splits = openclipart.split(kept, {item.path: item.category for item in kept}, parameters)
     rows = {
-        split: pairs([by_path[path] for path in paths], parameters.pairings[split], seed=(parameters.seed, split))
-        for split, paths in splits.items()
+        split: pairs(own, parameters.pairings[split], seed=(parameters.seed, split)) for split, own in splits.items()
     }
     check_one_modality_chance(rows)
     return Prepared(rows, list(LABELS), pictures, findings)

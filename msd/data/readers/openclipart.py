@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
-from msd.data.findings import Findings
+from msd.config.strict import Count, Seed
+from msd.data.findings import Findings, Records
 from msd.data.pictures import member, open_archive, rgb
 from msd.data.raw_files import below, raw_file
-from msd.data.splits import prefix
+from msd.data.splits import Shares, prefix, split_by_group
 from msd.errors import UserError
 from msd.text_file import parse_json, read_text
 
 AUTHOR = re.compile(r"^clipart by [^-]+ - ", re.IGNORECASE)
+
+
+class Parameters(Records):
+    """How the items are split."""
+
+    seed: Seed = Field(description="of the split")
+    shares: Shares = Field(description="shares of the items, near-copies together")
+    collection: Count = Field(
+        description="a title that more items share names no picture: these are split by their file names"
+    )
 
 
 @dataclass(frozen=True)
@@ -81,6 +93,13 @@ def _add_dropped(source: Path, findings: Findings) -> None:
     for line, text in enumerate(read_text(source).splitlines(), start=1):
         where, loss = f"dropped.jsonl:{line}", parse_json(text, f"{source}, line {line}")
         findings.add(loss["path"], where, action="dropped", reason=loss["reason"], files=loss["files"])
+
+
+def split(items: list[Item], strata: Mapping[str, str], parameters: Parameters) -> dict[str, list[Item]]:
+    """The items of each split, by `split_by_group`; strata: path -> what must be balanced."""
+    of_items, by_path = groups(items, collection=parameters.collection), {item.path: item for item in items}
+    splits = split_by_group(of_items, strata, shares=parameters.shares, seed=parameters.seed)
+    return {split: [by_path[path] for path in paths] for split, paths in splits.items()}
 
 
 def groups(items: list[Item], *, collection: int) -> dict[str, str]:
