@@ -8,12 +8,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import functional_call
 
 from msd.distill.method import Method, Setting, Step, TeacherTargets, method_class
 from msd.models.split import Split
-from msd.models.views import VIEWS, View, take_view
-from msd.models.visualbert import Output, VisualBertClassifier
+from msd.models.views import VIEWS
+from msd.models.visualbert import VisualBertClassifier
 
 SIZE, LABELS = 12, 4
 SHAPE = {"layers": 2, "width": 16, "heads": 2, "feed_forward": 32, "dropout": 0.0, "pool": "modality-means"}
@@ -46,16 +45,8 @@ def new_setting(*, task: str = "multiclass", seed: int = 0, **changes: Any) -> S
 
 
 def new_step(method: Method, rows: Tensor | None = None) -> Step:
-    """A batch of the setting's samples (all of them, unless `rows` says which), seen by its student."""
-    samples, student = method.setting.samples, method.setting.student
-    rows = torch.arange(len(samples)) if rows is None else rows
-    inputs = samples.inputs(rows)
-
-    def forward(view: View, parameters: Mapping[str, Tensor] | None = None) -> Output:
-        options = {"internals": method.internals}
-        return functional_call(student, dict(parameters or {}), (take_view(inputs, view),), options)
-
-    return Step(rows, samples.targets[rows], inputs, forward)
+    """A batch of the setting's samples: all of them, unless `rows` says which."""
+    return method.step(torch.arange(SIZE) if rows is None else rows)
 
 
 def loss_of(name: str, options: Mapping[str, Any], setting: Setting) -> tuple[Tensor, dict[str, Tensor]]:

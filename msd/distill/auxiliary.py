@@ -11,7 +11,7 @@ from torch import Tensor
 from msd.distill.method import Method, Setting, Step
 from msd.distill.options import Lambda, MethodOptions, Strength, Temperature, Weighting
 from msd.distill.weighting import MODALITIES, WEIGHTINGS
-from msd.models.views import View
+from msd.models.views import VIEWS, View
 
 
 class AuxiliaryMethod(Method):
@@ -47,6 +47,7 @@ class AuxiliaryMethod(Method):
         if self.options.weighting is not None:
             weights = WEIGHTINGS[self.options.weighting](self.teacher.saliency, strength=self.options.strength)
             self.weights = {modality: weights[modality].expand(len(setting.samples)) for modality in MODALITIES}
+            self.views = VIEWS
 
     def unimodal(self, view: View, step: Step) -> Tensor:
         """The auxiliary term of image or text, per sample (B,): D(view)."""

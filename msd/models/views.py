@@ -22,7 +22,6 @@ class Inputs:
         token_mask: (B, L) 1.0 for a token, 0.0 for padding.
         regions: (B, R, D) region features, or None.
         text, image: whether the modality is present; an absent one pools to zero.
-        content: (B, L) factor on the word embeddings (`removal: zero` alone), or None.
         words: (B, L, W) word embeddings of the tokens, looked up once for all views, or None.
     """
 
@@ -31,7 +30,6 @@ class Inputs:
     regions: Tensor | None
     text: bool = True
     image: bool = True
-    content: Tensor | None = None
     words: Tensor | None = None
 
 
@@ -66,7 +64,8 @@ def _zeroed(inputs: Inputs, view: View) -> Inputs:
     if view == "text":
         assert inputs.regions is not None
         return replace(inputs, regions=torch.zeros_like(inputs.regions))
+    assert inputs.words is not None
     content = torch.zeros_like(inputs.token_mask)
     content[:, 0] = 1
     content[torch.arange(len(content)), inputs.token_mask.sum(1).long() - 1] = 1
-    return replace(inputs, content=content)
+    return replace(inputs, words=inputs.words * content[:, :, None])

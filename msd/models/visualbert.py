@@ -1,17 +1,16 @@
-"""Teacher and student: a VisualBERT encoder of transformers with a pooled linear head."""
+"""Teacher and student: a VisualBERT encoder with a pooled linear head."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from transformers.models.visual_bert.configuration_visual_bert import VisualBertConfig
-from transformers.models.visual_bert.modeling_visual_bert import VisualBertModel
 
-from msd.models.views import Inputs
+from msd.models.encoder import Dropout, Encoder
+from msd.models.views import Inputs, Removal, View, take_view
 
 
 class Output(NamedTuple):
@@ -48,53 +47,59 @@ class VisualBertClassifier(nn.Module):
         self.pool = config["pool"]
         if self.pool not in ("modality-means", "first"):
             raise ValueError(f"pool: must be 'modality-means' or 'first', not {self.pool!r}")
-        encoder_config = VisualBertConfig(
-            vocab_size=config["vocabulary"],
-            hidden_size=config["width"],
-            visual_embedding_dim=config["region_width"],
-            num_hidden_layers=config["layers"],
-            num_attention_heads=config["heads"],
-            intermediate_size=config["feed_forward"],
-            hidden_dropout_prob=config["dropout"],
-            attention_probs_dropout_prob=config["dropout"],
-            max_position_embeddings=config["positions"],
-        )
-        self.encoder = VisualBertModel(encoder_config, add_pooling_layer=self.pool == "first")
-        self.head_dropout = nn.Dropout(config["dropout"])
+        sizes = ("vocabulary", "positions", "region_width", "width", "layers", "heads", "feed_forward", "dropout")
+        self.encoder = Encoder(**{name: config[name] for name in sizes}, pooler=self.pool == "first")
         width = config["width"] * (3 if self.pool == "modality-means" else 1)
         self.head = nn.Linear(width, config["labels"])
         self.register_buffer("region_mean", torch.zeros(config["region_width"]))
         self.register_buffer("region_scale", torch.ones(config["region_width"]))
 
-    def look_up(self, inputs: Inputs) -> Inputs:
-        """The same inputs with their word embeddings, so that views share one gradient of the embedding matrix."""
-        if inputs.words is not None:
-            return inputs
-        return replace(inputs, words=self.encoder.embeddings.word_embeddings(inputs.tokens))
+    def forward(
+        self,
+        inputs: Inputs,
+        views: Sequence[View] = ("both",),
+        *,
+        removal: Removal = "mask",
+        streams: Sequence[torch.Generator] | None = None,
+        internals: bool = False,
+    ) -> dict[View, Output]:
+        """The outputs for each of the `views` of the samples in `inputs`, computed in one pass.
 
-    def forward(self, inputs: Inputs, *, internals: bool = False) -> Output:
-        """Logits and pooled features of the samples in `inputs`, whatever modalities they have."""
-        words = self.look_up(inputs).words
-        assert words is not None
-        if inputs.content is not None:
-            words = words * inputs.content[:, :, None]
-        arguments = {"inputs_embeds": words, "attention_mask": inputs.token_mask}
-        if inputs.regions is not None:
-            arguments["visual_embeds"] = (inputs.regions - self.region_mean) * self.region_scale
-        outcome = self.encoder(**arguments, output_hidden_states=internals, output_attentions=internals)
-        features = outcome.pooler_output if self.pool == "first" else self._means(outcome.last_hidden_state, inputs)
-        logits = self.head(self.head_dropout(features))
-        return Output(logits, features, outcome.hidden_states or (), outcome.attentions or ())
+        Args:
+            removal: how a view removes a modality, see `take_view`.
+            streams: what the dropout of each view is drawn from in training; without them, torch's default generator.
+            internals: whether the outputs hold hidden states and attentions.
+        """
+        streams = streams or [torch.default_generator] * len(views)
+        embedded = replace(inputs, words=self.encoder.embeddings.word_embeddings(inputs.tokens))
+        taken = [take_view(embedded, view, removal=removal) for view in views]
+        regions = {
+            id(each.regions): self._standardised(each.regions) for each in taken
+        }  # shared where views share them
+        taken = [replace(each, regions=regions[id(each.regions)]) for each in taken]
+        encoded = self.encoder(taken, streams, internals=internals)
+        pooled = [self._pool(states.hidden[-1], each) for states, each in zip(encoded, taken, strict=True)]
+        dropout = Dropout(self.config["dropout"] if self.training else 0.0, streams)
+        logits = self.head(dropout(torch.cat(pooled), [len(inputs.tokens)] * len(views)))
+        return {
+            view: Output(*of_view, *(map(tuple, states) if internals else ()))
+            for view, states, *of_view in zip(views, encoded, logits.chunk(len(views)), pooled, strict=True)
+        }
 
-    def _means(self, hidden: Tensor, inputs: Inputs) -> Tensor:
+    def _standardised(self, regions: Tensor | None) -> Tensor | None:
+        return None if regions is None else (regions - self.region_mean) * self.region_scale
+
+    def _pool(self, states: Tensor, inputs: Inputs) -> Tensor:
+        """What the head reads (B, H) of the last layer's states (B, S, W)."""
+        if self.pool == "first":
+            return self.encoder.pooled(states)
         length = inputs.tokens.shape[1]
-        zero = hidden.new_zeros(len(hidden), hidden.shape[2])
-        text = image = zero
+        text = image = states.new_zeros(len(states), states.shape[2])
         if inputs.text:
             mask = inputs.token_mask[:, :, None]
-            text = (hidden[:, :length] * mask).sum(1) / mask.sum(1)
+            text = (states[:, :length] * mask).sum(1) / mask.sum(1)
         if inputs.image:
-            image = hidden[:, length:].mean(1)
+            image = states[:, length:].mean(1)
         return torch.cat((text, image, text * image), dim=1)
 
 

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
-from msd.distill.method import Forward, Method, Step
+from msd.distill.method import Method
 from msd.errors import UserError
-from msd.models.views import VIEWS, Inputs, View, take_view
-from msd.models.visualbert import Output
+from msd.models.views import VIEWS
 from msd.training.batches import length_batches
 
 if TYPE_CHECKING:
@@ -94,12 +92,18 @@ def train(
 
 
 def _loss(method: Method, rows: Tensor, *, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-    """Mean loss of a method on the training samples `rows` (B,), and its terms (B,); UserError if it is not finite."""
+    """Mean loss of a method on the training samples `rows` (B,), and its terms (B,); UserError if it is not finite.
+
+    Each view has a dropout stream of its own, which a second pass of the same step draws anew.
+    """
     setting = method.setting
-    inputs = setting.samples.inputs(rows)
     where = f"{setting.dataset}, seed {setting.seed}, step {step}"
-    forward = _forward(method, inputs, step=step, where=where)
-    per_sample, terms = method.loss(Step(rows, setting.samples.targets[rows], inputs, forward))
+    first = (setting.stream("dropout") >> 8) + len(VIEWS) * step
+    seeds = [first + VIEWS.index(view) for view in method.views]
+    batch = method.step(rows, lambda: [torch.Generator().manual_seed(seed) for seed in seeds])
+    for view in method.views:
+        _require_finite(batch.logits(view), f"{where}: the logits of the view {view!r}")
+    per_sample, terms = method.loss(batch)
     loss = per_sample.mean()
     _require_finite(loss, f"{where}: the values of the loss")
     return loss, terms
@@ -113,26 +117,6 @@ def _descend(optimiser: torch.optim.Optimizer, loss: Tensor, *, rates: Sequence[
     nn.utils.clip_grad_norm_([part for group in optimiser.param_groups for part in group["params"]], clip)
     optimiser.step()
     optimiser.zero_grad(set_to_none=True)
-
-
-def _forward(method: Method, inputs: Inputs, *, step: int, where: str) -> Forward:
-    """view -> the student's output, each view with a dropout stream of its own."""
-    model, removal = method.setting.student, method.setting.removal
-    dropout = (method.setting.stream("dropout") >> 8) + len(VIEWS) * step
-    looked_up = model.look_up(inputs)
-
-    def forward(view: View, parameters: Mapping[str, Tensor] | None = None) -> Output:
-        torch.manual_seed(dropout + VIEWS.index(view))
-        options = {"internals": method.internals}
-        if parameters is None:
-            output: Output = model(take_view(looked_up, view, removal=removal), **options)
-        else:
-            moved = take_view(inputs, view, removal=removal)
-            output = functional_call(model, dict(parameters), (moved,), options)
-        _require_finite(output.logits, f"{where}: the logits of the view {view!r}")
-        return output
-
-    return forward
 
 
 def _optimiser(

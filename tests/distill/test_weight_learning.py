@@ -11,7 +11,7 @@ from torch.func import functional_call
 
 from msd.distill.losses import kd_divergence, task_loss
 from msd.distill.weight_learning import WeightLearner, WeightNet, meta_gradient, meta_split, weighted_loss
-from msd.models.views import VIEWS, take_view
+from msd.models.views import VIEWS
 
 SHARE, STEP_LENGTH = 0.7, 0.05
 
@@ -35,13 +35,13 @@ class Problem:
         logits = {}
         for seed, view in enumerate(VIEWS):
             torch.manual_seed(seed)
-            logits[view] = functional_call(self.student, dict(parameters), (take_view(self.inputs, view),)).logits
+            logits[view] = functional_call(self.student, dict(parameters), (self.inputs, (view,)))[view].logits
         divergences = [kd_divergence(logits[view], self.teacher[view], temperature=2, task=self.task) for view in VIEWS]
         return task_loss(logits["both"], self.targets, task=self.task), torch.stack(divergences, dim=1)
 
     def meta_loss(self, parameters: Mapping[str, Tensor]) -> Tensor:
         torch.manual_seed(9)
-        logits = functional_call(self.student, dict(parameters), (self.others,)).logits
+        logits = functional_call(self.student, dict(parameters), (self.others,))["both"].logits
         return task_loss(logits, self.gold, task=self.task).mean()
 
     def forward_mode(self, **changes) -> Tensor:

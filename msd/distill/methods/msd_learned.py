@@ -44,6 +44,7 @@ class LearnedMSD(Method):
         meta_learning_rate: NotNegative = Field(le=100, description="learning rate of the net's Adam; 0: all weights 1")
 
     options: Options
+    views = VIEWS
     kept = tuple(f"weight/{view}" for view in VIEWS)
 
     def __init__(self, options: Mapping[str, Any], setting: Setting) -> None:
@@ -107,7 +108,7 @@ class LearnedMSD(Method):
         """Mean task loss of held-out samples on `both`, of the whole network: without dropout."""
         student, samples = self.setting.student, self.setting.samples
         student.eval()
-        logits = functional_call(student, dict(parameters), (samples.inputs(rows),)).logits
+        logits = functional_call(student, dict(parameters), (samples.inputs(rows),))["both"].logits
         student.train()
         return task_loss(logits, samples.targets[rows], task=self.task).mean()
 

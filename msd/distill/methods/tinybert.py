@@ -96,7 +96,7 @@ class TinyBERT(Method):
         share, task = self.options.share, self.task_loss(step)
         kd = self.divergence("both", step, temperature=self.options.temperature)
         with torch.no_grad():
-            teacher = self.teacher.model(step.inputs, internals=True)
+            teacher = self.teacher.model(step.inputs, internals=True)["both"]
         student, mask = step.output("both"), _mask(step)
         projections = [self.of_embeddings] + [self.of_layers] * (len(student.hidden) - 1)
         hidden = hidden_distance(student.hidden, teacher.hidden, mask, projections=projections)

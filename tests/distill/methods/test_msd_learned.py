@@ -16,7 +16,7 @@ from msd.distill.method import Method, Setting, TeacherTargets, method_class
 from msd.distill.saliency import modality_saliency
 from msd.distill.weight_learning import weighted_loss
 from msd.models.split import Split
-from msd.models.views import VIEWS, take_view
+from msd.models.views import VIEWS
 from msd.training.batches import length_batches
 from msd.training.loop import History, train
 
@@ -55,7 +55,7 @@ def test_the_net_descends_the_gradient_through_the_unrolled_virtual_step(task: s
     logits = {}
     for number, view in enumerate(VIEWS):
         torch.manual_seed((setting.stream("dropout") >> 8) + number)
-        logits[view] = student(take_view(samples.inputs(order := batch_order(setting, rows)), view)).logits
+        logits[view] = student(samples.inputs(order := batch_order(setting, rows)), (view,))[view].logits
     teacher = setting.teacher.logits
     divergences = torch.stack([kd_divergence(logits[v], teacher[v][order], temperature=2, task=task) for v in VIEWS], 1)
     weights = torch.ones_like(divergences, requires_grad=True)
