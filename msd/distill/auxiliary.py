@@ -17,7 +17,8 @@ from msd.models.views import VIEWS, View
 class AuxiliaryMethod(Method):
     """Base of methods that add w_image·D(image) + w_text·D(text), D = T²·KL(teacher ‖ student) per sample.
 
-    Without a `weighting` nothing is added. A control says with `target` or `unimodal` what stands in place of D.
+    Without a `weighting`, or where λ or c is 0, nothing is added. A control says with `target` or `unimodal` what stands
+    in place of D.
     """
 
     class Options(MethodOptions):
@@ -44,7 +45,7 @@ class AuxiliaryMethod(Method):
     def __init__(self, options: Mapping[str, Any], setting: Setting) -> None:
         super().__init__(options, setting)
         self.weights: dict[str, Tensor] = {}
-        if self.options.weighting is not None:
+        if self.options.weighting is not None and self.options.share * self.options.strength > 0:
             weights = WEIGHTINGS[self.options.weighting](self.teacher.saliency, strength=self.options.strength)
             self.weights = {modality: weights[modality].expand(len(setting.samples)) for modality in MODALITIES}
             self.views = VIEWS

@@ -83,7 +83,8 @@ class Step:
     _outputs: dict[View, Output] = field(default_factory=dict)
 
     def output(self, view: View) -> Output:
-        """The student's output on `view`."""
+        """The student's output on `view`, one of `views`."""
+        assert view in self.views, f"the method reads the view {view!r}, but does not name it in its `views`"
         if not self._outputs:
             self._outputs = self.forward(self.views)
         return self._outputs[view]

@@ -66,7 +66,7 @@ def test_the_net_descends_the_gradient_through_the_unrolled_virtual_step(task: s
     )
     rate = 0.01 / torch.cat([part.flatten() for part in gradient]).norm().detach()
     ahead = {name: value - rate * part for (name, value), part in zip(parameters.items(), gradient, strict=True)}
-    judged = torch.func.functional_call(student.eval(), ahead, (samples.inputs(held_out),)).logits
+    judged = torch.func.functional_call(student.eval(), ahead, (samples.inputs(held_out),))["both"].logits
     (unrolled,) = torch.autograd.grad(task_loss(judged, samples.targets[held_out], task=task).mean(), weights)
     slope = 0.5  # of 2·sigmoid at zero, where the net starts
     expected = slope * unrolled.sum(0) / unrolled.abs().mean() / unrolled.numel()
@@ -83,6 +83,8 @@ def batch_order(setting: Setting, rows: torch.Tensor) -> torch.Tensor:
 
 def test_a_moved_step_has_the_dropout_of_its_step() -> None:
     class Compared(Method):
+        views = VIEWS
+
         def loss(self, step):
             parameters = {name: value.detach() for name, value in setting.student.named_parameters()}
             again = step.moved(parameters)
