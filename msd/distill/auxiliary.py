@@ -17,8 +17,8 @@ from msd.models.views import VIEWS, View
 class AuxiliaryMethod(Method):
     """Base of methods that add w_image·D(image) + w_text·D(text), D = T²·KL(teacher ‖ student) per sample.
 
-    Without a `weighting`, or where λ or c is 0, nothing is added. A control says with `target` or `unimodal` what stands
-    in place of D.
+    Without a `weighting`, or where λ or c is 0, nothing is added. A control says with `target` or `unimodal` what
+    stands in place of D.
     """
 
     class Options(MethodOptions):
