@@ -18,16 +18,9 @@ from msd.errors import UserError
 
 
 def read_targets(path: str | Path, *, labels: int, task: str) -> NDArray[Any]:
-    """Gold targets of a prepared table.
+    """Gold targets of a prepared table with C labels: (N,) int64 classes if multiclass, (N, C) float32 scores if not.
 
-    Args:
-        path: of the table.   labels: C.   task: kind of loss, "multiclass" or "multilabel".
-
-    Returns:
-        (N,) int64 class indices for a multiclass loss, (N, C) float32 scores for a multilabel one.
-
-    Raises:
-        UserError: a target is no label of the dataset, or a multiclass sample has not exactly one label of score 1.
+    Raises UserError where a target is no label, or a multiclass sample has not exactly one label of score 1.
     """
     table = pd.read_parquet(path, columns=["uid", "target", "score"])
     scores = np.zeros((len(table), labels), dtype=np.float32)

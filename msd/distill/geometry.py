@@ -9,13 +9,9 @@ from msd.distill.losses import full_precision
 
 
 def paired(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
-    """Both matrices in float32 at least (float64 stays), after a look at their shapes.
+    """Both matrices (B, ·), whose widths may differ, in float32 at least (float64 stays).
 
-    Args:
-        student, teacher: (B, ·) float, one row for each sample; the widths may differ.
-
-    Raises:
-        ValueError: no float matrix, or unequal numbers of rows; the message names the argument.
+    Raises ValueError, whose message names the argument, for what is no float matrix and for unequal numbers of rows.
     """
     for name, values in (("student", student), ("teacher", teacher)):
         if values.ndim != 2 or not values.is_floating_point():

@@ -24,16 +24,9 @@ def task_loss(logits: Tensor, targets: Tensor, *, task: Task) -> Tensor:
     multiclass: −Σ_c y_c log softmax(z)_c with y one-hot (or a distribution);
     multilabel: Σ_c BCE(σ(z_c), y_c) with y in [0, 1] (hard labels of MM-IMDB, soft answers of VQA).
 
-    Args:
-        logits: (B, C) float.
-        targets: (B,) class indices (multiclass only) or (B, C) scores in [0, 1].
-        task: "multiclass" or "multilabel".
-
-    Returns:
-        (B,) float32 (float64 for float64 logits), in nats.
-
-    Raises:
-        ValueError: wrong shape, a non-finite value or an unknown task; the message names the argument.
+    logits: (B, C) float. targets: (B,) class indices (multiclass only) or (B, C) scores in [0, 1].
+    Returns (B,) float32 (float64 for float64 logits), in nats. Raises ValueError, whose message names the argument, for
+    a wrong shape, a value that is not finite or an unknown task.
 
     The sum over labels is that of MMF's `logit_bce` (mean over labels times their number).
     """
@@ -59,17 +52,9 @@ def kd_divergence(student_logits: Tensor, teacher_logits: Tensor, *, temperature
     multiclass: T² Σ_c p_c (log p_c − log q_c), p = softmax(z_T/T), q = softmax(z_S/T);
     multilabel: T² Σ_c KL(Bernoulli(σ(z_T/T)) ‖ Bernoulli(σ(z_S/T))), the two-class softmax on (z, 0).
 
-    Args:
-        student_logits: (B, C) float; gradients flow through these.
-        teacher_logits: (B, C) float, taken as constants only if they are detached.
-        temperature: T > 0, dimensionless.
-        task: "multiclass" or "multilabel".
-
-    Returns:
-        (B,) float32 (float64 for float64 logits), in nats times T², never below zero but for rounding.
-
-    Raises:
-        ValueError: wrong shape, a non-finite value, T ≤ 0 or an unknown task; the message names the argument.
+    student_logits, teacher_logits: (B, C) float; the teacher's are constants only if they are detached. temperature:
+    T > 0, dimensionless. Returns (B,) float32 (float64 for float64 logits), in nats times T², never below zero but for
+    rounding. Raises ValueError as `task_loss` does, and for T ≤ 0.
 
     Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network", NIPS workshop 2015.
     Differs from `F.kl_div(reduction="mean")`, which divides by C, and from TextBrewer and TinyBERT, which

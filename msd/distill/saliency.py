@@ -22,16 +22,8 @@ def modality_saliency(outputs: Mapping[str, Tensor], *, task: Task, measure: Mea
     gives exactly 0 for it. δ: `kl` = KL(p_both ‖ p_without), in nats, summed over labels for multilabel; `js` =
     Jensen-Shannon divergence (≤ ln 2 per distribution); `l1` = Σ|p_both − p_without|.
 
-    Args:
-        outputs: "both", "image", "text" -> (N, C) logits.
-        task: "multiclass" or "multilabel".
-        measure: δ.
-
-    Returns:
-        {"image": (N,), "text": (N,)} float32.
-
-    Raises:
-        ValueError: a missing view, unequal shapes, non-finite values, an unknown measure.
+    outputs: "both", "image", "text" -> (N, C) logits. Returns {"image": (N,), "text": (N,)} float32. Raises ValueError
+    for a missing view, unequal shapes, values that are not finite and an unknown measure.
 
     Source: this project's reading of Jin et al., "MSD: Saliency-aware Knowledge Distillation for Multimodal
     Understanding", Findings of EMNLP 2021 (its formulas were not at hand).

@@ -31,12 +31,10 @@ def meta_gradient(
     Args:
         divergences: θ -> D (B, J) of the B samples of a batch, with the dropout of L's own forward pass.
         meta_loss: θ -> the mean loss (scalar) of samples that θ is not trained on.
-        parameters: θ, name -> tensor; left as they are.   gradient: ∇L(θ), name -> tensor.
-        share: λ in [0, 1].
+        parameters: θ, name -> tensor; left as they are.   gradient: ∇L(θ), name -> tensor.   share: λ in [0, 1].
         step_length: ρ > 0, the length of the virtual step in the space of θ. Small, or θ̂ overshoots: ∇L is long.
 
-    Returns:
-        (B, J), zero where ∇L is zero.
+    Returns (B, J), zero where ∇L is zero.
 
     Shu et al., "Meta-Weight-Net", NeurIPS 2019, for one weight a sample; the forward-mode form is this project's.
     Differs from the paper in that the length of the virtual step is given, not its learning rate.
@@ -74,13 +72,9 @@ def _along(function: Callable[[Parameters], Tensor], point: Parameters, directio
 def meta_split(targets: Tensor, *, share: float, seed: int) -> tuple[Tensor, Tensor]:
     """Row numbers to train on and, held out from them, a share of every label's samples: both sorted.
 
-    Args:
-        targets: (N,) class indices, or (N, C) scores; a sample of several labels counts for its rarest one.
-        share: of the samples to hold out, above 0 and below 1: at least one is held out, and one is left.
-        seed: of the drawing.
-
-    Returns:
-        (N−M,) and (M,) row numbers, M the nearest count to share·N. Each label has its share of M, within one sample.
+    targets: (N,) class indices, or (N, C) scores; a sample of several labels counts for its rarest one. share: above 0
+    and below 1: at least one is held out, and one is left. Returns (N−M,) and (M,) row numbers, M the nearest count to
+    share·N; each label has its share of M, within one sample.
     """
     if not 0 < share < 1 or len(targets) < 2:
         raise ValueError(f"share: must be above 0 and below 1 of 2 samples or more, not {share} of {len(targets)}")

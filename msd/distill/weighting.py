@@ -21,15 +21,9 @@ def uniform_weights(saliency: Mapping[str, Tensor], *, strength: float) -> dict[
 def population_weights(saliency: Mapping[str, Tensor], *, strength: float) -> dict[str, Tensor]:
     """w_m = c · mean S(m) / Σ_m mean S(m): one number per modality for the whole training split.
 
-    Args:
-        saliency: {"image": (N,), "text": (N,)} of the *training* split, ≥ 0.
-        strength: c ≥ 0, the auxiliary strength.
-
-    Returns:
-        {"image": (), "text": ()}: they sum to c; c/2 each when both saliencies are 0.
-
-    Raises:
-        ValueError: a missing modality, unequal shapes, negative or non-finite values.
+    saliency: {"image": (N,), "text": (N,)} of the *training* split, ≥ 0. strength: c ≥ 0. Returns {"image": (), "text":
+    ()}, which sum to c: c/2 each when both saliencies are 0. Raises ValueError for a missing modality, unequal shapes,
+    negative values and those that are not finite.
     """
     _check(saliency, strength)
     means = {modality: saliency[modality].double().mean() for modality in MODALITIES}

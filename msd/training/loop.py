@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -54,21 +54,18 @@ def train(
     schedule: Schedule,
     history: History,
     validate: Callable[[], dict[str, float]],
-    pretrained: Collection[str] = (),
-    pretrained_learning_rate: float = 0.0,
+    rates: Mapping[str, float] | None = None,
 ) -> None:
     """Train the student of a method's setting in place, on the rows that the method chooses.
 
     The order of the samples and the dropout of each step and view are drawn from streams named by dataset and seed,
     so that two methods with the same seed see the same batches, and a further view changes no other view's dropout.
-    Parameters named in `pretrained` have a learning rate of their own.
-
-    Raises:
-        UserError: the loss is no longer finite (names dataset, seed and step).
+    rates: learning rates of parameters that have another than the schedule's.
+    Raises UserError, which names dataset, seed and step, when the loss is no longer finite.
     """
     setting = method.setting
     model, seed = setting.student, setting.seed
-    optimiser, rates = _optimiser(method, schedule, dict.fromkeys(pretrained, pretrained_learning_rate))
+    optimiser, full = _optimiser(method, schedule, rates or {})
     trained_on = method.training_rows()
     total = total_steps(schedule, len(trained_on))
     order = torch.Generator().manual_seed(setting.stream("order"))
@@ -79,11 +76,11 @@ def train(
         for batch in itertools.islice(batches, total - step):
             factor, rows = _warm_then_decay(step, total, schedule.warmup), trained_on[batch]
             loss, terms = _loss(method, rows, step=step)
-            _descend(optimiser, loss, rates=[rate * factor for rate in rates], clip=schedule.clip)
+            _descend(optimiser, loss, rates=[rate * factor for rate in full], clip=schedule.clip)
             for term in method.kept:
                 history.add_samples(seed, step, epoch, term, rows, terms.pop(term).detach())
             means = {name: float(term.detach().mean()) for name, term in terms.items()}
-            history.add(seed, step, epoch, {"loss": loss.item(), **means, "learning_rate": rates[-1] * factor})
+            history.add(seed, step, epoch, {"loss": loss.item(), **means, "learning_rate": full[-1] * factor})
             step += 1
         history.add(seed, step - 1, epoch, {f"val/{name}": value for name, value in validate().items()})
         if step == total:
@@ -122,10 +119,7 @@ def _descend(optimiser: torch.optim.Optimizer, loss: Tensor, *, rates: Sequence[
 def _optimiser(
     method: Method, schedule: Schedule, rate_of: Mapping[str, float]
 ) -> tuple[torch.optim.Optimizer, list[float]]:
-    """AdamW over the student's parameters and the method's own, and the full learning rate of each group.
-
-    rate_of: the rates of parameters that have another than the schedule's.
-    """
+    """AdamW over the student's parameters and the method's own, and the full learning rate of each group."""
     groups: dict[float, list[nn.Parameter]] = {}
     for name, parameter in [*method.setting.student.named_parameters(), *method.named_parameters(prefix="method")]:
         rate = rate_of.get(name, schedule.learning_rate)

@@ -33,8 +33,7 @@ def train_teacher(job: Job[TeacherParams]) -> dict[str, float]:
         schedule=params.schedule,
         history=history,
         validate=partial(dataset.validate, model),
-        pretrained=copied,
-        pretrained_learning_rate=params.schedule.pretrained_learning_rate,
+        rates=dict.fromkeys(copied, params.schedule.pretrained_learning_rate),
     )
     save_model(model, config=job.outputs["config"], weights=job.outputs["model"])
     shutil.copyfile(job.inputs["tokenizer"], job.outputs["tokenizer"])

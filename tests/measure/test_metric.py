@@ -142,22 +142,6 @@ def test_titles_and_directions() -> None:
     assert [name for name, one in METRICS.items() if one.better == "lower"] == ["ece"]
 
 
-def test_counts_by_hand() -> None:
-    ties = torch.tensor([[0.0, 1.0], [0.0, 0.0], [0.0, 0.0], [0.0, -1.0]])
-    assert evaluate(ties, torch.tensor([1, 1, 0, 0]), dataset_task="binary") == {"auroc": 0.875, "accuracy": 0.75}
-    assert math.isnan(evaluate(ties, torch.ones(4, dtype=torch.int64), dataset_task="binary")["auroc"])
-    classes = evaluate(torch.eye(3)[[0, 1, 2, 2]], torch.tensor([0, 1, 1, 2]), dataset_task="multiclass")
-    assert classes == pytest.approx({"accuracy": 0.75, "macro_f1": (1 + 2 / 3 + 2 / 3) / 3})
-    logits = torch.tensor([[1.0, 1.0, -1.0], [-1.0, 1.0, 0.0]])
-    values = evaluate(logits, torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]), dataset_task="multilabel")
-    assert values["micro_f1"] == pytest.approx(2 * 2 / (2 * 2 + 1 + 1))
-    assert values["macro_f1"] == pytest.approx((1 + 2 / 3 + 0) / 3)
-    assert values["samples_f1"] == pytest.approx((0.5 + 1) / 2)
-    scores = torch.tensor([[0.0, 0.9, 0.3], [0.0, 1.0, 0.6]])
-    answers = torch.tensor([[0.0, 2.0, 1.0], [3.0, 2.0, 1.0]])
-    assert evaluate(answers, scores, dataset_task="vqa") == pytest.approx({"accuracy": 0.45})
-
-
 def test_calibration_error_by_hand() -> None:
     """Eight answers at probability .8 of which four are right, two at .6 of which both are: .8·.3 + .2·.4."""
     ece = METRICS["ece"].value

@@ -23,16 +23,17 @@ def seeds_of(rng, *, seeds, samples, shift=0.0):
     return [mean_scorer(rng.normal(shift, 1, samples)) for _ in range(seeds)]
 
 
-class TestHolm:
-    def test_known_values(self):
-        assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-
-    def test_none_is_kept_and_not_counted(self):
-        assert holm([None, 0.02, None, 0.03]) == [None, pytest.approx(0.04), None, pytest.approx(0.04)]
-
-    def test_nothing_to_correct(self):
-        assert holm([]) == []
-        assert holm([None]) == [None]
+@pytest.mark.parametrize(
+    ("given", "adjusted"),
+    [
+        ([0.01, 0.04, 0.03], [0.03, 0.06, 0.06]),
+        ([None, 0.02, None, 0.03], [None, 0.04, None, 0.04]),
+        ([], []),
+        ([None], [None]),
+    ],
+)
+def test_holm(given, adjusted):
+    assert holm(given) == [None if p is None else pytest.approx(p) for p in adjusted]
 
 
 class TestPairedDifference:

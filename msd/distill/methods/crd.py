@@ -1,4 +1,4 @@
-"""Contrastive representation distillation: a sample's two embeddings are told from those of other samples."""
+"""Contrastive representation distillation: a sample's two embeddings are set apart from those of other samples."""
 
 from __future__ import annotations
 
@@ -20,16 +20,10 @@ from msd.distill.options import Share, Size, Small
 def contrast_loss(similarities: Tensor, *, log_z: Tensor, temperature: float, samples: int) -> Tensor:
     """−log h(positive) − Σ_k log(1 − h(negative k)) per anchor, *summed* over its K negatives.
 
-    h = p / (p + K/N) with p = exp(s/τ)/Z: how sure one is that a candidate is no draw from the noise.
+    h = p / (p + K/N) with p = exp(s/τ)/Z: the probability that a candidate is no draw from the noise.
 
-    Args:
-        similarities: (B, 1+K) float, of each anchor with its candidates, the positive first.
-        log_z: () the logarithm of the constant Z.
-        temperature: τ > 0.
-        samples: N, of which the negatives are drawn.
-
-    Returns:
-        (B,) in nats.
+    similarities: (B, 1+K) float, of each anchor with its candidates, the positive first. log_z: () the logarithm of the
+    constant Z. temperature: τ > 0. samples: N, of which the negatives are drawn. Returns (B,) in nats.
 
     Tian, Krishnan, Isola, "Contrastive Representation Distillation", ICLR 2020, after noise-contrastive estimation.
     Differs from the authors' code: computed from log odds, so that it needs no ε of 1e-7 in the denominators.
@@ -73,14 +67,13 @@ class CRD(FeatureMethod):
 
     Pooled features are embedded by two linear layers, trained with the student, and scaled to length 1.
 
-    Tian, Krishnan, Isola, "Contrastive Representation Distillation", ICLR 2020.
     Differs from the paper: the negatives are drawn, with repetition, from all *other* samples whatever their labels,
     since multilabel tasks have no classes (the authors' code draws them from other classes); hundreds of negatives
     from thousands of samples, in place of 16384 from 50000.
     """
 
     class Options(FeatureMethod.Options):
-        """Of embeddings that are told from each other."""
+        """Of embeddings and their negatives."""
 
         width: Size = Field(description="E, of the embeddings")
         negatives: Size = Field(description="K, other samples that each anchor is told from")

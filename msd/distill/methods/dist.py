@@ -20,17 +20,8 @@ def correlation_losses(
     p and q are softmax(z/T) of teacher and student for multiclass, σ(z/T) for multilabel.
     A row or column that is constant (to rounding) has correlation 0 and no gradient.
 
-    Args:
-        student_logits, teacher_logits: (B, C) float; gradients flow through the student's.
-        temperature: T > 0.
-        task: "multiclass" or "multilabel".
-
-    Returns:
-        inter (B,), intra (B,): float32 (float64 if both are). With one sample intra is T². With two classes rows
-        correlate by 1 or −1, so that inter has no gradient.
-
-    Raises:
-        ValueError: as `kd_divergence`; the message names the argument.
+    Arguments and errors as of `kd_divergence`. Returns inter (B,), intra (B,): float32 (float64 if both are). With one
+    sample intra is T². With two classes rows correlate by 1 or −1, so that inter has no gradient.
 
     Huang, You, Wang, Qian, Xu, "Knowledge Distillation from A Stronger Teacher", NeurIPS 2022.
     The T² is that of the authors' code, σ for multilabel tasks this project's.
@@ -54,11 +45,7 @@ def _standardised(values: Tensor, *, dim: int) -> Tensor:
 
 
 class DIST(Method):
-    """L = (1−λ)·task(z_S^both, y) + λ·[β·inter + γ·intra] on `both`.
-
-    Huang, You, Wang, Qian, Xu, "Knowledge Distillation from A Stronger Teacher", NeurIPS 2022.
-    Differs from the paper: the terms are mixed with λ and 1−λ.
-    """
+    """L = (1−λ)·task(z_S^both, y) + λ·[β·inter + γ·intra] on `both`; the paper has no λ and 1−λ."""
 
     class Options(MixedOptions):
         """λ, T and the weights of the two parts."""

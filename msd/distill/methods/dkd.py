@@ -22,17 +22,8 @@ def decoupled_losses(
     multilabel: each label is a problem of two classes, in which a single class is left over: NCKD is exactly 0 and
     TCKD is the sum of the labels' Bernoulli KL, whether a label is set or not: that of `kd_divergence`.
 
-    Args:
-        student_logits, teacher_logits: (B, C) float, C ≥ 2 classes or any number of labels.
-        targets: (B,) class indices; not looked at for multilabel.
-        temperature: T > 0.
-        task: "multiclass" or "multilabel".
-
-    Returns:
-        TCKD (B,), NCKD (B,): float32, in nats times T². With two classes NCKD is exactly 0 too.
-
-    Raises:
-        ValueError: as `kd_divergence` and `task_loss`; the message names the argument.
+    Arguments and errors as of `kd_divergence`, with targets (B,) of class indices, which are not used for multilabel.
+    Returns TCKD (B,), NCKD (B,): float32, in nats times T². With two classes NCKD is exactly 0 too.
 
     Zhao, Cui, Song, Qiu, Liang, "Decoupled Knowledge Distillation", CVPR 2022.
     Differs from the authors' code: the other classes are taken out, where the code lowers the target's logit by 1000.
@@ -54,7 +45,6 @@ def decoupled_losses(
 class DKD(Method):
     """L = (1−λ)·task(z_S^both, y) + λ·[α·TCKD + β·NCKD] on `both`.
 
-    Zhao, Cui, Song, Qiu, Liang, "Decoupled Knowledge Distillation", CVPR 2022.
     Differs from the paper: the task loss is mixed with λ and 1−λ, and the authors' code raises the distillation's
     weight over the first epochs. For multilabel tasks, which the paper has not, NCKD is 0 and it is KD with λ·α.
     """

@@ -15,15 +15,7 @@ from msd.distill.method import Setting, Step
 def hint_loss(projected: Tensor, teacher: Tensor) -> Tensor:
     """Squared error of features, per sample, the *mean* over the H features: Σ_h (r_h − t_h)² / H.
 
-    Args:
-        projected: (B, H) float, the student's features brought to the teacher's width.
-        teacher: (B, H) float.
-
-    Returns:
-        (B,) float32 (float64 if both are).
-
-    Raises:
-        ValueError: wrong shapes; the message names the argument.
+    projected, teacher: (B, H) float. Returns (B,) float32 (float64 if both are). Raises ValueError for other shapes.
 
     Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015.
     Differs from the paper, which has half the sum over the features.
@@ -37,7 +29,6 @@ def hint_loss(projected: Tensor, teacher: Tensor) -> Tensor:
 class FitNet(FeatureMethod):
     """L = task + β·‖r(f_S) − f_T‖²/H_T, r a linear layer trained with the student.
 
-    Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015.
     Differs from the paper: pooled features of the last layer in place of a middle convolutional map, a linear layer
     in place of a convolution, and one training in place of a first stage on hints and a second on the teacher's output.
     """

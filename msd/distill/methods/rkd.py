@@ -20,15 +20,8 @@ def relational_losses(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]
     distance_i = Σ_j huber(d_ij^S − d_ij^T) / B;   angle_j = Σ_ik huber(a_jik^S − a_jik^T) / B²;
     huber(x) = x²/2 for |x| ≤ 1, else |x| − 1/2. Where two points of an angle's side are one, the cosine is 0.
 
-    Args:
-        student: (B, H_S) float; gradients flow through these.
-        teacher: (B, H_T) float.
-
-    Returns:
-        distance (B,), angle (B,): float32 (float64 if both are). Their means are the values of the authors' code.
-
-    Raises:
-        ValueError: wrong shapes; the message names the argument.
+    student: (B, H_S) float. teacher: (B, H_T) float. Returns distance (B,), angle (B,): float32 (float64 if both are);
+    their means are the values of the authors' code. Raises ValueError for other shapes.
 
     Park, Kim, Lu, Cho, "Relational Knowledge Distillation", CVPR 2019.
     Differs from the paper, which sums: the means are over all B² pairs and B³ triples, those with a repeated sample
@@ -62,7 +55,6 @@ def _cosines(distances: Tensor) -> Tensor:
 class RKD(FeatureMethod):
     """L = task + β·[w_distance·distance + w_angle·angle] on pooled features.
 
-    Park, Kim, Lu, Cho, "Relational Knowledge Distillation", CVPR 2019.
     Differs from the paper: pooled features of image and text, and the batches are of texts of like length.
     """
 

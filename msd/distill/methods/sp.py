@@ -14,15 +14,8 @@ def similarity_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
     G = F·Fᵀ (B, B) with each row g_i scaled to length 1; a row of zeros stays zero.
 
-    Args:
-        student: (B, H_S) float; gradients flow through these.
-        teacher: (B, H_T) float.
-
-    Returns:
-        (B,) float32 (float64 if both are), between 0 and 4/B.
-
-    Raises:
-        ValueError: wrong shapes; the message names the argument.
+    student: (B, H_S) float. teacher: (B, H_T) float. Returns (B,) float32 (float64 if both are), between 0 and 4/B.
+    Raises ValueError for other shapes.
 
     Tung, Mori, "Similarity-Preserving Knowledge Distillation", ICCV 2019.
     """
@@ -33,7 +26,6 @@ def similarity_loss(student: Tensor, teacher: Tensor) -> Tensor:
 class SP(FeatureMethod):
     """L = task + β·‖G^S − G^T‖²_F / B², G the row-normalised similarities of a batch's pooled features.
 
-    Tung, Mori, "Similarity-Preserving Knowledge Distillation", ICCV 2019.
     Differs from the paper: one pair of pooled features in place of the flattened maps of several layers.
     """
 

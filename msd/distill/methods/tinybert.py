@@ -21,13 +21,8 @@ def hidden_distance(
 
     Σ_m mean over tokens and channels of (P_m(h_m) − H_g(m))², m = 0 (embeddings) … M, g as in `teacher_layer`.
 
-    Args:
-        student: M+1 states (B, S, W), the embeddings first.   teacher: N+1 states (B, S, W_T).
-        mask: (B, S) 1 for a token or region, 0 for padding, which does not count.
-        projections: M+1 maps W -> W_T.
-
-    Returns:
-        (B,) of the states' dtype.
+    student: M+1 states (B, S, W), the embeddings first. teacher: N+1 states (B, S, W_T). mask: (B, S) 1 for a token or
+    region, 0 for padding, which does not count. projections: M+1 maps W -> W_T. Returns (B,).
     """
     layers, deeper = len(student) - 1, len(teacher) - 1
     tokens = mask.sum(1)
@@ -44,12 +39,8 @@ def attention_distance(student: Sequence[Tensor], teacher: Sequence[Tensor], mas
     Σ_m mean over heads, queries and keys of (a_m − A_g(m))², m = 1 … M; attentions are those after the softmax. Where
     student and teacher differ in their number of heads, each is averaged over its heads first.
 
-    Args:
-        student: M attentions (B, heads, S, S).   teacher: N attentions (B, heads_T, S, S).
-        mask: (B, S) 1 for a token or region, 0 for padding, which counts neither as query nor as key.
-
-    Returns:
-        (B,) of the attentions' dtype.
+    student: M attentions (B, heads, S, S). teacher: N attentions (B, heads_T, S, S). mask: as in `hidden_distance`;
+    padding counts neither as query nor as key. Returns (B,).
     """
     pairs = mask[:, :, None] * mask[:, None, :]
     total = torch.zeros_like(mask[:, 0])

@@ -117,8 +117,8 @@ def unimodal_students(job: Job[StudentsParams]) -> dict[str, float]:
                 rows.append((name, seed, split, score(of_metric, len(one))))
                 if split == "test":
                     scores[f"{name}/{seed}"] = torch.from_numpy(resampling.scores(of_metric))
-    labels, dataset_task = dataset.labels, dataset.dataset_task
-    constant = best_constant(metric, gold["test"].numpy(), labels=labels, dataset_task=dataset_task)
+    task = dataset.dataset_task
+    constant = best_constant(metric, gold["test"].numpy(), labels=dataset.labels, dataset_task=task)
     scores[CONSTANT] = torch.from_numpy(resampling.scores(constant))
     safetensors.torch.save_file(scores, job.outputs["scores"])
     metrics = pd.DataFrame(rows, columns=["student", "seed", "split", metric])
