@@ -6,8 +6,6 @@ Files are written by the job runner as any job's, on the disk that holds results
 is told to forget their pages, so that both come from the disk; rounds alternate, and the median counts.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import os

@@ -7,8 +7,6 @@ machine slows all of them; the table gives the median ratio. Memory is that of a
 benchmarks Snakemake wrote.
 """
 
-from __future__ import annotations
-
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")

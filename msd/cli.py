@@ -1,7 +1,5 @@
 """The command `msd`: every subcommand imports what it needs when it runs, so that the command starts at once."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -4,8 +4,6 @@
 file when it starts the job (workflow/rules/stage.smk); it holds all of a Job but its rule, as JSON.
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import json
@@ -17,6 +15,7 @@ import sys
 import threading
 import time
 import traceback
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -223,9 +222,9 @@ def _check(job: Job, final: list[str]) -> None:
     for path in final:
         if os.path.isabs(path) or ".." in Path(path).parts:
             raise UserError(f"the output {path!r} of the {job.rule} job must lie inside the project's folder")
-    if len(set(final)) < len(final):
-        twice = next(path for path in final if final.count(path) > 1)
-        raise UserError(f"the {job.rule} job declares the output {twice!r} twice")
+    twice = [path for path, count in Counter(final).items() if count > 1]
+    if twice:
+        raise UserError(f"the {job.rule} job declares the output {twice[0]!r} twice")
     for path in paths_of(job.inputs):
         if not os.path.isfile(path):
             raise UserError(f"the input {path!r} of the {job.rule} job is missing; `snakemake {path}` makes it")
@@ -233,13 +232,11 @@ def _check(job: Job, final: list[str]) -> None:
 
 def _clean_metrics(rule: str, metrics: dict[str, float]) -> dict[str, float | None]:
     """Metrics as plain floats: an undefined one (NaN) is null, an infinite one is an error."""
-    clean: dict[str, float | None] = {}
-    for name, value in sorted(metrics.items()):
-        number = float(value)
-        if math.isinf(number):
+    ordered = {name: float(value) for name, value in sorted(metrics.items())}
+    for name, value in ordered.items():
+        if math.isinf(value):
             raise ValueError(f"the metric {name!r} of the {rule} job is infinite")
-        clean[name] = None if math.isnan(number) else number
-    return clean
+    return {name: None if math.isnan(value) else value for name, value in ordered.items()}
 
 
 def _write_json(path: str, content: dict[str, Any]) -> None:

@@ -1,7 +1,5 @@
 """What a study would run, fetch and cost, before anything is run."""
 
-from __future__ import annotations
-
 import csv
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """Who runs a study in this folder: Snakemake's lock names nobody, so each call leaves a note of host and process."""
 
-from __future__ import annotations
-
 import atexit
 import json
 import os

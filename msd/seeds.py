@@ -1,7 +1,5 @@
 """Seeds derived by hashing names, so that adding a method or a dataset changes no other run."""
 
-from __future__ import annotations
-
 import hashlib
 
 

@@ -1,7 +1,5 @@
 """Any study file: the key `kind` says which model reads it, a study without one is of MSD."""
 
-from __future__ import annotations
-
 import importlib.util
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Temporary outputs: a stage writes them beside their final places, and all move there together or not at all."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil
@@ -33,24 +31,21 @@ def _folder_in(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def temporary_folders(folders: set[Path]) -> Iterator[None]:
-    """A temporary folder of this process in each of `folders`, removed at the end, however the job ends."""
+    """A temporary folder of this process in each of `folders`, removed at the end, however the job ends.
+
+    Those of killed processes are removed too, and one of an earlier process with our number.
+    """
     try:
-        _remove_stale(folders)
         for folder in folders:
+            for stale in folder.glob(".tmp-*"):
+                number = stale.name.removeprefix(".tmp-")
+                if number.isdigit() and (int(number) == os.getpid() or not pid_exists(int(number))):
+                    shutil.rmtree(stale, ignore_errors=True)
             _folder_in(folder).mkdir(parents=True)
         yield
     finally:
         for folder in folders:
             shutil.rmtree(_folder_in(folder), ignore_errors=True)
-
-
-def _remove_stale(folders: set[Path]) -> None:
-    """Remove temporary folders of killed processes, and one of an earlier process with our number."""
-    for folder in folders:
-        for stale in folder.glob(".tmp-*"):
-            number = stale.name.removeprefix(".tmp-")
-            if number.isdigit() and (int(number) == os.getpid() or not pid_exists(int(number))):
-                shutil.rmtree(stale, ignore_errors=True)
 
 
 def place(final: list[str], *, last: str) -> None:

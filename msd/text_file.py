@@ -1,7 +1,5 @@
 """Text files that people bring: studies, lists, tables; with one sentence for what cannot be read as text."""
 
-from __future__ import annotations
-
 import codecs
 import csv
 import json

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # torch reads them when first imported; so does each job
     os.environ.setdefault(variable, "1")
+os.environ |= {f"GIT_{role}_NAME": "t" for role in ("AUTHOR", "COMMITTER")}
+os.environ |= {f"GIT_{role}_EMAIL": "t@example.org" for role in ("AUTHOR", "COMMITTER")}
 
 PROJECT = Path(__file__).resolve().parents[1]
 WORDS = ["red", "blue", "cat", "dog", "a", "the"]

@@ -1,7 +1,5 @@
 """A small student, a teacher's outputs and a batch, made of random numbers, for the loss of a method."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any

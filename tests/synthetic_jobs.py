@@ -1,7 +1,5 @@
 """A small synthetic study with the jobs that report it."""
 
-from __future__ import annotations
-
 import contextlib
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The records that the jobs of a synthetic study would have left: the chain from downloads to tables and figures."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from pathlib import Path

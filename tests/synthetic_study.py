@@ -3,8 +3,6 @@
 Numbers are known by construction: `CORRECT` says how many of the test samples each method answers correctly.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import zipfile

@@ -1,7 +1,5 @@
 """The command `msd`: starts without the heavy libraries, names the nearest command, and exits as it should."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
@@ -40,12 +38,16 @@ def test_a_reader_that_stops_reading_is_no_error_to_print(tmp_path: Path) -> Non
     assert (done.stderr, done.returncode) == (b"", 1)
 
 
-def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_and_the_answer_to_a_command_that_resembles_none_name_them_all(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["--help"])
     text = capsys.readouterr().out
     assert stop.value.code == 0
     assert all(f"\n    {command} " in text for command in COMMANDS)
+    with pytest.raises(SystemExit):
+        main(["xyzzy"])
+    error = capsys.readouterr().err
+    assert all(command in error for command in COMMANDS)
 
 
 @pytest.mark.parametrize(
@@ -84,13 +86,6 @@ def test_an_unknown_command_is_answered_with_the_nearest(
     assert stop.value.code == 2
     assert f"did you mean {meant!r}?" in error
     assert error.count("\n") == 1
-
-
-def test_a_command_that_resembles_none_lists_them_all(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["xyzzy"])
-    error = capsys.readouterr().err
-    assert all(command in error for command in COMMANDS)
 
 
 def test_a_users_error_is_one_sentence_and_exit_1(working_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,5 @@
 """A lock that a killed call left is released with a sentence; that of a living one stays."""
 
-from __future__ import annotations
-
 import json
 import os
 import platform

@@ -1,7 +1,5 @@
 """Text files of people: every Unicode encoding with a mark is read, anything else is told with its line."""
 
-from __future__ import annotations
-
 import contextlib
 from pathlib import Path
 

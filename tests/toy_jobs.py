@@ -1,7 +1,5 @@
 """Jobs of stages that a test defines, run in the working folder by the real job runner."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

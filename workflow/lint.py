@@ -6,8 +6,6 @@ description of it for conda would be tested by nobody. Any other advice, and any
     python workflow/lint.py [arguments of snakemake, such as --configfile config/smoke.yaml]
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,7 +1,5 @@
 """Audit: re-hash everything that records name, and say in plain sentences where a result loses its history."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import defaultdict, deque

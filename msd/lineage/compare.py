@@ -4,12 +4,10 @@ The cause is read off the records: from a cell back to the sources, every record
 says how its own code, parameters, seeds, environment or data differ.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +32,7 @@ class CellComparison:
     verdict: str
     before: float | None
     after: float | None
-    causes: dict[str, list[str]] = field(default_factory=dict)
+    causes: dict[str, list[str]]
 
     def __str__(self) -> str:
         values = " → ".join("undefined" if value is None else f"{value:.6g}" for value in (self.before, self.after))
@@ -81,7 +79,7 @@ def compare(before: str, after: str, *, study: str | None = None) -> Comparison:
     return Comparison(sides[0].label, sides[1].label, cells)
 
 
-def _compare_table(name: str, before: Any, after: Any, causes: _Causes) -> Iterator[CellComparison]:
+def _compare_table(name: str, before: Any, after: Any, causes: "_Causes") -> Iterator[CellComparison]:
     old, new = ({identity(cell): cell for cell in table["cells"]} for table in (before, after))
     for key in [*old, *(key for key in new if key not in old)]:
         cell = spelled(key)

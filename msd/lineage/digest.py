@@ -5,8 +5,6 @@ content and of status (which no program sets, but the system's clock does), so t
 once for each job that uses it. The database is a cache: deleting it costs time only.
 """
 
-from __future__ import annotations
-
 import ast
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """Environments of records: which differences between two machines could change numbers, and which numbers."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import platform

@@ -1,7 +1,5 @@
 """What tells the cells of a table apart, read from its JSON: the identity by which every reader knows a cell."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

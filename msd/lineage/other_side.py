@@ -1,7 +1,5 @@
 """The other side of a comparison: the cell that a cell's difference is against."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """record.json: what a job read, did and wrote, so that a result can be traced and checked later."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

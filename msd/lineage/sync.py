@@ -5,8 +5,6 @@ Sync writes both anew from the records: outputs that are what their record says,
 as made with the recorded code and parameters; all other recorded files count as half-made, so that they are made again.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from base64 import urlsafe_b64encode

@@ -1,7 +1,5 @@
 """Trace: from one cell, figure or claim back to runs, teacher, data and code, by the records that jobs left."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The readable tree of a trace: `msd trace`."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

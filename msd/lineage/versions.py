@@ -1,7 +1,5 @@
 """Where compared results come from: a folder as it lies there, or a git commit with what DVC or git keeps of it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -42,11 +40,7 @@ class Version:
     def tables(self) -> dict[str, Any]:
         """name -> content of each table with cells."""
         contents = {name: self._json(f"{self.folder}/{name}") for name in self.names if name != "record.json"}
-        return {
-            name.removesuffix(".json"): table
-            for name, table in contents.items()
-            if table is not None and "cells" in table
-        }
+        return {name.removesuffix(".json"): table for name, table in contents.items() if table and "cells" in table}
 
     def record(self, path: str) -> dict[str, Any] | None:
         """A record by its path, None when this version does not hold it."""

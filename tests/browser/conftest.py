@@ -1,7 +1,5 @@
 """A report in headless Chromium: `make test-browser`, with REPORT=<path> for another page than the smoke study's."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Audit of a study that calculates with whole numbers: each kind of damage is found and named, repair is seen."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Which jobs an edit of a module runs again: those whose results depend on it, and no others."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable
 

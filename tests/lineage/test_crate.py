@@ -1,7 +1,5 @@
 """The exported RO-Crate: every file behind a number is in it, each job is an action, and what is broken is refused."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Digests of files are remembered but never wrong; digests of code see constants and nothing else."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import sqlite3

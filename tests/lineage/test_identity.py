@@ -1,7 +1,5 @@
 """The identity of cells, on all published tables: each cell has its own, and finds what it is compared with."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from pathlib import Path

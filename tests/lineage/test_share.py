@@ -3,8 +3,6 @@
 A toy study of three rules runs through the real job runner, below a dvc.yaml that is written as the project's own.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -44,46 +42,37 @@ job.STAGES.update(teach="toy:teach", learn="toy:learn", tabulate="toy:tabulate")
 sys.exit(job.main(*sys.argv[1:]))
 """
 
-SNAKEFILE = f"""
+SNAKEFILE = """
 import sys
 
 from msd.job import STAGES
 
 configfile: "toy.yaml"
-include: "{PROJECT}/workflow/rules/stage.smk"
+include: "PROJECT/workflow/rules/stage.smk"
 
 STAGES.update(dict.fromkeys(["teach", "learn", "tabulate"], "msd.errors:"))
-TEACH = Stage("teach", "results/toy", "teach", lambda wildcards: dict(start=config["start"]))
-LEARN = Stage("learn", "results/toy", "learn", lambda wildcards: dict(step=config["step"]))
-TABULATE = Stage("tabulate", "results/toy", "tabulate", lambda wildcards: {{}})
-
+OUTPUTS, STUDENTS, TABLES = (f"results/toy/{name}" for name in ("outputs", "students", "tables"))
 
 rule all:
-    input: "results/toy/tables/record.json"
+    input: f"{TABLES}/record.json"
 
-rule teach:
-    output: answers="results/toy/outputs/answers", record="results/toy/outputs/record.json"
-    log: TEACH.log
-    params: **TEACH.params
-    message: "teach"
-    shell: "{{sys.executable}} stages.py teach {{params.job.written:q}}"
+for name, settings, reads, writes in (
+    ("teach", ["start"], {}, dict(answers=f"{OUTPUTS}/answers", record=f"{OUTPUTS}/record.json")),
+    ("learn", ["step"], dict(answers=f"{OUTPUTS}/answers"),
+     dict(model=f"{STUDENTS}/model", record=f"{STUDENTS}/record.json")),
+    ("tabulate", [], dict(model=f"{STUDENTS}/model"), dict(curve=f"{TABLES}/curve.csv", **recorded(TABLES))),
+):
+    STAGE = Stage(name, "results/toy", name, lambda w, keys=settings: {key: config[key] for key in keys})
 
-rule learn:
-    input: answers=rules.teach.output.answers
-    output: model="results/toy/students/model", record="results/toy/students/record.json"
-    log: LEARN.log
-    params: **LEARN.params
-    message: "learn"
-    shell: "{{sys.executable}} stages.py learn {{params.job.written:q}}"
-
-rule tabulate:
-    input: model=rules.learn.output.model
-    output: curve="results/toy/tables/curve.csv", **recorded("results/toy/tables")
-    log: TABULATE.log
-    params: **TABULATE.params
-    message: "tabulate"
-    shell: "{{sys.executable}} stages.py tabulate {{params.job.written:q}}"
-"""
+    rule:
+        name: name
+        input: **reads
+        output: **writes
+        log: STAGE.log
+        params: **STAGE.params
+        message: name
+        shell: "{sys.executable} stages.py {rule} {params.job.written:q}"
+""".replace("PROJECT", str(PROJECT))
 
 RUN = f"{sys.executable} -m msd sync && {sys.executable} -m snakemake -q rules --rerun-incomplete --cores 1"
 PIPELINE = f"""
@@ -104,8 +93,7 @@ plots: [results/toy/tables/curve.csv: {{x: step, y: value}}]
 
 def call(folder: Path, *command: str) -> str:
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("SNAKEMAKE", "DVC"))}
-    environment |= {"PYTHONPATH": str(PROJECT), "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@example.org"}
-    environment |= {"GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@example.org"}
+    environment["PYTHONPATH"] = str(PROJECT)
     reply = subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
     assert reply.returncode == 0, f"{command}: {reply.stdout}{reply.stderr}"
     return reply.stdout

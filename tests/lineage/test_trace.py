@@ -1,7 +1,5 @@
 """msd trace: from a result back to raw files by records alone, and what it says when there is no such result."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@
 `fault` exists, it fails there.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from calls import PROJECT

@@ -1,7 +1,5 @@
 """Projects of which only the workflow is real: one of arithmetic, and the smoke study without any computing."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

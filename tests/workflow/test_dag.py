@@ -1,7 +1,5 @@
 """The workflow as Snakemake sees it: what it would run, and how it refuses a faulty study."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

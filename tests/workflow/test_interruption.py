@@ -3,8 +3,6 @@
 The project is that of arithmetic.py.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import signal

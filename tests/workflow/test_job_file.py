@@ -1,7 +1,5 @@
 """Jobs are described by files, which Snakemake writes when it starts them and at no other time."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import shutil

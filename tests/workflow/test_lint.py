@@ -1,7 +1,5 @@
 """The lint wrapper of `make lint`: the advice that it accepts hides no other, and no error."""
 
-from __future__ import annotations
-
 import runpy
 from pathlib import Path
 

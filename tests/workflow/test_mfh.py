@@ -1,10 +1,9 @@
 """A study of the Modality Focusing Hypothesis runs by the same entry, with rules of its own."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 from calls import PROJECT, hold_against_dvc, outputs, snakemake, success
 
@@ -14,8 +13,9 @@ from msd.mfh.study import load_mfh_study
 STUDY = ("--configfile", "config/mfh.yaml", "--nolock")
 
 
-def write_msd_study(fresh_project: Path) -> set[str]:
-    """Empty files in place of what the MSD study left; their names."""
+@pytest.fixture
+def msd_study(fresh_project: Path) -> set[str]:
+    """Names of the empty files that stand for what the MSD study left."""
     teachers = load_mfh_study(PROJECT / "config/mfh.yaml").teachers
     assert teachers is not None
     encoder = teachers.msd.encoder_configs[teachers.msd.data.text_encoder]
@@ -33,8 +33,9 @@ def write_msd_study(fresh_project: Path) -> set[str]:
     return files
 
 
-def test_the_study_makes_its_tables_figures_and_report_and_keeps_every_file(fresh_project: Path) -> None:
-    write_msd_study(fresh_project)
+def test_the_study_makes_its_tables_figures_and_report_and_keeps_every_file(
+    fresh_project: Path, msd_study: set[str]
+) -> None:
     files = outputs(success(*STUDY, "--summary", folder=fresh_project))
     assert set(files.values()) == {
         *("gaussian", "generality", "resolve", "mfh_tables", "mfh_figures", "mfh_report", "track"),
@@ -51,8 +52,7 @@ def test_the_study_makes_its_tables_figures_and_report_and_keeps_every_file(fres
     hold_against_dvc(files, "mfh")
 
 
-def test_the_published_archive_takes_the_place_of_fetched_data(fresh_project: Path) -> None:
-    write_msd_study(fresh_project)
+def test_the_published_archive_takes_the_place_of_fetched_data(fresh_project: Path, msd_study: set[str]) -> None:
     folder = fresh_project / "archive"
     for name in ARCHIVE:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -66,8 +66,7 @@ def test_the_published_archive_takes_the_place_of_fetched_data(fresh_project: Pa
     assert not {"fetch_spoken_digits", "spoken_digits"} & set(files.values())
 
 
-def test_a_data_set_whose_folder_is_given_joins_the_study(fresh_project: Path) -> None:
-    write_msd_study(fresh_project)
+def test_a_data_set_whose_folder_is_given_joins_the_study(fresh_project: Path, msd_study: set[str]) -> None:
     given = ("--config", f"crossmodal={{ravdess: {fresh_project}}}")
     files = outputs(success(*STUDY, *given, "--summary", folder=fresh_project))
     assert "crossmodal" in files.values()
@@ -75,8 +74,7 @@ def test_a_data_set_whose_folder_is_given_joins_the_study(fresh_project: Path) -
     assert wanted | {f"results/mfh/crossmodal/ravdess/{name}.json" for name in ("data", "findings")} <= set(files)
 
 
-def test_without_the_teachers_one_sentence_says_what_makes_them(fresh_project: Path) -> None:
-    files = write_msd_study(fresh_project)
+def test_without_the_teachers_one_sentence_says_what_makes_them(fresh_project: Path, msd_study: set[str]) -> None:
     (fresh_project / "results/demo/teachers/easy-vqa/outputs/val.safetensors").unlink()
     done = snakemake(*STUDY, "--dry-run", folder=fresh_project)
     assert done.returncode != 0
@@ -85,7 +83,7 @@ def test_without_the_teachers_one_sentence_says_what_makes_them(fresh_project: P
     assert "`snakemake --configfile config/demo.yaml outputs_all` makes them" in said
     assert "Traceback" not in said
     made = outputs(success("--summary", "--nolock", "outputs_all", folder=fresh_project))
-    assert files <= made.keys(), "that target makes every file that the study reads"
+    assert msd_study <= made.keys(), "that target makes every file that the study reads"
 
 
 def test_a_study_without_the_section_needs_no_teachers(fresh_project: Path) -> None:

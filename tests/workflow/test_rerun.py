@@ -4,8 +4,6 @@ The project's results are complete but empty of sense (conftest.py), and `msd sy
 by the present rules. All that is asked is which jobs Snakemake would run next.
 """
 
-from __future__ import annotations
-
 import contextlib
 import shutil
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 All that is asked is which jobs Snakemake would run next; conftest.py says what the project is.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shlex
