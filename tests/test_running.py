@@ -42,9 +42,7 @@ def leave_note(process: int, started: float, *, host: str = "") -> Path:
 def test_the_lock_of_a_killed_call_is_released(lock: Path) -> None:
     note = leave_note(2**22 + 1, 1.0)
     [sentence] = running.announce("config/demo.yaml")
-    assert "process 4194305" in sentence
-    assert "config/demo.yaml" in sentence
-    assert "was killed" in sentence
+    assert all(words in sentence for words in ("process 4194305", "config/demo.yaml", "was killed"))
     assert not lock.exists()
     assert not note.exists()
     assert (running.NOTES / f"{platform.node()}-{os.getpid()}.json").is_file()

@@ -1,6 +1,6 @@
-"""What tells the cells of a table apart, read from its JSON: the identity by which every reader knows a cell."""
+"""What tells the cells of a table apart, read from its JSON, and which cell another one is compared with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 Identity = tuple[tuple[str, str], ...]
@@ -14,6 +14,13 @@ KEYS = (
 JUDGED = ("claim", "test", "dataset")
 POINT = "point"
 """How a table prints a variant: marked where it was selected, so that its name changes with the selection."""
+NO_RUN = {
+    "constant": "the best constant answer, which no run made",
+    "0": "zero: a contrast of several runs, all of them its own",
+}
+"""Other sides that have no cell, in words."""
+OF_METHOD = ("method", "comparison", "predictor", "share", "teacher", "source")
+"""Keys that say which method it is, and so differ between the two sides."""
 
 
 def identity(cell: Mapping[str, Any]) -> Identity:
@@ -38,3 +45,29 @@ def cell_name(cell: Mapping[str, Any], layout: Sequence[str]) -> str:
     """
     keys = sorted(layout, key=lambda key: ("dataset", "method").index(key) if key in ("dataset", "method") else 2)
     return "/".join(str(cell["variant" if key == POINT else key]) for key in keys)
+
+
+def other_side(cell: Mapping[str, Any], tables: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The cell of the method that `cell` is compared with, from the first of the tables that has one.
+
+    It agrees with the cell in every key that tells both apart. Of several, the one with the fewest further keys, then
+    one of the same runs; None when no table has any.
+    """
+    method = cell["against"]["method"]
+    shared = [key for key in KEYS if key not in OF_METHOD and cell.get(key) not in (None, "")]
+
+    def rank(other: Mapping[str, Any]) -> tuple[int, bool]:
+        further = [key for key in KEYS if other.get(key) not in (None, "") and cell.get(key) in (None, "")]
+        return len(further), other["runs"] != cell["runs"]
+
+    for table in tables:
+        candidates = [
+            other
+            for other in table["cells"]
+            if other["method"] == method
+            and not other.get("claim")
+            and all(str(other[key]) == str(cell[key]) for key in shared if other.get(key) not in (None, ""))
+        ]
+        if candidates:
+            return min(candidates, key=rank)
+    return None

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from msd.errors import UserError, nearest
-from msd.lineage.identity import cell_name
-from msd.lineage.other_side import other_side
+from msd.lineage.identity import cell_name, other_side
 from msd.lineage.record import producing_record, relative
 
 # Jobs that make a model: one of them belongs to a cell only where it is the cell's own run or what that came from.
@@ -41,13 +40,6 @@ class Archive:
                 raise UserError(f"the record {name} is missing; run the workflow again, it makes what is not recorded")
             self._records[name] = json.loads(Path(name).read_text(encoding="utf-8"))
         return self._records[name]
-
-    def table(self, path: str) -> dict[str, Any]:
-        """A table's JSON; raises UserError for another file."""
-        table = self.find_table(path)
-        if table is None:
-            raise UserError(f"{path} is no table with cells; give one's JSON, e.g. results/demo/tables/main.json#…")
-        return table
 
     def find_table(self, path: str) -> dict[str, Any] | None:
         """A table's JSON; None for another file and for one that is not there."""
@@ -89,7 +81,9 @@ def trace(place: str, *, archive: Archive | None = None) -> dict[str, Any]:
     result: dict[str, Any] = {"place": f"{path}{is_cell}{name}", "kind": "cell" if is_cell else "file", "file": path}
     result |= {"record": maker, "cell": None, "runs": [], "against": [], "via": []}
     if is_cell:
-        table = archive.table(path)
+        table = archive.find_table(path)
+        if table is None:
+            raise UserError(f"{path} is no table with cells; give one's JSON, e.g. results/demo/tables/main.json#…")
         cells = _cells(table, name, where=path)
         runs = list(dict.fromkeys(f"{run}/record.json" for cell in cells for run in cell["runs"]))
         against = [run for cell in cells for run in _compared(cell, path, archive)]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from msd.lineage.other_side import NO_RUN
+from msd.lineage.identity import NO_RUN
 
 WIDTH = 120
 

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from msd.lineage.compare import compare
-from msd.lineage.identity import identity
-from msd.lineage.other_side import NO_RUN, other_side
+from msd.lineage.identity import NO_RUN, identity, other_side
 
 PUBLISHED = Path(__file__).parents[2] / "results/published"
 STUDIES = sorted(path.name for path in PUBLISHED.iterdir() if path.is_dir())
