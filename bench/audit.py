@@ -3,7 +3,7 @@
     make bench
 
 Files are written by the job runner as any job's, on the disk that holds results/. Before each first reading the system
-is told to forget their pages, so that both come from the disk; rounds alternate, and the median counts.
+has to forget their pages, so that both come from the disk; rounds alternate, and the median counts.
 """
 
 import argparse

@@ -100,7 +100,7 @@ def _megabytes(folder: Path) -> float:
 
 
 def _sources(study: AnyStudy, jobs: dict[str, int]) -> list[str]:
-    """Data and weights with their licences; what must be asked for first is said."""
+    """Data and weights with their licences, and what a licence demands first."""
     lines, missing = [], 0.0
     for config in study.sources:
         size = sum(source.bytes or 0 for source in config.sources) / 1e6

@@ -91,10 +91,10 @@ class StudyFiles:
         right[np.argsort(hardness, kind="stable")[: round(share * count) + seed]] = True
         gold = targets if targets.ndim == 2 else np.eye(labels)[targets]
         wrong = np.roll(gold, 1, axis=1)
-        said = np.where(right[:, None], gold, wrong)
+        predicted = np.where(right[:, None], gold, wrong)
         strength = rng.gamma(3.0, 0.8, (count, 1)) * (0.3 + share)
         noise = rng.normal(0, 0.1, (count, labels))
-        return ((2 * said - 1) * (0.4 + strength) + noise).astype(np.float32)
+        return ((2 * predicted - 1) * (0.4 + strength) + noise).astype(np.float32)
 
     # Files
 
@@ -151,8 +151,8 @@ class StudyFiles:
         table = pd.DataFrame({"uid": [f"{dataset}-{index}" for index in range(len(rows))]})
         table = table.assign(image=[f"{index}.png" for index in range(len(rows))], text="a", target=target, score=score)
         if METRICS[DATASETS[dataset]["metric"]].of_answers:
-            said = [f"label {labels[0]}" for labels in target]
-            table["answers"] = [[answer.upper() if row % 4 == 0 else answer] * 10 for row, answer in enumerate(said)]
+            answers = [f"label {labels[0]}" for labels in target]
+            table["answers"] = [[answer.upper() if row % 4 == 0 else answer] * 10 for row, answer in enumerate(answers)]
         table.to_parquet(self._path(name))
 
     def _write_teacher(self, dataset: str) -> None:

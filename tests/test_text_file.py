@@ -1,4 +1,4 @@
-"""Text files of people: every Unicode encoding with a mark is read, anything else is told with its line."""
+"""Text files of people: every Unicode encoding with a mark is read, anything else is reported with its line."""
 
 import contextlib
 from pathlib import Path

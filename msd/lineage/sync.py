@@ -68,7 +68,7 @@ def sync(results: Path = Path("results")) -> SyncResult:
 
 
 class _Files:
-    """Digests of files, each asked for once."""
+    """Digests of files, each computed once."""
 
     def __init__(self, database: Path) -> None:
         self.database = database

@@ -125,7 +125,7 @@ def _compared(cell: Mapping[str, Any], path: str, archive: Archive) -> list[str]
 
 
 def _between(maker: str, runs: Sequence[str], archive: Archive) -> list[str]:
-    """Records of the jobs that read a run's files and whose own the table read: what gathered or asked the run."""
+    """Records of the jobs that read a run's files and whose own the table read: those that gathered or evaluated it."""
     return [
         name
         for name in archive.parents(maker)

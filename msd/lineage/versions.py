@@ -107,7 +107,7 @@ def _of_commit(commit: str, study: str) -> Version:
 
     try:
         files = DVCFileSystem(url=None, rev=commit)
-        found = {
+        tables = {
             folder: sorted(Path(name).name for name in files.ls(folder, detail=False) if name.endswith(".json"))
             for folder in (f"{RESULTS}/{study}/tables", f"{PUBLISHED}/{study}")
             if files.isdir(folder)
@@ -123,7 +123,7 @@ def _of_commit(commit: str, study: str) -> Version:
         except FileNotFoundError:  # not of this commit, or its content is not in DVC's cache
             return None
 
-    for folder, names in found.items():
+    for folder, names in tables.items():
         if any(read(f"{folder}/{name}") is not None for name in names):
             return Version(f"{study} at {commit}", f"{RESULTS}/{study}", folder, read, names)
     where = f"neither in DVC's cache (`dvc fetch` brings them) nor in {PUBLISHED}/{study}"

@@ -1,4 +1,4 @@
-"""What MLflow is told besides numbers: the data that a job read, and the study's report, tables and figures."""
+"""What MLflow is given besides numbers: the data that a job read, and the study's report, tables and figures."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ DIGEST_LENGTH = 36  # MLflow takes no longer one; the tags hold the whole
 
 def prepared_splits(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """<dataset>/<split> -> input of a record, for each prepared table that its job read."""
-    found = {}
+    splits = {}
     for item in content["inputs"]:
         parts = Path(item["path"]).parts
         if parts[:2] == ("results", "data") and parts[3:4] == ("prepared",) and Path(item["path"]).stem in CONTEXTS:
-            found[f"{parts[2]}/{Path(item['path']).stem}"] = item
-    return found
+            splits[f"{parts[2]}/{Path(item['path']).stem}"] = item
+    return splits
 
 
 def dataset_inputs(splits: dict[str, dict[str, Any]]) -> list[DatasetInput]:

@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass
 class Visit:
-    """An open page, and what went wrong on it or was asked of the network."""
+    """An open page, and its errors and its requests to the network."""
 
     page: Page
     errors: list[str] = field(default_factory=list)
@@ -35,7 +35,7 @@ class Visit:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium of the machine, without a window."""
-    path = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
+    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
     assert path, "no Chromium on PATH; `make test-browser` installs it"
     assert REPORT.is_file(), f"there is no {REPORT}; run `make smoke` first"
     with sync_playwright() as playwright:

@@ -76,13 +76,13 @@ def hold_against_dvc(files: dict[str, str], study: str) -> None:
     content = yaml.safe_load((PROJECT / "dvc.yaml").read_text())
     stages = content["stages"].values()
     outs = [path for stage in stages for out in stage["outs"] for path in out]
-    found = {file: [path for path in outs if f"{file}/".startswith(f"{path}/")] for file in files}
+    holders = {file: [path for path in outs if f"{file}/".startswith(f"{path}/")] for file in files}
     # The mark of `msd track`, whose database is an index that can be made again.
-    assert found.pop(f"results/{study}/logs/tracked") == []
-    assert not {file: paths for file, paths in found.items() if len(paths) != 1}
+    assert holders.pop(f"results/{study}/logs/tracked") == []
+    assert not {file: paths for file, paths in holders.items() if len(paths) != 1}
     own = [stage for stage in stages if ("config/mfh.yaml" in stage["cmd"]) == (study == "mfh")]
     made = {path for stage in own for out in stage["outs"] for path in out}
-    assert made == {path for paths in found.values() for path in paths}
+    assert made == {path for paths in holders.values() for path in paths}
     shown = {*content["metrics"], *(path for plot in content["plots"] for path in plot)}
     assert {path for path in shown if path.startswith(f"results/{study}/")} <= files.keys()
 

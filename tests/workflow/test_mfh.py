@@ -78,10 +78,10 @@ def test_without_the_teachers_one_sentence_says_what_makes_them(fresh_project: P
     (fresh_project / "results/demo/teachers/easy-vqa/outputs/val.safetensors").unlink()
     done = snakemake(*STUDY, "--dry-run", folder=fresh_project)
     assert done.returncode != 0
-    said = " ".join((done.stdout + done.stderr).split())
-    assert "results/demo/teachers/easy-vqa/outputs/val.safetensors is not there" in said
-    assert "`snakemake --configfile config/demo.yaml outputs_all` makes them" in said
-    assert "Traceback" not in said
+    text = " ".join((done.stdout + done.stderr).split())
+    assert "results/demo/teachers/easy-vqa/outputs/val.safetensors is not there" in text
+    assert "`snakemake --configfile config/demo.yaml outputs_all` makes them" in text
+    assert "Traceback" not in text
     made = outputs(success("--summary", "--nolock", "outputs_all", folder=fresh_project))
     assert msd_study <= made.keys(), "that target makes every file that the study reads"
 

@@ -1,7 +1,7 @@
 """What an edit, a lost file or a changed study makes run again: exactly what depends on it.
 
 The project's results are complete but empty of sense (conftest.py), and `msd sync` has told Snakemake that they are made
-by the present rules. All that is asked is which jobs Snakemake would run next.
+by the present rules. The tests look at which jobs Snakemake would run next.
 """
 
 import contextlib
