@@ -1,5 +1,7 @@
 """Algorithm 1 of the Modality Focusing Hypothesis: which channels of one modality say what another modality says too.
 
+A general teacher is one whose least general channels are silenced, a specific one lacks the most general ones.
+
 Channel generality is a property of one feature channel. It is not MSD's saliency, which is a property of a modality.
 Xue, Gao, Ren, Zhao, "The Modality Focusing Hypothesis", arXiv 2206.06487, ICLR 2023.
 """
@@ -7,7 +9,7 @@ Xue, Gao, Ren, Zhao, "The Modality Focusing Hypothesis", arXiv 2206.06487, ICLR 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +19,9 @@ from msd.distill.losses import Task
 
 if TYPE_CHECKING:
     from msd.mfh.config import JointTraining
+
+
+Kind = Literal["regular", "general", "specific", "random"]
 
 
 class Head(NamedTuple):
@@ -126,3 +131,26 @@ def _initial(features: Tensor, classes: int, *, generator: torch.Generator) -> H
     shapes = ((*problems, classes, width), (*problems, classes))
     weight, bias = (linear_start(shape, width, generator=generator) for shape in shapes)
     return Head(weight.to(features), bias.to(features))
+
+
+def silenced_channels(score: Tensor, kind: Kind, *, share: float, generator: torch.Generator | None = None) -> Tensor:
+    """Channels (K,) to silence, K = share · D rounded: the least general ones for a `general` teacher, by rank.
+
+    score: (D,) generality. kind: `regular` silences none, `general` the lowest ranks, `specific` the highest,
+    `random` K different channels, for which it needs a generator.
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"share must lie between 0 and 1, not {share}")
+    count = 0 if kind == "regular" else round(share * len(score))
+    if kind == "random":
+        if generator is None:
+            raise ValueError("random channels need a generator")
+        return torch.randperm(len(score), generator=generator)[:count]
+    return score.argsort(descending=kind == "specific", stable=True)[:count]
+
+
+def silence(features: Tensor, channels: Tensor, means: Tensor) -> Tensor:
+    """Features (N, D) or maps (N, D, h, w) with `channels` replaced by their mean (of D) over the training set."""
+    silenced = features.clone()
+    silenced[:, channels] = means[channels].reshape(-1, *[1] * (features.ndim - 2))
+    return silenced

@@ -16,15 +16,13 @@ import torch
 
 from msd.mfh.crossmodal.config import read_crossmodal
 from msd.mfh.crossmodal.run import read, run
+from msd.mfh.crossmodal.training import KINDS
 from msd.training.cached_outputs import write_outputs
 
 WORDS = ["red", "blue", "cat", "dog", "a", "the"]
 SIZES = {"train": 60, "val": 30, "test": 40}
 WIDTH = 8
-METHODS = {
-    "no-kd",
-    *(f"{role}-{kind}" for role in ("teacher", "kd") for kind in ("regular", "general", "specific", "random")),
-}
+METHODS = {"no-kd"} | {f"{role}-{kind}" for role in ("teacher", "kd") for kind in KINDS}
 
 
 @pytest.fixture
@@ -34,15 +32,13 @@ def distilled() -> Callable[..., tuple[int, pd.Series]]:
     It returns the number of classes, and the score of every (teacher, method), of which none is missing.
     """
 
-    def distil(
-        name: str, folder: Path, *, data: dict[str, Any], training: dict[str, Any], **changes: Any
-    ) -> tuple[int, pd.Series]:
+    def distil(name: str, folder: Path, data: dict[str, Any], **changes: Any) -> tuple[int, pd.Series]:
         torch.set_num_threads(1)
         [config] = read_crossmodal({name: str(folder)}).values()
         splits, classes = read(config.data.model_copy(update=data), folder)
-        params = config.params(str(folder))
-        shorter = params.training.model_copy(update={"device": "cpu"} | training)
-        params = params.model_copy(update={"seeds": [0], "training": shorter} | changes)
+        student = changes.pop("student", config.student)
+        training = config.training.model_copy(update={"device": "cpu", **changes})
+        params = config.params(str(folder)).model_copy(update={"seeds": [0], "training": training, "student": student})
         scores = run(splits, classes, params).set_index(["teacher", "method"])["score"]
         assert set(scores.index) == {(teacher, method) for teacher in config.teachers for method in METHODS}
         assert scores.between(0, 100).all()
@@ -52,7 +48,7 @@ def distilled() -> Callable[..., tuple[int, pd.Series]]:
 
 
 @pytest.fixture
-def taught_files(tmp_path: Path, write_tokenizer: Callable[[Path], None]) -> dict[str, str]:
+def teacher_files(tmp_path: Path, write_tokenizer: Callable[[Path], None]) -> dict[str, str]:
     """Inputs of the jobs `teacher_variants` and `unimodal_students`: three classes, seen in pictures and in words.
 
     The teacher's pooled features are [text ; image ; their product]; of text and image, the first three channels tell

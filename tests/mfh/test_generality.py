@@ -13,9 +13,10 @@ from msd.mfh.generality import (
     Head,
     channel_generality,
     exact_distance,
+    silence,
+    silenced_channels,
     train_jointly,
 )
-from msd.mfh.silencing import silence, silenced_channels
 
 TRAINING = JointTraining(epochs=1000, learning_rate=0.01, momentum=0.9)
 

@@ -8,72 +8,66 @@ spectrograms (N, 112, 112), labels 0 to 9. Published N: 60,000 for training, of 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from msd.errors import UserError
 from msd.mfh.crossmodal.files import numbers
+from msd.mfh.crossmodal.samples import Samples
 
 SIDE, SPECTROGRAM, CLASSES = 28, (112, 112), 10
-ROWS = 1000  # checked at once: all spectrograms together are gigabytes
 HOW = "unpack avmnist.tar.gz of MultiBench and give the folder that holds image/, audio/ and the labels"
 
 
-class Digits(NamedTuple):
-    """image (N, 28, 28) float32 of 0 to 1, audio (N, 112, 112) as stored, on disk till it is read, label (N,) int64."""
+def read_av_mnist(folder: Path) -> dict[str, Samples]:
+    """The splits train, val (the last twelfth of the training samples) and test.
 
-    image: NDArray[np.float32]
-    audio: NDArray[np.generic]
-    label: NDArray[np.int64]
-
-
-def read_av_mnist(folder: str | Path, *, validation: int | None = None) -> dict[str, Digits]:
-    """The splits train, val (the last `validation` training samples, by default a twelfth of them) and test.
+    image: (N, 1, 28, 28) of 0 to 1. audio: (N, 1, 112, 112). Both are float32.
 
     Raises:
         UserError: a file is missing or no array, shapes do not fit together, values are out of range, or there are
             too few training samples to hold some out.
     """
-    folder = Path(folder)
     whole, test = (_read_part(folder, part) for part in ("train", "test"))
     count = len(whole.label)
-    validation = count // 12 if validation is None else validation
-    if not 0 < validation < count:
-        raise UserError(f"{folder}: {validation} of {count} training samples cannot be held out for validation")
-    cut = count - validation
-    image, audio, label = whole
-    train, val = Digits(image[:cut], audio[:cut], label[:cut]), Digits(image[cut:], audio[cut:], label[cut:])
-    return {"train": train, "val": val, "test": test}
+    held = count // 12
+    if not held:
+        raise UserError(f"{folder}: of {count} training samples none can be held out for validation")
+    parts = {"train": slice(count - held), "val": slice(count - held, None)}
+    splits = {
+        name: Samples({modality: values[rows] for modality, values in whole.inputs.items()}, whole.label[rows])
+        for name, rows in parts.items()
+    }
+    return splits | {"test": test}
 
 
-def _read_part(folder: Path, part: str) -> Digits:
-    image = _load(folder / "image" / f"{part}_data.npy", (SIDE * SIDE,))
-    audio = _load(folder / "audio" / f"{part}_data.npy", SPECTROGRAM)
-    path = folder / f"{part}_labels.npy"
-    label = _load(path, ())
-    counts = {len(array) for array in (image, audio, label)}
-    if len(counts) > 1:
+def _read_part(folder: Path, part: str) -> Samples:
+    paths = (folder / f"image/{part}_data.npy", folder / f"audio/{part}_data.npy", folder / f"{part}_labels.npy")
+    image, audio, label = map(_load, paths, ((SIDE * SIDE,), SPECTROGRAM, ()))
+    if not len(image) == len(audio) == len(label):
         sizes = f"{len(image)} pictures, {len(audio)} spectrograms and {len(label)} labels"
         raise UserError(f"{folder}: {sizes} in the part {part}, which should be equally many")
     if not np.isin(label, np.arange(CLASSES)).all():
-        raise UserError(f"{path}: labels must be whole numbers from 0 to {CLASSES - 1}")
+        raise UserError(f"{paths[2]}: labels must be whole numbers from 0 to {CLASSES - 1}")
     if image.size and not (image.min() >= 0 and image.max() <= 255):
-        raise UserError(f"{folder / 'image' / f'{part}_data.npy'}: pictures must hold numbers from 0 to 255")
-    pictures = image.astype(np.float32).reshape(-1, SIDE, SIDE) / np.float32(255)
-    return Digits(pictures, audio, label.astype(np.int64))
+        raise UserError(f"{paths[0]}: pictures must hold numbers from 0 to 255")
+    pictures = torch.from_numpy(image.reshape(-1, 1, SIDE, SIDE) / np.float32(255))
+    return Samples(
+        {"image": pictures, "audio": torch.from_numpy(audio).unsqueeze(1)}, torch.from_numpy(label.astype(np.int64))
+    )
 
 
-def _load(path: Path, shape: tuple[int, ...]) -> NDArray[np.generic]:
-    """An array whose samples have that shape; numbers of any type, never pickled objects."""
+def _load(path: Path, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """An array of finite numbers whose samples have that shape."""
     if not path.is_file():
         raise UserError(f"there is no file {path}; {HOW}")
-    array = numbers(path, mmap_mode="r")
+    array = numbers(path)
     if array.ndim == 0 or array.shape[1:] != shape:
         raise UserError(f"{path}: expected samples of shape {shape}, the array is {array.shape}")
-    rows = range(0, len(array), ROWS)
     with np.errstate(over="ignore"):
-        if not all(np.isfinite(array[at : at + ROWS].astype(np.float32)).all() for at in rows):
-            raise UserError(f"{path}: expected finite numbers")
-    return array
+        single: NDArray[np.float32] = array.astype(np.float32)
+    if not np.isfinite(single).all():
+        raise UserError(f"{path}: expected finite numbers")
+    return single

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from msd.mfh.av_mnist.archive import CLASSES, Digits, read_av_mnist
+from msd.mfh.av_mnist.archive import CLASSES, read_av_mnist
 from msd.mfh.av_mnist.spoken_digits import read_digits
 from msd.mfh.crossmodal.networks import Joint, small
 from msd.mfh.crossmodal.samples import Samples, standardised
@@ -52,15 +52,8 @@ def read(inputs: Mapping[str, Any]) -> tuple[dict[str, Samples], NDArray[np.int6
     """The splits, and the group (N,) of each test sample: its voice, or itself in the published archive."""
     if "digits" in inputs:
         return read_digits(inputs["digits"])
-    folder = Path(inputs["archive"][0]).parent.parent
-    splits = {name: from_archive(digits) for name, digits in read_av_mnist(folder).items()}
+    splits = read_av_mnist(Path(inputs["archive"][0]).parent.parent)
     return splits, np.arange(len(splits["test"].label))
-
-
-def from_archive(digits: Digits) -> Samples:
-    """image (N, 1, 28, 28) and audio (N, 1, 112, 112) of the published archive."""
-    pictures, sound = torch.from_numpy(digits.image), torch.from_numpy(np.array(digits.audio, np.float32))
-    return Samples({"image": pictures.unsqueeze(1), "audio": sound.unsqueeze(1)}, torch.from_numpy(digits.label))
 
 
 def predictions(splits: Mapping[str, Samples], params: AvMnistParams, *, seed: int) -> dict[str, Tensor]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from msd.measure.scorers import FloatArray, mean_scorer
 from msd.measure.stats import Resampling
-from msd.mfh.paired import expectation
+from msd.mfh.cells import expectation, scored_cell
 from msd.tables.cell import Against, Cell, Paper, Value
 from msd.tables.table import Table, corrected
 
@@ -109,27 +109,15 @@ def _cells(
         method = "no-kd" if (role, teacher) == ("kd", "none") else f"{role}-{teacher}"
         if method not in correct:
             continue
-        against = None
+        theirs = about.paper.values.get(method)  # never a verdict, for the paper's data and nets are others
+        more: dict[str, Any] = {"paper": Paper(theirs, None if theirs is None else about.paper.source)}
         if method.startswith("kd-"):
             gain = resampling.compare(sides[method], sides["no-kd"])
-            against = Against.of("no-kd", gain, n=len(sides[method]))
+            more["against"] = Against.of("no-kd", gain, n=len(sides[method]))
         values = {seed: 100 * float(right.mean()) for seed, right in correct[method].items()}
-        theirs = about.paper.values.get(method)  # never a verdict, for the paper's data and nets are others
-        cells.append(
-            Cell(
-                dataset=about.dataset,
-                method=method,
-                metric="accuracy",
-                split="test",
-                value=Value.over_seeds(values, metric="accuracy"),
-                place={"teacher": teacher, "role": role},
-                runs=[run],
-                selected="default",
-                against=against,
-                paper=Paper(theirs, None if theirs is None else about.paper.source),
-                details={"unit": "percent"},
-            )
-        )
+        value, place = Value.over_seeds(values, metric="accuracy"), {"teacher": teacher, "role": role}
+        more["details"] = {"unit": "percent"}
+        cells.append(scored_cell(about.dataset, method, "accuracy", value, place, [run], **more))
     return cells
 
 

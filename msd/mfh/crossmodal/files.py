@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,12 +60,12 @@ def array(path: Path, shape: tuple[int | None, ...]) -> Tensor:
     return torch.from_numpy(single)
 
 
-def numbers(path: Path, *, mmap_mode: Literal["r"] | None = None) -> NDArray[Any]:
-    """The real numbers of a NumPy file, never pickled objects; UserError for a missing, broken or other file."""
+def numbers(path: Path) -> NDArray[Any]:
+    """The real numbers of a NumPy file, on disk till they are read; UserError for a missing, broken or other file."""
     if not path.is_file():
         raise UserError(f"there is no file {path}")
     with decoding(f"{path} is no NumPy array of numbers"):
-        values = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuf":
         raise UserError(f"{path} is no NumPy array of numbers; fetch it again")
     return values

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from msd.mfh.cells import by_seed, paired, scored_cell
 from msd.mfh.crossmodal.scores import METRICS
-from msd.mfh.paired import by_seed, paired
 from msd.tables.cell import Cell, Paper, Value
 from msd.tables.results import read_json
 from msd.tables.table import Table, corrected
@@ -87,21 +87,12 @@ def _cells(name: str, frame: pd.DataFrame, about: CrossmodalTable, run: str) -> 
             alone = method == "no-kd"
             if alone and cells:
                 continue  # one for all teachers
-            cells.append(
-                Cell(
-                    dataset=name,
-                    method=method,
-                    metric=about.metric,
-                    split="test",
-                    value=Value.over_seeds(values, metric=about.metric),
-                    place={"source": NONE, "role": "kd"} if alone else {"source": f"{teacher}/{kind}", "role": role},
-                    runs=[run],
-                    selected="default",
-                    against=paired(results, method, "no-kd", n=len(values)) if role == "kd" else None,
-                    paper=_paper(method, str(teacher), about.published, single=single),
-                    details={"unit": "percent"},
-                )
-            )
+            gain = paired(results, method, "no-kd", n=len(values)) if role == "kd" else None
+            paper = _paper(method, str(teacher), about.published, single=single)
+            more: dict[str, Any] = {"against": gain, "paper": paper, "details": {"unit": "percent"}}
+            place = {"source": NONE, "role": "kd"} if alone else {"source": f"{teacher}/{kind}", "role": role}
+            value = Value.over_seeds(values, metric=about.metric)
+            cells.append(scored_cell(name, method, about.metric, value, place, [run], **more))
     return cells
 
 

@@ -16,8 +16,7 @@ from torch.nn import functional as F
 from msd.distill import losses
 from msd.mfh.crossmodal.networks import Joint, Net
 from msd.mfh.crossmodal.samples import IGNORED, Samples, resized
-from msd.mfh.generality import Head, exact_distance
-from msd.mfh.silencing import Kind, silence, silenced_channels
+from msd.mfh.generality import Head, Kind, exact_distance, silence, silenced_channels
 from msd.seeds import derive_seed
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from msd.measure.intervals import mean_interval
-from msd.mfh.paired import Results, by_seed, expectation, paired
+from msd.mfh.cells import Results, by_seed, expectation, paired, scored_cell
 from msd.tables.cell import Against, Cell, Paper, Value
 from msd.tables.table import Table, corrected
 from msd.tables.verdict import of_interval
@@ -75,11 +75,8 @@ def experiment_table(
         setting = printed(float(part["setting"].iloc[0]), published.values)
         paper = {float(key): values for key, values in published.values.items()}.get(setting, {})
         results = by_seed(part, "accuracy")
-        gamma, symbol = float(part["gamma"].iloc[0]), SWEPT[name]
-        made = [_cell(method, results, paper, published, setting=setting, symbol=symbol) for method in METHODS]
-        cells += [
-            replace(cell, runs=[run], selected=f"kl-{kl}", details={**cell.details, "gamma": gamma}) for cell in made
-        ]
+        at: dict[str, Any] = {"setting": setting, "gamma": float(part["gamma"].iloc[0]), "symbol": SWEPT[name]}
+        cells += [_cell(method, results, paper, published, **at, run=run, kl=kl) for method in METHODS]
         checks += [{"setting": setting} | _check(*claim, results) for claim in ORDER]
         gains[setting] = paired(results, "kd-regular", "no-kd").difference
     cells, _ = corrected(cells)
@@ -109,7 +106,16 @@ def printed(value: float, published: Mapping[str, Any]) -> float:
 
 
 def _cell(
-    method: str, results: Results, paper: Published, published: PublishedSweep, *, setting: float, symbol: str
+    method: str,
+    results: Results,
+    paper: Published,
+    published: PublishedSweep,
+    *,
+    setting: float,
+    gamma: float,
+    symbol: str,
+    run: str,
+    kl: str,
 ) -> Cell:
     """One net in one setting: its accuracy over runs, its gain over no KD, and the paper's value with its verdict."""
     values, theirs = results.get(method, {}), paper.get(method)
@@ -118,17 +124,11 @@ def _cell(
     why = None if values else f"no channel is {kind} at that {symbol}"
     gap = None if theirs is None or mean is None else mean - theirs
     source, error = (None, None) if theirs is None else (published.source, published.reading_error)
-    return Cell(
-        dataset="gaussian",
-        method=method,
-        metric="accuracy",
-        split="test",
-        value=Value(mean, low, high, len(values), values, why),
-        place={"setting": setting},
-        against=_gain(method, results, paper),
-        paper=Paper(theirs, source, gap, of_interval(theirs, low, high)),
-        details={"unit": "percent", "paper_reading_error": error},
-    )
+    details = {"unit": "percent", "paper_reading_error": error, "gamma": gamma}
+    more: dict[str, Any] = {"against": _gain(method, results, paper), "details": details}
+    more["paper"] = Paper(theirs, source, gap, of_interval(theirs, low, high))
+    value = Value(mean, low, high, len(values), values, why)
+    return scored_cell("gaussian", method, "accuracy", value, {"setting": setting}, [run], selected=f"kl-{kl}", **more)
 
 
 def _gain(method: str, results: Results, paper: Published) -> Against | None:
@@ -222,14 +222,6 @@ def _recall(part: pd.DataFrame, setting: float, run: str) -> Cell:
         str(seed): 100 * float((rows.loc[rows["shared"], "rank"] < rows["shared"].sum()).mean())
         for seed, rows in part.groupby("seed", sort=False)
     }
-    return Cell(
-        dataset="gaussian",
-        method="exact",
-        metric="recall",
-        split="train",
-        value=Value(*mean_interval(list(recall.values())), len(recall), recall),
-        place={"setting": setting},
-        runs=[run],
-        selected="default",
-        details={"unit": "percent"},
-    )
+    value = Value(*mean_interval(list(recall.values())), len(recall), recall)
+    more: dict[str, Any] = {"split": "train", "details": {"unit": "percent"}}
+    return scored_cell("gaussian", "exact", "recall", value, {"setting": setting}, [run], **more)

@@ -13,6 +13,7 @@ from scipy.stats import ConstantInputWarning, norm, spearmanrho
 from msd.measure.intervals import drawn_interval
 from msd.measure.scorers import FloatArray
 from msd.measure.stats import generator
+from msd.mfh.cells import scored_cell
 from msd.mfh.teachers.results import TransferResults, crossing
 from msd.mfh.teachers.variants import variants_of
 from msd.tables.cell import Against, Cell, Value
@@ -78,21 +79,14 @@ def _scope_cells(scope: str, marks: Sequence[Mapping[str, Any]], *, draws: int) 
         name: _drawn(scope, np.array([mark[name] or 0.0 for mark in marks])[index][kept], gains[kept], draws=draws)
         for name in PREDICTORS
     }
-    return [
-        Cell(
-            dataset="all",
-            method=name,
-            metric="spearman",
-            split="test",
-            value=Value(rho, *drawn_interval(drawn), len(rows)),
-            place={"scope": scope, "predictor": name},
-            runs=list(dict.fromkeys(run for row in rows for run in row["runs"])),
-            selected="default",
-            against=None if name == "score" else _against(correlations, name),
-            details={"scope_title": SCOPES[scope], "predictor_title": PREDICTORS[name]},
-        )
-        for name, (rho, drawn) in correlations.items()
-    ]
+    runs = list(dict.fromkeys(run for row in rows for run in row["runs"]))
+    cells = []
+    for name, (rho, drawn) in correlations.items():
+        value, place = Value(rho, *drawn_interval(drawn), len(rows)), {"scope": scope, "predictor": name}
+        more: dict[str, Any] = {"against": None if name == "score" else _against(correlations, name)}
+        more["details"] = {"scope_title": SCOPES[scope], "predictor_title": PREDICTORS[name]}
+        cells.append(scored_cell("all", name, "spearman", value, place, runs, **more))
+    return cells
 
 
 def gain_marks(results: Mapping[str, TransferResults], params: TeacherTables) -> list[dict[str, Any]]:

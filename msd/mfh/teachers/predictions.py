@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from scipy.stats import ttest_1samp
 
 from msd.measure.intervals import mean_interval
-from msd.mfh.silencing import Kind
-from msd.mfh.teachers.results import Terms, TransferResults, crossing
+from msd.mfh.cells import scored_cell
+from msd.mfh.generality import Kind
+from msd.mfh.teachers.results import Terms, TransferResults
 from msd.mfh.teachers.variants import DIRECTIONS, MODALITIES, Direction, Variant
 from msd.tables.cell import Against, Cell, Value
 from msd.tables.table import Table, corrected
@@ -27,53 +29,62 @@ CLAIMS = {
 ALL = "all"
 
 
+class Part(NamedTuple):
+    """One signed mean of a contrast, over the teachers of a kind, of some shares r and in some directions."""
+
+    sign: int
+    kind: Kind
+    shares: slice = slice(None)
+    crosses: bool = True
+
+
 @dataclass(frozen=True)
 class Contrast:
-    """A contrast that the prediction says is above zero, of students or teachers.
-
-    terms: (directions that cross modalities, those that do not, shares) -> signed sets of variants.
-    """
+    """A contrast that the prediction says is above zero, of students or teachers."""
 
     claim: str
     title: str
     of: str
-    terms: Callable[[list[Direction], list[Direction], Shares], Terms]
+    parts: Sequence[Part]
 
-
-def _of(kind: Kind, ways: Sequence[Direction], shares: Shares) -> list[Variant]:
-    used = [0.0] if kind == "regular" else shares
-    return [Variant(way.teacher, way.student, kind, share) for way in ways for share in used]
+    def terms(self, ways: Sequence[Direction], shares: Shares) -> Terms:
+        """Its signed sets of variants in some of the directions."""
+        return [
+            (
+                part.sign,
+                [
+                    Variant(way.teacher, way.student, part.kind, share)
+                    for way in ways
+                    if way.crosses == part.crosses
+                    for share in ([0.0] if part.kind == "regular" else shares[part.shares])
+                ],
+            )
+            for part in self.parts
+        ]
 
 
 def _order(claim: str, higher: Kind, sign: str, lower: Kind, of: str) -> Contrast:
-    def terms(cross: list[Direction], own: list[Direction], shares: Shares) -> Terms:
-        return [(1, _of(higher, cross, shares)), (-1, _of(lower, cross, shares))]
-
-    return Contrast(claim, f"{higher} {sign} {lower}", of, terms)
+    return Contrast(claim, f"{higher} {sign} {lower}", of, [Part(1, higher), Part(-1, lower)])
 
 
-def _rise(cross: list[Direction], own: list[Direction], shares: Shares) -> Terms:
-    return [(1, _of("general", cross, shares[:-1])), (-1, _of("regular", cross, shares))]
-
-
-def _fall(cross: list[Direction], own: list[Direction], shares: Shares) -> Terms:
-    return [(1, _of("general", cross, shares[:-1])), (-1, _of("general", cross, shares[-1:]))]
-
-
-def _only_across(cross: list[Direction], own: list[Direction], shares: Shares) -> Terms:
-    across = [(1, _of("general", cross, shares)), (-1, _of("specific", cross, shares))]
-    return [*across, (-1, _of("general", own, shares)), (1, _of("specific", own, shares))]
-
-
+SMALLER = Part(1, "general", slice(-1))
 TESTS = (
     _order("P1", "general", "≥", "regular", "students"),
     _order("P1", "regular", "≥", "random", "students"),
     _order("P1", "random", "≥", "specific", "students"),
     _order("P2", "regular", ">", "general", "teachers"),
     _order("P2", "specific", ">", "general", "teachers"),
-    Contrast("P3", "smaller r above r = 0", "students", _rise),
-    Contrast("P3", "smaller r above the largest", "students", _fall),
-    Contrast("P5", "general − specific: across modalities above within one", "students", _only_across),
+    Contrast("P3", "smaller r above r = 0", "students", [SMALLER, Part(-1, "regular")]),
+    Contrast("P3", "smaller r above the largest", "students", [SMALLER, Part(-1, "general", slice(-1, None))]),
+    Contrast(
+        "P5",
+        "general − specific: across modalities above within one",
+        "students",
+        [
+            *(Part(1, "general"), Part(-1, "specific")),
+            *(Part(-1, "general", crosses=False), Part(1, "specific", crosses=False)),
+        ],
+    ),
 )
 
 
@@ -113,22 +124,12 @@ def predictions_table(results: Mapping[str, TransferResults], ranks: Table, shar
 
 
 def _cell(test: str, claim: str, dataset: str, against: Against, *, runs: Sequence[str], n: int) -> Cell:
-    return Cell(
-        dataset=dataset,
-        method="contrast",
-        metric="",
-        split="test",
-        value=Value(against.difference, against.low, against.high, n),
-        place={"claim": CLAIMS[claim], "test": test},
-        runs=runs,
-        selected="default",
-        against=against,
-    )
+    value = Value(against.difference, against.low, against.high, n)
+    return scored_cell(dataset, "contrast", "", value, {"claim": CLAIMS[claim], "test": test}, runs, against=against)
 
 
 def _on_dataset(test: Contrast, name: str, results: TransferResults, shares: Shares) -> Cell:
-    own = [way for way in DIRECTIONS if not way.crosses]
-    gap = results.contrast(test.terms(crossing(), own, shares), of=test.of)
+    gap = results.contrast(test.terms(DIRECTIONS, shares), of=test.of)
     runs = [results.folder] if test.of == "teachers" else list(results.runs.values())
     against = Against("0", gap.difference, gap.low, gap.high, gap.p)
     return _cell(test.title, test.claim, name, against, runs=runs, n=len(results.resampling.groups))
@@ -140,8 +141,7 @@ def _over_all(test: Contrast, datasets: Iterable[TransferResults], shares: Share
     for results in datasets:
         for modality in MODALITIES:
             ways = [way for way in DIRECTIONS if way.student == modality]
-            terms = test.terms([way for way in ways if way.crosses], [way for way in ways if not way.crosses], shares)
-            effects.append(results.effect(terms, of=test.of))
+            effects.append(results.effect(test.terms(ways, shares), of=test.of))
             runs.append(results.folder if test.of == "teachers" else results.runs[modality])
     p = float(ttest_1samp(effects, 0).pvalue) if len(set(effects)) > 1 else None
     against = Against("0", *mean_interval(effects), p)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from msd.measure.intervals import drawn_interval, mean_interval
 from msd.measure.metric import METRICS
 from msd.measure.scorers import FloatArray
+from msd.mfh.cells import scored_cell
 from msd.mfh.teachers.gain_rank import PREDICTORS, gain_rank_table
 from msd.mfh.teachers.predictions import predictions_table
 from msd.mfh.teachers.results import TransferResults, crossing, load_results, whole
@@ -81,15 +82,14 @@ def variants_table(
     """Test score of every student, and its gain over the one without a teacher, paired over seeds and pictures."""
     cells: list[Cell] = []
     for name, of_dataset in results.items():
+        student = partial(_student, name, of_dataset, seeds=params.seeds)
         for way in DIRECTIONS:
-            shared = (name, of_dataset, way, params.seeds)
-            cells.append(_student(*shared, kind="no-kd", runs=of_dataset.no_kd[way.student]))
+            cells.append(student(way, "no-kd", of_dataset.no_kd[way.student]))
             for variant in variants_of(way, params.shares):
-                gain, runs = of_dataset.gain(variant), of_dataset.students[variant]
-                cell = _student(*shared, kind=variant.kind, runs=runs, share=variant.share)
-                against = Against("no-kd", gain.difference, gain.low, gain.high, gain.p)
-                teacher = float(whole(of_dataset.teachers[variant]).mean())
-                cells.append(replace(cell, against=against, details={"teacher_score": teacher}))
+                gain = of_dataset.gain(variant)
+                more: dict[str, Any] = {"against": Against("no-kd", gain.difference, gain.low, gain.high, gain.p)}
+                more["details"] = {"teacher_score": float(whole(of_dataset.teachers[variant]).mean())}
+                cells.append(student(variant, variant.kind, of_dataset.students[variant], **more))
     cells, _ = corrected(cells)
     return Table(
         name="variants",
@@ -115,24 +115,18 @@ def variants_table(
 def _student(
     name: str,
     results: TransferResults,
-    way: Direction,
-    seeds: Sequence[int],
-    *,
+    way: Direction | Variant,
     kind: str,
     runs: Sequence[FloatArray],
-    share: float = 0,
+    *,
+    seeds: Sequence[int],
+    **more: Any,
 ) -> Cell:
+    """The students of a variant, or those without a teacher, of which r is 0; more: what else a Cell has."""
     values = dict(zip(map(str, seeds), whole(runs).tolist(), strict=True))
-    return Cell(
-        dataset=name,
-        method=kind,
-        metric=results.about.metric,
-        split="test",
-        value=Value(*mean_interval(list(values.values())), len(values), values),
-        place={"direction": direction_name(way), "share": f"{share:g}"},
-        runs=[results.runs[way.student]],
-        selected="default",
-    )
+    value = Value(*mean_interval(list(values.values())), len(values), values)
+    place = {"direction": direction_name(way), "share": f"{getattr(way, 'share', 0):g}"}
+    return scored_cell(name, kind, results.about.metric, value, place, [results.runs[way.student]], **more)
 
 
 def gamma_table(results: Mapping[str, TransferResults], params: TeacherTables, *, study: str, titles: Titles) -> Table:
@@ -166,11 +160,11 @@ def gamma_table(results: Mapping[str, TransferResults], params: TeacherTables, *
 def _gamma_cells(name: str, results: TransferResults, variant: Variant) -> list[Cell]:
     """Both γ of a teacher with their parts, the synergy of its views, and its score."""
     gamma, n = results.gamma[variant], len(results.resampling.groups)
-    values = {}
-    for measure in ("counts", "information"):
-        known = gamma[measure]
-        why = UNDEFINED[measure] if known["value"] is None else None
-        values[measure] = Value(known["value"], known["low"], known["high"], n, why=why)
+    values, details = {}, {}
+    for measure, why in UNDEFINED.items():
+        mean, low, high, parts = (gamma[measure][key] for key in ("value", "low", "high", "parts"))
+        values[measure] = Value(mean, low, high, n, why=why if mean is None else None)
+        details[measure] = {"parts": parts}
     if variant.teacher != "both":
         mean, low, high = gamma["counts"]["parts"]["synergy"]
         values["synergy"] = Value(mean, low, high, n)
@@ -178,16 +172,9 @@ def _gamma_cells(name: str, results: TransferResults, variant: Variant) -> list[
     values["score"] = Value(float(score[0]), *drawn_interval(score[1 : 1 + results.resampling.draws]), n)
     place = {"direction": direction_name(variant), "share": f"{variant.share:g}", "teacher": KINDS[variant.kind]}
     return [
-        Cell(
-            dataset=name,
-            method=variant.kind,
-            metric=measure,
-            split="test",
-            value=value,
-            place=place | {"measure": measure},
-            runs=[results.folder],
-            selected="default",
-            details={"parts": gamma[measure]["parts"]} if measure in UNDEFINED else {},
+        scored_cell(
+            *(name, variant.kind, measure, value, place | {"measure": measure}, [results.folder]),
+            details=details.get(measure, {}),
         )
         for measure, value in values.items()
     ]

@@ -21,8 +21,7 @@ from msd.measure.metric import METRICS
 from msd.measure.scorers import score
 from msd.measure.stats import Resampling
 from msd.mfh.generality import linear_start
-from msd.mfh.teachers.thresholds import best_threshold
-from msd.mfh.teachers.variants import DIRECTIONS, TeacherOutputs, variants_of
+from msd.mfh.teachers.variants import DIRECTIONS, TeacherOutputs, best_threshold, variants_of
 from msd.seeds import derive_seed
 from msd.training.dataset import Dataset
 from msd.training.determinism import single_thread

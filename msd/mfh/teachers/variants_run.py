@@ -27,8 +27,7 @@ from msd.mfh.teachers.gamma import (
     mean_scorer_of,
     resampled,
 )
-from msd.mfh.teachers.thresholds import best_threshold
-from msd.mfh.teachers.variants import DIRECTIONS, TeacherOutputs, Variant, rank_channels, variants_of
+from msd.mfh.teachers.variants import DIRECTIONS, TeacherOutputs, Variant, best_threshold, rank_channels, variants_of
 from msd.seeds import derive_seed
 from msd.training.determinism import single_thread
 

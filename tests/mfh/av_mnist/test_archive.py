@@ -11,18 +11,16 @@ import pytest
 from msd.errors import UserError
 from msd.mfh.av_mnist.archive import read_av_mnist
 
-COUNTS = {"train": 7, "test": 3}
+COUNTS = {"train": 24, "test": 3}
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for part, count in COUNTS.items():
+        order = np.arange(count, dtype=np.uint8)
         write(tmp_path / f"image/{part}_data.npy", np.tile(np.arange(784.0) % 256, (count, 1)))
-        write(
-            tmp_path / f"audio/{part}_data.npy",
-            np.arange(count, dtype=np.uint8)[:, None, None] * np.ones((1, 112, 112), np.uint8),
-        )
-        write(tmp_path / f"{part}_labels.npy", np.arange(count))
+        write(tmp_path / f"audio/{part}_data.npy", order[:, None, None] * np.ones((1, 112, 112), np.uint8))
+        write(tmp_path / f"{part}_labels.npy", order % 10)
     return tmp_path
 
 
@@ -32,49 +30,44 @@ def write(path: Path, array: np.ndarray) -> None:
 
 
 def test_the_last_training_samples_validate_and_pairs_stay_together(folder: Path) -> None:
-    splits = read_av_mnist(folder, validation=2)
-    assert {name: part.label.tolist() for name, part in splits.items()} == {
-        "train": [0, 1, 2, 3, 4],
-        "val": [5, 6],
-        "test": [0, 1, 2],
-    }
+    splits = read_av_mnist(folder)
+    assert {name: len(part.label) for name, part in splits.items()} == {"train": 22, "val": 2, "test": 3}
     val = splits["val"]
-    assert val.audio[:, 0, 0].tolist() == [5, 6]
-    assert val.image.shape == (2, 28, 28)
-    assert val.image[0, 0, :3].tolist() == pytest.approx([0, 1 / 255, 2 / 255])
-    assert [array.dtype for array in val] == [np.float32, np.uint8, np.int64]
+    assert val.label.tolist() == [2, 3]
+    assert val.inputs["audio"][:, 0, 0, 0].tolist() == [22, 23]
+    assert {name: tuple(values.shape) for name, values in val.inputs.items()} == {
+        "image": (2, 1, 28, 28), "audio": (2, 1, 112, 112)
+    }  # fmt: skip
+    assert val.inputs["image"][0, 0, 0, :3].tolist() == pytest.approx([0, 1 / 255, 2 / 255])
 
 
 def test_bytes_are_read_like_floats(folder: Path) -> None:
     """Dividing them in place, as the published loader does, fails."""
-    before = read_av_mnist(folder, validation=2)["train"].image
+    before = read_av_mnist(folder)["train"].inputs["image"]
     path = folder / "image/train_data.npy"
     write(path, np.load(path).astype(np.uint8))
-    assert (read_av_mnist(folder, validation=2)["train"].image == before).all()
+    assert (read_av_mnist(folder)["train"].inputs["image"] == before).all()
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         (lambda f: (f / "audio/test_data.npy").unlink(), "there is no file .*audio/test_data.npy; unpack avmnist"),
-        (lambda f: write(f / "image/train_data.npy", np.zeros((7, 28, 28))), r"expected samples of shape \(784,\)"),
-        (lambda f: write(f / "train_labels.npy", np.arange(6)), "7 pictures, 7 spectrograms and 6 labels .* train"),
+        (lambda f: write(f / "image/train_data.npy", np.zeros((24, 28, 28))), r"expected samples of shape \(784,\)"),
+        (lambda f: write(f / "train_labels.npy", np.arange(6)), "24 pictures, 24 spectrograms and 6 labels .* train"),
         (lambda f: write(f / "test_labels.npy", np.array([0, 1, 10])), "labels must be whole numbers from 0 to 9"),
         (lambda f: write(f / "test_labels.npy", np.array([0, 1, 0.5])), "labels must be whole numbers from 0 to 9"),
         (lambda f: write(f / "image/test_data.npy", np.full((3, 784), 256)), "numbers from 0 to 255"),
         (lambda f: write(f / "audio/test_data.npy", np.full((3, 112, 112), np.nan)), "expected finite numbers"),
         (lambda f: write(f / "test_labels.npy", np.array([None] * 3)), "is no NumPy array of numbers"),
+        (
+            lambda f: [write(path, np.load(path)[:7]) for path in f.rglob("train_*.npy")],
+            "of 7 training samples none can be held out",
+        ),
         (lambda f: (f / "test_labels.npy").write_text("x"), "is no NumPy array of numbers"),
     ],
 )
 def test_a_faulty_folder_is_one_sentence(folder: Path, change: Callable[[Path], object], sentence: str) -> None:
     change(folder)
     with pytest.raises(UserError, match=sentence):
-        read_av_mnist(folder, validation=2)
-
-
-def test_too_few_samples_for_validation(folder: Path) -> None:
-    with pytest.raises(UserError, match="7 of 7 training samples cannot be held out"):
-        read_av_mnist(folder, validation=7)
-    with pytest.raises(UserError, match="0 of 7 training samples"):
         read_av_mnist(folder)

@@ -11,15 +11,15 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import save_file
+from stages import cell_of, run_stage
 
 from msd.errors import UserError
-from msd.job import Job, run
 from msd.lineage.audit import audit
 from msd.mfh.av_mnist.config import AvMnistParams, AvMnistTable, PublishedDigits
 from msd.mfh.av_mnist.table import ORDER, av_mnist_table
 from msd.mfh.config import Distillation, NetTraining
 from msd.studies import open_study
-from msd.tables.render import RENDERINGS, as_markdown
+from msd.tables.render import RENDERINGS
 from msd.tables.table import Table
 
 MFH = Path("config/mfh.yaml")
@@ -31,7 +31,7 @@ SHORT = AvMnistParams(
     training=NetTraining(epochs=2, batch_size=16, learning_rate=0.05),
     distillation=Distillation(task_weight=1, kd_weight=1, temperature=2),
 )
-METHODS = {
+METHODS = {"no-kd"} | {
     f"{role}-{kind}"
     for role in ("teacher", "kd")
     for kind in ("audio", "both", "regular", "general", "specific", "random")
@@ -61,37 +61,28 @@ def digits(path: Path, counts: dict[str, int]) -> Path:
     return path
 
 
-def outputs() -> dict[str, str]:
-    folder = "results/mfh/av_mnist"
-    return {
-        name: f"{folder}/{name}.{'parquet' if name == 'runs' else 'json'}" for name in ("runs", "metrics", "record")
-    }
-
-
 def test_the_job_answers_every_test_sample_by_every_method_and_seed(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     path = digits(Path("results/data/spoken-digits/prepared/digits.safetensors"), {"train": 80, "val": 10, "test": 20})
-    frames = []
-    for _ in range(2):
-        run(Job("av_mnist", SHORT, {"digits": str(path)}, outputs()))
-        frames.append(pd.read_parquet(outputs()["runs"]))
-    pd.testing.assert_frame_equal(*frames)
-    frame = frames[0]
-    assert set(frame["method"]) == METHODS | {"no-kd"}
+    frame, again = (pd.read_parquet(run_av_mnist(SHORT, {"digits": str(path)})) for _ in range(2))
+    pd.testing.assert_frame_equal(frame, again)
+    assert set(frame["method"]) == METHODS
     assert (frame.groupby(["method", "seed"]).size() == 20).all()
     assert frame.loc[:19, "group"].tolist() == [row % 10 // 2 for row in range(20)]
     assert frame.groupby("method")["right"].mean()["teacher-both"] > 0.5, "it learns"
 
 
+def run_av_mnist(params: AvMnistParams, inputs: dict) -> str:
+    return run_stage("av_mnist", params, inputs, "results/mfh/av_mnist", runs="runs.parquet")["runs"]
+
+
 def test_the_published_archive_feeds_the_same_job(tmp_path: Path, monkeypatch) -> None:
-    generator = np.random.default_rng(0)
     for part, count in (("train", 48), ("test", 10)):
-        arrays = {
-            f"image/{part}_data.npy": generator.integers(0, 255, (count, 784)).astype(np.float64),
-            f"audio/{part}_data.npy": np.zeros((count, 112, 112), np.uint8),
-            f"{part}_labels.npy": np.arange(count) % 10,
-        }
-        arrays[f"audio/{part}_data.npy"][:, 0, 0] = np.arange(count) % 10
+        label = np.arange(count) % 10
+        sound = np.zeros((count, 112, 112), np.uint8)
+        sound[:, 0, 0] = label
+        pictures = np.random.default_rng(0).integers(0, 255, (count, 784)).astype(np.float64)
+        arrays = {f"image/{part}_data": pictures, f"audio/{part}_data": sound, f"{part}_labels": label}
         for name, array in arrays.items():
             (tmp_path / "avmnist" / name).parent.mkdir(parents=True, exist_ok=True)
             np.save(tmp_path / "avmnist" / name, array)
@@ -100,8 +91,7 @@ def test_the_published_archive_feeds_the_same_job(tmp_path: Path, monkeypatch) -
     assert study.datasets == []
     assert study.av_mnist.table_params().dataset == "av-mnist"
     one_seed = SHORT.model_copy(update={"seeds": [0]})
-    run(Job("av_mnist", one_seed, {"archive": study.av_mnist.archive}, outputs()))
-    frame = pd.read_parquet(outputs()["runs"])
+    frame = pd.read_parquet(run_av_mnist(one_seed, {"archive": study.av_mnist.archive}))
     assert (frame.groupby("method").size() == 10).all()
     assert frame["group"].nunique() == 10
     assert not audit(Path("results"), "mfh").findings
@@ -120,18 +110,13 @@ def frame() -> pd.DataFrame:
     """Three seeds of ten samples by two voices; every method is right as often as its level says, one more by seed."""
     levels = {"no-kd": 4, "kd-audio": 6, "kd-general": 7, "teacher-audio": 5, "teacher-both": 7}
     rows = [
-        {
-            "method": method,
-            "seed": seed,
-            "sample": sample,
-            "group": 7 * (sample % 2),
-            "right": sample < level + (seed == 1),
-        }
+        (method, seed, sample, 7 * (sample % 2), sample < level + (seed == 1))
         for method, level in (dict.fromkeys(METHODS, 5) | levels).items()
         for seed in range(3)
         for sample in range(10)
     ]
-    return pd.DataFrame(rows).sample(frac=1, random_state=0)
+    columns = ["method", "seed", "sample", "group", "right"]
+    return pd.DataFrame(rows, columns=columns).sample(frac=1, random_state=0)
 
 
 @pytest.fixture(scope="module")
@@ -139,42 +124,33 @@ def table() -> dict:
     return av_mnist_table(frame(), ABOUT, run="results/mfh/av_mnist", study="mfh").to_json()
 
 
-def cell(table: dict, method: str) -> dict:
-    [found] = [item for item in table["cells"] if item["method"] == method]
-    return found
-
-
-def test_every_teacher_stands_beside_its_student(table: dict) -> None:
-    assert {item["method"] for item in table["cells"]} == METHODS | {"no-kd"}
-    found = cell(table, "kd-audio")
-    assert (found["teacher"], found["role"], found["n"], found["values"]) == (
-        "audio",
-        "kd",
-        3,
-        {"0": 60.0, "1": 70.0, "2": 60.0},
-    )
-    assert found["mean"] == pytest.approx(63.333, abs=1e-3)
-    assert found["low"] < found["mean"] < found["high"]
-
-
-def test_gains_are_over_the_student_without_a_teacher(table: dict) -> None:
-    gain = cell(table, "kd-general")["against"]
+def test_every_teacher_stands_beside_its_student_whose_gain_is_over_no_teacher(table: dict) -> None:
+    assert {item["method"] for item in table["cells"]} == METHODS
+    student = cell_of(table, method="kd-audio")
+    assert [student[key] for key in ("teacher", "role", "n")] == ["audio", "kd", 3]
+    assert student["values"] == {"0": 60.0, "1": 70.0, "2": 60.0}
+    assert student["mean"] == pytest.approx(63.333, abs=1e-3)
+    assert student["low"] < student["mean"] < student["high"]
+    gain = cell_of(table, method="kd-general")["against"]
     assert (gain["method"], gain["n"]) == ("no-kd", 3)
     assert gain["difference"] == pytest.approx(30)
     assert gain["low"] <= gain["difference"] <= gain["high"]
-    assert [cell(table, name)["against"] for name in ("no-kd", "teacher-audio")] == [None, None]
+    assert [cell_of(table, method=name)["against"] for name in ("no-kd", "teacher-audio")] == [None, None]
     assert table["family"] == 6
 
 
 def test_the_paper_s_values_stand_beside_ours_without_a_verdict(table: dict) -> None:
-    assert (cell(table, "no-kd")["paper"], cell(table, "no-kd")["paper_source"]) == (60.0, "a table")
-    assert cell(table, "kd-both")["paper"] is None
+    alone = cell_of(table, method="no-kd")
+    assert (alone["paper"], alone["paper_source"]) == (60.0, "a table")
+    assert cell_of(table, method="kd-both")["paper"] is None
     assert all(item["verdict"] is None and item["gap"] is None for item in table["cells"])
-    text = as_markdown(Table.from_json(table))
-    assert "paper 60.00: no verdict" in text
-    assert "is not AV-MNIST" in text
-    assert "within" not in text
-    assert "2 groups" in text
+    texts = {form: render(Table.from_json(table)) for form, render in RENDERINGS.items()}
+    assert all(texts.values())
+    assert "within" not in texts["md"]
+    for words in ("paper 60.00: no verdict", "is not AV-MNIST", "2 groups"):
+        assert words in texts["md"]
+    [row] = [line for line in texts["md"].splitlines() if line.startswith("| No teacher")]
+    assert row.endswith("paper 60.00: no verdict |  |"), "where there is no teacher there is none to show"
 
 
 def test_the_expected_order_is_checked(table: dict) -> None:
@@ -184,12 +160,6 @@ def test_the_expected_order_is_checked(table: dict) -> None:
     assert outcome["kd-random", "kd-specific"]["holds"] is False, "they are equal"
     assert outcome["kd-regular", "kd-random"]["holds"] is True, "equal is enough"
     assert outcome["teacher-both", "teacher-audio"]["difference"] == pytest.approx(20)
-
-
-def test_all_renderings_are_made(table: dict) -> None:
-    assert all(render(Table.from_json(table)) for render in RENDERINGS.values())
-    [row] = [line for line in as_markdown(Table.from_json(table)).splitlines() if line.startswith("| No teacher")]
-    assert row.endswith("paper 60.00: no verdict |  |"), "where there is no teacher there is none to show"
 
 
 @pytest.mark.parametrize(

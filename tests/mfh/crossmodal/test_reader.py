@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from stages import run_stage
 
 from msd.errors import UserError
-from msd.job import Job, run
 from msd.mfh.crossmodal import readers
 from msd.mfh.crossmodal.config import FILES, read_config
 from msd.mfh.crossmodal.reader import DataReader, reader_class, reader_names
@@ -81,17 +81,12 @@ def test_one_module_and_one_file_add_a_data_set(config: Path, tmp_path: Path) ->
     params = study.crossmodal_params("drawn")
     assert params.metric == "accuracy"
     assert study.crossmodal_configs["drawn"].modules == ["msd.mfh.crossmodal.readers.made_up"]
-    outputs = {
-        "runs": "runs.parquet",
-        "data": "data.json",
-        "findings": "findings.json",
-        "metrics": "metrics.json",
-        "record": "record.json",
-    }
-    run(Job("crossmodal", params, {}, {name: f"results/mfh/crossmodal/drawn/{file}" for name, file in outputs.items()}))
-    assert json.loads(Path("results/mfh/crossmodal/drawn/findings.json").read_text()) == {"counts": {}, "records": []}
-    frame = pd.read_parquet("results/mfh/crossmodal/drawn/runs.parquet")
-    assert len(frame) == 2 * 9, "no KD and four kinds of teachers with their students, for two seeds"
+    files = {"runs": "runs.parquet", "data": "data.json", "findings": "findings.json"}
+    outputs = run_stage("crossmodal", params, {}, "results/mfh/crossmodal/drawn", **files)
+    assert json.loads(Path(outputs["findings"]).read_text()) == {"counts": {}, "records": []}
+    assert len(pd.read_parquet(outputs["runs"])) == 2 * 9, (
+        "no KD and four kinds of teachers with their students, for two seeds"
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import save_file
+from stages import cell_of, run_stage
 
 from msd.config.contracts.tables import ResolveParams
-from msd.job import Job, run
 from msd.lineage.audit import audit
 from msd.mfh.config import JointTraining, NetTraining
 from msd.mfh.crossmodal.readers.mm_imdb import GENRES
@@ -42,16 +42,13 @@ LEVELS = {"teacher-regular": 80, "teacher-general": 70, "no-kd": 59, "kd-regular
 
 def frame() -> pd.DataFrame:
     """Two settings with three runs; the specific teacher exists in the second alone."""
-    rows = []
-    for value in (0.25, 2 / 3):
-        levels = LEVELS | ({"kd-specific": 59.5} if value > 0.5 else {})
-        for method, level in levels.items():
-            for seed in range(3):
-                wobble = seed * (0.5 if method == "kd-general" else 1)
-                rows.append(
-                    {"setting": value, "gamma": value, "seed": seed, "method": method, "accuracy": level + wobble}
-                )
-    return pd.DataFrame(rows)
+    rows = [
+        (value, value, seed, method, level + seed * (0.5 if method == "kd-general" else 1))
+        for value in (0.25, 2 / 3)
+        for method, level in {**LEVELS, **({"kd-specific": 59.5} if value > 0.5 else {})}.items()
+        for seed in range(3)
+    ]
+    return pd.DataFrame(rows, columns=["setting", "gamma", "seed", "method", "accuracy"])
 
 
 @pytest.fixture(scope="module")
@@ -59,45 +56,35 @@ def table() -> dict:
     return experiment_table("table2", frame(), published=PUBLISHED, run="r", study="mfh", kl="batch").to_json()
 
 
-def cell(table: dict, setting: float, method: str) -> dict:
-    [found] = [c for c in table["cells"] if (c["setting"], c["method"]) == (setting, method)]
-    return found
-
-
 def test_every_method_has_a_cell_in_every_setting_as_the_paper_prints_it(table: dict) -> None:
     assert [(c["setting"], c["method"]) for c in table["cells"]] == [(s, m) for s in (0.25, 0.66) for m in METHODS]
-    found = cell(table, 0.66, "kd-general")
+    found = cell_of(table, setting=0.66, method="kd-general")
     assert (found["mean"], found["n"], found["values"]) == (63.5, 3, {"0": 63.0, "1": 63.5, "2": 64.0})
     assert found["low"] < 63.5 < found["high"]
     assert found["gamma"] == pytest.approx(2 / 3)
+    missing = cell_of(table, setting=0.25, method="kd-specific")
+    assert (missing["mean"], missing["n"], missing["why"]) == (None, 0, "no channel is specific at that γ")
+    assert printed(2 / 3, {"0.66": {}, "0.75": {}}) == 0.66
+    assert printed(2 / 3, {"0.5": {}}) == 0.6667, "four decimals where the paper prints none"
 
 
 def test_verdicts_follow_the_interval_and_gaps_are_ours_minus_the_paper_s(table: dict) -> None:
-    inside, outside = cell(table, 0.25, "kd-regular"), cell(table, 0.66, "kd-regular")
+    inside, outside = (cell_of(table, setting=setting, method="kd-regular") for setting in (0.25, 0.66))
     assert (inside["verdict"], inside["gap"]) == ("within", 0.0)
-    assert (outside["verdict"], outside["gap"]) == ("outside", 21.0)
-    assert outside["paper_source"] == "a figure"
-    unknown = cell(table, 0.25, "kd-general")
+    assert [outside[key] for key in ("verdict", "gap", "paper_source")] == ["outside", 21.0, "a figure"]
+    unknown = cell_of(table, setting=0.25, method="kd-general")
     assert [unknown[key] for key in ("paper", "paper_source", "gap", "verdict")] == [None] * 4
 
 
-def test_a_net_that_cannot_exist_is_null_with_a_reason(table: dict) -> None:
-    missing = cell(table, 0.25, "kd-specific")
-    assert (missing["mean"], missing["n"], missing["why"]) == (None, 0, "no channel is specific at that γ")
-
-
-def test_gains_are_paired_by_run_and_corrected_together(table: dict) -> None:
-    gain = cell(table, 0.66, "kd-general")["against"]
+def test_gains_are_paired_by_run_corrected_together_and_held_against_the_paper_s(table: dict) -> None:
+    gain = cell_of(table, setting=0.66, method="kd-general")["against"]
     assert gain["difference"] == pytest.approx(3.5)  # 4, 3.5 and 3
     assert gain["p"] < gain["p_holm"]
-    constant = cell(table, 0.66, "kd-regular")["against"]
+    constant = cell_of(table, setting=0.66, method="kd-regular")["against"]
     assert (constant["difference"], constant["p"], constant["p_holm"]) == (1.0, None, None)
-    assert cell(table, 0.66, "teacher-general")["against"] is None
+    assert cell_of(table, setting=0.66, method="teacher-general")["against"] is None
     assert table["family"] == 5
-
-
-def test_the_paper_s_gain_is_held_against_the_paired_interval(table: dict) -> None:
-    here = [cell(table, 0.25, method)["against"] for method in ("kd-regular", "kd-general")]
+    here = [cell_of(table, setting=0.25, method=method)["against"] for method in ("kd-regular", "kd-general")]
     assert [(gain["paper"], gain["verdict"]) for gain in here] == [(11.0, "outside"), (None, None)]
     assert "gains lie inside these paired intervals in 0 of 2 cells" in " ".join(table["notes"])
 
@@ -117,19 +104,11 @@ def test_the_expected_order_is_reported_where_it_fails_and_where_nothing_can_be_
 
 def test_renderings_show_value_verdict_and_reason(table: dict) -> None:
     text = as_markdown(Table.from_json(table))
-    assert "paper 61.00: within" in text
-    assert "paper 40.00: outside, +21.00" in text
-    assert "no paper value" in text
-    assert "| γ = 0.66 |" in text
+    for part in ("paper 61.00: within", "paper 40.00: outside, +21.00", "no paper value", "| γ = 0.66 |"):
+        assert part in text
     assert r"\begin{tabular}{lrrrrrr}" in as_latex(Table.from_json(table))
     rows = list(csv.DictReader(io.StringIO(as_csv(Table.from_json(table)))))
-    assert rows[3]["paper"] == "61.0"
-    assert rows[3]["setting"] == "0.25"
-
-
-def test_a_swept_value_is_printed_as_the_paper_does_or_to_four_decimals() -> None:
-    assert printed(2 / 3, {"0.66": {}, "0.75": {}}) == 0.66
-    assert printed(2 / 3, {"0.5": {}}) == 0.6667
+    assert (rows[3]["paper"], rows[3]["setting"]) == ("61.0", "0.25")
 
 
 def test_the_figure_has_every_method_and_marks_for_the_paper(table: dict) -> None:
@@ -165,83 +144,43 @@ def drawn_films(folder: Path) -> str:
 
 def test_all_stages_in_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With few runs and epochs: data to report, every file recorded."""
-    gaussian = {"runs": 2, "train": 40, "test": 50, "epochs": 5}
-    content = open_study(PROJECT / "config/mfh.yaml").model_dump(mode="json")["gaussian"] | gaussian
-    study = open_study(
-        PROJECT / "config/mfh.yaml", {"gaussian": content, "crossmodal": {"mm-imdb": drawn_films(tmp_path)}}
-    )
-    params = study.report_params().model_copy(update={"teachers": None})
-    caption, template = (PROJECT / "workflow/report/gaussian.rst"), PROJECT / "msd/report/templates/mfh.html.j2"
-    for file in (caption, template):
-        shutil.copy(file, tmp_path)
+    of_file = open_study(PROJECT / "config/mfh.yaml").model_dump(mode="json")["gaussian"]
+    changes = {"gaussian": of_file | {"runs": 2, "train": 40, "test": 50, "epochs": 5}, "teachers": None}
+    study = open_study(PROJECT / "config/mfh.yaml", changes | {"crossmodal": {"mm-imdb": drawn_films(tmp_path)}})
+    params = study.report_params()
+    for file in ("workflow/report/gaussian.rst", "msd/report/templates/mfh.html.j2"):
+        shutil.copy(PROJECT / file, tmp_path)
     monkeypatch.chdir(tmp_path)
-    top = "results/mfh"
-    names = [*(f"gaussian_{name}" for name in ("exp1", "exp2", "table2", "generality")), "av_mnist", "crossmodal"]
-    json_files = [f"{top}/tables/{name}.json" for name in names]
-    shapes = [f"{top}/figures/{name.replace('_', '-')}" for name in names[:3]]
-    channels, runs = f"{top}/generality/channels.parquet", f"{top}/gaussian/runs.parquet"
-    heard, source = f"{top}/av_mnist/runs.parquet", drawn_digits(tmp_path)
-    films, stored = f"{top}/crossmodal/mm-imdb", study.crossmodal_params("mm-imdb")
-    described = {name: f"{films}/{name}.json" for name in ("data", "findings")}
-    read = {"crossmodal": [f"{films}/runs.parquet"], "crossmodal_findings": [described["findings"]]}
     few = NetTraining(epochs=1, batch_size=4, learning_rate=0.01)
-    stored = stored.model_copy(update={"student": {"image": "mlp"}, "seeds": [0, 1], "training": few})
-    short = study.av_mnist.params()
-    short = short.model_copy(update={"seeds": [0, 1], "training": short.training.model_copy(update={"epochs": 1})})
-    training = study.gaussian.generality_params(JointTraining(epochs=20, learning_rate=0.01, momentum=0.9))
-    jobs = [
-        ("gaussian", study.gaussian.params(), {}, {"runs": runs}, f"{top}/gaussian"),
-        ("generality", training, {}, {"channels": channels}, f"{top}/generality"),
-        ("av_mnist", short, {"digits": source}, {"runs": heard}, f"{top}/av_mnist"),
-        ("crossmodal", stored, {}, {"runs": read["crossmodal"][0], **described}, films),
-        ("resolve", ResolveParams(study.resolved()), {}, {"study": f"{top}/config/study.yaml"}, f"{top}/config"),
-        (
-            "mfh_tables",
-            params,
-            {"runs": runs, "channels": channels, "av_mnist": heard, **read},
-            {"tables": [f"{top}/tables/{name}.{form}" for name in names for form in ("json", "csv", "md", "tex")]},
-            f"{top}/tables",
-        ),
-        (
-            "mfh_figures",
-            params,
-            {"tables": json_files[:3]},
-            {"figures": [f"{shape}.{form}" for shape in shapes for form in ("svg", "png")]},
-            f"{top}/figures",
-        ),
-        (
-            "mfh_report",
-            params,
-            {
-                "tables": json_files,
-                "figures": [f"{shape}.svg" for shape in shapes],
-                "captions": ["gaussian.rst"],
-                "study": f"{top}/config/study.yaml",
-                "environment": f"{top}/gaussian/record.json",
-                "templates": ["mfh.html.j2"],
-            },
-            {"report": f"{top}/report.html"},
-            top,
-        ),
-    ]
-    for rule, parameters, inputs, outputs, folder in jobs:
-        recorded = {"metrics": f"{folder}/metrics.json", "record": f"{folder}/record.json"}
-        run(Job(rule, parameters, inputs, outputs | recorded))
+    films = study.crossmodal_params("mm-imdb")
+    films = films.model_copy(update={"student": {"image": "mlp"}, "seeds": [0, 1], "training": few})
+    digits = study.av_mnist.params().model_copy(update={"seeds": [0, 1], "training": few})
+    ranking = study.gaussian.generality_params(JointTraining(epochs=20, learning_rate=0.01, momentum=0.9))
+    top, parquet = "results/mfh", {"runs": "runs.parquet"}
+    gaussian = run_stage("gaussian", study.gaussian.params(), {}, f"{top}/gaussian", **parquet)
+    channels = run_stage("generality", ranking, {}, f"{top}/generality", channels="channels.parquet")["channels"]
+    heard = run_stage("av_mnist", digits, {"digits": drawn_digits(tmp_path)}, f"{top}/av_mnist", **parquet)["runs"]
+    described = {"data": "data.json", "findings": "findings.json"}
+    crossed = run_stage("crossmodal", films, {}, f"{top}/crossmodal/mm-imdb", **parquet, **described)
+    resolved = run_stage("resolve", ResolveParams(study.resolved()), {}, f"{top}/config", study="study.yaml")["study"]
+    names = [*(f"gaussian_{name}" for name in ("exp1", "exp2", "table2", "generality")), "av_mnist", "crossmodal"]
+    forms = [f"{name}.{form}" for name in names for form in ("json", "csv", "md", "tex")]
+    read = {"runs": gaussian["runs"], "channels": channels, "av_mnist": heard}
+    read |= {"crossmodal": [crossed["runs"]], "crossmodal_findings": [crossed["findings"]]}
+    run_stage("mfh_tables", params, read, f"{top}/tables", tables=forms)
+    tables = [f"{top}/tables/{name}.json" for name in names]
+    shapes = [f"{name.replace('_', '-')}.{form}" for name in names[:3] for form in ("svg", "png")]
+    drawn = run_stage("mfh_figures", params, {"tables": tables[:3]}, f"{top}/figures", figures=shapes)["figures"]
+    shown = {"tables": tables, "figures": drawn[::2], "captions": ["gaussian.rst"], "study": resolved}
+    shown |= {"environment": gaussian["record"], "templates": ["mfh.html.j2"]}
+    page = Path(run_stage("mfh_report", params, shown, top, report="report.html")["report"]).read_text()
     assert not audit(Path("results"), "mfh").findings
-    made = json.loads(Path(json_files[0]).read_text())
+    made = json.loads(Path(tables[0]).read_text())
     assert [c["setting"] for c in made["cells"]][::6] == [0, 0.11, 0.25, 0.43, 0.67, 1]
-    assert json.loads(Path(f"{top}/gaussian/metrics.json").read_text())["table2/0.25/kd-general"] > 0
-    page = Path(f"{top}/report.html").read_text()
+    assert json.loads(Path(gaussian["metrics"]).read_text())["table2/0.25/kd-general"] > 0
     assert page.count("data:image/svg+xml;base64,") == 3
-    for text in (
-        "Experiment 1",
-        "Experiment 2",
-        "Table 2",
-        "Algorithm 1",
-        "no paper value",
-        "Spoken digits",
-        "MM-IMDB",
-        "kl: batch-and-classes",
-    ):
+    for text in ("Experiment 1", "Experiment 2", "Table 2", "Algorithm 1", "Spoken digits", "MM-IMDB"):
         assert text in page
+    assert "no paper value" in page
+    assert "kl: batch-and-classes" in page
     assert "http" not in page.replace("https://arxiv.org/abs/2206.06487", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 import safetensors.torch
 from scipy.stats import spearmanr
+from stages import cell_of, run_stage
 
-from msd.job import Job, run
+from msd.job import Job
 from msd.lineage.audit import audit
 from msd.measure.scorers import mean_scorer
 from msd.measure.stats import Resampling
@@ -23,8 +25,7 @@ from msd.mfh.teachers.predictions import predictions_table
 from msd.mfh.teachers.results import TransferResults
 from msd.mfh.teachers.table import gamma_table, teacher_tables, titles, variants_table
 from msd.mfh.teachers.variants import DIRECTIONS, Variant, variants_of
-from msd.tables.render import as_csv, as_latex, as_markdown
-from msd.tables.table import Table
+from msd.tables.render import RENDERINGS
 
 SHARES, SEEDS, DRAWS, SAMPLES = [0.25, 0.5, 0.75], [0, 1, 2], 100, 80
 ABOUT = [
@@ -83,24 +84,19 @@ def made_up(about: TeacherDataset, *, gain=gain_of, gamma=gamma_of, noise: float
 
 
 @pytest.fixture(scope="module")
-def taught() -> dict[str, TransferResults]:
+def results() -> dict[str, TransferResults]:
     return {about.name: made_up(about) for about in ABOUT}
 
 
 @pytest.fixture(scope="module")
-def ranks(taught: dict[str, TransferResults]) -> dict:
-    return gain_rank_table(taught, PARAMS, study="mfh").to_json()
+def ranks(results: dict[str, TransferResults]) -> dict:
+    return gain_rank_table(results, PARAMS, study="mfh").to_json()
 
 
-def predicted(taught: dict[str, TransferResults]) -> dict:
+def predicted(results: dict[str, TransferResults]) -> dict:
     """The table of predictions."""
-    ranks = gain_rank_table(taught, PARAMS, study="mfh")
-    return predictions_table(taught, ranks, SHARES, titles=titles(taught, PARAMS)).to_json()
-
-
-def rank_cell(ranks: dict, scope: str, predictor: str) -> dict:
-    [cell] = [cell for cell in ranks["cells"] if (cell["scope"], cell["predictor"]) == (scope, predictor)]
-    return cell
+    ranks = gain_rank_table(results, PARAMS, study="mfh")
+    return predictions_table(results, ranks, SHARES, titles=titles(results, PARAMS)).to_json()
 
 
 def verdicts(table: dict, claim: str, dataset: str) -> dict[str, str]:
@@ -118,7 +114,7 @@ def test_rank_correlation_is_scipy_s() -> None:
 def test_gains_that_follow_gamma_have_rank_correlation_one_and_beat_the_teacher_s_score(ranks: dict) -> None:
     assert len(ranks["marks"]) == 2 * 4 * 10
     for scope, count in (("all", 80), ("within", 80), ("regular", 8), ("telling", 80)):
-        found, score = rank_cell(ranks, scope, "counts"), rank_cell(ranks, scope, "score")
+        found, score = (cell_of(ranks, scope=scope, predictor=name) for name in ("counts", "score"))
         assert found["n"] == score["n"] == count
         if scope != "regular":  # whose gains are all alike
             assert found["mean"] > 0.9
@@ -126,29 +122,26 @@ def test_gains_that_follow_gamma_have_rank_correlation_one_and_beat_the_teacher_
             assert score["mean"] < found["mean"]
             assert found["against"]["difference"] == pytest.approx(found["mean"] - score["mean"])
             assert found["against"]["low"] > 0
-    undefined = rank_cell(ranks, "all", "information")
+    undefined = cell_of(ranks, scope="all", predictor="information")
     assert (undefined["mean"], undefined["against"]["difference"]) == (None, None)  # undefined everywhere: all zero
 
 
-def test_students_at_chance_are_left_out_of_the_last_row_alone(taught: dict[str, TransferResults]) -> None:
-    pets = copy.copy(taught["pets"])
+def test_students_at_chance_are_left_out_of_the_last_row_alone(results: dict[str, TransferResults]) -> None:
+    pets = copy.copy(results["pets"])
     object.__setattr__(pets, "constant", {modality: runs[0] for modality, runs in pets.no_kd.items()})
-    ranks = gain_rank_table({"toys": taught["toys"], "pets": pets}, PARAMS, study="mfh").to_json()
-    assert rank_cell(ranks, "all", "counts")["n"] == 80
-    assert rank_cell(ranks, "telling", "counts")["n"] == 40
+    ranks = gain_rank_table({"toys": results["toys"], "pets": pets}, PARAMS, study="mfh").to_json()
+    assert cell_of(ranks, scope="all", predictor="counts")["n"] == 80
+    assert cell_of(ranks, scope="telling", predictor="counts")["n"] == 40
     assert {mark["dataset"] for mark in ranks["marks"] if mark["telling"]} == {"toys"}
 
 
-def test_predictions_are_supported_where_scores_are_as_predicted(taught: dict[str, TransferResults]) -> None:
-    table = predicted(taught)
-    for dataset in ("toys", "pets", "all"):
-        assert set(verdicts(table, "P1", dataset).values()) == {"supported"}
-        assert set(verdicts(table, "P3", dataset).values()) == {"supported"}
-        assert set(verdicts(table, "P5", dataset).values()) == {"supported"}
+def test_predictions_are_supported_where_scores_are_as_predicted(results: dict[str, TransferResults]) -> None:
+    table = predicted(results)
+    for claim, dataset in itertools.product(("P1", "P3", "P5"), ("toys", "pets", "all")):
+        assert set(verdicts(table, claim, dataset).values()) == {"supported"}
     assert verdicts(table, "P2", "toys") == {"regular > general": "supported", "specific > general": "supported"}
-    of_gamma = {test: found for test, found in verdicts(table, "P4", "all").items() if "counts" in test}
-    assert of_gamma["γ by counts, all marks"] == "supported"
-    cell = next(cell for cell in table["cells"] if cell["test"] == "general ≥ regular" and cell["dataset"] == "toys")
+    assert verdicts(table, "P4", "all")["γ by counts, all marks"] == "supported"
+    cell = cell_of(table, test="general ≥ regular", dataset="toys")
     expected = np.mean([gain_of(Variant("both", "image", "general", share)) for share in SHARES]) - GAINS["regular"]
     assert cell["mean"] == pytest.approx(expected, abs=0.01)
     assert cell["evidence"].startswith("+0.0")
@@ -166,26 +159,24 @@ def test_predictions_are_refuted_by_scores_the_other_way_and_open_without_a_diff
         assert set(verdicts(table, claim, "toys").values()) == {"inconclusive"}
 
 
-def test_every_student_has_a_cell_with_its_gain(taught: dict[str, TransferResults]) -> None:
-    table = variants_table(taught, PARAMS, study="mfh", titles=titles(taught, PARAMS)).to_json()
+def test_every_student_has_a_cell_with_its_gain(results: dict[str, TransferResults]) -> None:
+    table = variants_table(results, PARAMS, study="mfh", titles=titles(results, PARAMS)).to_json()
     assert len(table["cells"]) == 2 * 6 * 11
-    chosen = {"dataset": "toys", "direction": "text-image", "method": "general", "share": "0.5"}
-    [cell] = [cell for cell in table["cells"] if chosen.items() <= cell.items()]
+    cell = cell_of(table, dataset="toys", direction="text-image", method="general", share="0.5")
     assert cell["against"]["difference"] == pytest.approx(0.08, abs=0.01)
     assert cell["against"]["p"] < cell["against"]["p_holm"] < 0.05
     assert set(cell["values"]) == {"0", "1", "2"}
     assert cell["teacher_score"] == pytest.approx(0.5, abs=0.1)
 
 
-def test_an_undefined_gamma_is_null_with_a_reason(taught: dict[str, TransferResults]) -> None:
-    table = gamma_table(taught, PARAMS, study="mfh", titles=titles(taught, PARAMS)).to_json()
+def test_an_undefined_gamma_is_null_with_a_reason(results: dict[str, TransferResults]) -> None:
+    table = gamma_table(results, PARAMS, study="mfh", titles=titles(results, PARAMS)).to_json()
     cells = [cell for cell in table["cells"] if cell["dataset"] == "toys" and cell["direction"] == "text-image"]
     assert {cell["measure"] for cell in cells} == {"counts", "information", "synergy", "score"}
-    found = next(cell for cell in cells if cell["measure"] == "information")
-    assert found["mean"] is None
-    assert "neither view tells more" in found["why"]
-    joint = [cell["measure"] for cell in table["cells"] if cell["direction"] == "both-image"]
-    assert "synergy" not in joint
+    undefined = next(cell for cell in cells if cell["measure"] == "information")
+    assert undefined["mean"] is None
+    assert "neither view tells more" in undefined["why"]
+    assert "synergy" not in {cell["measure"] for cell in table["cells"] if cell["direction"] == "both-image"}
 
 
 def test_the_figure_has_every_mark_twice_a_row(ranks: dict) -> None:
@@ -197,40 +188,28 @@ def test_the_figure_has_every_mark_twice_a_row(ranks: dict) -> None:
     assert "γ by counts, all marks: " in figure.get_label()
 
 
-def test_all_stages_in_a_row(taught_files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From a teacher's answers to tables, every file recorded; then twice the same bytes."""
+def test_all_stages_in_a_row(teacher_files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a teacher's outputs to tables, every file recorded; then twice the same bytes."""
     monkeypatch.chdir(tmp_path)
-    inputs = {name: Path(path).name for name, path in taught_files.items()}
-    shared = {
-        "dataset": "toy",
-        "dataset_task": "multiclass",
-        "metric": "accuracy",
-        "removal": "mask",
-        "data": {"window": 2, "max_tokens": 8},
-        "shares": SHARES,
-        "seeds": SEEDS,
-        "draws": DRAWS,
-    }
+    inputs = {name: Path(path).name for name, path in teacher_files.items()}
+    shared = {"dataset": "toy", "dataset_task": "multiclass", "metric": "accuracy", "removal": "mask"}
+    shared |= {"data": {"window": 2, "max_tokens": 8}, "shares": SHARES, "seeds": SEEDS, "draws": DRAWS}
     student = {"hidden": 8, "steps": 20, "batch_size": 16, "learning_rate": 0.01, "weight_decay": 0.01}
     student |= {"kd_weight": 0.5, "temperature": 2.0}
-    generality = {"epochs": 50, "learning_rate": 0.01, "momentum": 0.9}
-    teacher_files = {name: inputs[name] for name in inputs if name.startswith(("train", "val", "test", "labels"))}
+    of_variants = VariantsParams(**shared, generality={"epochs": 50, "learning_rate": 0.01, "momentum": 0.9})
+    read = {name: inputs[name] for name in inputs if name.startswith(("train", "val", "test", "labels"))}
+    scores = {"scores": "scores.safetensors"}
 
     def make(top: str) -> list[str]:
-        folder = f"{top}/teachers/toy"
-        made = {"channels": f"{folder}/channels.parquet", "gamma": f"{folder}/gamma.json"}
-        made |= {"scores": f"{folder}/scores.safetensors", "metrics": f"{folder}/metrics.json"}
-        params = VariantsParams(**shared, generality=generality)
-        run(Job("teacher_variants", params, teacher_files, made | {"record": f"{folder}/record.json"}))
-        of_students = []
+        files = {"channels": "channels.parquet", "gamma": "gamma.json"}
+        teacher = run_stage("teacher_variants", of_variants, read, f"{top}/teachers/toy", **files, **scores)
+        made = [teacher["gamma"], teacher["scores"]]
         for modality in ("image", "text"):
-            folder = f"{top}/unimodal/toy/{modality}"
             params = StudentsParams(**shared, modality=modality, student=student)
-            outputs = {"scores": f"{folder}/scores.safetensors", "metrics_table": f"{folder}/metrics.parquet"}
-            outputs |= {"metrics": f"{folder}/metrics.json", "record": f"{folder}/record.json"}
-            run(Job("unimodal_students", params, inputs | {"channels": made["channels"]}, outputs))
-            of_students.append(outputs["scores"])
-        return [made["gamma"], made["scores"], *of_students]
+            ranked, folder = inputs | {"channels": teacher["channels"]}, f"{top}/unimodal/toy/{modality}"
+            students = run_stage("unimodal_students", params, ranked, folder, **scores, metrics_table="metrics.parquet")
+            made.append(students["scores"])
+        return made
 
     files = make("results/mfh")
     assert not audit(Path("results"), "mfh").findings
@@ -247,11 +226,7 @@ def test_all_stages_in_a_row(taught_files, tmp_path: Path, monkeypatch: pytest.M
     params = ReportParams.model_construct(study="mfh", teachers=PARAMS.model_copy(update={"datasets": [about]}))
     found = {"teacher_gamma": [files[0]], "teacher_scores": [files[1]], "teacher_prepared": [inputs["test"]]}
     made = teacher_tables(Job("mfh_tables", params, found | {"student_scores": files[2:]}))
-    tables = {table.name: table.to_json() for table in made}
-    assert list(tables) == ["predictions", "gain_rank", "variants", "gamma"]
-    for table in tables.values():
-        for render in (as_markdown, as_latex, as_csv):
-            assert render(Table.from_json(table))
-    assert "image and text → text" in as_markdown(Table.from_json(tables["variants"]))
-    assert "P1: students" in as_markdown(Table.from_json(tables["predictions"]))
-    assert "Toy (accuracy)" in as_markdown(Table.from_json(tables["gamma"]))
+    texts = {table.name: [render(table) for render in RENDERINGS.values()] for table in made}
+    assert list(texts) == ["predictions", "gain_rank", "variants", "gamma"]
+    for name, words in (("variants", "image and text → text"), ("predictions", "P1: students"), ("gamma", "Toy (acc")):
+        assert any(words in text for text in texts[name])

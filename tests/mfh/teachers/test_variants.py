@@ -6,11 +6,20 @@ import pandas as pd
 import pytest
 import safetensors.torch
 import torch
+from sklearn.metrics import f1_score
 
 from msd.errors import UserError
 from msd.mfh.config import JointTraining
 from msd.mfh.generality import exact_distance, train_jointly
-from msd.mfh.teachers.variants import DIRECTIONS, Direction, TeacherOutputs, Variant, rank_channels, variants_of
+from msd.mfh.teachers.variants import (
+    DIRECTIONS,
+    Direction,
+    TeacherOutputs,
+    Variant,
+    best_threshold,
+    rank_channels,
+    variants_of,
+)
 from msd.training.cached_outputs import write_outputs
 
 
@@ -23,9 +32,9 @@ def stream(seed: int = 0) -> torch.Generator:
 
 
 @pytest.fixture
-def answers(taught_files: dict[str, str]) -> TeacherOutputs:
-    found = TeacherOutputs("toy", taught_files)
-    targets = torch.tensor([target[0] for target in pd.read_parquet(taught_files["train"])["target"]])
+def answers(teacher_files: dict[str, str]) -> TeacherOutputs:
+    found = TeacherOutputs("toy", teacher_files)
+    targets = torch.tensor([target[0] for target in pd.read_parquet(teacher_files["train"])["target"]])
     found.ranks = rank_channels(found.features["train"], targets, task="multiclass", training=training(100), seed=0)
     return found
 
@@ -106,16 +115,41 @@ def test_one_training_of_two_labels_is_two_trainings_of_one() -> None:
     torch.testing.assert_close(head.weight, start[0].weight - 0.01 * error.T @ features / 50)
 
 
-def test_a_head_that_does_not_give_the_logits_back_is_refused(taught_files: dict[str, str]) -> None:
-    tensors = safetensors.torch.load_file(taught_files["train_outputs"])
+def test_a_head_that_does_not_give_the_logits_back_is_refused(teacher_files: dict[str, str]) -> None:
+    tensors = safetensors.torch.load_file(teacher_files["train_outputs"])
     tensors["head/bias"] += 1
-    write_outputs(tensors, taught_files["train_outputs"], prepared=taught_files["train"])
+    write_outputs(tensors, teacher_files["train_outputs"], prepared=teacher_files["train"])
     with pytest.raises(UserError, match="the head does not give its both logits back"):
-        TeacherOutputs("toy", taught_files)
+        TeacherOutputs("toy", teacher_files)
 
 
-def test_answers_to_other_data_are_refused(taught_files: dict[str, str]) -> None:
-    frame = pd.read_parquet(taught_files["val"])
-    frame.iloc[::-1].to_parquet(taught_files["val"])
+def test_answers_to_other_data_are_refused(teacher_files: dict[str, str]) -> None:
+    frame = pd.read_parquet(teacher_files["val"])
+    frame.iloc[::-1].to_parquet(teacher_files["val"])
     with pytest.raises(UserError, match="does not belong to"):
-        TeacherOutputs("toy", taught_files)
+        TeacherOutputs("toy", teacher_files)
+
+
+def test_the_threshold_has_the_best_micro_f1() -> None:
+    generator = stream()
+    gold = (torch.rand(40, 5, generator=generator) < 0.2).float()
+    logits = gold + torch.randn(40, 5, generator=generator)
+    found = best_threshold(logits, gold, dataset_task="multilabel")
+    reached = f1_score(gold, logits > found, average="micro")
+    tried = [f1_score(gold, logits > threshold, average="micro") for threshold in logits.flatten().tolist()]
+    assert reached == pytest.approx(max(tried))
+    assert reached > f1_score(gold, logits > 2, average="micro")
+
+
+def test_a_shift_of_all_logits_shifts_the_threshold() -> None:
+    gold = torch.tensor([[1.0, 0], [0, 1], [0, 0]])
+    logits = torch.tensor([[-3.0, -5], [-5, -2], [-6, -5]])
+    found = best_threshold(logits, gold, dataset_task="multilabel")
+    assert found == pytest.approx(-4)
+    assert best_threshold(logits + 7, gold, dataset_task="multilabel") == pytest.approx(3)
+
+
+def test_classes_need_no_threshold_and_all_labels_may_be_gold() -> None:
+    assert best_threshold(torch.randn(4, 3), torch.tensor([0, 1, 2, 0]), dataset_task="multiclass") == 0
+    logits = torch.tensor([[1.0, 2.0]])
+    assert best_threshold(logits, torch.ones(1, 2), dataset_task="multilabel") < 1

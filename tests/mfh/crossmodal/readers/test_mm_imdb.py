@@ -277,6 +277,6 @@ def test_a_file_that_is_no_hdf5_is_one_sentence(stored: Path, content: bytes) ->
 def test_from_films_to_the_f1_of_every_student(
     request: pytest.FixtureRequest, distilled: Callable, layout: str, network: str
 ) -> None:
-    told = {"data": {"size": SIZE, "words": 20}, "training": {"epochs": 1, "batch_size": 6}}
-    classes, _ = distilled("mm-imdb", request.getfixturevalue(layout), **told, student={"image": network})
+    films, few = request.getfixturevalue(layout), {"epochs": 1, "batch_size": 6}
+    classes, _ = distilled("mm-imdb", films, {"size": SIZE, "words": 20}, **few, student={"image": network})
     assert classes == len(GENRES)

@@ -194,6 +194,6 @@ def test_a_fault_is_one_sentence(folder: Path, change: Callable[[Path], object],
 
 
 def test_from_matlab_files_to_the_mean_iou_of_every_student(folder: Path, distilled: Callable) -> None:
-    told = {"size": SIZE, "validation": 0.5, "count": 13}
-    classes, _ = distilled("nyu-depth-v2", folder, data=told, training={"epochs": 2, "batch_size": 2})
+    options = {"size": SIZE, "validation": 0.5, "count": 13}
+    classes, _ = distilled("nyu-depth-v2", folder, options, epochs=2, batch_size=2)
     assert classes == 13

@@ -19,7 +19,7 @@ from msd.mfh.crossmodal.readers.ravdess import EMOTIONS, Ravdess, clips, code
 RATE = 48_000
 ACTORS = (1, 2, 3)
 SIZE = (16, 32)
-TOLD = {"size": SIZE, "validation": (2,), "test": (3,)}
+OPTIONS = {"size": SIZE, "validation": (2,), "test": (3,)}
 
 
 def wave(pitch: float) -> np.ndarray:
@@ -76,7 +76,7 @@ def released(tmp_path: Path) -> Path:
 
 
 def test_the_published_recordings_are_split_by_actor_and_paired_by_name(published: Path) -> None:
-    splits = Ravdess(**TOLD).read(published)
+    splits = Ravdess(**OPTIONS).read(published)
     for samples in splits.values():
         assert samples.inputs["audio"].shape == (15, 1, 40, 256)
         assert samples.inputs["image"].shape == (15, 3, *SIZE)
@@ -90,7 +90,7 @@ def test_the_published_recordings_are_split_by_actor_and_paired_by_name(publishe
 
 
 def test_louder_bands_follow_the_pitch_and_what_is_filled_up_is_silent(published: Path) -> None:
-    samples = Ravdess(**TOLD).read(published)["train"]
+    samples = Ravdess(**OPTIONS).read(published)["train"]
     loudest = samples.inputs["audio"][:, 0, :, :6].mean(-1).argmax(-1)
     order = samples.label.argsort()
     assert (loudest[order].diff() >= 0).all()
@@ -169,7 +169,7 @@ def test_a_bad_recording_is_dropped_or_told(
     published: Path, is_bad: Callable, change: Callable[[Path], object], sentence: str, kind: str
 ) -> None:
     change(published / "Actor_01")
-    is_bad(Ravdess, published, sentence, kind, **TOLD)
+    is_bad(Ravdess, published, sentence, kind, **OPTIONS)
 
 
 def cut(path: Path) -> None:
@@ -182,16 +182,16 @@ def copied(path: Path, other: Path) -> None:
 
 
 def test_endings_in_capitals_are_read(published: Path) -> None:
-    before = Ravdess(**TOLD).read(published)
+    before = Ravdess(**OPTIONS).read(published)
     for path in [*published.glob("*/*1.wav"), *published.glob("*/*1.mp4")]:
         path.rename(path.with_suffix(path.suffix.upper()))
-    after = Ravdess(**TOLD).read(published)
+    after = Ravdess(**OPTIONS).read(published)
     assert all(torch.equal(after[split].inputs["audio"], before[split].inputs["audio"]) for split in before)
 
 
 def test_a_tree_that_lies_there_twice_is_read_once(published: Path) -> None:
     shutil.copytree(published / "Actor_01", published / "again/Actor_01")
-    reader = Ravdess(**TOLD)
+    reader = Ravdess(**OPTIONS)
     assert len(reader.read(published)["train"].label) == 15
     assert reader.findings.summary()["counts"] == {"dropped: name given twice": 30}
 
@@ -209,14 +209,14 @@ def test_a_fault_of_the_recordings_is_one_sentence(
 ) -> None:
     change(published)
     with pytest.raises(UserError, match=sentence) as caught:
-        Ravdess(**TOLD).read(published)
+        Ravdess(**OPTIONS).read(published)
     assert "\n" not in str(caught.value)
 
 
 def test_a_video_that_ends_before_its_picture_is_one_sentence(published: Path, film: Callable[..., Path]) -> None:
     film(published / "Actor_03/02-01-05-01-01-01-03.mp4", frames(4)[:3], rate=5)
     with pytest.raises(UserError, match=r"02-01-05-01-01-01-03\.mp4 is too short: its pictures end after 0\.6 s"):
-        Ravdess(**TOLD, records="strict").read(published)
+        Ravdess(**OPTIONS, records="strict").read(published)
 
 
 @pytest.mark.parametrize(
@@ -299,7 +299,7 @@ def test_actors_of_two_splits_are_refused(published: Path) -> None:
 
 
 def test_from_recordings_to_the_students_of_every_kind_of_teacher(published: Path, distilled: Callable) -> None:
-    classes, scores = distilled("ravdess", published, data=TOLD, training={"epochs": 4, "batch_size": 8})
+    classes, scores = distilled("ravdess", published, OPTIONS, epochs=4, batch_size=8)
     assert classes == len(EMOTIONS)
     better = 100 * 2 / 15
     assert scores["audio", "teacher-regular"] > better, "than the most frequent emotion: pitch tells it"

@@ -91,6 +91,6 @@ def test_a_kind_without_stamps_is_one_sentence(folder: Path) -> None:
 
 @pytest.mark.parametrize("student", ["image", "text", "speech"])
 def test_each_student_learns_from_both_other_modalities(folder: Path, distilled: Callable, student: str) -> None:
-    classes, scores = distilled(f"tux-paint-{student}", folder, data={"size": 16}, training={"epochs": 2})
+    classes, scores = distilled(f"tux-paint-{student}", folder, {"size": 16}, epochs=2)
     assert classes == len(KINDS)
     assert set(scores.index.get_level_values("teacher")) == {"image", "text", "speech"} - {student}

@@ -21,7 +21,7 @@ SIDE, THERE = 32, 4
 LABELS = ("bird chirping, tweeting", "dog barking")
 TRAIN = ("--0PQM4-hqg", "a_b_c-d_e_f", "abcdefghijk", "lmnopqrstuv", "wxyzABCDEFG", "HIJKLMNOPQR")
 TEST = ("0123456789a", "0123456789b")
-TOLD = {"frames": 2, "size": 16, "validation": 0.34}
+OPTIONS = {"frames": 2, "size": 16, "validation": 0.34}
 
 
 def clip(folder: Path, name: str, label: int, *, wav: bool) -> None:
@@ -88,7 +88,7 @@ def test_clips_are_paired_with_their_labels_and_those_that_are_gone_left_out(
     layout: str, request: pytest.FixtureRequest
 ) -> None:
     folder = request.getfixturevalue(layout)
-    splits = VggSound(**TOLD).read(folder)
+    splits = VggSound(**OPTIONS).read(folder)
     assert {name: len(samples.label) for name, samples in splits.items()} == {"train": 4, "val": 2, "test": 2}
     assert labels(folder) == list(LABELS)
     for samples in splits.values():
@@ -105,7 +105,7 @@ def test_clips_are_paired_with_their_labels_and_those_that_are_gone_left_out(
 def test_long_clips_end_after_ten_seconds_and_short_ones_in_silence(mirror: Path, film: Callable[..., Path]) -> None:
     path = mirror / f"final/video/{TEST[0]}_000000.mp4"
     film(path, scene(0, seconds=20, rate=2), rate=2, pitch=1000)
-    test = VggSound(**TOLD).read(mirror)["test"]
+    test = VggSound(**OPTIONS).read(mirror)["test"]
     last = ((test.inputs["video"][:, -1, 0, :, 1:-1].float() * 0.229 + 0.485) * 255).mean((-1, -2))
     assert last.tolist() == pytest.approx([15, 130], abs=3), "half of twenty seconds, and all of one"
     audio = test.inputs["audio"][:, 0].float()
@@ -115,7 +115,7 @@ def test_long_clips_end_after_ten_seconds_and_short_ones_in_silence(mirror: Path
 
 def test_a_clip_without_sound_and_a_still_one_stay_in(mirror: Path, film: Callable[..., Path]) -> None:
     film(mirror / f"final/video/{TEST[0]}_000000.mp4", scene(0)[:1] * 10)
-    test = VggSound(**TOLD).read(mirror)["test"]
+    test = VggSound(**OPTIONS).read(mirror)["test"]
     assert float(test.inputs["audio"][0].abs().max()) == 0
     assert torch.equal(test.inputs["video"][0, 0], test.inputs["video"][0, 1])
 
@@ -139,9 +139,9 @@ def test_a_bad_video_is_dropped_or_told(
 ) -> None:
     change(mirror / "final/video")
     if kind:
-        is_bad(VggSound, mirror, sentence, kind, **TOLD)
+        is_bad(VggSound, mirror, sentence, kind, **OPTIONS)
     else:
-        reader = VggSound(**TOLD)
+        reader = VggSound(**OPTIONS)
         assert len(reader.read(mirror)["test"].label) == 2
         assert reader.findings.summary()["counts"] == {"dropped: name given twice": 8, "dropped: not there": 1}
 
@@ -149,7 +149,7 @@ def test_a_bad_video_is_dropped_or_told(
 def test_endings_in_capitals_are_read(mirror: Path) -> None:
     for path in mirror.rglob("*.mp4"):
         path.rename(path.with_suffix(".MP4"))
-    assert {name: len(part.label) for name, part in VggSound(**TOLD).read(mirror).items()} == {
+    assert {name: len(part.label) for name, part in VggSound(**OPTIONS).read(mirror).items()} == {
         "train": 4, "val": 2, "test": 2
     }  # fmt: skip
 
@@ -167,13 +167,13 @@ def test_endings_in_capitals_are_read(mirror: Path) -> None:
 def test_a_fault_of_the_videos_is_one_sentence(mirror: Path, change: Callable[[Path], object], sentence: str) -> None:
     change(mirror / "final/video")
     with pytest.raises(UserError, match=sentence) as caught:
-        VggSound(**TOLD).read(mirror)
+        VggSound(**OPTIONS).read(mirror)
     assert "\n" not in str(caught.value)
 
 
 def test_the_spectrogram_is_of_the_wave_over_its_peak(folder: Path) -> None:
     """A sine of amplitude a has the magnitude a · 512 / 2 in its bin, with a Hann window of 1024."""
-    splits = VggSound(**TOLD).read(folder)
+    splits = VggSound(**OPTIONS).read(folder)
     for samples in splits.values():
         peak = samples.inputs["audio"][:, 0, :, 5].amax(-1)
         assert peak.tolist() == pytest.approx([256 / 1.1] * len(peak), rel=1e-2)
@@ -182,13 +182,13 @@ def test_the_spectrogram_is_of_the_wave_over_its_peak(folder: Path) -> None:
 
 def test_a_muted_clip_is_silence(folder: Path) -> None:
     np.save(folder / f"train/audio_npy/{TRAIN[1]}_000010.npy", np.zeros((1, 100), np.float32))
-    splits = VggSound(**TOLD).read(folder)
+    splits = VggSound(**OPTIONS).read(folder)
     assert all(bool(torch.isfinite(samples.inputs["audio"]).all()) for samples in splits.values())
 
 
 def test_chosen_classes_are_numbered_in_the_order_of_the_file(folder: Path) -> None:
     (folder / "classes.txt").write_text("dog barking\n")
-    splits = VggSound(**TOLD).read(folder)
+    splits = VggSound(**OPTIONS).read(folder)
     assert {name: samples.label.tolist() for name, samples in splits.items()} == {
         "train": [0, 0], "val": [0], "test": [0]
     }  # fmt: skip
@@ -214,7 +214,7 @@ def test_chosen_classes_are_numbered_in_the_order_of_the_file(folder: Path) -> N
 def test_a_fault_is_one_sentence(folder: Path, change: Callable[[Path], object], sentence: str) -> None:
     change(folder)
     with pytest.raises(UserError, match=sentence) as caught:
-        VggSound(**TOLD).read(folder)
+        VggSound(**OPTIONS).read(folder)
     assert "\n" not in str(caught.value)
 
 
@@ -265,7 +265,7 @@ def test_a_bad_clip_or_line_is_dropped_or_told(
     folder: Path, is_bad: Callable, change: Callable[[Path], object], sentence: str, kind: str
 ) -> None:
     change(folder)
-    is_bad(VggSound, folder, sentence, kind, **TOLD)
+    is_bad(VggSound, folder, sentence, kind, **OPTIONS)
 
 
 def append(folder: Path, line: str) -> None:
@@ -289,6 +289,6 @@ def test_clips_of_one_video_are_in_one_split(folder: Path) -> None:
 
 
 def test_from_clips_to_the_students_of_every_kind_of_teacher(folder: Path, distilled: Callable) -> None:
-    classes, scores = distilled("vggsound-resnet18", folder, data=TOLD, training={"epochs": 1, "batch_size": 4})
+    classes, scores = distilled("vggsound-resnet18", folder, OPTIONS, epochs=1, batch_size=4)
     assert classes == 2
     assert scores.isin([0, 50, 100]).all()

@@ -1,9 +1,9 @@
-"""Scores by method and seed, differences that are paired by seed, and the order that is expected of them."""
+"""What the tables of all parts share: cells, scores by seed, paired differences, and the order expected of them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,10 +11,19 @@ from scipy.stats import ttest_1samp
 
 from msd.measure.intervals import mean_interval
 from msd.measure.stats import Difference
-from msd.tables.cell import Against
+from msd.tables.cell import Against, Cell, Value
 
 Results = Mapping[str, Mapping[str, float]]
 """Method -> seed -> score."""
+Place = Mapping[str, str | float]
+
+
+def scored_cell(
+    dataset: str, method: str, metric: str, value: Value, place: Place, runs: Sequence[str], **more: Any
+) -> Cell:
+    """A cell of the test split, and of the one variant that there is; more: what else a Cell has."""
+    known: dict[str, Any] = {"split": "test", "selected": "default"} | more
+    return Cell(dataset=dataset, method=method, metric=metric, value=value, place=place, runs=runs, **known)
 
 
 def by_seed(runs: pd.DataFrame, score: str) -> dict[str, dict[str, float]]:
