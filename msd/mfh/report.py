@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from msd.mfh.figures import FIGURES
+from msd.report.page import data_uri, template
 from msd.tables.render import grid, notes
 from msd.tables.results import read_json
 from msd.tables.table import Table
-from msd.tables.text import number
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -23,11 +19,9 @@ if TYPE_CHECKING:
 def report(job: Job[ReportParams]) -> dict[str, float]:
     """Write report.html from the tables' JSON, the figures' SVG, their captions, the study file and a record."""
     tables = [read_json(path) for path in job.inputs["tables"]]
-    pictures = {Path(path).stem.replace("-", "_"): _data_uri(path) for path in job.inputs["figures"]}
-    environment = Environment(loader=PackageLoader("msd.report"), autoescape=True, undefined=StrictUndefined)
-    environment.globals.update(number=number, figures=FIGURES)
-    environment.filters["zip"] = partial(zip, strict=True)
-    page = environment.get_template("mfh.html.j2").render(
+    figures = map(Path, job.inputs["figures"])
+    pictures = {path.stem.replace("-", "_"): data_uri(path.read_text(encoding="utf-8")) for path in figures}
+    page = template("mfh.html.j2", figures=FIGURES).render(
         params=job.params,
         parts=[
             (table, grid(Table.from_json(table)), notes(Table.from_json(table)), pictures.get(table["name"]))
@@ -41,7 +35,3 @@ def report(job: Job[ReportParams]) -> dict[str, float]:
     )
     Path(job.outputs["report"]).write_text(page, encoding="utf-8")
     return {"bytes": float(len(page.encode()))}
-
-
-def _data_uri(path: str) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(Path(path).read_bytes()).decode()

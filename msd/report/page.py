@@ -7,7 +7,10 @@ import html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from msd.errors import UserError
 from msd.tables.render import Entry, grid, notes
@@ -112,6 +115,18 @@ def _page_entry(entry: Entry, table: Table) -> PageEntry:
     return PageEntry(entry, sort, f"{table.name}#{table.short_name(entry.cell)}")
 
 
+def template(name: str, **names: object) -> Template:
+    """A page's template, with what it may name; whatever it names else is an error."""
+    environment = Environment(loader=PackageLoader("msd.report"), autoescape=True, undefined=StrictUndefined)
+    environment.globals.update(number=number, zip=partial(zip, strict=True), **names)
+    return environment.get_template(name)
+
+
+def data_uri(svg: str) -> str:
+    """An SVG inside a page, as an image of its own."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+
+
 def page_figure(path: Path, main: Table) -> PageFigure:
     """Read an SVG into a data URI: as an image of its own, its ids cannot clash with another figure's."""
     text = path.read_text(encoding="utf-8")
@@ -121,7 +136,7 @@ def page_figure(path: Path, main: Table) -> PageFigure:
     width, height = (round(float(points) * 4 / 3) for points in size.groups())  # points to CSS pixels
     kind, _, which = path.stem.partition("-")
     title = main.titles["dataset"].get(which, FIGURE_TITLES.get(kind, path.stem))
-    source = "data:image/svg+xml;base64," + base64.b64encode(text.encode()).decode()
+    source = data_uri(text)
     described = re.search(r"<dc:description>(.*?)</dc:description>", text, flags=re.DOTALL)
     alt = html.unescape(described[1]) if described else _alternative(kind, title, main)
     return PageFigure(path.stem, title, source, width, height, alt)

@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from msd.errors import UserError
 from msd.measure.metric import METRICS
-from msd.report.page import LAST_FIGURE, group, page_figure, page_table, paragraphs, sections
+from msd.report.page import LAST_FIGURE, group, page_figure, page_table, paragraphs, sections, template
 from msd.report.page_lineage import as_script, page_lineage
 from msd.report.rule_graph import rule_graph, rule_graph_figure
 from msd.report.style import SETTINGS, save
 from msd.tables.comparisons import titles
 from msd.tables.results import read_json
 from msd.tables.table import read_table
-from msd.tables.text import number
 
 if TYPE_CHECKING:
     from msd.config.contracts.tables import ReportParams
@@ -39,7 +37,7 @@ def report(job: Job[ReportParams]) -> dict[str, float]:
     figures = [page_figure(Path(path), tables["main"]) for path in drawn]
     groups = group(figures, {Path(path).stem: paragraphs(Path(path)) for path in job.inputs["captions"]})
     lineage = page_lineage(by_path, job.inputs["figures"], declared=job.inputs["records"])
-    page = _template().render(
+    page = template("report.html.j2", metrics=METRICS).render(
         params=job.params,
         titles=titles(job.params),
         sections=sections({name: page_table(table) for name, table in tables.items()}, groups),
@@ -69,12 +67,6 @@ def _draw_rule_graph(job: Job[ReportParams]) -> str:
     for path in job.outputs["graph"]:
         save(figure, path)
     return next(str(path) for path in job.outputs["graph"] if path.endswith(".svg"))
-
-
-def _template() -> Any:
-    environment = Environment(loader=PackageLoader("msd.report"), autoescape=True, undefined=StrictUndefined)
-    environment.globals.update(number=number, metrics=METRICS)
-    return environment.get_template("report.html.j2")
 
 
 def _citation(path: str) -> dict[str, Any]:

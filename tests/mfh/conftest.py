@@ -77,16 +77,10 @@ def teacher_files(tmp_path: Path, write_tokenizer: Callable[[Path], None]) -> di
             "score": [[1.0]] * size,
         }
         pd.DataFrame(table).to_parquet(inputs[split])
-        text, image = generator.normal(size=(2, size, WIDTH))
-        for part in (text, image):
-            part[:, :3] += 2 * np.eye(3)[labels]
-        zero = np.zeros_like(text)
-        views = {"both": (text, image, text * image), "image": (zero, image, zero), "text": (text, zero, zero)}
-        tensors = {"head/weight": head, "head/bias": torch.zeros(3)}
-        for view, parts in views.items():
-            features = torch.from_numpy(np.hstack(parts)).float()
-            tensors |= {f"{view}/features": features, f"{view}/logits": features @ head.T}
         inputs[f"{split}_outputs"] = str(tmp_path / f"{split}.safetensors")
+        tensors = {"head/weight": head, "head/bias": torch.zeros(3)}
+        for view, features in pooled(labels, generator).items():
+            tensors |= {f"{view}/features": features, f"{view}/logits": features @ head.T}
         write_outputs(tensors, inputs[f"{split}_outputs"], prepared=inputs[split])
         start += size
     Path(inputs["spec"]).write_text(json.dumps({"pictures": pictures}))
@@ -94,6 +88,16 @@ def teacher_files(tmp_path: Path, write_tokenizer: Callable[[Path], None]) -> di
     write_tokenizer(Path(inputs["tokenizer"]))
     write_encoder(inputs["encoder"], tokenizer=inputs["tokenizer"])
     return inputs
+
+
+def pooled(labels: np.ndarray, generator: np.random.Generator) -> dict[str, torch.Tensor]:
+    """The teacher's features of each view."""
+    text, image = generator.normal(size=(2, len(labels), WIDTH))
+    for part in (text, image):
+        part[:, :3] += 2 * np.eye(3)[labels]
+    zero = np.zeros_like(text)
+    views = {"both": (text, image, text * image), "image": (zero, image, zero), "text": (text, zero, zero)}
+    return {view: torch.from_numpy(np.hstack(parts)).float() for view, parts in views.items()}
 
 
 def write_encoder(path: str, *, tokenizer: str) -> None:

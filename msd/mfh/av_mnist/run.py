@@ -1,4 +1,4 @@
-"""Stage `av_mnist`: digits seen and heard; what a student that hears learns from teachers that hear, or hear and see.
+"""Stage `av_mnist`: pictures and recordings of digits; a student of audio with teachers of audio, or of both.
 
 Table 1 of Xue, Gao, Ren, Zhao, "The Modality Focusing Hypothesis", arXiv 2206.06487, and Algorithm 1 on its data.
 """

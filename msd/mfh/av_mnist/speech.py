@@ -24,7 +24,7 @@ SYNCHRONOUS, UTF8, RATE, PITCH = 2, 1, 1, 3
 
 
 class Way(NamedTuple):
-    """How a word is said: voice, accent (a language of eSpeak NG), words a minute, pitch from 0 to 100."""
+    """How a word is spoken: voice, accent (a language of eSpeak NG), words a minute, pitch from 0 to 100."""
 
     voice: str
     accent: str

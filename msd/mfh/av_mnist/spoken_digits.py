@@ -124,7 +124,7 @@ def choose(
     pictures: tuple[NDArray[np.float32], NDArray[np.int64]], label: NDArray[np.int64], *, seed: tuple[object, ...]
 ) -> NDArray[np.float32]:
     """A picture (N, 28, 28) for each label (N,), none twice, in hashed order; UserError where there are too few."""
-    found = np.empty((len(label), 28, 28), np.float32)
+    chosen = np.empty((len(label), 28, 28), np.float32)
     for digit in range(len(WORDS)):
         rows = np.flatnonzero(label == digit)
         order = hashed_order(map(str, np.flatnonzero(pictures[1] == digit)), "spoken-digits", *seed)
@@ -132,8 +132,8 @@ def choose(
             raise UserError(
                 f"spoken-digits: prepare.samples asks for {len(rows)} pictures of {digit}, not {len(order)}"
             )
-        found[rows] = pictures[0][list(map(int, order[: len(rows)]))]
-    return found
+        chosen[rows] = pictures[0][list(map(int, order[: len(rows)]))]
+    return chosen
 
 
 def blurred(
@@ -143,13 +143,13 @@ def blurred(
     from sklearn.decomposition import PCA
 
     components = PCA(removed, svd_solver="covariance_eigh").fit(chosen["train"].reshape(-1, 28 * 28))
-    found = {}
+    hard = {}
     for split, pictures in chosen.items():
         flat = pictures.reshape(len(pictures), -1)
         rest = flat - components.inverse_transform(components.transform(flat))
         rest += noise * _stream(seed, split, "pixels").standard_normal(rest.shape)
-        found[split] = rest.reshape(-1, 28, 28).astype(np.float32)
-    return found
+        hard[split] = rest.reshape(-1, 28, 28).astype(np.float32)
+    return hard
 
 
 def speak(
@@ -193,8 +193,8 @@ def noisy(clips: list[NDArray[np.float32]], decibels: float, *, seed: tuple[obje
 
 def spectrograms(sound: NDArray[np.float32], *, side: int) -> torch.Tensor:
     """log of the power (N, 1, side, side): bands of equal width up to HERTZ / 2, low ones first, by moments."""
-    heard = power(torch.from_numpy(sound), window=WINDOW, hop=HOP, padding="reflect")
-    bands = F.adaptive_avg_pool2d(heard[:, 1:], side)  # without the constant
+    spectrum = power(torch.from_numpy(sound), window=WINDOW, hop=HOP, padding="reflect")
+    bands = F.adaptive_avg_pool2d(spectrum[:, 1:], side)  # without the constant
     return bands.clamp_min(1e-6).log().unsqueeze(1)
 
 

@@ -1,4 +1,4 @@
-"""The table of digits seen and heard: every teacher and its student, beside the paper's table 1."""
+"""The table of pictures and recordings of digits: every teacher and its student, beside the paper's table 1."""
 
 from __future__ import annotations
 

@@ -132,11 +132,11 @@ class _ResNet(nn.Module):
         )
 
     def forward(self, pictures: Tensor) -> Tensor:
-        found = self.layers(pictures, output_hidden_states=self.maps)
+        output = self.layers(pictures, output_hidden_states=self.maps)
         if not self.maps:
-            pooled: Tensor = found.pooler_output.flatten(1)
+            pooled: Tensor = output.pooler_output.flatten(1)
             return pooled
-        stages = found.hidden_states[2:]
+        stages = output.hidden_states[2:]
         size = stages[0].shape[-2:]
         return torch.cat([F.interpolate(stage, size, mode="bilinear") for stage in stages], dim=1)
 

@@ -64,21 +64,21 @@ def pictures(path: Path, moments: Sequence[float]) -> Iterator[Image.Image]:
 def sound(path: Path, rate: int, *, seconds: float) -> Tensor:
     """The first seconds of a video's sound, float32 (T,) of one channel at `rate`; silence where it has no sound."""
     parts: list[np.ndarray] = []
-    found, samples = rate, 0
+    own_rate, samples = rate, 0
     with _opened(path) as container:
         for stream in container.streams.audio[:1]:
-            planar, found = av.AudioResampler(format="fltp"), stream.rate
+            planar, own_rate = av.AudioResampler(format="fltp"), stream.rate
             for frame in container.decode(stream):
                 parts += [part.to_ndarray().mean(0) for part in planar.resample(frame)]
                 samples += frame.samples
-                if samples >= seconds * found:
+                if samples >= seconds * own_rate:
                     break
     if not parts:
         return torch.zeros(round(seconds * rate))
-    wave = np.concatenate(parts)[: round(seconds * found)]
-    if not np.isfinite(wave).all() or found not in RATES:
+    wave = np.concatenate(parts)[: round(seconds * own_rate)]
+    if not np.isfinite(wave).all() or own_rate not in RATES:
         raise UserError(f"the sound of the video {path} is broken; fetch it again or delete it")
-    return torch.from_numpy(resampled(wave, found, rate))
+    return torch.from_numpy(resampled(wave, own_rate, rate))
 
 
 @contextmanager

@@ -98,8 +98,7 @@ def unimodal_students(job: Job[StudentsParams]) -> dict[str, float]:
     frozen = frozen_features(dataset, modality, encoder=job.inputs["encoder"], tokenizer=job.inputs["tokenizer"])
     features = {split: torch.from_numpy(values).float() for split, values in frozen.items()}
     outputs = TeacherOutputs(dataset.name, job.inputs, ranks=pd.read_parquet(job.inputs["channels"]))
-    ways = [way for way in DIRECTIONS if way.student == modality]
-    variants = [variant for way in ways for variant in variants_of(way, params.shares)]
+    variants = [one for way in DIRECTIONS if way.student == modality for one in variants_of(way, params.shares)]
     names = [NO_KD, *(variant.name for variant in variants)]
     resampling = Resampling(picture_groups(job.inputs["test"]), draws=params.draws, rng_name=dataset.name)
     scores, rows = {}, []

@@ -148,7 +148,7 @@ def rank_channels(
 
 
 def best_threshold(logits: Tensor, targets: Tensor, *, dataset_task: str) -> float:
-    """The logit above which a label is given, for the highest micro-F1; 0 for tasks that give one answer.
+    """The logit above which a label is given, for the highest micro-F1; 0 for tasks with one class a sample.
 
     A teacher whose channels are silenced falls back to the labels' frequency and says "yes" to next to nothing above
     one half, and so do its students. What they still know of the order of samples would not be seen.

@@ -258,18 +258,15 @@ def test_a_bad_row_is_dropped_or_told(
         (lambda file: (file.pop("genres"), file.create_group("genres")), "the genres .* are not MM-IMDB's 23"),
         (lambda file: replaced(file, "features", np.zeros((9, 7))), r"'features' has the shape \(9, 7\)"),
         (lambda file: replaced(file, "features", np.array(["a"] * 9, "S")), r"'features' has the shape \(9,\)"),
+        *((content, "is no HDF5 file") for content in (b"<html>", b"", b"\x89HDF\r\n\x1a\n" + bytes(200))),
     ],
 )
-def test_a_fault_of_the_hdf5_file_is_one_sentence(stored: Path, change: Callable[[Any], object], sentence: str) -> None:
-    changed(stored, change)
+def test_a_fault_of_the_hdf5_file_is_one_sentence(stored: Path, change: Any, sentence: str) -> None:
+    if isinstance(change, bytes):
+        (stored / "multimodal_imdb.hdf5").write_bytes(change)
+    else:
+        changed(stored, change)
     with pytest.raises(UserError, match=sentence):
-        MmImdb().read(stored)
-
-
-@pytest.mark.parametrize("content", [b"<html>", b"", b"\x89HDF\r\n\x1a\n" + bytes(200)])
-def test_a_file_that_is_no_hdf5_is_one_sentence(stored: Path, content: bytes) -> None:
-    (stored / "multimodal_imdb.hdf5").write_bytes(content)
-    with pytest.raises(UserError, match="is no HDF5 file"):
         MmImdb().read(stored)
 
 

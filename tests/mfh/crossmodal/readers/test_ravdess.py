@@ -19,6 +19,7 @@ from msd.mfh.crossmodal.readers.ravdess import EMOTIONS, Ravdess, clips, code
 RATE = 48_000
 ACTORS = (1, 2, 3)
 SIZE = (16, 32)
+VAL = "data_file/spa_val.csv"
 OPTIONS = {"size": SIZE, "validation": (2,), "test": (3,)}
 
 
@@ -197,19 +198,23 @@ def test_a_tree_that_lies_there_twice_is_read_once(published: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "sentence"),
+    ("layout", "change", "sentence"),
     [
-        (lambda f: [path.unlink() for path in f.glob("Actor_02/*")], "has no actor for val"),
-        (lambda f: [path.unlink() for path in f.rglob("*.wav")], "holds no recordings 03-01"),
-        (lambda f: [path.unlink() for path in f.rglob("*.mp4")], "45 of 45 records of trials are bad"),
+        ("published", lambda f: [path.unlink() for path in f.glob("Actor_02/*")], "has no actor for val"),
+        ("published", lambda f: [path.unlink() for path in f.rglob("*.wav")], "holds no recordings 03-01"),
+        ("published", lambda f: [path.unlink() for path in f.rglob("*.mp4")], "45 of 45 records of trials are bad"),
+        ("released", lambda f: (f / VAL).unlink(), "there is no list .*spa_val.csv"),
+        ("released", lambda f: (f / VAL).write_text("a,b,c\n"), "lists no samples"),
+        ("released", lambda f: (f / VAL).write_text("a,b,c\nval0.npy,val0.jpg,8\n"), "1 of 1 .* val.*spa_val.csv:2"),
     ],
 )
-def test_a_fault_of_the_recordings_is_one_sentence(
-    published: Path, change: Callable[[Path], object], sentence: str
+def test_a_fault_is_one_sentence(
+    request: pytest.FixtureRequest, layout: str, change: Callable[[Path], object], sentence: str
 ) -> None:
-    change(published)
+    folder = request.getfixturevalue(layout)
+    change(folder)
     with pytest.raises(UserError, match=sentence) as caught:
-        Ravdess(**OPTIONS).read(published)
+        Ravdess(**OPTIONS).read(folder)
     assert "\n" not in str(caught.value)
 
 
@@ -217,25 +222,6 @@ def test_a_video_that_ends_before_its_picture_is_one_sentence(published: Path, f
     film(published / "Actor_03/02-01-05-01-01-01-03.mp4", frames(4)[:3], rate=5)
     with pytest.raises(UserError, match=r"02-01-05-01-01-01-03\.mp4 is too short: its pictures end after 0\.6 s"):
         Ravdess(**OPTIONS, records="strict").read(published)
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        (lambda f: (f / "data_file/spa_val.csv").unlink(), "there is no list .*spa_val.csv"),
-        (lambda f: (f / "data_file/spa_val.csv").write_text("a,b,c\n"), "lists no samples"),
-        (
-            lambda f: (f / "data_file/spa_val.csv").write_text("a,b,c\nval0.npy,val0.jpg,8\n"),
-            "1 of 1 .* val.*spa_val.csv:2",
-        ),
-    ],
-)
-def test_a_fault_of_the_released_folder_is_one_sentence(
-    released: Path, change: Callable[[Path], object], sentence: str
-) -> None:
-    change(released)
-    with pytest.raises(UserError, match=sentence):
-        Ravdess(size=SIZE).read(released)
 
 
 @pytest.mark.parametrize(
