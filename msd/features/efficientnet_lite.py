@@ -137,17 +137,13 @@ def build(weights: Path) -> Callable[[np.ndarray], np.ndarray]:
 
 def fold(network: EfficientNetLite) -> EfficientNetLite:
     """The same function with each batch norm folded into the convolution in front of it, in place."""
-    from torch.nn.utils.fusion import fuse_conv_bn_weights
+    from torch.nn.utils.fusion import fuse_conv_bn_eval
 
     pairs = {"_conv_stem": "_bn0", "_conv_head": "_bn1", "_expand_conv": "_bn0",
              "_depthwise_conv": "_bn1", "_project_conv": "_bn2"}  # fmt: skip
     for module in [network, *network._blocks]:
         for conv_name, norm_name in pairs.items():
-            conv, norm = getattr(module, conv_name, None), getattr(module, norm_name, None)
-            if conv is None or norm is None:
-                continue
-            conv.weight, conv.bias = fuse_conv_bn_weights(
-                conv.weight, None, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
-            )
-            setattr(module, norm_name, nn.Identity())
+            if hasattr(module, conv_name):
+                setattr(module, conv_name, fuse_conv_bn_eval(getattr(module, conv_name), getattr(module, norm_name)))
+                setattr(module, norm_name, nn.Identity())
     return network

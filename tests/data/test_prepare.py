@@ -1,6 +1,5 @@
 """The prepare stage on the committed OpenClipart subset and on small wheels made here."""
 
-import hashlib
 import io
 import json
 import shutil
@@ -46,8 +45,13 @@ def _tables(job: Job) -> dict[str, pd.DataFrame]:
     return {split: pd.read_parquet(job.outputs[split]) for split in SPLITS}
 
 
-def _digests(job: Job) -> dict[str, str]:
-    return {name: hashlib.sha256(Path(job.outputs[name]).read_bytes()).hexdigest() for name in NAMES}
+def _prepared_twice(name: str, files: list[Path], folder: Path, **changes: Any) -> tuple[Job, dict[str, int]]:
+    """One of two jobs, whose files are the same, and the counts of its findings."""
+    first, second = (_job(name, files, folder / of_run, **changes) for of_run in ("first", "second"))
+    assert prepare(first) == prepare(second)
+    for output in NAMES:
+        assert Path(first.outputs[output]).read_bytes() == Path(second.outputs[output]).read_bytes(), output
+    return first, json.loads(Path(first.outputs["findings"]).read_text())["counts"]
 
 
 def _check_layout(job: Job) -> dict[str, pd.DataFrame]:
@@ -90,20 +94,15 @@ def test_clipart_match_is_exactly_chance_from_one_modality(tmp_path: Path) -> No
 
 
 def test_clipart_tags_has_forty_labels_that_train_and_test_hold(tmp_path: Path) -> None:
-    first = _job("clipart-tags", CLIPART, tmp_path / "a")
-    metrics = prepare(first)
-    tables = _check_layout(first)
-    assert metrics["labels"] == 40
+    job, counts = _prepared_twice("clipart-tags", CLIPART, tmp_path)
+    tables = _check_layout(job)
+    assert len(json.loads(Path(job.outputs["labels"]).read_text())) == 40
     for split in ("train", "test"):
         assert {label for target in tables[split]["target"] for label in target} == set(range(40))
-    counts = json.loads(Path(first.outputs["findings"]).read_text())["counts"]
-    rows = sum(metrics[f"rows/{split}"] for split in SPLITS)
+    rows = sum(map(len, tables.values()))
     assert sum(count for reason, count in counts.items() if reason.startswith("dropped")) + rows == 8121
-    second = _job("clipart-tags", CLIPART, tmp_path / "b")
-    prepare(second)
-    assert _digests(first) == _digests(second)
     other = clipart_tags.prepare(
-        {path.name: path for path in CLIPART}, clipart_tags.Parameters(**first.params.prepare | {"seed": 2})
+        {path.name: path for path in CLIPART}, clipart_tags.Parameters(**job.params.prepare | {"seed": 2})
     )
     assert [sample.uid for sample in other.splits["test"]] != tables["test"]["uid"].tolist()
 
@@ -111,8 +110,7 @@ def test_clipart_tags_has_forty_labels_that_train_and_test_hold(tmp_path: Path) 
 def test_titles_of_collections_are_split_by_file_name() -> None:
     items = [Item(f"cards/{suit}_{rank}", "card", (), 1) for suit in "ab" for rank in range(3)]
     items += [Item("x/bee_01", "bee1", (), 1), Item("x/bee_02", "Bee 2", (), 1)]
-    found = groups(items, collection=3)
-    assert sorted(set(found.values())) == ["file:a", "file:b", "title:bee"]
+    assert sorted(set(groups(items, collection=3).values())) == ["file:a", "file:b", "title:bee"]
 
 
 def _emoji_files(folder: Path, *, broken: str | None = None) -> list[Path]:
@@ -139,22 +137,17 @@ def _emoji_files(folder: Path, *, broken: str | None = None) -> list[Path]:
 
 def test_emoji_relation_is_exactly_chance_from_one_modality(tmp_path: Path) -> None:
     changes = {"shares": {"train": 0.4, "val": 0.3, "test": 0.3}, "pairings": {"train": 2, "val": 1, "test": 1}}
-    job = _job("emoji-relation", _emoji_files(tmp_path), tmp_path / "a", **changes)
-    prepare(job)
+    job, counts = _prepared_twice("emoji-relation", _emoji_files(tmp_path), tmp_path, **changes)
     tables = _check_layout(job)
     _check_chance(tables, len(RELATIONS))
     for row in tables["train"].itertuples():
         picture, word = row.image[0], row.text[0].upper()
         assert (picture == word) == (row.target[0] < 2)
-    counts = json.loads(Path(job.outputs["findings"]).read_text())["counts"]
     assert counts == {
         "dropped: a skin tone, not an emoji": 1,
         "dropped: drawing already used": 1,
         "dropped: name already used": 1,
     }
-    again = _job("emoji-relation", _emoji_files(tmp_path), tmp_path / "b", **changes)
-    prepare(again)
-    assert _digests(job) == _digests(again)
 
 
 def test_a_drawing_that_is_none_is_named(tmp_path: Path) -> None:
@@ -162,13 +155,9 @@ def test_a_drawing_that_is_none_is_named(tmp_path: Path) -> None:
     files = _emoji_files(tmp_path, broken="F3")
     with pytest.raises(UserError, match=r"svg/F3\.svg of .* cannot be drawn"):
         prepare(_job("emoji-relation", files, tmp_path / "a", **changes, records="strict"))
-    jobs = [_job("emoji-relation", files, tmp_path / name, **changes) for name in "bc"]
-    for job in jobs:
-        prepare(job)
-        _check_chance(_check_layout(job), len(RELATIONS))
-    counts = json.loads(Path(jobs[0].outputs["findings"]).read_text())["counts"]
+    job, counts = _prepared_twice("emoji-relation", files, tmp_path, **changes)
+    _check_chance(_check_layout(job), len(RELATIONS))
     assert counts["dropped: no drawing"] == 1
-    assert _digests(jobs[0]) == _digests(jobs[1])
 
 
 def _vqa_wheel(
@@ -218,13 +207,9 @@ def test_a_missing_or_broken_picture_is_named_and_its_questions_dropped(tmp_path
     with pytest.raises(UserError, match=pattern):
         prepare(_job("easy-vqa", wheel, tmp_path / "a", **LIMITS, records="strict"))
     assert not (tmp_path / "a").exists()
-    jobs = [_job("easy-vqa", wheel, tmp_path / name, **LIMITS) for name in "bc"]
-    for job in jobs:
-        prepare(job)
-        assert set(_check_layout(job)["test"]["image"]) == {f"test-{picture:04d}.png" for picture in range(3)}
-    findings = json.loads(Path(jobs[0].outputs["findings"]).read_text())
-    assert findings["counts"]["dropped: broken picture"] == 1
-    assert _digests(jobs[0]) == _digests(jobs[1])
+    job, counts = _prepared_twice("easy-vqa", wheel, tmp_path, **LIMITS)
+    assert set(_check_layout(job)["test"]["image"]) == {f"test-{picture:04d}.png" for picture in range(3)}
+    assert counts["dropped: broken picture"] == 1
 
 
 @pytest.mark.parametrize(
@@ -239,9 +224,8 @@ def test_a_missing_or_broken_picture_is_named_and_its_questions_dropped(tmp_path
 )
 def test_a_question_that_is_none_is_dropped_or_told(tmp_path: Path, entry: object, kind: str) -> None:
     wheel = _vqa_wheel(tmp_path, entries=[entry])
-    job = _job("easy-vqa", wheel, tmp_path / "a", **LIMITS)
-    prepare(job)
-    assert json.loads(Path(job.outputs["findings"]).read_text())["counts"][f"dropped: {kind}"] == 1
+    job, counts = _prepared_twice("easy-vqa", wheel, tmp_path, **LIMITS)
+    assert counts[f"dropped: {kind}"] == 1
     assert "train-0" not in set(_tables(job)["train"]["uid"]) | set(_tables(job)["val"]["uid"])
     with pytest.raises(UserError, match=r"questions\.json\[0\]: train-0: "):
         prepare(_job("easy-vqa", wheel, tmp_path / "b", **LIMITS, records="strict"))

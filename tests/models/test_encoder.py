@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from small_study import new_setting
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers.models.visual_bert.configuration_visual_bert import VisualBertConfig
@@ -41,11 +42,8 @@ def encoder(*, pooler: bool) -> Encoder:
 
 
 def batch() -> Inputs:
-    generator = torch.Generator().manual_seed(0)
-    lengths = torch.tensor([6, 3, 4])
-    mask = (torch.arange(6)[None] < lengths[:, None]).float()
-    tokens = (torch.randint(5, 30, (3, 6), generator=generator) * mask).long()
-    return Inputs(tokens, mask, torch.randn(3, 4, 7, generator=generator))
+    """Texts of 7, 3 and 5 pieces."""
+    return new_setting().samples.inputs(torch.tensor([1, 3, 2]))
 
 
 @pytest.mark.parametrize("pooler", [False, True])
@@ -57,11 +55,8 @@ def test_names_and_initial_values_of_the_parameters_are_those_of_transformers(po
 
 @pytest.mark.parametrize("training", [False, True])
 def test_states_attentions_and_gradients_are_those_of_transformers(training: bool) -> None:
-    ours, theirs, inputs = (
-        encoder(pooler=True).train(training),
-        transformers_model(pooler=True).train(training),
-        batch(),
-    )
+    ours, theirs = encoder(pooler=True).train(training), transformers_model(pooler=True).train(training)
+    inputs = batch()
     torch.manual_seed(9)
     expected = theirs(
         inputs_embeds=theirs.embeddings.word_embeddings(inputs.tokens),
@@ -109,7 +104,7 @@ def test_leaving_tokens_out_equals_masking_them() -> None:
         input_ids=inputs.tokens,
         attention_mask=inputs.token_mask,
         visual_embeds=inputs.regions,
-        visual_attention_mask=torch.zeros(3, 4),
+        visual_attention_mask=torch.zeros(3, 3),
     )
     assert_close([model(inputs, ("text",))["text"].features], [masked.pooler_output])
 
