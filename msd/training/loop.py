@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,10 +13,12 @@ from torch import Tensor, nn
 from msd.distill.method import Method
 from msd.errors import UserError
 from msd.models.views import VIEWS
-from msd.training.batches import length_batches
 
 if TYPE_CHECKING:
     from msd.config.contracts.training import Schedule
+
+POOL = 12
+"""Batches in a shuffled pool inside which samples are sorted by length."""
 
 
 @dataclass
@@ -40,6 +42,16 @@ class History:
 
         table = pd.DataFrame(self.rows, columns=["seed", "step", "epoch", "term", "value", "sample"])
         table.astype({"sample": "Int32"}).to_parquet(path, index=False)
+
+
+def length_batches(lengths: Tensor, *, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """One epoch of row numbers (B,), shuffled, with texts of like length together so that little is padding."""
+    order = torch.randperm(len(lengths), generator=generator)
+    batches: list[Tensor] = []
+    for pool in order.split(POOL * batch_size):
+        batches.extend(pool[lengths[pool].argsort(stable=True)].split(batch_size))
+    for number in torch.randperm(len(batches), generator=generator).tolist():
+        yield batches[number]
 
 
 def total_steps(schedule: Schedule, samples: int) -> int:

@@ -17,8 +17,7 @@ from msd.distill.saliency import modality_saliency
 from msd.distill.weight_learning import weighted_loss
 from msd.models.split import Split
 from msd.models.views import VIEWS
-from msd.training.batches import length_batches
-from msd.training.loop import History, train
+from msd.training.loop import History, length_batches, train
 
 OPTIONS = {
     **KD,
