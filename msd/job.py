@@ -5,11 +5,13 @@ file when it starts the job (workflow/rules/stage.smk); it holds all of a Job bu
 """
 
 import contextlib
+import hashlib
 import importlib
 import json
 import math
 import os
 import shlex
+import shutil
 import signal
 import sys
 import threading
@@ -88,7 +90,8 @@ class Job(Generic[Params]):
 
     `inputs` and `outputs` map a name to a path or a list of paths, relative to the project's folder;
     `modules` are the `msd` modules whose source decides the result; `params` are fully resolved: an object of the
-    class that `CONTRACTS` names for the rule; `file` is where all this but the rule is written down.
+    class that `CONTRACTS` names for the rule; `file` is where all this but the rule is written down. `scratch` is a
+    folder for what a killed job goes on from: another one for other params, inputs or code.
     """
 
     rule: str
@@ -98,6 +101,7 @@ class Job(Generic[Params]):
     modules: list[str] = field(default_factory=list)
     log: str | None = None
     file: str | None = None
+    scratch: str | None = None
 
     @property
     def command(self) -> str:
@@ -176,6 +180,7 @@ def run(job: Job) -> None:
         with temporary_folders({Path(path).parent for path in final}):
             hashes = _execute(job)
             place(final, last=job.outputs["record"])
+        shutil.rmtree(_scratch(job), ignore_errors=True)
         digest.remember(hashes)
 
 
@@ -183,13 +188,15 @@ def _execute(job: Job) -> dict[str, str]:
     """Run the stage on the temporary paths and write metrics and record there; sha256 by final output path."""
     started, clock = record.utc_now(), time.perf_counter()
     inputs = record.describe_inputs(paths_of(job.inputs))
-    metrics = _import(STAGES[job.rule])(replace(job, outputs=temporary_path(job.outputs)))
+    described = record.describe_run(job.modules or [STAGES[job.rule].partition(":")[0]], plain(job.params))
+    content = {"params": plain(job.params), "inputs": inputs, "code": described["code"]["digest"]}
+    scratch = _scratch(job) / hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+    metrics = _import(STAGES[job.rule])(replace(job, outputs=temporary_path(job.outputs), scratch=str(scratch)))
     if "metrics" in job.outputs:
         _write_json(temporary_path(job.outputs["metrics"]), _clean_metrics(job.rule, metrics))
     outputs = record.describe_outputs(
         {path: temporary_path(path) for path in paths_of(job.outputs) if path != job.outputs["record"]}
     )
-    modules = job.modules or [STAGES[job.rule].partition(":")[0]]
     content = {
         "rule": job.rule,
         "job": job.command,
@@ -197,7 +204,7 @@ def _execute(job: Job) -> dict[str, str]:
         "description": {key: getattr(job, key) for key in KEYS if key != "params"},
         "inputs": inputs,
         "outputs": outputs,
-        **record.describe_run(modules, plain(job.params)),
+        **described,
         "started": started,
         "ended": record.utc_now(),
         "peak_memory_bytes": record.peak_memory_bytes(),
@@ -205,6 +212,12 @@ def _execute(job: Job) -> dict[str, str]:
     }
     _write_json(temporary_path(job.outputs["record"]), content | {"seal": record.seal(content)})
     return {output["path"]: output["sha256"] for output in outputs}
+
+
+def _scratch(job: Job) -> Path:
+    """Where all checkpoints of a job lie, whatever its code: results/<study>/scratch/<rule>/<name of its folder>."""
+    parts = Path(job.outputs["record"]).parent.parts
+    return Path(*parts[:2], "scratch", job.rule, "--".join(parts[2:]))
 
 
 def _import(target: str) -> Any:

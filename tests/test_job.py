@@ -37,11 +37,22 @@ def forgetful(job: Job) -> dict[str, float]:
     return {}
 
 
+def keeping(job: Job) -> dict[str, float]:
+    """Stage that keeps something for the case that it is killed, which it is, unless its params say otherwise."""
+    Path(str(job.scratch)).mkdir(parents=True, exist_ok=True)
+    with open(f"{job.scratch}/state", "a") as state:
+        state.write("once more ")
+    if not job.params.get("ends"):
+        raise RuntimeError("killed")
+    return double(job)
+
+
 @pytest.fixture
 def doubling(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         monkeypatch.setenv(name, "7")
     monkeypatch.setitem(STAGES, "double", f"{__name__}:double")
+    monkeypatch.setitem(STAGES, "keeping", f"{__name__}:keeping")
     monkeypatch.setitem(STAGES, "forgetful", f"{__name__}:forgetful")
     Path("results/data/numbers").mkdir(parents=True)
     for name, number in (("a", 3), ("b", 4)):
@@ -87,6 +98,24 @@ def test_run_writes_outputs_metrics_and_a_record_which_a_later_job_names(doublin
     run(replace(doubling, inputs={"numbers": ["results/toy/double/a"]}, outputs=outputs))
     later = json.loads(Path("results/toy/twice/record.json").read_text())
     assert later["inputs"][0]["record"] == "results/toy/double/record.json"
+
+
+def test_a_killed_job_finds_what_it_kept_unless_parameters_inputs_or_code_changed(doubling: Job) -> None:
+    job = replace(doubling, rule="keeping", log=None)
+
+    def kept(job: Job) -> list[str]:
+        with pytest.raises(RuntimeError, match="killed"):
+            run(job)
+        return sorted(path.read_text() for path in Path("results/toy/scratch/keeping/double").glob("*/state"))
+
+    assert kept(job) == ["once more "]
+    assert kept(job) == ["once more once more "]
+    assert len(kept(replace(job, params={"seeds": [0, 2]}))) == 2
+    assert len(kept(replace(job, modules=["msd.errors", "msd.seeds"]))) == 3
+    Path("results/data/numbers/a").write_text("5")
+    assert len(kept(job)) == 4
+    run(replace(job, params={"ends": True}))
+    assert not Path("results/toy/scratch/keeping/double").exists()
 
 
 FILE = "results/toy/jobs/für uns.json"

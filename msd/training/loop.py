@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,35 +12,14 @@ from torch import Tensor, nn
 from msd.distill.method import Method
 from msd.errors import UserError
 from msd.models.views import VIEWS
+from msd.training.checkpoint import Checkpoint, TrainState
+from msd.training.history import History
 
 if TYPE_CHECKING:
     from msd.config.contracts.training import Schedule
 
 POOL = 12
 """Batches in a shuffled pool inside which samples are sorted by length."""
-
-
-@dataclass
-class History:
-    """Training curves in long form: one row per seed, step and term, or per sample where a method keeps those."""
-
-    rows: list[tuple[int, int, int, str, float, int | None]] = field(default_factory=list)
-
-    def add(self, seed: int, step: int, epoch: int, values: dict[str, float]) -> None:
-        """Note the values of one step."""
-        self.rows.extend((seed, step, epoch, term, value, None) for term, value in values.items())
-
-    def add_samples(self, seed: int, step: int, epoch: int, term: str, samples: Tensor, values: Tensor) -> None:
-        """Note one value for each of the training samples with the numbers `samples` (B,)."""
-        pairs = zip(samples.tolist(), values.tolist(), strict=True)
-        self.rows.extend((seed, step, epoch, term, value, sample) for sample, value in pairs)
-
-    def write(self, path: str) -> None:
-        """Write history.parquet: seed, step, epoch, term, value, sample (null: the mean of the batch)."""
-        import pandas as pd
-
-        table = pd.DataFrame(self.rows, columns=["seed", "step", "epoch", "term", "value", "sample"])
-        table.astype({"sample": "Int32"}).to_parquet(path, index=False)
 
 
 def length_batches(lengths: Tensor, *, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
@@ -67,37 +45,56 @@ def train(
     history: History,
     validate: Callable[[], dict[str, float]],
     rates: Mapping[str, float] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> None:
     """Train the student of a method's setting in place, on the rows that the method chooses.
 
     The order of the samples and the dropout of each step and view are drawn from streams named by dataset and seed,
     so that two methods with the same seed see the same batches, and a further view changes no other view's dropout.
-    rates: learning rates of parameters that have another than the schedule's.
+    rates: learning rates of parameters that have another than the schedule's. checkpoint: where a training that was
+    killed goes on, to end with the same bits.
     Raises UserError, which names dataset, seed and step, when the loss is no longer finite.
     """
-    setting = method.setting
-    model, seed = setting.student, setting.seed
+    setting, checkpoint = method.setting, checkpoint or Checkpoint(None, "")
     optimiser, full = _optimiser(method, schedule, rates or {})
+    state = TrainState(method, optimiser)
+    checkpoint.restore(state)
     trained_on = method.training_rows()
-    total = total_steps(schedule, len(trained_on))
-    order = torch.Generator().manual_seed(setting.stream("order"))
-    lengths, step = setting.samples.lengths[trained_on], 0
-    for epoch in range(schedule.epochs):
-        model.train()
-        batches = length_batches(lengths, batch_size=schedule.batch_size, generator=order)
-        for batch in itertools.islice(batches, total - step):
-            factor, rows = _warm_then_decay(step, total, schedule.warmup), trained_on[batch]
-            loss, terms = _loss(method, rows, step=step)
-            _descend(optimiser, loss, rates=[rate * factor for rate in full], clip=schedule.clip)
-            for term in method.kept:
-                history.add_samples(seed, step, epoch, term, rows, terms.pop(term).detach())
-            means = {name: float(term.detach().mean()) for name, term in terms.items()}
-            history.add(seed, step, epoch, {"loss": loss.item(), **means, "learning_rate": full[-1] * factor})
-            step += 1
-        history.add(seed, step - 1, epoch, {f"val/{name}": value for name, value in validate().items()})
-        if step == total:
-            break
-    model.eval()
+    total, an_epoch = total_steps(schedule, len(trained_on)), -(-len(trained_on) // schedule.batch_size)
+    setting.student.train()
+    with checkpoint.listening():
+        for rows in itertools.islice(_batches(method, trained_on, schedule), state.step, total):
+            epoch, factor = state.step // an_epoch, _warm_then_decay(state.step, total, schedule.warmup)
+            _step(state, rows, [rate * factor for rate in full], clip=schedule.clip, epoch=epoch)
+            if state.step % an_epoch == 0 or state.step == total:
+                scores = {f"val/{name}": value for name, value in validate().items()}
+                state.history.add(setting.seed, state.step - 1, epoch, scores)
+                setting.student.train()
+            checkpoint.after_step(state)
+    checkpoint.save(state)
+    history.rows += state.history.rows
+    setting.student.eval()
+
+
+def _batches(method: Method, trained_on: Tensor, schedule: Schedule) -> Iterator[Tensor]:
+    """The training samples (B,) of each step, epoch after epoch: always the same for a dataset and a seed."""
+    lengths = method.setting.samples.lengths[trained_on]
+    order = torch.Generator().manual_seed(method.setting.stream("order"))
+    for _ in range(schedule.epochs):
+        for batch in length_batches(lengths, batch_size=schedule.batch_size, generator=order):
+            yield trained_on[batch]
+
+
+def _step(state: TrainState, rows: Tensor, rates: Sequence[float], *, clip: float, epoch: int) -> None:
+    """One step of the optimiser on the training samples `rows` (B,), and what the history keeps of it."""
+    method, history, seed = state.method, state.history, state.method.setting.seed
+    loss, terms = _loss(method, rows, step=state.step)
+    _descend(state.optimiser, loss, rates=rates, clip=clip)
+    for term in method.kept:
+        history.add_samples(seed, state.step, epoch, term, rows, terms.pop(term).detach())
+    means = {name: float(term.detach().mean()) for name, term in terms.items()}
+    history.add(seed, state.step, epoch, {"loss": loss.item(), **means, "learning_rate": rates[-1]})
+    state.step += 1
 
 
 def _loss(method: Method, rows: Tensor, *, step: int) -> tuple[Tensor, dict[str, Tensor]]:

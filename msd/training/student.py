@@ -21,9 +21,11 @@ from msd.models.views import VIEWS
 from msd.models.visualbert import VisualBertClassifier
 from msd.seeds import derive_seed
 from msd.training.cached_outputs import read_views
+from msd.training.checkpoint import Checkpoint
 from msd.training.dataset import Dataset
 from msd.training.determinism import single_thread
-from msd.training.loop import History, train
+from msd.training.history import History
+from msd.training.loop import train
 
 if TYPE_CHECKING:
     from msd.config.contracts.training import StudentParams
@@ -48,7 +50,7 @@ def train_students(job: Job[StudentParams]) -> dict[str, float]:
     students: dict[int, VisualBertClassifier] = {}
     for seed in params.seeds:
         own_targets = _targets_from_student(dataset, job, seed=seed) if "teacher_students" in job.inputs else targets
-        students[seed] = train_one(dataset, own_targets, params, seed=seed, history=history)
+        students[seed] = train_one(dataset, own_targets, params, seed=seed, history=history, scratch=job.scratch)
         for split in EVALUATED:
             logits = predict_views(students[seed], dataset.splits[split], removal=params.removal)
             predictions |= {f"seed-{seed}/{split}/{view}": values for view, values in logits.items()}
@@ -87,9 +89,15 @@ def _targets_from_student(dataset: Dataset, job: Job[StudentParams], *, seed: in
 
 
 def train_one(
-    dataset: Dataset, teacher: TeacherTargets, params: StudentParams, *, seed: int, history: History
+    dataset: Dataset,
+    teacher: TeacherTargets,
+    params: StudentParams,
+    *,
+    seed: int,
+    history: History,
+    scratch: str | None = None,
 ) -> VisualBertClassifier:
-    """A student trained from scratch with one seed."""
+    """A student trained from its initial weights with one seed; scratch: where checkpoints of the job are."""
     student = dataset.new_model(params.architecture.model_dump(), seed=derive_seed(dataset.name, seed, "student"))
     setting = Setting(dataset.name, seed, dataset.task, dataset.splits["train"], student, teacher, params.removal)
     torch.manual_seed(setting.stream("method"))  # of what a method adds to the student
@@ -98,6 +106,7 @@ def train_one(
         schedule=params.schedule,
         history=history,
         validate=partial(dataset.validate, student),
+        checkpoint=Checkpoint(scratch, f"seed-{seed}"),
     )
     return student
 

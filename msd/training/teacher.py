@@ -11,9 +11,11 @@ from msd.models.build import start_from_encoder
 from msd.models.files import save_model
 from msd.models.sizes import parameter_count
 from msd.seeds import derive_seed
+from msd.training.checkpoint import Checkpoint
 from msd.training.dataset import Dataset
 from msd.training.determinism import single_thread
-from msd.training.loop import History, train
+from msd.training.history import History
+from msd.training.loop import train
 
 if TYPE_CHECKING:
     from msd.config.contracts.training import TeacherParams
@@ -34,6 +36,7 @@ def train_teacher(job: Job[TeacherParams]) -> dict[str, float]:
         history=history,
         validate=partial(dataset.validate, model),
         rates=dict.fromkeys(copied, params.schedule.pretrained_learning_rate),
+        checkpoint=Checkpoint(job.scratch, "teacher"),
     )
     save_model(model, config=job.outputs["config"], weights=job.outputs["model"])
     shutil.copyfile(job.inputs["tokenizer"], job.outputs["tokenizer"])

@@ -2,17 +2,24 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import safetensors.torch
 import torch
 
 from msd.config.contracts.training import StudentParams
+from msd.config.files import MethodConfig
+from msd.config.yaml_file import read_model
 from msd.job import Job
 from msd.models.views import VIEWS
+from msd.models.visualbert import VisualBertClassifier
 from msd.training.cached_outputs import write_outputs
+from msd.training.student import train_students
 
 WORDS = ["red", "blue", "cat", "dog", "a", "the"]
 SIZES = {"train": 48, "val": 24, "test": 24}
@@ -81,5 +88,40 @@ def student_job(toy: dict[str, str], tmp_path: Path):
         params = {**PARAMS, **own, "parameters": parameters, "seeds": [0, 1], **changes}
         outputs = {name: str(folder / file) for name, file in names.items()}
         return Job("student", params=StudentParams.model_validate(params), inputs=toy, outputs=outputs)
+
+    return make
+
+
+TEACHER = {
+    **{"vocabulary": 11, "labels": 3, "region_width": 6, "positions": 8, "pool": "modality-means"},
+    **{"layers": 3, "width": 24, "heads": 4, "feed_forward": 32, "dropout": 0.1},
+}
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> dict[str, str]:
+    """A teacher of the toy dataset as a student's job reads it."""
+    torch.manual_seed(5)
+    files = {"teacher_model": str(tmp_path / "model.safetensors"), "teacher_config": str(tmp_path / "config.json")}
+    safetensors.torch.save_file(VisualBertClassifier(TEACHER).state_dict(), files["teacher_model"])
+    Path(files["teacher_config"]).write_text(json.dumps(TEACHER))
+    return files
+
+
+@pytest.fixture
+def job_of(student_job, live: dict[str, str]) -> Callable[[str], Job]:
+    """A function: name of a method -> a job of its first grid point, with the inputs that its YAML asks for."""
+
+    def make(name: str, **changes: Any) -> Job:
+        config = read_model(MethodConfig, Path(f"config/methods/{name}.yaml"))
+        job = student_job(config.implementation, config.points[0][1], **changes)
+        further: dict[str, str] = {}
+        if config.teacher == "model":
+            further = live
+        elif config.teacher == "student":
+            first = student_job("finetune", {}, **changes)
+            train_students(first)
+            further = {"teacher_students": first.outputs["models"]}
+        return replace(job, inputs={**job.inputs, **further})
 
     return make

@@ -1,11 +1,7 @@
 """Every method of config/methods, whoever added it: trains, repeats itself bit for bit, and leaves its teacher alone."""
 
 import hashlib
-import json
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -14,48 +10,13 @@ import torch
 
 from msd.config.files import MethodConfig
 from msd.config.yaml_file import read_model
-from msd.job import Job
 from msd.models.files import load_student
 from msd.models.predict import predict
-from msd.models.visualbert import VisualBertClassifier
 from msd.training.cached_outputs import write_outputs
 from msd.training.dataset import Dataset
 from msd.training.student import train_students
 
 METHODS = {path.stem: read_model(MethodConfig, path) for path in sorted(Path("config/methods").glob("*.yaml"))}
-TEACHER = {
-    **{"vocabulary": 11, "labels": 3, "region_width": 6, "positions": 8, "pool": "modality-means"},
-    **{"layers": 3, "width": 24, "heads": 4, "feed_forward": 32, "dropout": 0.1},
-}
-
-
-@pytest.fixture
-def live(tmp_path: Path) -> dict[str, str]:
-    """A teacher of the toy dataset as a student's job reads it."""
-    torch.manual_seed(5)
-    files = {"teacher_model": str(tmp_path / "model.safetensors"), "teacher_config": str(tmp_path / "config.json")}
-    safetensors.torch.save_file(VisualBertClassifier(TEACHER).state_dict(), files["teacher_model"])
-    Path(files["teacher_config"]).write_text(json.dumps(TEACHER))
-    return files
-
-
-@pytest.fixture
-def job_of(student_job, live: dict[str, str]) -> Callable[[str], Job]:
-    """A function: name of a method -> a job of its first grid point, with the inputs that its YAML asks for."""
-
-    def make(name: str, **changes: Any) -> Job:
-        config = METHODS[name]
-        job = student_job(config.implementation, config.points[0][1], **changes)
-        further: dict[str, str] = {}
-        if config.teacher == "model":
-            further = live
-        elif config.teacher == "student":
-            first = student_job("finetune", {}, **changes)
-            train_students(first)
-            further = {"teacher_students": first.outputs["models"]}
-        return replace(job, inputs={**job.inputs, **further})
-
-    return make
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -9,7 +9,8 @@ from msd.distill.saliency import modality_saliency
 from msd.models.predict import predict_views
 from msd.models.split import Split
 from msd.models.visualbert import VisualBertClassifier
-from msd.training.loop import History, train
+from msd.training.history import History
+from msd.training.loop import train
 
 SIZE, CLASSES = 240, 3
 SHAPE = {"layers": 1, "width": 16, "heads": 2, "feed_forward": 32, "dropout": 0.0, "pool": "modality-means"}

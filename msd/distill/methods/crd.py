@@ -92,6 +92,15 @@ class CRD(FeatureMethod):
         self.student_bank = Bank(self.options, samples=samples, generator=self.generator)
         self.teacher_bank = Bank(self.options, samples=samples, generator=self.generator)
 
+    def get_extra_state(self) -> dict[str, Any]:
+        banks = [(bank.rows, bank.log_z) for bank in (self.student_bank, self.teacher_bank)]
+        return {"generator": self.generator.get_state(), "banks": banks}
+
+    def set_extra_state(self, state: Mapping[str, Any]) -> None:
+        self.generator.set_state(state["generator"])
+        for bank, (rows, log_z) in zip((self.student_bank, self.teacher_bank), state["banks"], strict=True):
+            bank.rows, bank.log_z = rows, log_z
+
     def candidates(self, rows: Tensor) -> Tensor:
         """Rows (B, 1+K): each sample itself, then K draws from all others."""
         others = len(self.setting.samples) - 1

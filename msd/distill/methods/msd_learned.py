@@ -60,6 +60,16 @@ class LearnedMSD(Method):
         )
         self.steps = 0
 
+    def get_extra_state(self) -> dict[str, Any]:
+        learner = {"net": self.learner.net.state_dict(), "optimiser": self.learner.optimiser.state_dict()}
+        return {"order": self.order.get_state(), "steps": self.steps, **learner}
+
+    def set_extra_state(self, state: Mapping[str, Any]) -> None:
+        self.order.set_state(state["order"])
+        self.steps = state["steps"]
+        self.learner.net.load_state_dict(state["net"])
+        self.learner.optimiser.load_state_dict(state["optimiser"])
+
     def training_rows(self) -> Tensor:
         return self.rows
 

@@ -17,7 +17,8 @@ from msd.distill.saliency import modality_saliency
 from msd.distill.weight_learning import weighted_loss
 from msd.models.split import Split
 from msd.models.views import VIEWS
-from msd.training.loop import History, length_batches, train
+from msd.training.history import History
+from msd.training.loop import length_batches, train
 
 OPTIONS = {
     **KD,

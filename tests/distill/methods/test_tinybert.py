@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from msd.config.contracts.training import Schedule
 from msd.distill.method import method_class
 from msd.distill.methods.tinybert import attention_distance, hidden_distance, teacher_layer
-from msd.training.loop import History, train
+from msd.training.history import History
+from msd.training.loop import train
 
 OPTIONS = {**KD, "beta": 0.5}
 MASK = torch.tensor([[1, 1, 1, 0, 0, 1], [1, 1, 1, 1, 1, 1], [1, 1, 0, 0, 0, 1]], dtype=torch.float64)

@@ -1,0 +1,129 @@
+"""Checkpoints: what a training that was killed goes on from, to the same bits as one that was not."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+
+from msd.distill.method import Method
+from msd.training.history import History
+
+SECONDS = 120.0
+"""Between two checkpoints of a training."""
+
+
+@dataclass
+class TrainState:
+    """All of a training that changes: models, optimiser, curves, and the steps done."""
+
+    method: Method
+    optimiser: torch.optim.Optimizer
+    history: History = field(default_factory=History)
+    step: int = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors, numbers and texts alone, that `load_state_dict` takes."""
+        return {
+            "student": self.method.setting.student.state_dict(),
+            "method": self.method.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "history": self.history.rows,
+            "step": self.step,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Become what `state` was taken from."""
+        self.method.setting.student.load_state_dict(state["student"])
+        self.method.load_state_dict(state["method"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.history.rows[:] = state["history"]
+        self.step = state["step"]
+
+
+class Checkpoint:
+    """The checkpoint of one training, and the one before it, in a folder; without a folder nothing is kept.
+
+    Args:
+        folder: of a job whose code, parameters and inputs are these: `Job.scratch`.   name: of the training in it.
+    """
+
+    def __init__(self, folder: str | None, name: str) -> None:
+        self.path = None if folder is None else Path(folder) / f"{name}.pt"
+        self.saved = time.monotonic()
+        self.stop: int | None = None
+
+    def restore(self, state: TrainState) -> None:
+        """Take up the newest checkpoint that is whole, if there is one; a damaged one is warned of."""
+        if self.path is None:
+            return
+        for path in (self.path, self._previous(self.path)):
+            if not path.is_file():
+                continue
+            try:
+                state.load_state_dict(_read(path))
+            except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, pickle.UnpicklingError) as error:
+                print(f"the checkpoint {path} is damaged and left out: {error}", file=sys.stderr)
+                continue
+            print(f"goes on after step {state.step}, from {path}", file=sys.stderr)
+            return
+
+    def after_step(self, state: TrainState) -> None:
+        """Save where the last checkpoint is old enough, or where the process is to stop: then it does."""
+        if self.stop is not None or time.monotonic() - self.saved >= SECONDS:
+            self.save(state)
+        if self.stop is not None:
+            sys.exit(128 + self.stop)
+
+    def save(self, state: TrainState) -> None:
+        """Write the checkpoint, whole or not at all; the last one stays beside it."""
+        if self.path is None:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        half = self.path.with_suffix(".half")
+        with open(half, "wb") as file:
+            torch.save(state.state_dict(), file)
+            file.flush()
+            os.fsync(file.fileno())
+        if self.path.is_file():
+            os.replace(self.path, self._previous(self.path))
+        os.replace(half, self.path)
+        self.saved = time.monotonic()
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """While a training runs, let SIGTERM end it after its step and a last checkpoint."""
+        if self.path is None:
+            yield
+            return
+        before = signal.signal(signal.SIGTERM, self._asked_to_stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    def _asked_to_stop(self, number: int, frame: FrameType | None) -> None:
+        self.stop = number
+
+    @staticmethod
+    def _previous(path: Path) -> Path:
+        return path.with_suffix(".previous.pt")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    with zipfile.ZipFile(path) as archive:  # torch's format is a zip file, whose checksums torch does not read
+        if (member := archive.testzip()) is not None:
+            raise zipfile.BadZipFile(f"{member} has another checksum")
+    state: dict[str, Any] = torch.load(path, weights_only=True)
+    return state

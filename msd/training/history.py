@@ -1,0 +1,30 @@
+"""The curves of a training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+
+@dataclass
+class History:
+    """Training curves in long form: one row per seed, step and term, or per sample where a method keeps those."""
+
+    rows: list[tuple[int, int, int, str, float, int | None]] = field(default_factory=list)
+
+    def add(self, seed: int, step: int, epoch: int, values: dict[str, float]) -> None:
+        """Note the values of one step."""
+        self.rows.extend((seed, step, epoch, term, value, None) for term, value in values.items())
+
+    def add_samples(self, seed: int, step: int, epoch: int, term: str, samples: Tensor, values: Tensor) -> None:
+        """Note one value for each of the training samples with the numbers `samples` (B,)."""
+        pairs = zip(samples.tolist(), values.tolist(), strict=True)
+        self.rows.extend((seed, step, epoch, term, value, sample) for sample, value in pairs)
+
+    def write(self, path: str) -> None:
+        """Write history.parquet: seed, step, epoch, term, value, sample (null: the mean of the batch)."""
+        import pandas as pd
+
+        table = pd.DataFrame(self.rows, columns=["seed", "step", "epoch", "term", "value", "sample"])
+        table.astype({"sample": "Int32"}).to_parquet(path, index=False)
