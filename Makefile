@@ -5,7 +5,7 @@ export PYTHONPATH :=
 # Each job imports thousands of modules, three times as fast once their bytecode is kept.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup reproduce reproduce-mfh smoke test test-browser lint bench clean
+.PHONY: setup reproduce reproduce-mfh smoke test fuzz test-browser lint bench clean
 
 # The page that `make test-browser` opens.
 REPORT ?= results/smoke/report.html
@@ -36,6 +36,10 @@ smoke: setup
 
 test: setup
 	pytest -n 2 --dist loadgroup
+
+# Damaged files for every reader of outside files; CASES=… and SEED=… choose others.
+fuzz: setup
+	python tests/fuzz/readers.py --cases $(or $(CASES),10000) --seed $(or $(SEED),0)
 
 test-browser: smoke
 	tests/browser/install.sh

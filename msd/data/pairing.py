@@ -19,6 +19,8 @@ ATTEMPTS = 50
 def crossing(categories: Mapping[str, str], count: int, *, seed: tuple[object, ...]) -> list[dict[str, str]]:
     """`count` permutations item -> item that always cross category and never repeat a pair."""
     names = sorted(categories)
+    if not names:
+        raise UserError("a split has no item to pair; change the shares in `prepare:`")
     largest = max(Counter(categories.values()).values())
     if 2 * largest > len(names):
         raise UserError(

