@@ -47,9 +47,12 @@ def read_json(path: str | Path) -> Any:
 
 
 def parse_json(content: str | bytes, name: str | Path) -> Any:
-    """What JSON text holds; raises UserError with the name of its place where it is none."""
+    """What JSON text holds, "?" for half a character; raises UserError with the name of its place for other text."""
     with decoding(f"{name} is not JSON"):
-        return json.loads(content)
+        value = json.loads(content)
+        if ("\\ud" if isinstance(content, str) else b"\\ud") in content.lower():  # type: ignore[operator]
+            value = json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
+        return value
 
 
 def read_rows(path: str | Path, *, columns: int) -> list[tuple[int, list[str]]]:

@@ -71,6 +71,14 @@ def test_what_is_no_json_is_one_sentence(content: str | bytes) -> None:
         parse_json(content, "list.json")
 
 
+@pytest.mark.parametrize(
+    ("content", "values"),
+    [(r'["a\ud800b", "\uD83D", "\ud83d\ude00"]', ["a?b", "?", "😀"]), (rb'["\uDC00"]', ["?"])],
+)
+def test_half_a_character_is_a_question_mark(content: str | bytes, values: list[str]) -> None:
+    assert parse_json(content, "list.json") == values
+
+
 @given(content=st.binary(max_size=60))
 def test_any_bytes_are_text_or_a_sentence(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.mktemp("bytes") / "list.csv"

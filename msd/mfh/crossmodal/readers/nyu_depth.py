@@ -8,6 +8,9 @@ names to 40 classes (Gupta, Arbeláez, Malik, CVPR 2013: classMapping40.mat) and
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
@@ -178,11 +181,14 @@ def _field(file: h5py.File, name: str, rank: int) -> h5py.Dataset:
 
 
 def _loaded(path: Path, names: tuple[str, ...]) -> dict[str, Any]:
-    """The fields of a MATLAB file of version 5."""
+    """The fields of a MATLAB file of version 5, read in a process of its own: a damaged one may kill it."""
     if not path.is_file():
         raise UserError(f"there is no file {path}; NYU Depth V2 needs it beside {LABELED}")
-    with decoding(f"{path} is no MATLAB 5 file"):
-        content: dict[str, Any] = loadmat(path, simplify_cells=True)
+    with decoding(f"{path} is no MATLAB 5 file"), ProcessPoolExecutor(1, get_context("fork")) as apart:
+        try:
+            content: dict[str, Any] = apart.submit(loadmat, path, simplify_cells=True).result()
+        except BrokenProcessPool as error:
+            raise ValueError("damaged content") from error
     for name in names:
         if name not in content:
             raise UserError(f"{path} has no field {name!r}; fetch it again")
