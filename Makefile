@@ -15,7 +15,9 @@ setup: .venv/.ready
 .venv/.ready: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "There is no Python 3.11, 3.12 or 3.13 here: install one, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
+# Torch once more by itself, for what its build needs here: CUDA's libraries on Linux, which no lock of all systems names.
 	.venv/bin/python -m pip install --quiet --no-deps --no-compile -r requirements.lock
+	.venv/bin/python -m pip install --quiet --no-compile "$$(grep ^torch== requirements.lock)"
 	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
