@@ -120,6 +120,8 @@ def _renamed(path: Path, rng: np.random.Generator) -> str:
     ]
     other = path.parent / names[rng.integers(len(names))]
     other.parent.mkdir(exist_ok=True)
+    if other == path:
+        return f"{path.name} as it was"
     shutil.copy(path, other)
     if rng.random() < 0.3:
         path.unlink()

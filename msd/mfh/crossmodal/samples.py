@@ -94,4 +94,6 @@ def resized(logits: Tensor, label: Tensor) -> Tensor:
 def _moments(values: Tensor) -> tuple[float, float]:
     """Mean and deviation of all values; a deviation of 0 counts as 1."""
     deviation, mean = torch.std_mean(values.float(), correction=0)
+    if not bool(deviation.isfinite()):
+        raise UserError(f"values up to {float(values.abs().max()):g} are too large to be standardised")
     return float(mean), float(deviation) or 1.0

@@ -32,6 +32,7 @@ from msd.mfh.crossmodal.reader import DataReader, Share
 from msd.mfh.crossmodal.samples import IGNORED, Samples, gathered, standardised
 
 LABELED, SPLITS, TO_40, TO_13 = "nyu_depth_v2_labeled.mat", "splits.mat", "classMapping40.mat", "class13Mapping.mat"
+FARTHEST = 1000  # metres; the sensor sees ten
 
 
 class NyuDepth(DataReader):
@@ -83,6 +84,8 @@ def _read(folder: Path, count: int, size: tuple[int, int], validation: float, fi
                 )
             if not bool(torch.isfinite(depth).all()) or not bool(torch.isfinite(rgb).all()):
                 return "depth that is not finite"
+            if float(depth.abs().max()) > FARTHEST:
+                return f"depth beyond {FARTHEST} m"
             if not 0 <= int(target.min()) <= int(target.max()) < len(mapping):
                 return f"label without a class in {TO_40}: {int(target.max())}"
             label = mapping[target.long()]

@@ -138,6 +138,7 @@ def edited(folder: Path, change: Callable[[h5py.File], object]) -> None:
     [
         (lambda file: file["depths"].__setitem__((2, 3, 3), np.nan), "depth that is not", "depth that is not finite"),
         (lambda file: file["depths"].__setitem__((2, 3, 3), np.inf), "depth that is not", "depth that is not finite"),
+        (lambda file: file["depths"].__setitem__((2, 3, 3), 1e38), "3: depth beyond", "depth beyond 1000 m"),
         (lambda file: file["labels"].__setitem__(2, 0), "trainNdxs: 3: no labelled pixel", "no labelled pixel"),
         (
             lambda file: file["labels"].__setitem__((2, 0, 0), 9),
