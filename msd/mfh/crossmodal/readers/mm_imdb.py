@@ -143,23 +143,25 @@ def _poster(folder: Path, name: str, size: tuple[int, int]) -> Tensor:
 
 
 def _read_hdf5(path: Path, image: Image, findings: Findings) -> dict[str, Samples]:
-    with decoding(f"{path} is no HDF5 file of MM-IMDB"), h5py.File(path) as file:
-        for name in ("features", image, "genres"):
-            if name not in file:
-                raise UserError(f"{path} has no data set {name!r}; fetch it again")
-        length, columns = len(file["features"]), _columns(path, file["genres"].attrs.get("target_names", "[]"))
-        for name, shape in SHAPES.items():
-            if name in ("features", image, "genres") and file[name].shape != (length, *shape):
-                raise UserError(f"{path}: {name!r} has the shape {file[name].shape}, not {(length, *shape)}")
+    what = f"{path} is no HDF5 file of MM-IMDB"
+    with decoding(what):
+        opened = h5py.File(path)
+    with opened as file:
+        with decoding(what):
+            fields = _fields(file, ("features", image, "genres"))
+            names, table = fields["genres"].attrs.get("target_names", "[]"), file.attrs.get("split")
+            length = len(fields["features"])
+        columns = _columns(path, names)
         rows = {
             split: [Row((str(row),), f"{HDF5}: row {row}", row) for row in range(start, stop)]
-            for split, (start, stop) in _ranges(path, file.attrs.get("split"), length).items()
+            for split, (start, stop) in _ranges(path, table, length).items()
         }
 
         def read(row: int) -> dict[str, Tensor] | str:
-            text, shown, genres = (
-                torch.from_numpy(np.asarray(file[name][row], np.float32)) for name in ("features", image, "genres")
-            )
+            with decoding(f"row {row} of {path} is broken"):
+                text, shown, genres = (
+                    torch.from_numpy(np.asarray(field[row], np.float32)) for field in fields.values()
+                )
             if not bool(torch.isfinite(text).all()) or not bool(torch.isfinite(shown).all()):
                 return "features that are not finite"
             if not set(genres.tolist()) <= {0, 1}:
@@ -168,6 +170,20 @@ def _read_hdf5(path: Path, image: Image, findings: Findings) -> dict[str, Sample
 
         once = findings.once(rows)
         return {split: gathered(once[split], read, findings, split=split)[0] for split in rows}
+
+
+def _fields(file: h5py.File, names: tuple[str, ...]) -> dict[str, h5py.Dataset]:
+    """The data sets by name; UserError for one that is missing or has another shape than all rows of the file."""
+    for name in names:
+        if not isinstance(file.get(name), h5py.Dataset):
+            raise UserError(f"{file.filename} has no data set {name!r}; fetch it again")
+    length = next(iter(file["features"].shape), 0)
+    for name in names:
+        if file[name].shape != (length, *SHAPES[name]):
+            raise UserError(
+                f"{file.filename}: {name!r} has the shape {file[name].shape}, not {(length, *SHAPES[name])}"
+            )
+    return {name: file[name] for name in names}
 
 
 def _columns(path: Path, stored: Any) -> list[int]:

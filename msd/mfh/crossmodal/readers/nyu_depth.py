@@ -67,7 +67,9 @@ def _read(folder: Path, count: int, size: tuple[int, int], validation: float, fi
     path = folder / LABELED
     if not path.is_file():
         raise UserError(f"there is no file {path}; fetch the labelled data set of NYU Depth V2")
-    with decoding(f"{path} is no MATLAB 7.3 file"), h5py.File(path) as file:
+    with decoding(f"{path} is no MATLAB 7.3 file"):
+        opened = h5py.File(path)
+    with opened as file:
         images, depths, targets = (
             _field(file, name, rank) for name, rank in (("images", 4), ("depths", 3), ("labels", 3))
         )
@@ -178,9 +180,11 @@ def _scaled(values: NDArray[Any], size: tuple[int, int], *, exact: bool) -> Tens
 
 
 def _field(file: h5py.File, name: str, rank: int) -> h5py.Dataset:
-    if name not in file or len(file[name].shape) != rank:
-        raise UserError(f"{file.filename} has no field {name!r} of {rank} dimensions; fetch it again")
-    return file[name]
+    with decoding(f"the field {name!r} of {file.filename} is broken"):
+        field = file.get(name)
+        if not isinstance(field, h5py.Dataset) or field.ndim != rank:
+            raise UserError(f"{file.filename} has no field {name!r} of {rank} dimensions; fetch it again")
+        return field
 
 
 def _loaded(path: Path, names: tuple[str, ...]) -> dict[str, Any]:

@@ -255,7 +255,7 @@ def test_a_bad_row_is_dropped_or_told(
         (lambda file: file.attrs.create("split", np.arange(4)), "its attribute 'split' must name"),
         (lambda file: resplit(file, (0, 99)), "rows outside 0 to 9"),
         (lambda file: resplit(file, (5, 2)), "rows outside 0 to 9"),
-        (lambda file: (file.pop("genres"), file.create_group("genres")), "the genres .* are not MM-IMDB's 23"),
+        (lambda file: (file.pop("genres"), file.create_group("genres")), "no data set 'genres'"),
         (lambda file: replaced(file, "features", np.zeros((9, 7))), r"'features' has the shape \(9, 7\)"),
         (lambda file: replaced(file, "features", np.array(["a"] * 9, "S")), r"'features' has the shape \(9,\)"),
         *((content, "is no HDF5 file") for content in (b"<html>", b"", b"\x89HDF\r\n\x1a\n" + bytes(200))),

