@@ -81,7 +81,7 @@ def saliency_figure(
         axes.set_ylabel("Density")
         axes.set_ylim(bottom=0)
         axes.set_xlim(low, high)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.xaxis.set_major_formatter(FuncFormatter(_power))
     panels[-1][0].set_xlabel(f"Saliency: {MEASURES.get(measure, measure)}")
     legend(figure, panels[0][0])
@@ -110,7 +110,7 @@ def saliency_scatter_figure(
         axes.tick_params(labelsize=9)
         axes.set(xlim=(low - 0.05, high), ylim=(low - 0.05, high))
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_locator(MaxNLocator(integer=True))
+            axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
             axis.set_major_formatter(FuncFormatter(_power))
     for axes in flat[len(saliency) :]:
         axes.set_visible(False)
@@ -140,7 +140,7 @@ def curves_figure(
         for axes, kind in zip(row, ("loss", "score"), strict=True):
             for method, by_kind in methods.items():
                 _curve(axes, by_kind[kind], look=styles[method], label=titles["method"][method])
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         row[0].set_yscale("log")
         row[0].yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         row[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
