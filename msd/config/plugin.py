@@ -1,7 +1,5 @@
 """Plugins: each a module of a package that defines one class of a kind, named in a file of config/."""
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 from types import ModuleType

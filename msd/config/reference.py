@@ -3,8 +3,6 @@
 `python -m msd.config.reference` writes them; a test keeps them in step.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from functools import reduce

@@ -1,7 +1,5 @@
 """The sections of an MSD study's file."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from pydantic import Field, field_validator

@@ -1,7 +1,5 @@
 """What every class of the configuration is built from: the strict base and the types of its values."""
 
-from __future__ import annotations
-
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field

@@ -1,7 +1,5 @@
 """YAML files read into pydantic models, with errors that name file, line, key and the nearest valid name."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Downloading one url into a partial file that a later attempt resumes."""
 
-from __future__ import annotations
-
 import http.client
 import urllib.error
 import urllib.request

@@ -1,7 +1,5 @@
 """Bad records of a data set: one policy, and the list of what was dropped, for the readers of both papers."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

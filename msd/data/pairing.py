@@ -3,8 +3,6 @@
 Hateful Memes has "benign confounders" for this (Kiela et al. 2020); with permutations the property is exact.
 """
 
-from __future__ import annotations
-
 import random
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence

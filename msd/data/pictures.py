@@ -1,7 +1,5 @@
 """Reading, fitting and storing pictures, so that the same pictures always give the same bytes."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping

@@ -1,7 +1,5 @@
 """What a dataset module hands to the prepare stage, and the checks that every dataset must pass."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 One reader for training and for tables, so that both see the same targets.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -3,8 +3,6 @@
 Only `random.Random.random` is used, the one method whose stream Python promises to keep between versions.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """Raw files of a dataset or encoder that lie here already: found by name, hashed, and read out of their packages."""
 
-from __future__ import annotations
-
 import hashlib
 import zipfile
 from pathlib import Path, PureWindowsPath

@@ -1,7 +1,5 @@
 """Recordings, sound of another rate, and its short-time Fourier transform."""
 
-from __future__ import annotations
-
 import math
 import os
 import struct

@@ -1,7 +1,5 @@
 """Where raw files come from: one way of obtaining a file per kind of source, nothing trusted before its sha256."""
 
-from __future__ import annotations
-
 import hashlib
 import shutil
 import subprocess

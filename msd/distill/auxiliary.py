@@ -1,7 +1,5 @@
 """The auxiliary terms of MSD: the teacher is imitated on image alone and on text alone."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Self
 

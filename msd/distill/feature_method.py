@@ -1,7 +1,5 @@
 """The base of methods that compare features, with or without the auxiliary terms of MSD."""
 
-from __future__ import annotations
-
 import torch
 from pydantic import Field
 from torch import Tensor

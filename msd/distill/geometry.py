@@ -1,7 +1,5 @@
 """Rows of two networks side by side, and their directions without a division by zero."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """How alike student and teacher are: metrics of two models' logits, where the teacher's stand in the targets' place."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

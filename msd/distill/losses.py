@@ -1,7 +1,5 @@
 """Task loss and distillation divergence, one value per sample."""
 
-from __future__ import annotations
-
 from typing import Literal, get_args
 
 import torch

@@ -1,7 +1,5 @@
 """What the options of methods are built from: the strict base, and options that several methods share."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field

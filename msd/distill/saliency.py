@@ -1,7 +1,5 @@
 """Modality saliency: how much a teacher's prediction depends on each modality."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Literal, get_args
 

@@ -1,7 +1,5 @@
 """Weights of distillation terms learned on held-out samples: the bilevel step, exact without a second-order graph."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 import torch

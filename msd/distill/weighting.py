@@ -1,7 +1,5 @@
 """Weights of the auxiliary terms of MSD from modality saliency."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Literal, get_args
 

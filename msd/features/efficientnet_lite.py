@@ -5,8 +5,6 @@ The weights come from TensorFlow, hence "same" padding, which is uneven at strid
 1e-3. Parameter names are those of the weights, so that loading is strict.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable
 from pathlib import Path

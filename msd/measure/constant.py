@@ -1,7 +1,5 @@
 """The chance level of a metric: the best answer that does not look at the sample."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

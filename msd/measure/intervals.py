@@ -1,7 +1,5 @@
 """95 % intervals of means: of independent values, and of samples that share pictures."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

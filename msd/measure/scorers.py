@@ -1,7 +1,5 @@
 """Scorers: a metric on many resampled test splits at once, from weights of samples."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

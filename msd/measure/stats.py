@@ -5,8 +5,6 @@ picture, and both vary: seeds and pictures are crossed random effects. Draws dep
 method changes no other number.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections.abc import Sequence

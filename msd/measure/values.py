@@ -1,7 +1,5 @@
 """What metrics are made of: scores of samples, and values that are no mean over samples."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

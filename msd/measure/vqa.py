@@ -4,8 +4,6 @@ What the released evaluation (VQA, Antol et al., ICCV 2015; Goyal et al., CVPR 2
 oddities included; no code of it is here.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence

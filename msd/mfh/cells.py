@@ -1,7 +1,5 @@
 """What the tables of all parts share: cells, scores by seed, paired differences, and the order expected of them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any

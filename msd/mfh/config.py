@@ -1,7 +1,5 @@
 """What the sections of a study file of the Modality Focusing Hypothesis share: training of nets, published values."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """The device that a study file names for training."""
 
-from __future__ import annotations
-
 import torch
 
 from msd.errors import UserError

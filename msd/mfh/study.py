@@ -1,7 +1,5 @@
 """A study of the Modality Focusing Hypothesis as one validated object (`kind: mfh` in its file)."""
 
-from __future__ import annotations
-
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """New models: freshly initialised for a dataset, or started from a packaged BERT."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

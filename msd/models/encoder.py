@@ -1,7 +1,5 @@
 """VisualBERT's encoder, with the parameter names of transformers' class, on several views of a batch in one pass."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Sequence

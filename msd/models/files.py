@@ -1,7 +1,5 @@
 """Files of models: one as config.json and model.safetensors, the students of several seeds as models.safetensors."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a model predicts for a split, without dropout and gradients."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

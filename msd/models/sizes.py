@@ -1,7 +1,5 @@
 """The sizes of a model: parameters, bytes and arithmetic."""
 
-from __future__ import annotations
-
 import safetensors.torch
 import torch
 from torch.utils.flop_counter import FlopCounterMode

@@ -1,7 +1,5 @@
 """The three views of a sample: image and text, image alone, text alone."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 

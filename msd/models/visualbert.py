@@ -1,7 +1,5 @@
 """Teacher and student: a VisualBERT encoder with a pooled linear head."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Densities of model outputs per view: the paper's figure 1, for any dataset."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

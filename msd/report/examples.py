@@ -1,7 +1,5 @@
 """Examples: the test samples whose answer depends most on the image, on the text, and on both."""
 
-from __future__ import annotations
-
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence

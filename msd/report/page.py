@@ -1,7 +1,5 @@
 """The parts of the report's page: tables whose cells know their lineage, figures, sections."""
 
-from __future__ import annotations
-
 import base64
 import html
 import re

@@ -1,7 +1,5 @@
 """The lineage that the report's panels show: the traces of all its cells and figures as one compact JSON block."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The other figures: scores with intervals, saliency, training curves."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

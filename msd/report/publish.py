@@ -1,7 +1,5 @@
 """Copy a finished study's tables to results/published/, which git keeps; the README shows those it has a place for."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from pathlib import Path

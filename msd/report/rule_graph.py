@@ -1,7 +1,5 @@
 """The rule graph, drawn from the records of the jobs that ran: which rule read what which other rule made."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache

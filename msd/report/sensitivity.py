@@ -1,7 +1,5 @@
 """How scores depend on a hyper-parameter: every point of every grid, on validation and on test."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any

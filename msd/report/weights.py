@@ -1,7 +1,5 @@
 """The learned weights of MSD: how they move in training, and how they go with saliency."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

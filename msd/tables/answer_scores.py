@@ -1,7 +1,5 @@
 """Metrics of answers in people's own words, where a prepared table has these."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from msd.data.prepared_table import read_answers

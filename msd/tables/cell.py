@@ -1,7 +1,5 @@
 """A cell of a table: what it is known by, its value, what it is compared with and what is concluded."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

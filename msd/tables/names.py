@@ -1,7 +1,5 @@
 """Which tables a study has: decided by its methods, before there is any result."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 Pair = tuple[str, str | None]

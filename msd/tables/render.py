@@ -1,7 +1,5 @@
 """Renderings of a table: JSON, CSV, Markdown, LaTeX, and the grid from which the HTML page is made."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

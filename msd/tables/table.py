@@ -1,7 +1,5 @@
 """A table of results, for both papers: one type with one form on disk."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Numbers of a cell in words, as every rendering prints them."""
 
-from __future__ import annotations
-
 from msd.tables.cell import Against, Cell, Paper
 
 

@@ -1,7 +1,5 @@
 """What may be concluded from a cell: the rule of significance and the words for verdicts, for both papers."""
 
-from __future__ import annotations
-
 from msd.tables.cell import Against, Cell, Verdict
 from msd.tables.text import difference_text, p_text
 

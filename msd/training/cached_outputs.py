@@ -1,7 +1,5 @@
 """The teacher's cached outputs, written once and read without any model."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import safetensors

@@ -1,7 +1,5 @@
 """Checkpoints: what a training that was killed goes on from, to the same bits as one that was not."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import pickle

@@ -1,7 +1,5 @@
 """The state of the process in which a job computes."""
 
-from __future__ import annotations
-
 import os
 
 import torch

@@ -1,7 +1,5 @@
 """Frozen features of texts and pictures: the outputs of the packaged encoders, before any training."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The curves of a training."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from torch import Tensor

@@ -1,7 +1,5 @@
 """One policy for bad records: strict stops with the place, lenient drops, counts, and stops where most are bad."""
 
-from __future__ import annotations
-
 import pytest
 
 from msd.data.findings import Findings, Row

@@ -1,7 +1,5 @@
 """Pictures of every mode come out upright, in 8 bits and with the colours that they show; broken ones with a sentence."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from pathlib import Path

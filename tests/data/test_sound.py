@@ -1,7 +1,5 @@
 """Recordings are read whole or not at all."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

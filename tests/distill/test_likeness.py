@@ -1,7 +1,5 @@
 """Divergence from and agreement with the teacher, as metrics."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """Damage to the files of a folder: of bytes, of values in a format that still holds, and of names."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import shutil

@@ -1,7 +1,5 @@
 """Small whole folders of every format that is read from outside, and the calls that read them."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import json

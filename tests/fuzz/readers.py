@@ -5,8 +5,6 @@ where a reader raises something else than UserError, opens a file outside its fo
 values that are not finite or labels that are none, or needs more than a minute.
 """
 
-from __future__ import annotations
-
 import argparse
 import builtins
 import contextlib

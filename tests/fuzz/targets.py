@@ -1,7 +1,5 @@
 """The folders that are damaged, what reads each, and what must hold of what was read."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

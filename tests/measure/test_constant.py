@@ -1,7 +1,5 @@
 """Chance levels by hand."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Intervals of means: closed forms, and samples that share a picture."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Every metric of the registry: its value by an independent formula, its scorer, why it is undefined, and its tasks."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

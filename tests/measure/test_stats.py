@@ -1,7 +1,5 @@
 """Paired bootstrap and correction: closed forms, invariances, coverage."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """VQA accuracy of answer strings, held against values that the released evaluation gave."""
 
-from __future__ import annotations
-
 import pytest
 
 from msd.measure.vqa import answer_scores, normalise

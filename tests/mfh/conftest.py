@@ -1,7 +1,5 @@
 """An MSD study's files of one small generated dataset, whose teacher and text encoder are as small."""
 
-from __future__ import annotations
-
 import json
 import zipfile
 from collections.abc import Callable

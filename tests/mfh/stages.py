@@ -1,7 +1,5 @@
 """Run one stage as a recorded job, and find a cell of the table that one made."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from msd.job import Job, run

@@ -1,7 +1,5 @@
 """Algorithm 1: the exact expectation, the ranking of known data, and each mistake of the released code."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from torch.nn import functional as F

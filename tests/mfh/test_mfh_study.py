@@ -1,7 +1,5 @@
 """The study file of the Modality Focusing Hypothesis: the paper's settings, and one sentence for each fault."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """What the density figures show of predictions."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

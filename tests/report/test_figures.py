@@ -1,7 +1,5 @@
 """Stage figures: what is drawn, the same bytes when made twice, and densities that are densities."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

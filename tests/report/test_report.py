@@ -1,7 +1,5 @@
 """Stage report: one self-contained page whose numbers all come from the results."""
 
-from __future__ import annotations
-
 import json
 import re
 from html.parser import HTMLParser

@@ -1,7 +1,5 @@
 """Claims: verdicts follow the stated rules, nothing that did not run is dropped."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Stage collect: selection on validation, merging of seed blocks, and what it refuses."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

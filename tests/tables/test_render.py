@@ -1,7 +1,5 @@
 """Renderings: numbers as printed, what earns bold, and LaTeX that compiles."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Tables as types: their form on disk, one identity a cell, Holm's correction."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Stage tables: exact values, differences, corrections, and the same bytes when made twice."""
 
-from __future__ import annotations
-
 import csv
 import json
 import math

@@ -1,7 +1,5 @@
 """What the stages of data and features are given."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """What the stages of tables, figures and report are given."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from pydantic import Field, RootModel

@@ -4,8 +4,6 @@ Split items first, then pair inside a split: each permutation gives every pictur
 a title from another category once. One modality alone is exactly chance.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`clipart-tags`: which keywords does this clip-art picture with this title have? The role of MM-IMDB."""
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`easy-vqa`: 13 possible answers to questions on pictures of coloured shapes. The role of VQA v2."""
 
-from __future__ import annotations
-
 import zipfile
 from collections import defaultdict
 from pathlib import Path

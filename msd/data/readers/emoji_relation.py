@@ -4,8 +4,6 @@ Three classes: the emoji's own name, the name of another emoji of its category, 
 This is a relation proxy, not entailment.
 """
 
-from __future__ import annotations
-
 import re
 import zipfile
 from dataclasses import dataclass

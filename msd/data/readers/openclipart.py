@@ -1,7 +1,5 @@
 """The committed OpenClipart subset: public-domain pictures with titles and keywords, shared by two tasks."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Mapping

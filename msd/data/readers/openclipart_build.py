@@ -7,8 +7,6 @@ The bytes of a PNG depend on Pillow and its zlib, so use the versions of require
 The pictures are in the public domain (Creative Commons Public Domain Dedication).
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import subprocess

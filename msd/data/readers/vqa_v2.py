@@ -6,8 +6,6 @@ val2014 together. A target's score is the VQA accuracy of a label that is writte
 labels of the released models were made (not normalised), while the metrics compare as they say.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

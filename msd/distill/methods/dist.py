@@ -1,7 +1,5 @@
 """DIST: predictions correlate with the teacher's, within a sample and within a class."""
 
-from __future__ import annotations
-
 import torch
 from pydantic import Field
 from torch import Tensor

@@ -1,7 +1,5 @@
 """Decoupled knowledge distillation: the target class and the other classes, each with a weight of its own."""
 
-from __future__ import annotations
-
 import torch
 from pydantic import Field
 from torch import Tensor

@@ -1,7 +1,5 @@
 """The small model trained on gold labels alone."""
 
-from __future__ import annotations
-
 from msd.distill.method import Method
 
 

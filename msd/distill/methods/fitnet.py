@@ -1,7 +1,5 @@
 """FitNets: the student's features, projected, come close to the teacher's."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

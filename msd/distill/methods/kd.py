@@ -1,7 +1,5 @@
 """Knowledge distillation from the teacher's prediction on image and text."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from msd.distill.method import Method, Step

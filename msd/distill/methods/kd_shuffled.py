@@ -1,7 +1,5 @@
 """Control: knowledge distillation from the teacher's predictions for other samples."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

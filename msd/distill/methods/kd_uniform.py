@@ -1,7 +1,5 @@
 """Control: knowledge distillation from a teacher that knows nothing."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

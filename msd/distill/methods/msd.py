@@ -1,7 +1,5 @@
 """Modality-specific distillation: the teacher is imitated on image and text, on image alone and on text alone."""
 
-from __future__ import annotations
-
 from pydantic import Field
 from torch import Tensor
 

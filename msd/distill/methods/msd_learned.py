@@ -1,7 +1,5 @@
 """Modality-specific distillation whose three weights are learned on held-out training samples."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any
 

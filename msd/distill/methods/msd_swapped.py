@@ -1,7 +1,5 @@
 """Control: modality-specific distillation from the wrong modality."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from msd.distill.methods.msd import MSD

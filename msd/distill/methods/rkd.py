@@ -1,7 +1,5 @@
 """Relational knowledge distillation: distances and angles among a batch's samples as the teacher has them."""
 
-from __future__ import annotations
-
 import torch
 from pydantic import Field
 from torch import Tensor

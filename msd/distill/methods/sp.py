@@ -1,7 +1,5 @@
 """Similarity-preserving distillation: samples that are alike to the teacher are alike to the student."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from msd.distill.feature_method import FeatureMethod

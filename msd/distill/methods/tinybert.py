@@ -1,7 +1,5 @@
 """Distillation of hidden states and attentions, layer by layer, besides the prediction."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any

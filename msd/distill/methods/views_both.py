@@ -1,7 +1,5 @@
 """Control: further passes on single modalities without anything modality-specific to learn from them."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from msd.distill.methods.msd import MSD

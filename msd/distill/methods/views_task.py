@@ -1,7 +1,5 @@
 """Control: single modalities as augmentation of the training data, without the teacher's view of them."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from msd.distill.method import Step

@@ -5,8 +5,6 @@ spectrograms (N, 112, 112), labels 0 to 9. Published N: 60,000 for training, of 
 10,000 for test; this reader takes N from the files.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The section `av_mnist` of a study of the Modality Focusing Hypothesis: its data, nets and training."""
 
-from __future__ import annotations
-
 from functools import cached_property
 from pathlib import Path
 

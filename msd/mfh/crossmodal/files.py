@@ -1,7 +1,5 @@
 """Pictures and recordings of the crossmodal data sets as tensors, with one sentence for each that cannot be read."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

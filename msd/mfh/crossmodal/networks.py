@@ -4,8 +4,6 @@ Where the authors released a network, its layers are theirs: `cnn-image` and `cn
 (VGGSound). ResNets: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", CVPR 2016.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """What every data set of the crossmodal studies is read into: several modalities of each sample, and its label."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 

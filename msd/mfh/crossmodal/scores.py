@@ -1,7 +1,5 @@
 """Metrics of crossmodal nets: the mean intersection over union of segmentations beside those of all studies."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

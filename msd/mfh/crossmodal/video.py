@@ -1,7 +1,5 @@
 """Pictures and sound out of video files such as mp4, decoded with FFmpeg in one pass that holds one frame at a time."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -4,8 +4,6 @@ Decisive columns XS ~ N(0, I) give the label y = 1[XS·a > 0]; modality x1 (the 
 student's) each show some of them and are independent N(0, 1) elsewhere. Xue, Gao, Ren, Zhao, arXiv 2206.06487.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The figures of the Gaussian study: accuracy against γ or α, with intervals and the paper's values."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

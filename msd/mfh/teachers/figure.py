@@ -1,7 +1,5 @@
 """The figure of `gain_rank`: what students gain against γ and against the teacher's own score, side by side."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from matplotlib.axes import Axes

@@ -5,8 +5,6 @@ whose γ counts decisive channels: |general decisive| / |decisive of either moda
 known to be decisive; its right predictions are seen.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Table `predictions`: what the hypothesis lets expect of vision-language teachers, each with its verdict."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """The reader of AV-MNIST's published layout, on drawn files of the same layout and types."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Digits seen and heard: how pictures and speech are chosen and made hard, and the real packages (network)."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """Digits seen and heard: the job on prepared digits and on the published archive, its table, and faults of a study."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

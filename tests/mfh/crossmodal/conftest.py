@@ -1,7 +1,5 @@
 """Small videos whose pictures and pitch are known."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 

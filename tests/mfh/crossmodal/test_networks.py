@@ -1,7 +1,5 @@
 """Every network of a study file: what it encodes, what its head makes of it, and what it refuses."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

@@ -1,7 +1,5 @@
 """A data set of a user's is added by one module and one YAML file, which are found by name."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

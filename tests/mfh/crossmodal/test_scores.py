@@ -1,7 +1,5 @@
 """Mean intersection over union against values computed by hand, and other scores."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

@@ -1,7 +1,5 @@
 """The table of a user's data sets: gains paired by seed, the paper's values without verdict, what is not known."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

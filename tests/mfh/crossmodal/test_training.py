@@ -1,7 +1,5 @@
 """Training across modalities: losses, Algorithm 1 on features and maps, and students that differ by their teacher alone."""
 
-from __future__ import annotations
-
 import copy
 import itertools
 

@@ -1,7 +1,5 @@
 """Decoding of videos: the frame of a moment, the pitch and length of the sound, and files that are not whole."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

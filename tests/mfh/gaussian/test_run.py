@@ -1,7 +1,5 @@
 """The Gaussian study: the tensor program equals a plain loop, and the released scripts' own numbers come out."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 

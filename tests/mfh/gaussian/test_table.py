@@ -1,7 +1,5 @@
 """Tables of the Gaussian study: cells, the paper's values and verdicts, the expected order, and the pages made of them."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,7 +1,5 @@
 """γ from answers: values computed by hand, limits, chance, intervals."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Tables of the vision-language teachers: ranks, gains and verdicts of made-up scores, and all stages in a row."""
 
-from __future__ import annotations
-
 import copy
 import itertools
 import json

@@ -1,7 +1,5 @@
 """Students side by side: one start, the same batches, and none feels another."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from torch import Tensor

@@ -1,7 +1,5 @@
 """A teacher's variants: regular bit for bit at r = 0, silenced by rank, and refused when its head does not fit."""
 
-from __future__ import annotations
-
 import pandas as pd
 import pytest
 import safetensors.torch

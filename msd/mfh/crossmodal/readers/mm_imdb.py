@@ -10,8 +10,6 @@ As in the data set's own code, the longest plot counts and only the 23 genres th
 them keeps its place.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any, Literal

@@ -6,8 +6,6 @@ names to 40 classes (Gupta, Arbeláez, Malik, CVPR 2013: classMapping40.mat) and
 2013: class13Mapping.mat). Label 0 is no label.
 """
 
-from __future__ import annotations
-
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context

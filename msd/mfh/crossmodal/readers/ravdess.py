@@ -10,8 +10,6 @@ Livingstone, Russo, PLoS ONE 2018, Zenodo 1188976, CC BY-NC-SA 4.0. Two layouts 
   × 256 steps of 16 ms; the picture is the frame after MOMENT seconds. Songs are left out. Splits are by actor.
 """
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from pathlib import Path

@@ -4,8 +4,6 @@ Debian's package tuxpaint-stamps-default, GPL-2, puts them into /usr/share/tuxpa
 <stamp>.png, <stamp>.txt (its first line is the English name) and <stamp>_desc_<language>.ogg, read by a person.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Literal

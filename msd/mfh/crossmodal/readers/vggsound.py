@@ -15,8 +15,6 @@ gone. Those of still pictures or of less than ten seconds stay in, the latter wi
 classes.txt, one label a line, chooses classes; without it every label of the list is one.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal, NamedTuple
 

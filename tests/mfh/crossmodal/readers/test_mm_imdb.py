@@ -1,7 +1,5 @@
 """MM-IMDB as files and as HDF5, on drawn films in the same formats."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """NYU Depth V2's files, drawn in MATLAB's two formats with its fields, axes and numbers from 1."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """RAVDESS in both layouts, on drawn recordings, videos and pictures with its names, rates and shapes."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Tux Paint's stamps in the layout of Debian's package: three modalities, splits by name, and faults."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """VGGSound's list and clips, on drawn ones with its names, frames and rate."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable
 from pathlib import Path
