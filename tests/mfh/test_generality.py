@@ -7,14 +7,7 @@ from torch.nn import functional as F
 from msd.mfh.config import JointTraining
 from msd.mfh.gaussian.data import draw_run
 from msd.mfh.gaussian.settings import table2_setting
-from msd.mfh.generality import (
-    Head,
-    channel_generality,
-    exact_distance,
-    silence,
-    silenced_channels,
-    train_jointly,
-)
+from msd.mfh.generality import Head, channel_generality, exact_distance, silence, silenced_channels, train_jointly
 
 TRAINING = JointTraining(epochs=1000, learning_rate=0.01, momentum=0.9)
 

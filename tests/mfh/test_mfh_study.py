@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import pytest
-import yaml
+from faults import changed_yaml, one_sentence
 
-from msd.errors import UserError
 from msd.mfh.crossmodal.config import read_config
 from msd.mfh.gaussian.settings import settings
 from msd.mfh.gaussian.table import printed
@@ -38,7 +37,7 @@ def test_the_study_has_the_settings_and_seeds_of_the_paper() -> None:
     ("change", "sentence"),
     [
         (lambda c: c.update(kind="mhf"), r"no kind of study 'mhf'; did you mean 'mfh'\?"),
-        (lambda c: c["gaussian"].update(kl="mean"), r"study.yaml:\d+: gaussian.kl: .*'batch-and-classes'"),
+        (lambda c: c["gaussian"].update(kl="mean"), r":\d+: gaussian.kl: .*'batch-and-classes'"),
         (lambda c: c["gaussian"].update(rums=3), r"unknown key 'gaussian.rums'; did you mean 'runs'\?"),
         (lambda c: c["gaussian"]["exp1"].update(shared=[2, 2]), r"exp1.shared: a value is given twice: \[2, 2\]"),
         (lambda c: c["gaussian"]["exp1"].update(shared=[11]), r"exp1.shared.*less than or equal to 10"),
@@ -49,24 +48,16 @@ def test_the_study_has_the_settings_and_seeds_of_the_paper() -> None:
         (lambda c: c["teachers"].update(shares=[0, 0.5]), r"teachers.shares.0: Input should be greater than 0"),
         (
             lambda c: c["teachers"].update(datasets={"clipart-tag": 9}),
-            r"no dataset 'clipart-tag'; did you mean 'clipart-tags'",
+            r"no dataset 'clipart-tag'; did .* 'clipart-tags'",
         ),
         (lambda c: c["teachers"].update(study="config/demos.yaml"), r"no file config/demos.yaml; did you mean"),
-        (
-            lambda c: c["teachers"]["student"].update(kd_weigth=1),
-            r"unknown key 'teachers.student.kd_weigth'; did you mean 'kd_weight'",
-        ),
+        (lambda c: c["teachers"]["student"].update(kd_weigth=1), r"'teachers.student.kd_weigth'; did .* 'kd_weight'"),
     ],
 )
 def test_a_fault_is_one_sentence(tmp_path: Path, change, sentence: str) -> None:
-    content = yaml.safe_load(MFH.read_text())
-    change(content)
-    path = tmp_path / "study.yaml"
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
-    with pytest.raises(UserError, match=sentence) as caught:
+    path = changed_yaml(MFH, tmp_path / "study.yaml", change)
+    with one_sentence(rf"study\.yaml.*{sentence}"):
         open_study(path)
-    assert "study.yaml" in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 def test_a_data_set_of_a_user_is_known_by_its_file(tmp_path: Path) -> None:
@@ -77,9 +68,9 @@ def test_a_data_set_of_a_user_is_known_by_its_file(tmp_path: Path) -> None:
     assert params.metric == "miou"
     assert study.report_params().crossmodal["nyu-depth-v2"].not_known
     assert study.resolved()["crossmodal_files"]["nyu-depth-v2"]["data"]["reader"] == "nyu-depth"
-    with pytest.raises(UserError, match=r"no data set 'nyu-depth'; did you mean 'nyu-depth-v2'\?"):
+    with one_sentence(r"no data set 'nyu-depth'; did you mean 'nyu-depth-v2'\?"):
         open_study(MFH, {"crossmodal": {"nyu-depth": str(tmp_path)}})
-    with pytest.raises(UserError, match=r"crossmodal.nyu-depth-v2: there is no folder .*/nowhere"):
+    with one_sentence(r"crossmodal.nyu-depth-v2: there is no folder .*/nowhere"):
         open_study(MFH, {"crossmodal": {"nyu-depth-v2": f"{tmp_path}/nowhere"}})
 
 
@@ -93,8 +84,7 @@ def test_a_data_set_of_a_user_is_known_by_its_file(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_student_cannot_read_or_be_is_named(tmp_path: Path, student: dict[str, str], sentence: str) -> None:
-    content = yaml.safe_load(Path("config/crossmodal/ravdess.yaml").read_text())
     path = tmp_path / "ravdess.yaml"
-    path.write_text(yaml.safe_dump({**content, "student": student}))
-    with pytest.raises(UserError, match=sentence):
+    changed_yaml("config/crossmodal/ravdess.yaml", path, lambda content: content.update(student=student))
+    with one_sentence(sentence):
         read_config(path)

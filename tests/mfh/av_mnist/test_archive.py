@@ -1,12 +1,11 @@
 """The reader of AV-MNIST's published layout, on drawn files of the same layout and types."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from faults import one_sentence
 
-from msd.errors import UserError
 from msd.mfh.av_mnist.archive import read_av_mnist
 
 COUNTS = {"train": 24, "test": 3}
@@ -33,9 +32,7 @@ def test_the_last_training_samples_validate_and_pairs_stay_together(folder: Path
     val = splits["val"]
     assert val.label.tolist() == [2, 3]
     assert val.inputs["audio"][:, 0, 0, 0].tolist() == [22, 23]
-    assert {name: tuple(values.shape) for name, values in val.inputs.items()} == {
-        "image": (2, 1, 28, 28), "audio": (2, 1, 112, 112)
-    }  # fmt: skip
+    assert (val.inputs["image"].shape, val.inputs["audio"].shape) == ((2, 1, 28, 28), (2, 1, 112, 112))
     assert val.inputs["image"][0, 0, 0, :3].tolist() == pytest.approx([0, 1 / 255, 2 / 255])
 
 
@@ -60,12 +57,12 @@ def test_bytes_are_read_like_floats(folder: Path) -> None:
         (lambda f: write(f / "test_labels.npy", np.array([None] * 3)), "is no NumPy array of numbers"),
         (
             lambda f: [write(path, np.load(path)[:7]) for path in f.rglob("train_*.npy")],
-            "of 7 training samples none can be held out",
+            "of 7 training samples none can",
         ),
         (lambda f: (f / "test_labels.npy").write_text("x"), "is no NumPy array of numbers"),
     ],
 )
-def test_a_faulty_folder_is_one_sentence(folder: Path, change: Callable[[Path], object], sentence: str) -> None:
+def test_a_faulty_folder_is_one_sentence(folder: Path, change, sentence: str) -> None:
     change(folder)
-    with pytest.raises(UserError, match=sentence):
+    with one_sentence(sentence):
         read_av_mnist(folder)

@@ -7,14 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import yaml
+from faults import changed_yaml, one_sentence
 from safetensors.torch import save_file
 from stages import cell_of, run_stage
 
-from msd.errors import UserError
 from msd.lineage.audit import audit
 from msd.mfh.av_mnist.config import AvMnistParams, AvMnistTable, PublishedDigits
-from msd.mfh.av_mnist.table import ORDER, av_mnist_table
+from msd.mfh.av_mnist.table import ORDER, TITLES, av_mnist_table
 from msd.mfh.config import Distillation, NetTraining
 from msd.studies import open_study
 from msd.tables.render import RENDERINGS
@@ -29,18 +28,9 @@ SHORT = AvMnistParams(
     training=NetTraining(epochs=2, batch_size=16, learning_rate=0.05),
     distillation=Distillation(task_weight=1, kd_weight=1, temperature=2),
 )
-METHODS = {"no-kd"} | {
-    f"{role}-{kind}"
-    for role in ("teacher", "kd")
-    for kind in ("audio", "both", "regular", "general", "specific", "random")
-}
-ABOUT = AvMnistTable(
-    dataset="spoken-digits",
-    title="Spoken digits",
-    is_embedded=True,
-    share=0.5,
-    paper=PublishedDigits(source="a table", values={"no-kd": 60.0, "kd-audio": 61.0}),
-)
+METHODS = TITLES.keys() - {"teacher-none", "kd-none"}
+PAPER = PublishedDigits(source="a table", values={"no-kd": 60.0, "kd-audio": 61.0})
+ABOUT = AvMnistTable(dataset="spoken-digits", title="Spoken digits", is_embedded=True, share=0.5, paper=PAPER)
 
 
 def digits(path: Path, counts: dict[str, int]) -> Path:
@@ -84,8 +74,9 @@ def test_the_published_archive_feeds_the_same_job(tmp_path: Path, monkeypatch) -
         for name, array in arrays.items():
             (tmp_path / "avmnist" / name).parent.mkdir(parents=True, exist_ok=True)
             np.save(tmp_path / "avmnist" / name, array)
+    shutil.copytree("config", tmp_path / "config")
     monkeypatch.chdir(tmp_path)
-    study = archive_study(tmp_path)
+    study = open_study(changed_yaml(MFH, MFH, lambda content: content["av_mnist"].update(source="avmnist")))
     assert study.datasets == []
     assert study.av_mnist.table_params().dataset == "av-mnist"
     one_seed = SHORT.model_copy(update={"seeds": [0]})
@@ -93,15 +84,6 @@ def test_the_published_archive_feeds_the_same_job(tmp_path: Path, monkeypatch) -
     assert (frame.groupby("method").size() == 10).all()
     assert frame["group"].nunique() == 10
     assert not audit(Path("results"), "mfh").findings
-
-
-def archive_study(folder: Path):
-    project = Path(__file__).resolve().parents[3]
-    shutil.copytree(project / "config", folder / "config")
-    content = yaml.safe_load((folder / MFH).read_text())
-    content["av_mnist"]["source"] = "avmnist"
-    (folder / MFH).write_text(yaml.safe_dump(content))
-    return open_study(MFH)
 
 
 def frame() -> pd.DataFrame:
@@ -172,10 +154,6 @@ def test_the_expected_order_is_checked(table: dict) -> None:
     ],
 )
 def test_a_fault_of_the_study_is_one_sentence(tmp_path: Path, change: dict, sentence: str) -> None:
-    content = yaml.safe_load(MFH.read_text())
-    content["av_mnist"] |= change
-    path = tmp_path / "study.yaml"
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
-    with pytest.raises(UserError, match=sentence) as caught:
+    path = changed_yaml(MFH, tmp_path / "study.yaml", lambda content: content["av_mnist"].update(change))
+    with one_sentence(sentence):
         open_study(path)
-    assert "\n" not in str(caught.value)

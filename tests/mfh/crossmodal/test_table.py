@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from faults import one_sentence
 from stages import cell_of
 
-from msd.errors import UserError
 from msd.job import Job
 from msd.mfh.crossmodal.config import FILES, CrossmodalTable, read_crossmodal
 from msd.mfh.crossmodal.readers.ravdess import Ravdess
@@ -46,27 +46,27 @@ def table(frame: pd.DataFrame) -> dict:
     return crossmodal_table({"nyu": frame}, datasets, runs=runs, study="mfh").to_json()
 
 
-def cell(table: dict, source: str, role: str) -> dict:
-    return cell_of(table, source=source, role=role)
-
-
 def test_every_student_is_held_against_the_one_without_a_teacher(table: dict) -> None:
-    assert cell(table, "none", "kd")["mean"] == 41
+    assert cell_of(table, source="none", role="kd")["mean"] == 41
     gains = {item["source"]: item["against"]["difference"] for item in table["cells"] if item["against"]}
     assert gains == {"rgb/regular": 4, "both/regular": 0.5, "both/general": 4}
-    assert cell(table, "rgb/regular", "kd")["against"]["p"] == pytest.approx(0.1560, abs=1e-4)  # t(1) = 4
+    assert cell_of(table, source="rgb/regular", role="kd")["against"]["p"] == pytest.approx(
+        0.1560, abs=1e-4
+    )  # t(1) = 4
     assert table["family"] == 2, "where every seed gains as much, there is no p"
-    assert cell(table, "both/regular", "teacher")["against"] is None
+    assert cell_of(table, source="both/regular", role="teacher")["against"] is None
 
 
 def test_the_paper_s_values_stand_by_the_teacher_s_modalities_without_verdict(table: dict) -> None:
     published = {item.title: item.values for item in about("nyu-depth-v2").published}
     values = published["MFH, NYU Depth V2, RGB student"]
-    assert cell(table, "none", "kd")["paper"] == values["no-kd"][0]
+    assert cell_of(table, source="none", role="kd")["paper"] == values["no-kd"][0]
     for teacher in ("rgb", "both"):
-        assert cell(table, f"{teacher}/regular", "teacher")["paper"] == values[f"teacher-{teacher}"][0]
-        assert cell(table, f"{teacher}/regular", "kd")["paper"] == values[f"kd-{teacher}"][0]
-    assert cell(table, "both/general", "kd")["paper"] is None, "whose teacher the value is of is not known"
+        assert cell_of(table, source=f"{teacher}/regular", role="teacher")["paper"] == values[f"teacher-{teacher}"][0]
+        assert cell_of(table, source=f"{teacher}/regular", role="kd")["paper"] == values[f"kd-{teacher}"][0]
+    assert cell_of(table, source="both/general", role="kd")["paper"] is None, (
+        "whose teacher the value is of is not known"
+    )
     assert {item["verdict"] for item in table["cells"]} == {None}
     assert "kd-general" in as_markdown(Table.from_json(table)), "but it is told below"
 
@@ -76,7 +76,7 @@ def test_with_one_teacher_values_go_by_its_kind(frame: pd.DataFrame) -> None:
     frames = {"v": frame[frame["teacher"] == "both"]}
     made = crossmodal_table(frames, {"v": of_v}, runs={"v": "r"}, study="mfh").to_json()
     for kind in ("regular", "general"):
-        assert cell(made, f"both/{kind}", "kd")["paper"] == of_v.published[0].values[f"kd-{kind}"][0]
+        assert cell_of(made, source=f"both/{kind}", role="kd")["paper"] == of_v.published[0].values[f"kd-{kind}"][0]
 
 
 def test_what_was_dropped_is_stated(frame: pd.DataFrame) -> None:
@@ -113,10 +113,10 @@ def test_a_gpu_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     [config] = read_crossmodal({"ravdess": str(tmp_path)}).values()
     training = config.training.model_copy(update={"device": "cuda:99"})
     params = config.params(str(tmp_path)).model_copy(update={"training": training})
-    with pytest.raises(UserError, match=r"training.device: PyTorch sees no 'cuda:99'"):
+    with one_sentence(r"training.device: PyTorch sees no 'cuda:99'"):
         crossmodal(Job("crossmodal", params))
 
 
 def test_a_folder_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"there is no folder .*nowhere"):
+    with one_sentence(r"there is no folder .*nowhere"):
         read(Ravdess(), tmp_path / "nowhere")

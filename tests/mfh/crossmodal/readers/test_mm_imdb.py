@@ -9,25 +9,24 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from faults import one_sentence
 from PIL import Image
 
-from msd.errors import UserError
 from msd.mfh.crossmodal.readers.mm_imdb import GENRES, MmImdb
 
 SPLITS = {"train": [f"{number:07d}" for number in range(1, 7)], "dev": ["0000010", "0000011"], "test": ["0000020"]}
 PLOTS = {"Drama": "a widow weeps in the rain", "Comedy": "a clown slips on a banana"}
 SIZE = (32, 24)
+UNUSABLE = {
+    "plot": ("", [""], [], None, 5, [None], [["nested"]], {"a": "plot"}, "…!? -"),
+    "genres": ([], None, 7, [None]),
+}
 
 
 def film(folder: Path, name: str, **changes: Any) -> None:
     """A film by its number: even ones are dramas with red posters, odd ones comedies with blue ones."""
     genre = "Comedy" if int(name) % 2 else "Drama"
-    content = {
-        "plot": ["short", f"{PLOTS[genre]},<br />é {name}"],
-        "genres": [genre, "Romance", "News"],
-        "smart canonical title": "A title",
-        "votes": 7,
-    }
+    content = {"plot": ["short", f"{PLOTS[genre]},<br />é {name}"], "genres": [genre, "Romance", "News"], "votes": 7}
     (folder / f"{name}.json").write_text(json.dumps(content | changes, indent=4), encoding="utf-8")
     mode, colour = ("L", 100) if name == "0000003" else ("RGB", (0, 0, 250) if int(name) % 2 else (250, 0, 0))
     if name == "0000004":
@@ -120,11 +119,10 @@ def test_the_hdf5_file_is_cut_by_its_own_table_and_its_columns_named_by_its_own_
         (lambda f: film(f / "dataset", "0000020", plot=None), "1 of 1 records of test are bad.*: no plot"),
     ],
 )
-def test_a_fault_of_the_files_is_one_sentence(folder: Path, change: Callable[[Path], object], sentence: str) -> None:
+def test_a_fault_of_the_files_is_one_sentence(folder: Path, change, sentence: str) -> None:
     change(folder)
-    with pytest.raises(UserError, match=sentence) as caught:
+    with one_sentence(sentence):
         MmImdb(size=SIZE).read(folder)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -137,23 +135,14 @@ def test_a_fault_of_the_files_is_one_sentence(folder: Path, change: Callable[[Pa
         (lambda f: (f / "0000001.json").write_bytes(b""), "0000001.json is not JSON", "cannot be read"),
         (lambda f: (f / "0000001.json").write_text("[1]"), "0000001.json: 0000001: no JSON object", "no JSON object"),
         *(
-            (lambda f, plot=plot: film(f, "0000001", plot=plot), "0000001.json: 0000001: no plot", "no plot")
-            for plot in ("", [""], [], None, 5, [None], [["nested"]], {"a": "plot"}, "…!? -")
-        ),
-        *(
-            (
-                lambda f, genres=genres: film(f, "0000001", genres=genres),
-                "0000001.json: 0000001: no genres",
-                "no genres",
-            )
-            for genres in ([], None, 7, [None])
+            (lambda f, bad=bad: film(f, "0000001", **bad), f"0000001.json: 0000001: no {name}", f"no {name}")
+            for name, values in UNUSABLE.items()
+            for bad in ({name: value} for value in values)
         ),
         (lambda f: film(f, "0000001", genres=["Farce"]), "no genre of MM-IMDB: 'Farce'", "no genre of MM-IMDB"),
     ],
 )
-def test_a_bad_film_is_dropped_or_told(
-    folder: Path, is_bad: Callable, change: Callable[[Path], object], sentence: str, kind: str
-) -> None:
+def test_a_bad_film_is_dropped_or_told(folder: Path, is_bad, change, sentence: str, kind: str) -> None:
     change(folder / "dataset")
     is_bad(MmImdb, folder, sentence, kind, size=SIZE)
 
@@ -161,16 +150,11 @@ def test_a_bad_film_is_dropped_or_told(
 @pytest.mark.parametrize(
     ("listed", "kind"),
     [
-        ("../dataset/0000001", "cannot be read"),
-        ("/etc/0000001", "cannot be read"),
-        ("0000002", "listed twice"),
-        ("0000020", "also in test"),
-        (None, "cannot be read"),
+        *((name, "cannot be read") for name in ("../dataset/0000001", "/etc/0000001", None)),
+        *(("0000002", "listed twice"), ("0000020", "also in test")),
     ],
 )
-def test_a_film_listed_twice_or_outside_is_dropped_or_told(
-    folder: Path, is_bad: Callable, listed: str | None, kind: str
-) -> None:
+def test_a_film_listed_twice_or_outside_is_dropped_or_told(folder: Path, is_bad, listed, kind: str) -> None:
     content = {**SPLITS, "train": [*SPLITS["train"], listed]}
     (folder / "split.json").write_text(json.dumps(content))
     is_bad(MmImdb, folder, r"is no name of a file below|train\[6\]|None.json", kind, size=SIZE)
@@ -208,34 +192,23 @@ def resplit(file: Any, ends: tuple[int, int]) -> None:
 @pytest.mark.parametrize("stored_as", [list, np.array, lambda names: np.array(names, h5py.string_dtype())])
 def test_the_genres_may_be_stored_as_an_array(stored: Path, stored_as: Callable) -> None:
     before = MmImdb().read(stored)["train"].label
-    changed(
-        stored, lambda f: f["genres"].attrs.create("target_names", stored_as([g.encode() for g in reversed(GENRES)]))
-    )
+    names = stored_as([name.encode() for name in reversed(GENRES)])
+    changed(stored, lambda file: file["genres"].attrs.create("target_names", names))
     assert torch.equal(MmImdb().read(stored)["train"].label, before)
 
 
 @pytest.mark.parametrize(
-    ("change", "sentence", "kind"),
+    ("change", "row", "kind"),
     [
-        (
-            lambda file: file["features"].__setitem__((1, 7), np.inf),
-            "row 1: 1: features that",
-            "features that are not finite",
-        ),
-        (
-            lambda file: file["vgg_features"].__setitem__((1, 7), np.nan),
-            "row 1: 1: feat",
-            "features that are not finite",
-        ),
-        (lambda file: file["genres"].__setitem__((1, 7), 9), "row 1: 1: genres that are", "genres that are not 0 or 1"),
-        (lambda file: resplit(file, (0, 6)), "row 5: 5: also in val", "also in val"),
+        (lambda file: file["features"].__setitem__((1, 7), np.inf), 1, "features that are not finite"),
+        (lambda file: file["vgg_features"].__setitem__((1, 7), np.nan), 1, "features that are not finite"),
+        (lambda file: file["genres"].__setitem__((1, 7), 9), 1, "genres that are not 0 or 1"),
+        (lambda file: resplit(file, (0, 6)), 5, "also in val"),
     ],
 )
-def test_a_bad_row_is_dropped_or_told(
-    stored: Path, is_bad: Callable, change: Callable[[Any], object], sentence: str, kind: str
-) -> None:
+def test_a_bad_row_is_dropped_or_told(stored: Path, is_bad, change, row: int, kind: str) -> None:
     changed(stored, change)
-    is_bad(MmImdb, stored, sentence, kind)
+    is_bad(MmImdb, stored, f"row {row}: {row}: {kind}", kind)
 
 
 @pytest.mark.parametrize(
@@ -264,14 +237,12 @@ def test_a_fault_of_the_hdf5_file_is_one_sentence(stored: Path, change: Any, sen
         (stored / "multimodal_imdb.hdf5").write_bytes(change)
     else:
         changed(stored, change)
-    with pytest.raises(UserError, match=sentence):
+    with one_sentence(sentence):
         MmImdb().read(stored)
 
 
 @pytest.mark.parametrize(("layout", "network"), [("folder", "resnet18"), ("stored", "mlp")])
-def test_from_films_to_the_f1_of_every_student(
-    request: pytest.FixtureRequest, distilled: Callable, layout: str, network: str
-) -> None:
+def test_from_films_to_the_f1_of_every_student(request, distilled, layout: str, network: str) -> None:
     films, few = request.getfixturevalue(layout), {"epochs": 1, "batch_size": 6}
     classes, _ = distilled("mm-imdb", films, {"size": SIZE, "words": 20}, **few, student={"image": network})
     assert classes == len(GENRES)

@@ -7,9 +7,9 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from faults import one_sentence
 from scipy.io import savemat
 
-from msd.errors import UserError
 from msd.mfh.crossmodal.readers.nyu_depth import TO_40, NyuDepth, labels
 from msd.mfh.crossmodal.samples import IGNORED
 
@@ -25,12 +25,12 @@ SCENES = ["study_0001", "kitchen_0001", "kitchen_0001", "office_0002", "office_0
 def folder(tmp_path: Path) -> Path:
     write(tmp_path)
     savemat(tmp_path / "splits.mat", {"trainNdxs": np.array([TRAIN]).T, "testNdxs": np.array([TEST]).T})
-    cells = {name: np.array([texts], dtype=object) for name, texts in (
-        ("className", [f"class {number}" for number in range(1, 41)]),
-        ("allClassName", [f"name {number}" for number in range(NAMES)]),
-    )}  # fmt: skip
-    savemat(tmp_path / "classMapping40.mat", {**cells, "mapClass": np.array([MAP_40], np.uint8)})
-    few = np.array([[f"group {number}" for number in range(1, 14)]], dtype=object)
+    forty, five, few = (
+        np.array([[f"{name} {number}" for number in range(start, stop)]], dtype=object)
+        for name, start, stop in (("class", 1, 41), ("name", 0, NAMES), ("group", 1, 14))
+    )
+    mapping = {"className": forty, "allClassName": five, "mapClass": np.array([MAP_40], np.uint8)}
+    savemat(tmp_path / "classMapping40.mat", mapping)
     mapping = {"labels13": np.array([MAP_13], np.uint8), "names13": few}
     savemat(tmp_path / "class13Mapping.mat", {"classMapping13": mapping})
     return tmp_path
@@ -99,10 +99,8 @@ def test_thirteen_classes_are_reached_by_way_of_forty(folder: Path) -> None:
 
 
 def test_a_label_that_a_mapping_gives_no_class_does_not_count(folder: Path) -> None:
-    savemat(
-        folder / "class13Mapping.mat",
-        {"classMapping13": {"labels": np.array([[2, 0, *[1] * 38]]), "names": ["a"] * 13}},
-    )
+    mapping = {"labels": np.array([[2, 0, *[1] * 38]]), "names": ["a"] * 13}
+    savemat(folder / "class13Mapping.mat", {"classMapping13": mapping})
     labels = np.full((COUNT, HEIGHT, WIDTH), 4)  # of class 2 of forty, which has none of thirteen
     labels[:, 0, 0] = 1 + np.arange(COUNT) % NAMES
     write(folder, labels=labels)
@@ -140,14 +138,12 @@ def edited(folder: Path, change: Callable[[h5py.File], object]) -> None:
         (lambda file: file["labels"].__setitem__(2, 0), "trainNdxs: 3: no labelled pixel", "no labelled pixel"),
         (
             lambda file: file["labels"].__setitem__((2, 0, 0), 9),
-            "3: label without a cla",
+            "3: label without",
             f"label without a class in {TO_40}",
         ),
     ],
 )
-def test_a_bad_picture_is_dropped_or_told(
-    folder: Path, is_bad: Callable, change: Callable[[h5py.File], object], sentence: str, kind: str
-) -> None:
+def test_a_bad_picture_is_dropped_or_told(folder: Path, is_bad, change, sentence: str, kind: str) -> None:
     edited(folder, change)
     is_bad(NyuDepth, folder, sentence, kind, size=SIZE, validation=0.5)
 
@@ -178,10 +174,7 @@ def test_a_number_stands_once(folder: Path, is_bad: Callable, train: list[int], 
         (lambda f: (f / "nyu_depth_v2_labeled.mat").write_bytes(b""), "is no MATLAB 7.3 file"),
         (lambda f: savemat(f / "splits.mat", {"trainNdxs": [np.nan, 2], "testNdxs": [1]}), "are no whole numbers"),
         (lambda f: savemat(f / "splits.mat", {"trainNdxs": "two", "testNdxs": [1]}), "holds no whole numbers"),
-        (
-            lambda f: savemat(f / "splits.mat", {"trainNdxs": [2, 7, 8], "testNdxs": [1]}),
-            "2 of 3 .* number from 1 to 6",
-        ),
+        (lambda f: savemat(f / "splits.mat", {"trainNdxs": [2, 7, 8], "testNdxs": [1]}), "2 of 3 .* from 1 to 6"),
         (lambda f: savemat(f / "classMapping40.mat", {"mapClass": [1], "className": "one"}), "the names of 40 classes"),
         (lambda f: edited(f, lambda file: file.pop("scenes")), "has no names of scenes"),
         (lambda f: edited(f, lambda file: file.pop("depths")), "no field 'depths' of 3 dimensions"),
@@ -192,11 +185,10 @@ def test_a_number_stands_once(folder: Path, is_bad: Callable, train: list[int], 
         (lambda f: write(f, labels=np.zeros((6, 48))), "no field 'labels' of 3 dimensions"),
     ],
 )
-def test_a_fault_is_one_sentence(folder: Path, change: Callable[[Path], object], sentence: str) -> None:
+def test_a_fault_is_one_sentence(folder: Path, change, sentence: str) -> None:
     change(folder)
-    with pytest.raises(UserError, match=sentence) as caught:
+    with one_sentence(sentence):
         NyuDepth(size=SIZE, validation=0.5).read(folder)
-    assert "\n" not in str(caught.value)
 
 
 def test_from_matlab_files_to_the_mean_iou_of_every_student(folder: Path, distilled: Callable) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from faults import one_sentence
 from PIL import Image
 from scipy.io import wavfile
 
 from msd.data.findings import Findings
-from msd.errors import UserError
 from msd.mfh.crossmodal.readers.ravdess import EMOTIONS, Ravdess, clips, code
 
 RATE = 48_000
@@ -133,40 +133,31 @@ def test_a_name_says_seven_things() -> None:
 
 TRIAL = "01-01-01-01-01-01"
 """Of the first actor, without modality."""
+WAV, MP4 = f"03-{TRIAL}.wav", f"02-{TRIAL}.mp4"
 
 
 @pytest.mark.parametrize(
     ("change", "sentence", "kind"),
     [
-        (lambda f: (f / f"03-{TRIAL}.wav").unlink(), f"02-{TRIAL}.mp4: without partner", "without partner"),
-        (lambda f: (f / f"02-{TRIAL}.mp4").unlink(), f"03-{TRIAL}.wav: without partner", "without partner"),
+        (lambda f: (f / WAV).unlink(), f"02-{TRIAL}.mp4: without partner", "without partner"),
+        (lambda f: (f / MP4).unlink(), f"03-{TRIAL}.wav: without partner", "without partner"),
         (lambda f: (f / "03-01-01-01-01-01.wav").touch(), "seven two-digit codes", "no name of RAVDESS"),
         (lambda f: (f / "03-01-09-01-01-01-01.wav").touch(), "seven two-digit codes", "no name of RAVDESS"),
-        (lambda f: (f / f"03-{TRIAL}.wav").write_bytes(b"RIFF"), f"03-{TRIAL}.wav is broken", "cannot be read"),
-        (lambda f: cut(f / f"03-{TRIAL}.wav"), f"03-{TRIAL}.wav is cut off", "cannot be read"),
-        (lambda f: (f / f"02-{TRIAL}.mp4").write_bytes(b"x"), f"02-{TRIAL}.mp4 is broken", "cannot be read"),
-        (lambda f: (f / f"02-{TRIAL}.mp4").write_bytes(b""), f"02-{TRIAL}.mp4 is broken", "cannot be read"),
+        (lambda f: (f / WAV).write_bytes(b"RIFF"), f"03-{TRIAL}.wav is broken", "cannot be read"),
+        (lambda f: cut(f / WAV), f"03-{TRIAL}.wav is cut off", "cannot be read"),
+        (lambda f: (f / MP4).write_bytes(b"x"), f"02-{TRIAL}.mp4 is broken", "cannot be read"),
+        (lambda f: (f / MP4).write_bytes(b""), f"02-{TRIAL}.mp4 is broken", "cannot be read"),
         (lambda f: (f / f"._03-{TRIAL}.wav").touch(), f"._03-{TRIAL}.wav: left behind", "left behind by a system"),
+        (lambda f: copied(f / WAV, f / f"03-{TRIAL} (1).wav"), "a copy, by its name", "a copy, by its name"),
+        (lambda f: copied(f / WAV, f / "b" / WAV), "name given twice: Actor", "name given twice"),
         (
-            lambda f: copied(f / f"03-{TRIAL}.wav", f / f"03-{TRIAL} (1).wav"),
-            "a copy, by its name",
-            "a copy, by its name",
-        ),
-        (
-            lambda f: copied(f / f"03-{TRIAL}.wav", f / f"b/03-{TRIAL}.wav"),
-            "name given twice: Actor",
-            "name given twice",
-        ),
-        (
-            lambda f: copied(f / f"03-{TRIAL}.wav", f.parent / f"__MACOSX/Actor_01/03-{TRIAL}.wav"),
-            "left behind by a system",
+            lambda f: copied(f / WAV, f.parent / "__MACOSX/Actor_01" / WAV),
+            "left behind by a s",
             "left behind by a system",
         ),
     ],
 )
-def test_a_bad_recording_is_dropped_or_told(
-    published: Path, is_bad: Callable, change: Callable[[Path], object], sentence: str, kind: str
-) -> None:
+def test_a_bad_recording_is_dropped_or_told(published: Path, is_bad, change, sentence: str, kind: str) -> None:
     change(published / "Actor_01")
     is_bad(Ravdess, published, sentence, kind, **OPTIONS)
 
@@ -206,19 +197,16 @@ def test_a_tree_that_lies_there_twice_is_read_once(published: Path) -> None:
         ("released", lambda f: (f / VAL).write_text("a,b,c\nval0.npy,val0.jpg,8\n"), "1 of 1 .* val.*spa_val.csv:2"),
     ],
 )
-def test_a_fault_is_one_sentence(
-    request: pytest.FixtureRequest, layout: str, change: Callable[[Path], object], sentence: str
-) -> None:
+def test_a_fault_is_one_sentence(request: pytest.FixtureRequest, layout: str, change, sentence: str) -> None:
     folder = request.getfixturevalue(layout)
     change(folder)
-    with pytest.raises(UserError, match=sentence) as caught:
+    with one_sentence(sentence):
         Ravdess(**OPTIONS).read(folder)
-    assert "\n" not in str(caught.value)
 
 
 def test_a_video_that_ends_before_its_picture_is_one_sentence(published: Path, film: Callable[..., Path]) -> None:
     film(published / "Actor_03/02-01-05-01-01-01-03.mp4", frames(4)[:3], rate=5)
-    with pytest.raises(UserError, match=r"02-01-05-01-01-01-03\.mp4 is too short: its pictures end after 0\.6 s"):
+    with one_sentence(r"02-01-05-01-01-01-03\.mp4 is too short: its pictures end after 0\.6 s"):
         Ravdess(**OPTIONS, records="strict").read(published)
 
 
@@ -233,18 +221,11 @@ def test_a_video_that_ends_before_its_picture_is_one_sentence(published: Path, f
         (lambda f: np.save(f, np.full((40, 256), 1e300)), "expected finite numbers"),
         (lambda f: np.save(f, np.full((40, 256), 1j)), "dl1.npy is no NumPy array of numbers"),
         (lambda f: np.save(f, np.full((40, 256), None), allow_pickle=True), "dl1.npy is no NumPy array of numbers"),
-        (
-            lambda f: f.with_name("dl1.npz").rename(f) or np.savez(f.open("wb"), a=np.zeros(3)),
-            "no NumPy array of numbers",
-        ),
+        (lambda f: np.savez(f.open("wb"), a=np.zeros(3)), "no NumPy array of numbers"),
     ],
 )
-def test_features_that_are_none_are_dropped_or_told(
-    released: Path, is_bad: Callable, change: Callable[[Path], object], sentence: str
-) -> None:
-    path = released / "aud_features/dl1.npy"
-    path.with_suffix(".npz").touch()
-    change(path)
+def test_features_that_are_none_are_dropped_or_told(released: Path, is_bad, change, sentence: str) -> None:
+    change(released / "aud_features/dl1.npy")
     is_bad(Ravdess, released, sentence, "cannot be read", size=SIZE)
 
 
@@ -278,7 +259,7 @@ def test_a_list_may_have_an_index_column_and_a_mark(released: Path) -> None:
 
 
 def test_actors_of_two_splits_are_refused(published: Path) -> None:
-    with pytest.raises(UserError, match=r"the actors \[3\] of RAVDESS"):
+    with one_sentence(r"the actors \[3\] of RAVDESS"):
         Ravdess(size=SIZE, validation=(2, 3), test=(3,)).read(published)
 
 

@@ -60,7 +60,7 @@ def test_stamps_that_differ_by_a_number_stay_together(folder: Path) -> None:
     [
         (
             lambda f: (f / "food.a_desc_fr.ogg").write_text("no sound"),
-            "the recording .*food.a_desc_fr.ogg is",
+            "the recording .*food.a_desc_f",
             "cannot be read",
         ),
         (lambda f: (f / "food.a.png").write_text("no picture"), "the picture .*food.a.png is broken", "cannot be read"),
@@ -74,9 +74,7 @@ def test_stamps_that_differ_by_a_number_stay_together(folder: Path) -> None:
         ),
     ],
 )
-def test_a_bad_stamp_is_dropped_or_told(
-    folder: Path, is_bad: Callable, change: Callable[[Path], object], sentence: str, kind: str
-) -> None:
+def test_a_bad_stamp_is_dropped_or_told(folder: Path, is_bad, change, sentence: str, kind: str) -> None:
     change(folder / "food/sub")
     is_bad(TuxPaint, folder, sentence, kind, size=16)
 
