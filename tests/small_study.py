@@ -33,7 +33,7 @@ def new_setting(*, task: str = "multiclass", seed: int = 0, **changes: Any) -> S
     classes = torch.randint(0, LABELS, (SIZE,), generator=generator)
     targets = classes if task == "multiclass" else torch.rand(SIZE, LABELS, generator=generator)
     regions = torch.randn(SIZE, 3, 7, generator=generator)
-    samples = Split([str(row) for row in range(SIZE)], tokens, lengths, torch.arange(SIZE), regions, targets)
+    samples = Split(tokens, lengths, torch.arange(SIZE), regions, targets)
     teacher = TeacherTargets(
         logits={view: 3 * torch.randn(SIZE, LABELS, generator=generator) for view in VIEWS},
         saliency={modality: torch.rand(SIZE, generator=generator) for modality in ("image", "text")},

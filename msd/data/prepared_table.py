@@ -5,35 +5,71 @@ One reader for training and for tables, so that both see the same targets.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
-from pyarrow.parquet import read_schema  # type: ignore[import-untyped]
 
 from msd.errors import UserError
+
+
+class Targets(NamedTuple):
+    """The labels of N samples, one after the other, and where those of each sample begin: (N+1,), (S,) and (S,)."""
+
+    starts: NDArray[np.int64]
+    labels: NDArray[np.int32]
+    scores: NDArray[np.float32]
 
 
 def read_targets(path: str | Path, *, labels: int, task: str) -> NDArray[Any]:
     """Gold targets of a prepared table with C labels: (N,) int64 classes if multiclass, (N, C) float32 scores if not.
 
-    Raises UserError where a target is no label, or a multiclass sample has not exactly one label of score 1.
+    Raises UserError as `read_labels` and `classes` do.
     """
-    table = pd.read_parquet(path, columns=["uid", "target", "score"])
-    scores = np.zeros((len(table), labels), dtype=np.float32)
-    for row, (indices, values) in enumerate(zip(table["target"], table["score"], strict=True)):
-        if len(indices) != len(values) or (len(indices) and not 0 <= min(indices) <= max(indices) < labels):
-            raise UserError(
-                f"{path}: sample {table['uid'].iloc[row]!r} has targets {list(indices)} with "
-                f"scores {list(values)}; the dataset has {labels} labels"
-            )
-        scores[row, indices.astype(np.int64)] = values
-    if task == "multilabel":
-        return scores
-    if not (scores.sum(axis=1) == 1).all():
+    found = read_labels(path, labels=labels)
+    if task == "multiclass":
+        return classes(found, path)
+    dense = np.zeros((len(found.starts) - 1, labels), dtype=np.float32)
+    dense[_samples(found), found.labels] = found.scores
+    return dense
+
+
+def read_labels(path: str | Path, *, labels: int) -> Targets:
+    """The labels of a prepared table's samples, and their scores; UserError where one is none of the C labels."""
+    table = pq.read_table(path, columns=["target", "score"])
+    (starts, indices), (others, scores) = (_ragged(table[column]) for column in ("target", "score"))
+    lacking = np.flatnonzero(np.diff(starts) != np.diff(others))
+    outside = np.flatnonzero((indices < 0) | (indices >= labels))
+    if len(lacking) or len(outside):
+        row = int(lacking[0] if len(lacking) else np.searchsorted(starts, outside[0], side="right") - 1)
+        uid, target, score = pq.read_table(path, columns=["uid", "target", "score"]).slice(row, 1).to_pydict().values()
+        raise UserError(
+            f"{path}: sample {uid[0]!r} has targets {target[0]} with scores {score[0]}; the dataset has {labels} labels"
+        )
+    return Targets(starts, indices.astype(np.int32), scores.astype(np.float32))
+
+
+def classes(targets: Targets, path: str | Path) -> NDArray[np.int64]:
+    """(N,) the class of each sample of the table `path`; UserError unless it has one label, whose score is 1."""
+    given = targets.scores != 0
+    counts = np.bincount(_samples(targets)[given], minlength=len(targets.starts) - 1)
+    if not (counts == 1).all() or not (targets.scores[given] == 1).all():
         raise UserError(f"{path}: a multiclass sample needs exactly one label with score 1")
-    return scores.argmax(axis=1)
+    return targets.labels[given].astype(np.int64)
+
+
+def _samples(targets: Targets) -> NDArray[np.int64]:
+    """(S,) the sample of each label."""
+    return np.repeat(np.arange(len(targets.starts) - 1), np.diff(targets.starts))
+
+
+def _ragged(column: Any) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Where each list of a column begins, and what all of them hold."""
+    lists = column.combine_chunks()
+    lengths = lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    return np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))), lists.flatten().to_numpy(zero_copy_only=False)
 
 
 def picture_groups(path: str | Path) -> NDArray[np.int64]:
@@ -43,6 +79,6 @@ def picture_groups(path: str | Path) -> NDArray[np.int64]:
 
 def read_answers(path: str | Path) -> Sequence[Sequence[str]] | None:
     """The answers that people gave to each question; None for a table without them."""
-    if "answers" not in read_schema(path).names:
+    if "answers" not in pq.read_schema(path).names:
         return None
     return pd.read_parquet(path, columns=["answers"])["answers"].tolist()

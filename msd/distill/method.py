@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from msd.config.plugin import plugin_class, plugin_names
+from msd.data.rows import Rows
 from msd.distill import methods
 from msd.distill.losses import Task, kd_divergence, task_loss
 from msd.distill.options import MethodOptions
@@ -29,12 +30,13 @@ class TeacherTargets:
     """The teacher on the training split.
 
     Attributes:
-        logits, features: view -> (N, C) and (N, H), cached.   saliency: modality -> (N,).
+        logits, features: view -> N rows (C,) and (H,) float32, read from their file for the samples of a batch.
+        saliency: modality -> (N,).
         model: the teacher itself in eval mode, for methods whose YAML says `teacher: model`; else None.
     """
 
-    logits: Mapping[str, Tensor] = field(default_factory=dict)
-    features: Mapping[str, Tensor] = field(default_factory=dict)
+    logits: Mapping[str, Rows] = field(default_factory=dict)
+    features: Mapping[str, Rows] = field(default_factory=dict)
     saliency: Mapping[str, Tensor] = field(default_factory=dict)
     model: VisualBertClassifier | None = None
 

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn import functional as F
 
+from msd.data.rows import Rows, all_of, blocks
+
 Parameters = Mapping[str, Tensor]
 
 
@@ -67,7 +69,7 @@ def _along(function: Callable[[Parameters], Tensor], point: Parameters, directio
         return forward_ad.unpack_dual(function(dual)).tangent
 
 
-def meta_split(targets: Tensor, *, share: float, seed: int) -> tuple[Tensor, Tensor]:
+def meta_split(targets: Rows, *, share: float, seed: int) -> tuple[Tensor, Tensor]:
     """Row numbers to train on and, held out from them, a share of every label's samples: both sorted.
 
     targets: (N,) class indices, or (N, C) scores; a sample of several labels counts for its rarest one. share: above 0
@@ -87,12 +89,18 @@ def meta_split(targets: Tensor, *, share: float, seed: int) -> tuple[Tensor, Ten
     return torch.nonzero(~chosen).flatten(), torch.nonzero(chosen).flatten()
 
 
-def _strata(targets: Tensor) -> Tensor:
-    if targets.ndim == 1:
-        return targets
-    has = targets > 0
-    rarity = torch.where(has, has.sum(0), len(targets) + 1)
-    return torch.where(has.any(1), rarity.argmin(1), targets.shape[1])
+def _strata(targets: Rows) -> Tensor:
+    if len(targets.shape) == 1:
+        return all_of(targets)
+    counts = torch.zeros(targets.shape[1], dtype=torch.long)
+    for rows in blocks(*targets.shape):
+        counts += (targets[rows] > 0).sum(0)
+    strata = []
+    for rows in blocks(*targets.shape):
+        has = targets[rows] > 0
+        rarest = torch.where(has, counts, len(targets) + 1).argmin(1)
+        strata.append(torch.where(has.any(1), rarest, targets.shape[1]))
+    return torch.cat(strata)
 
 
 class WeightNet(nn.Module):

@@ -1,52 +1,54 @@
-"""A split in memory, as a model reads it."""
+"""A split, opened but not loaded, as a model reads it."""
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from msd.data.prepared_table import read_targets
+from msd.data.prepared_table import classes, read_labels
+from msd.data.rows import Ragged, Rows, SparseScores, npy_rows
 from msd.errors import UserError
 from msd.models.views import Inputs
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+TEXTS = 8192
+"""Texts that are cut to word pieces at once: the tokenizer needs thousands of bytes for each."""
+
 
 @dataclass(frozen=True)
 class Split:
-    """One split, ready to be batched.
+    """One split, ready to be batched: what is long is read for a batch's rows alone, so that it may be of any size.
 
     Attributes:
-        uids: N names, in prepared order.
-        tokens: (N, L) word-piece ids, 0 = padding.   lengths: (N,) pieces of each text.
+        tokens: N rows of word-piece ids, 0 = padding.   lengths: (N,) pieces of each text.
         pictures: (N,) row of each sample in `regions`.
-        regions: (P, R, D) float32, shared by the splits of a dataset.
-        targets: (N,) class indices for a multiclass loss, (N, C) scores for a multilabel one.
+        regions: P rows (R, D) float32, shared by the splits of a dataset.
+        targets: (N,) class indices for a multiclass loss, N rows (C,) of scores for a multilabel one.
     """
 
-    uids: list[str]
-    tokens: Tensor
+    tokens: Rows
     lengths: Tensor
     pictures: Tensor
-    regions: Tensor
-    targets: Tensor
+    regions: Rows
+    targets: Rows
 
     def __len__(self) -> int:
-        return len(self.uids)
+        return len(self.lengths)
 
     def take(self, rows: Tensor) -> Split:
-        """The samples with the numbers `rows` (B,)."""
+        """The samples with the numbers `rows` (B,), but for their regions in memory."""
         return replace(
             self,
-            uids=[self.uids[row] for row in rows.tolist()],
             tokens=self.tokens[rows],
             lengths=self.lengths[rows],
             pictures=self.pictures[rows],
@@ -58,7 +60,7 @@ class Split:
         lengths = self.lengths[rows]
         longest = int(lengths.max())
         mask = (torch.arange(longest)[None] < lengths[:, None]).float()
-        return Inputs(self.tokens[rows, :longest], mask, self.regions[self.pictures[rows]])
+        return Inputs(self.tokens[rows][:, :longest].long(), mask, self.regions[self.pictures[rows]])
 
     def rows_by_length(self, count: int) -> Tensor:
         """`count` rows evenly spread over the samples sorted by length of text; the median one for 1."""
@@ -67,47 +69,87 @@ class Split:
         return order[places.long()]
 
 
-def load_regions(features: str | Path, *, window: int) -> Tensor:
-    """Region features (P, R', D) float32 from regions.npy (P, R, D), R a square grid.
+@dataclass(frozen=True)
+class RegionWindows:
+    """Regions averaged over overlapping `window`×`window` neighbourhoods of a square grid, when they are read.
 
-    Regions are averaged over overlapping `window`×`window` neighbourhoods: a 3×3 grid with window 2 gives 4
-    regions; window 1 keeps the grid.
+    Attributes:
+        grid: P rows (R, D), R a square number.   window: 2 on a 3×3 grid gives 4 regions; 1 keeps the grid.
     """
-    stored = torch.from_numpy(np.load(features, mmap_mode="r").astype(np.float32))
-    pictures, regions, width = stored.shape
-    side = round(regions**0.5)
-    if side * side != regions or not 1 <= window <= side:
+
+    grid: Rows
+    window: int
+
+    def __len__(self) -> int:
+        return len(self.grid)
+
+    @property
+    def side(self) -> int:
+        """Regions of a row of the grid."""
+        return round(self.grid.shape[1] ** 0.5)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(P, R', D)."""
+        return len(self), (self.side - self.window + 1) ** 2, self.grid.shape[2]
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        stored = self.grid[rows]
+        if self.window == 1:
+            return stored
+        grid = stored.unflatten(1, (self.side, self.side)).permute(0, 3, 1, 2)
+        return F.avg_pool2d(grid, self.window, stride=1).permute(0, 2, 3, 1).flatten(1, 2)
+
+
+def load_regions(features: str | Path, *, window: int) -> RegionWindows:
+    """The region features of regions.npy (P, R, D); UserError if R is no square grid that the window fits in."""
+    grid = npy_rows(features)
+    regions = grid.shape[1]
+    windows = RegionWindows(grid, window)
+    if windows.side**2 != regions or not 1 <= window <= windows.side:
         raise UserError(f"{features}: {regions} regions are no square grid that a window of {window} fits in")
-    grid = stored.transpose(1, 2).reshape(pictures, width, side, side)
-    return F.avg_pool2d(grid, window, stride=1).flatten(2).transpose(1, 2).contiguous()
+    return windows
 
 
 def load_split(
-    prepared: str | Path, *, tokenizer: Tokenizer, regions: Tensor, pictures: list[str], labels: int, task: str
+    prepared: str | Path, *, tokenizer: Tokenizer, regions: Rows, pictures: list[str], labels: int, task: str
 ) -> Split:
-    """Read one prepared split; `pictures` names the rows of `regions`.
+    """Open one prepared split; `pictures` names the rows of `regions`.
 
     Raises:
         UserError: a sample's picture has no region features, or a target is no label of the dataset.
     """
-    table = pd.read_parquet(prepared, columns=["uid", "image", "text"])
-    encodings = tokenizer.encode_batch(table["text"].tolist())
-    lengths = torch.tensor([len(encoding.ids) for encoding in encodings])
-    tokens = torch.zeros(len(table), int(lengths.max()), dtype=torch.long)
-    for row, encoding in enumerate(encodings):
-        tokens[row, : len(encoding.ids)] = torch.tensor(encoding.ids)
-    rows = {name: row for row, name in enumerate(pictures)}
-    absent = sorted(set(table["image"]) - set(rows))
+    found = read_labels(prepared, labels=labels)
+    targets: Rows
+    if task == "multiclass":
+        targets = torch.from_numpy(classes(found, prepared))
+    else:
+        starts, of_samples, scores = (torch.from_numpy(part) for part in found)
+        targets = SparseScores(Ragged(starts, of_samples), Ragged(starts, scores), labels)
+    tokens = _tokens(prepared, tokenizer)
+    return Split(tokens, tokens.lengths, _pictures(prepared, pictures), regions, targets)
+
+
+def _tokens(prepared: str | Path, tokenizer: Tokenizer) -> Ragged:
+    """The word pieces (int32) of all texts of a table."""
+    lengths, values = [np.zeros(1, np.int64)], []
+    with pq.ParquetFile(prepared) as file:
+        for batch in file.iter_batches(TEXTS, columns=["text"]):
+            pieces = [encoding.ids for encoding in tokenizer.encode_batch(batch["text"].to_pylist())]
+            lengths.append(np.array([len(ids) for ids in pieces], np.int64))
+            values.append(np.fromiter(itertools.chain.from_iterable(pieces), np.int32))
+    return Ragged(torch.from_numpy(np.concatenate(lengths).cumsum()), torch.from_numpy(np.concatenate(values)))
+
+
+def _pictures(prepared: str | Path, names: list[str]) -> Tensor:
+    """(N,) the number of each sample's picture among `names`."""
+    rows = {name: row for row, name in enumerate(names)}
+    images = pq.read_table(prepared, columns=["image"])["image"].combine_chunks().dictionary_encode()
+    used = images.dictionary.to_pylist()
+    absent = sorted(set(used) - set(rows))
     if absent:
         raise UserError(
             f"{prepared}: picture {absent[0]!r} has no region features ({len(absent)} missing); "
             "run the rule `features` again"
         )
-    return Split(
-        uids=table["uid"].tolist(),
-        tokens=tokens,
-        lengths=lengths,
-        pictures=torch.tensor([rows[name] for name in table["image"]]),
-        regions=regions,
-        targets=torch.from_numpy(read_targets(prepared, labels=labels, task=task)),
-    )
+    return torch.tensor([rows[name] for name in used])[torch.tensor(images.indices.to_numpy())]

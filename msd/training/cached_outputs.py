@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 
-import safetensors
 import safetensors.torch
-import torch
 from torch import Tensor
 
 from msd.data.raw_files import sha256
+from msd.data.rows import Rows, all_of, safetensors_rows
 from msd.errors import UserError
 from msd.models.views import VIEWS
 
@@ -20,9 +19,17 @@ def write_outputs(tensors: Mapping[str, Tensor], path: str, *, prepared: str) ->
     safetensors.torch.save_file(dict(tensors), path, metadata={BELONGS_TO: sha256(prepared)})
 
 
+def stored_views(path: str, *, prepared: str, part: str = "logits") -> dict[str, Rows]:
+    """view -> N rows (C,) logits or (H,) features of a teacher, read when they are asked for, float32.
+
+    Raises UserError if they are of another version of the split.
+    """
+    metadata, stored = safetensors_rows(path)
+    if metadata.get(BELONGS_TO) != sha256(prepared):
+        raise UserError(f"{path} does not belong to {prepared} as it is now; `snakemake {path}` makes it anew")
+    return {view: stored[f"{view}/{part}"] for view in VIEWS}
+
+
 def read_views(path: str, *, prepared: str, part: str = "logits") -> dict[str, Tensor]:
-    """view -> logits (N, C) or features (N, H) of a teacher; UserError if they are of another version of the split."""
-    with safetensors.safe_open(path, framework="pt") as file:
-        if (file.metadata() or {}).get(BELONGS_TO) != sha256(prepared):
-            raise UserError(f"{path} does not belong to {prepared} as it is now; `snakemake {path}` makes it anew")
-        return {view: file.get_tensor(f"{view}/{part}").to(torch.float32) for view in VIEWS}
+    """As `stored_views`, in memory: view -> logits (N, C) or features (N, H)."""
+    return {view: all_of(rows) for view, rows in stored_views(path, prepared=prepared, part=part).items()}

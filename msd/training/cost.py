@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import torch
 
 from msd.models.files import load_model, load_student
@@ -51,7 +52,8 @@ def cost(job: Job[StudentParams]) -> dict[str, float]:
         }
         for name, model in models.items()
     }
-    sample = split.uids[int(split.rows_by_length(1))]
+    uids = pd.read_parquet(job.inputs["test"], columns=["uid"])["uid"]
+    sample = uids[int(split.rows_by_length(1))]
     content = {"dataset": dataset.name, "sample": sample, "models": measured}
     Path(job.outputs["cost"]).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return {f"{name}/{key}": float(measured[name][key]) for name in models for key in ("parameters", "bytes", "flops")}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from msd.data.rows import all_of
 from msd.data.tokenizer import read_tokenizer
 from msd.distill.losses import DATASET_TASKS, Task
 from msd.measure.metric import evaluate
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Splits in memory, with what a model must know of them."""
+    """Splits, with what a model must know of them."""
 
     name: str
     dataset_task: str
@@ -51,7 +52,7 @@ class Dataset:
 
     def evaluate(self, logits: Tensor, split: str) -> dict[str, float]:
         """Metrics of logits (N, C) on a split."""
-        return evaluate(logits, self.splits[split].targets, dataset_task=self.dataset_task)
+        return evaluate(logits, all_of(self.splits[split].targets), dataset_task=self.dataset_task)
 
     def validate(self, model: VisualBertClassifier) -> dict[str, float]:
         """Metrics of a model on image and text of the validation split."""

@@ -1,13 +1,16 @@
 """Frozen features of texts and pictures: the outputs of the packaged encoders, before any training."""
 
+import math
 from typing import Literal
 
 import numpy as np
 import torch
 from sklearn.preprocessing import StandardScaler
 
+from msd.data.rows import all_of, blocks
 from msd.models.build import encoder_architecture, start_from_encoder
 from msd.models.predict import predict
+from msd.models.split import Split
 from msd.training.dataset import Dataset
 
 Features = dict[str, np.ndarray]
@@ -20,22 +23,30 @@ def frozen_features(dataset: Dataset, modality: Modality, *, encoder: str, token
     image: the mean of the regions. text: the mean of the text encoder's last layer over the word pieces.
     """
     if modality == "image":
-        raw = {name: split.regions.mean(1)[split.pictures].numpy() for name, split in dataset.splits.items()}
+        raw = {name: _of_pictures(split) for name, split in dataset.splits.items()}
     else:
         raw = _text_features(dataset, encoder, tokenizer)
     scaler = StandardScaler().fit(raw["train"])
     return {name: scaler.transform(features) for name, features in raw.items()}
 
 
+def _of_pictures(split: Split) -> np.ndarray:
+    """(N, D) the mean of each sample's regions."""
+    pictures, of_sample = split.pictures.unique(return_inverse=True)
+    width = math.prod(split.regions.shape[1:])
+    means = [split.regions[pictures[rows]].mean(1) for rows in blocks(len(pictures), width)]
+    return torch.cat(means)[of_sample].numpy()
+
+
 def _text_features(dataset: Dataset, encoder: str, tokenizer: str) -> Features:
-    positions = max(int(split.tokens.shape[1]) for split in dataset.splits.values())
+    positions = max(int(split.lengths.max()) for split in dataset.splits.values())
     architecture = encoder_architecture(encoder)
     start = {**architecture, "dropout": 0.0, "pool": "modality-means", "positions": positions}
     model = dataset.new_model(start, seed=0)
     start_from_encoder(model, encoder, tokenizer)
     features = {}
     for name, split in dataset.splits.items():
-        _, first, text_of = np.unique(split.tokens, axis=0, return_index=True, return_inverse=True)
+        _, first, text_of = np.unique(all_of(split.tokens), axis=0, return_index=True, return_inverse=True)
         texts = split.take(torch.from_numpy(first))  # many samples share a text: each is encoded once
         features[name] = predict(model, texts, "text")[1][text_of, : architecture["width"]].numpy()
     return features

@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch.nn import functional as F
 
+from msd.data.rows import all_of
 from msd.distill.losses import Task
 from msd.training.dataset import Dataset
 from msd.training.determinism import single_thread
@@ -41,12 +42,12 @@ def probe(job: Job[ModelParams]) -> dict[str, float]:
     files = {name: job.inputs[name] for name in ("encoder", "tokenizer")}
     text, image = (frozen_features(dataset, modality, **files) for modality in MODALITIES)
     frozen = {split: (text[split], image[split]) for split in text}
-    train, metric = dataset.splits["train"], job.params.metric
+    gold, metric = all_of(dataset.splits["train"].targets), job.params.metric
     side_by_side = {split: np.hstack(features) for split, features in frozen.items()}
     candidates = []
     for name, features in {"concatenation": side_by_side, "product": _product(frozen)}.items():
         for strength in STRENGTHS[name]:
-            model = fit(features["train"], train.targets, task=dataset.task, labels=dataset.labels, strength=strength)
+            model = fit(features["train"], gold, task=dataset.task, labels=dataset.labels, strength=strength)
             score = dataset.evaluate(model(features["val"]), "val")[metric]
             candidates.append((score, name, strength, features, model))
     _, name, strength, features, model = max(candidates, key=lambda candidate: candidate[0])

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import torch
 
 from msd.data import SPLITS
+from msd.data.rows import blocks
 from msd.distill.losses import DATASET_TASKS
-from msd.distill.saliency import modality_saliency
+from msd.distill.saliency import WITHOUT, modality_saliency
 from msd.measure.intervals import clustered_interval
-from msd.training.cached_outputs import read_views
+from msd.training.cached_outputs import stored_views
 
 if TYPE_CHECKING:
     from msd.config.contracts.training import SaliencyParams
@@ -24,8 +26,12 @@ def saliency(job: Job[SaliencyParams]) -> dict[str, float]:
     task = DATASET_TASKS[job.params.dataset_task]
     summary: dict[str, dict[str, dict[str, float]]] = {}
     for split in SPLITS:
-        outputs = read_views(job.inputs[f"{split}_outputs"], prepared=job.inputs[split])
-        scores = modality_saliency(outputs, task=task, measure=job.params.measure)
+        outputs = stored_views(job.inputs[f"{split}_outputs"], prepared=job.inputs[split])
+        parts = [
+            modality_saliency({view: of[rows] for view, of in outputs.items()}, task=task, measure=job.params.measure)
+            for rows in blocks(*outputs["both"].shape)
+        ]
+        scores = {modality: torch.cat([part[modality] for part in parts]) for modality in WITHOUT}
         samples = pd.read_parquet(job.inputs[split], columns=["uid", "image"])
         columns = {modality: values.numpy() for modality, values in scores.items()}
         pd.DataFrame({"uid": samples["uid"], **columns}).to_parquet(job.outputs[split], index=False)

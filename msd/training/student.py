@@ -20,7 +20,7 @@ from msd.models.predict import predict, predict_views
 from msd.models.views import VIEWS
 from msd.models.visualbert import VisualBertClassifier
 from msd.seeds import derive_seed
-from msd.training.cached_outputs import read_views
+from msd.training.cached_outputs import read_views, stored_views
 from msd.training.checkpoint import Checkpoint
 from msd.training.dataset import Dataset
 from msd.training.determinism import single_thread
@@ -43,8 +43,8 @@ def train_students(job: Job[StudentParams]) -> dict[str, float]:
     single_thread()
     params = job.params
     dataset = Dataset.load(params, job.inputs, splits=SPLITS)
-    teacher = {split: read_views(job.inputs[f"{split}_outputs"], prepared=job.inputs[split]) for split in SPLITS}
-    targets = _targets(teacher["train"], job)
+    teacher = {split: read_views(job.inputs[f"{split}_outputs"], prepared=job.inputs[split]) for split in EVALUATED}
+    targets = _targets(job)
     history, scores = History(), []
     predictions: dict[str, Tensor] = {}
     students: dict[int, VisualBertClassifier] = {}
@@ -66,15 +66,15 @@ def train_students(job: Job[StudentParams]) -> dict[str, float]:
     return {str(name): float(value) for name, value in means.items()}
 
 
-def _targets(logits: dict[str, Tensor], job: Job[StudentParams]) -> TeacherTargets:
-    """The teacher's outputs on the training split, of which `logits` are read already."""
+def _targets(job: Job[StudentParams]) -> TeacherTargets:
+    """The teacher's outputs on the training split."""
     table = pd.read_parquet(job.inputs["saliency"])
     files, model = job.inputs, None
     if "teacher_model" in files:
         model = load_model(config=files["teacher_config"], weights=files["teacher_model"])
     return TeacherTargets(
-        logits=logits,
-        features=read_views(files["train_outputs"], prepared=files["train"], part="features"),
+        logits=stored_views(files["train_outputs"], prepared=files["train"]),
+        features=stored_views(files["train_outputs"], prepared=files["train"], part="features"),
         saliency={modality: torch.tensor(table[modality].to_numpy()) for modality in ("image", "text")},
         model=model,
     )

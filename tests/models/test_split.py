@@ -1,5 +1,6 @@
-"""A split in memory: region windows, and a picture without features."""
+"""A split, opened: region windows, texts, targets, and a picture without features."""
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,31 +8,69 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch.nn import functional as F
 
+from msd.data.rows import all_of
 from msd.data.tokenizer import read_tokenizer
 from msd.errors import UserError
-from msd.models.split import load_regions, load_split
+from msd.models.split import Split, load_regions, load_split
 
 
 def test_windows_average_neighbouring_regions(tmp_path: Path) -> None:
     grid = np.arange(9, dtype=np.float16).reshape(1, 9, 1)
     np.save(tmp_path / "regions.npy", grid)
-    assert load_regions(tmp_path / "regions.npy", window=2)[0, :, 0].tolist() == [2, 3, 5, 6]
-    assert load_regions(tmp_path / "regions.npy", window=1)[0, :, 0].tolist() == list(range(9))
+    assert all_of(load_regions(tmp_path / "regions.npy", window=2)).flatten().tolist() == [2, 3, 5, 6]
+    assert all_of(load_regions(tmp_path / "regions.npy", window=1)).flatten().tolist() == list(range(9))
     with pytest.raises(UserError, match="window of 4"):
         load_regions(tmp_path / "regions.npy", window=4)
 
 
-def test_a_picture_without_features_is_named(tmp_path: Path, write_tokenizer: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize("window", [1, 2, 3])
+def test_the_windows_of_a_batch_are_those_of_all_pictures_at_once(tmp_path: Path, window: int) -> None:
+    grid = np.random.default_rng(0).normal(size=(7, 9, 33)).astype(np.float16)
+    np.save(tmp_path / "regions.npy", grid)
+    whole = torch.from_numpy(grid).float().transpose(1, 2).reshape(7, 33, 3, 3)
+    expected = F.avg_pool2d(whole, window, stride=1).flatten(2).transpose(1, 2)
+    regions = load_regions(tmp_path / "regions.npy", window=window)
+    rows = torch.tensor([6, 0, 0, 3])
+    assert regions.shape == expected.shape
+    assert torch.equal(regions[rows], expected[rows])
+
+
+@pytest.fixture
+def load(tmp_path: Path, write_tokenizer: Callable[[Path], None]) -> Callable[..., Split]:
+    """A function (**columns of the table) -> the split of two samples with three labels."""
     write_tokenizer(tmp_path / "tokenizer.json")
-    table = {"uid": ["a"], "image": ["lost.png"], "text": ["the cat"], "target": [[0]], "score": [[1.0]]}
-    pd.DataFrame(table).to_parquet(tmp_path / "train.parquet")
-    with pytest.raises(UserError, match=r"picture 'lost.png' has no region features"):
-        load_split(
+    table = {"uid": ["a", "b"], "image": ["2.png", "1.png"], "text": ["the cat", "the"], "target": [[0, 2], []]}
+    table["score"] = [[1.0, 0.5], []]
+
+    def make(task: str = "multilabel", **columns: list) -> Split:
+        pd.DataFrame(table | columns).to_parquet(tmp_path / "train.parquet")
+        return load_split(
             tmp_path / "train.parquet",
             tokenizer=read_tokenizer(tmp_path / "tokenizer.json", max_tokens=8),
-            regions=torch.zeros(1, 4, 6),
-            pictures=["found.png"],
+            regions=torch.arange(2.0)[:, None, None],
+            pictures=["1.png", "2.png"],
             labels=3,
-            task="multiclass",
+            task=task,
         )
+
+    return make
+
+
+def test_a_batch_has_the_texts_pictures_and_targets_of_its_samples(load: Callable[..., Split]) -> None:
+    split = pickle.loads(pickle.dumps(load()))
+    both, second = split.inputs(torch.tensor([1, 0])), split.inputs(torch.tensor([1]))
+    assert both.token_mask.tolist() == [[1, 1, 1, 0], [1, 1, 1, 1]]
+    assert torch.equal(both.tokens[0, :3], second.tokens[0])
+    assert both.tokens[0, 3] == 0
+    assert both.tokens.dtype == torch.long
+    assert both.regions is not None
+    assert both.regions.flatten().tolist() == [0, 1]
+    assert split.targets[torch.tensor([1, 0, 0])].tolist() == [[0, 0, 0], [1, 0, 0.5], [1, 0, 0.5]]
+    assert load("multiclass", target=[[2], [1]], score=[[1.0], [1.0]]).targets[torch.tensor([1, 0])].tolist() == [1, 2]
+
+
+def test_a_picture_without_features_is_named(load: Callable[..., Split]) -> None:
+    with pytest.raises(UserError, match=r"picture 'lost.png' has no region features \(1 missing"):
+        load(image=["2.png", "lost.png"])

@@ -27,8 +27,7 @@ def test_the_modality_that_the_labels_come_from_is_the_salient_one(source: str, 
     tokens = torch.cat((ends[:, :1], 5 + classes["text"][:, None], filler, ends[:, 1:]), dim=1)
     regions = torch.randn(SIZE, 4, 6, generator=generator)
     regions[:, :, :CLASSES] += 2 * torch.eye(CLASSES)[classes["image"]][:, None]
-    names = [str(row) for row in range(SIZE)]
-    samples = Split(names, tokens, torch.full((SIZE,), 5), torch.arange(SIZE), regions, labels)
+    samples = Split(tokens, torch.full((SIZE,), 5), torch.arange(SIZE), regions, labels)
     torch.manual_seed(0)
     teacher = VisualBertClassifier({"vocabulary": 20, "labels": CLASSES, "region_width": 6, "positions": 8, **SHAPE})
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from msd.data.prepared_table import picture_groups
+from msd.data.rows import all_of
 from msd.distill.losses import Task, kd_divergence, task_loss
 from msd.measure.constant import best_constant
 from msd.measure.metric import METRICS
@@ -94,7 +95,7 @@ def unimodal_students(job: Job[StudentsParams]) -> dict[str, float]:
     single_thread()
     params, modality, metric = job.params, job.params.modality, job.params.metric
     dataset = Dataset.load(params, job.inputs, splits=("train", "val", "test"))
-    gold = {split: data.targets for split, data in dataset.splits.items()}
+    gold = {split: all_of(data.targets) for split, data in dataset.splits.items()}
     frozen = frozen_features(dataset, modality, encoder=job.inputs["encoder"], tokenizer=job.inputs["tokenizer"])
     features = {split: torch.from_numpy(values).float() for split, values in frozen.items()}
     outputs = TeacherOutputs(dataset.name, job.inputs, ranks=pd.read_parquet(job.inputs["channels"]))

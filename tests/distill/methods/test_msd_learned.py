@@ -175,8 +175,7 @@ def generated(seed: int) -> tuple[Split, dict[str, torch.Tensor]]:
     text = (words.T[pieces] * is_word[:, :, None]).sum(1)
     image = -0.5 * (regions[:, :, None] - points).square().sum((1, 3))
     teacher = {"both": text + image, "image": image, "text": text}
-    names = [str(row) for row in range(SAMPLES)]
-    samples = Split(names, tokens, lengths + 2, torch.arange(SAMPLES), regions, classes)
+    samples = Split(tokens, lengths + 2, torch.arange(SAMPLES), regions, classes)
     return samples, {view: logits.log_softmax(1) for view, logits in teacher.items()}
 
 

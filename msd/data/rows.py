@@ -1,0 +1,174 @@
+"""Rows of numbers that are read when they are asked for, so that memory holds those of a batch and no others."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from msd.errors import UserError, decoding
+
+if TYPE_CHECKING:
+    from io import FileIO
+
+BLOCK = 2**24
+"""Numbers that are in memory at once where all rows are gone through: 64 MB in float32."""
+DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("float32"), "F16": np.dtype("float16"), "I32": np.dtype("int32")}
+"""Of the numbers of a safetensors file, as its header names them."""
+
+
+class Rows(Protocol):
+    """N rows of one shape; a tensor is one kind of them."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, …) of all of them."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        """Those with the numbers `rows` (B,): (B, …)."""
+
+
+@dataclass(frozen=True)
+class StoredRows:
+    """N rows of numbers in a file, one after the other. Half precision is read as float32.
+
+    They are read, not mapped: mapped pages count as memory of the process, and end it where a file is cut short.
+
+    Attributes:
+        path, start: the file, and the bytes in front of the first row.   shape: (N, …).   dtype: of the numbers there.
+    """
+
+    path: str
+    start: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        values = self.read(rows)
+        return values.float() if values.dtype == torch.float16 else values
+
+    def read(self, rows: Tensor) -> Tensor:
+        """The rows as they are stored; UserError where the file ends in front of one of them."""
+        size = self.row_bytes
+        buffer = bytearray(len(rows) * size)
+        content = memoryview(buffer)
+        file, start, end = self._file.fileno(), self.start, 0
+        for row in rows.tolist():
+            begin, end = end, end + size
+            if os.preadv(file, (content[begin:end],), start + row * size) != size:
+                raise UserError(f"{self.path} ends in front of its row {row}; `snakemake {self.path}` makes it anew")
+        return torch.from_numpy(np.frombuffer(buffer, self.dtype).reshape(len(rows), *self.shape[1:]))
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row."""
+        return int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
+
+    @cached_property
+    def _file(self) -> FileIO:
+        return open(self.path, "rb", buffering=0)
+
+    def __reduce__(self) -> tuple[Any, ...]:  # the open file stays behind
+        return StoredRows, (self.path, self.start, self.shape, self.dtype)
+
+
+def npy_rows(path: str | Path) -> StoredRows:
+    """The rows of a .npy file; UserError for one that is none, or is cut short."""
+    with decoding(f"{path} is no file of numbers", f"`snakemake {path}` makes it anew"):
+        mapped = np.load(path, mmap_mode="r")
+        return StoredRows(str(path), mapped.offset, mapped.shape, mapped.dtype)
+
+
+def safetensors_rows(path: str | Path) -> tuple[dict[str, str], dict[str, StoredRows]]:
+    """Metadata and tensors of a safetensors file, name -> rows; UserError for a file that is none."""
+    with decoding(f"{path} is no safetensors file", f"`snakemake {path}` makes it anew"), open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        metadata = header.pop("__metadata__", {})
+        tensors = {
+            name: StoredRows(
+                str(path), 8 + length + about["data_offsets"][0], tuple(about["shape"]), DTYPES[about["dtype"]]
+            )
+            for name, about in header.items()
+        }
+    return metadata, tensors
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """N rows of unlike length, one after the other in memory; those of a batch are padded with zeros.
+
+    Attributes:
+        starts: (N+1,) where each row begins, and the last one ends.   values: (S,) of all of them.
+    """
+
+    starts: Tensor
+    values: Tensor
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @cached_property
+    def lengths(self) -> Tensor:
+        """(N,) of the rows."""
+        return self.starts.diff()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, length of the longest row)."""
+        return len(self), int(self.lengths.max())
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        lengths = self.lengths[rows]
+        places = torch.arange(int(lengths.max()))[None]
+        found = self.starts[rows][:, None] + places
+        # Beyond a row's end lies the next one, or nothing: neither is read.
+        return self.values[found.clamp_max(len(self.values) - 1)] * (places < lengths[:, None])
+
+
+@dataclass(frozen=True)
+class SparseScores:
+    """(N, C) scores most of which are zero; those of a batch are made dense.
+
+    Attributes:
+        labels, scores: of each row, those that are not zero.   count: C.
+    """
+
+    labels: Ragged
+    scores: Ragged
+    count: int
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, C)."""
+        return len(self), self.count
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        labels, scores = self.labels[rows].long(), self.scores[rows]
+        return torch.zeros(len(rows), self.count).scatter_add_(1, labels, scores)
+
+
+def blocks(rows: int, width: int) -> Iterator[Tensor]:
+    """The numbers of all rows in their order, in blocks whose rows of `width` numbers fit into memory."""
+    yield from torch.arange(rows).split(max(1, BLOCK // width))
+
+
+def all_of(rows: Rows) -> Tensor:
+    """All rows in memory: for those that are few by their nature."""
+    return rows[torch.arange(len(rows))]
