@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from msd.errors import UserError, nearest
+from msd.refusals import explained
 
 RESULTS = Path("results")
-Command = Callable[[argparse.Namespace], int | None]
-"""Runs and prints; returns an exit status other than 0."""
+Command = Callable[[argparse.Namespace], object]
+"""Runs; returns what to print, whose `status` is the exit status if it has one, or an exit status alone."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -31,15 +32,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     command: Command = options.command
     try:
-        status = command(options)
-        sys.stdout.flush()
-        return status or 0
-    except BrokenPipeError:  # its reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        with explained([]):
+            result = command(options)
+        return result if isinstance(result, int) else _show(result)
     except UserError as error:
         print(f"msd {options.name}: {error}", file=sys.stderr)
         return 1
+
+
+def _show(result: object) -> int:
+    """Print what a command found; its exit status."""
+    try:
+        print(result, flush=True)
+        return int(getattr(result, "status", 0))
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python must not try again at its end
+        if isinstance(error, BrokenPipeError):  # its reader, such as `head`, has seen enough
+            return 1
+        raise UserError(f"what it found cannot be written: {error.strerror}; make room for its output") from error
 
 
 def parser() -> argparse.ArgumentParser:
@@ -99,58 +109,56 @@ def _stage(options: argparse.Namespace) -> int:
     return run_stage(options.rule, options.job)
 
 
-def _audit(options: argparse.Namespace) -> int:
+def _audit(options: argparse.Namespace) -> object:
     from msd.lineage.audit import audit
 
-    result = audit(RESULTS, find_study(options.study)[0] if options.study else None, options.full)
-    print(result)
-    return result.status
+    return audit(RESULTS, find_study(options.study)[0] if options.study else None, options.full)
 
 
-def _trace(options: argparse.Namespace) -> None:
+def _trace(options: argparse.Namespace) -> object:
     import json
 
     from msd.lineage.trace import trace
     from msd.lineage.tree import as_tree
 
     traced = trace(options.place)
-    print(json.dumps(traced, indent=1, ensure_ascii=False) if options.json else as_tree(traced))
+    return json.dumps(traced, indent=1, ensure_ascii=False) if options.json else as_tree(traced)
 
 
-def _sync(options: argparse.Namespace) -> None:
+def _sync(options: argparse.Namespace) -> object:
     from msd.lineage.sync import sync
 
-    print(sync(RESULTS))
+    return sync(RESULTS)
 
 
-def _track(options: argparse.Namespace) -> None:
+def _track(options: argparse.Namespace) -> object:
     from msd.tracking import track
 
-    print(track(find_study(options.study)[0], RESULTS, None))
+    return track(find_study(options.study)[0], RESULTS, None)
 
 
-def _compare(options: argparse.Namespace) -> None:
+def _compare(options: argparse.Namespace) -> object:
     from msd.lineage.compare import compare
 
     before, after = (find_study(side)[0] for side in (options.before, options.after))
     comparison = compare(before, after, study=find_study(options.study)[0] if options.study else None)
-    print(comparison.to_json() if options.json else comparison)
+    return comparison.to_json() if options.json else comparison
 
 
-def _crate(options: argparse.Namespace) -> None:
+def _crate(options: argparse.Namespace) -> object:
     from msd.lineage.crate import export_crate
 
     study = find_study(options.study)[0]
-    print(export_crate(study, RESULTS, Path(options.out or f"crates/{study}")))
+    return export_crate(study, RESULTS, Path(options.out or f"crates/{study}"))
 
 
-def _plan(options: argparse.Namespace) -> None:
+def _plan(options: argparse.Namespace) -> object:
     from msd.plan import plan
 
-    print(plan(find_study(options.study)[1]))
+    return plan(find_study(options.study)[1])
 
 
-def _publish(options: argparse.Namespace) -> None:
+def _publish(options: argparse.Namespace) -> object:
     from msd.report.publish import publish
 
-    print(publish(find_study(options.study)[0]))
+    return publish(find_study(options.study)[0])

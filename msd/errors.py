@@ -1,5 +1,6 @@
 """Errors that a user can act on."""
 
+import errno
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,9 @@ CHANGING = re.compile(r"\b(time|buf|file descriptor) = [^,)]*|0x[0-9a-fA-F]+")
 """What differs from run to run in a library's words."""
 WORDED = (OSError, ValueError, RuntimeError, EOFError, SyntaxError)
 """Errors whose words tell a user something; others name an index or a key of the library's own."""
+
+OF_THE_SYSTEM = (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT)
+"""What the system refuses (msd.refusals) whatever a file holds: no reason to drop the file from a data set."""
 
 
 class UserError(ValueError):
@@ -22,6 +26,10 @@ def decoding(what: str, advice: str = "fetch it again") -> Iterator[None]:
         yield
     except UserError:
         raise
+    except OSError as error:
+        if error.errno in OF_THE_SYSTEM:
+            raise
+        raise UserError(f"{what} ({cause(error)}); {advice}") from error
     except MemoryError as error:
         raise UserError(f"{what} (it asks for more memory than there is); {advice}") from error
     except Exception as error:

@@ -14,7 +14,6 @@ import shlex
 import shutil
 import signal
 import sys
-import threading
 import time
 import traceback
 from collections import Counter
@@ -28,7 +27,8 @@ from typing_extensions import TypeVar
 
 from msd.errors import UserError, nearest
 from msd.lineage import digest, record
-from msd.temporary import paths_of, place, temporary_folders, temporary_path
+from msd.refusals import explained
+from msd.temporary import paths_of, place, temporary_folders, temporary_path, write_whole
 
 Params = TypeVar("Params", default=dict[str, Any])
 STAGES: dict[str, str] = {
@@ -118,10 +118,8 @@ def write_job(file: str, description: dict[str, Any]) -> None:
     text = json.dumps(description, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".tmp-{os.getpid()}-{threading.get_ident()}")
-    half.write_text(text, encoding="utf-8")
-    os.replace(half, path)
+    with explained([path.parent]):
+        write_whole(path, text)
 
 
 def read_job(rule: str, file: str) -> Job:
@@ -160,7 +158,9 @@ def main(rule: str, file: str) -> int:
     """Run a job given by its file; the exit status, with one sentence on stderr when it is not 0."""
     signal.signal(signal.SIGTERM, _stop)
     try:
-        run(read_job(rule, file))
+        with explained([]):
+            job = read_job(rule, file)
+        run(job)
     except ValueError as error:
         print(f"msd stage {rule}: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
@@ -174,10 +174,12 @@ def run(job: Job) -> None:
     sentence and the traceback.
     """
     os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")  # torch reads them when first imported
-    with _logging(job):
+    logs = [] if job.log is None else [Path(job.log).parent]
+    with explained(logs), _logging(job):
         final = paths_of(job.outputs)
         _check(job, final)
-        with temporary_folders({Path(path).parent for path in final}):
+        halves = {Path(temporary_path(path)).parent for path in final}
+        with temporary_folders({Path(path).parent for path in final}), explained([*halves, _scratch(job)]):
             hashes = _execute(job)
             place(final, last=job.outputs["record"])
         shutil.rmtree(_scratch(job), ignore_errors=True)
@@ -274,7 +276,7 @@ def _logging(job: Job) -> Iterator[None]:
             print(f"# done: peak memory {record.peak_memory_bytes() / 2**20:.0f} MiB", file=log)
         except BaseException as error:
             print(f"{type(error).__name__}: {' '.join(str(error).split())}", file=log)
-            if not isinstance(error, UserError):  # whose sentence says all
+            if not isinstance(error, UserError | SystemExit):  # which say all, and that it was stopped
                 traceback.print_exc(file=log)
             raise
         finally:
@@ -285,4 +287,5 @@ def _logging(job: Job) -> Iterator[None]:
 
 def _stop(number: int, frame: FrameType | None) -> None:
     """Turn SIGTERM into an exception, so that temporary folders are removed."""
+    os.write(2, f"stopped by {signal.Signals(number).name}; run it again to go on\n".encode())
     sys.exit(128 + number)

@@ -2,6 +2,7 @@
 
 import atexit
 import json
+import logging
 import os
 import platform
 from collections.abc import Iterator
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil
+
+from msd.refusals import explained
+from msd.temporary import write_whole
 
 NOTES, LOCKS = Path(".snakemake/running"), Path(".snakemake/locks")
 
@@ -73,8 +77,15 @@ def _calls() -> Iterator[tuple[Path, Call]]:
 
 
 def _leave_note(study: str) -> None:
-    NOTES.mkdir(parents=True, exist_ok=True)
     call = Call(study, platform.node(), os.getpid(), psutil.Process().create_time())
     note = NOTES / f"{call.host}-{call.process}.json"
-    note.write_text(json.dumps(call._asdict()), encoding="utf-8")
+    with explained([NOTES]):
+        write_whole(note, json.dumps(call._asdict()))
     atexit.register(note.unlink, missing_ok=True)
+
+
+def shorten(record: logging.LogRecord) -> bool:
+    """A filter of Snakemake's messages: of a failed job neither the lists of its files nor its command, twice."""
+    if getattr(record, "event", None) == "job_error":
+        record.__dict__.update(msg="", input=None, output=None, shellcmd=None)
+    return not record.getMessage().startswith("RuleException:\nCalledProcessError")

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,17 @@ def temporary_path(value: Any) -> Any:
 
 def _folder_in(folder: Path) -> Path:
     return folder / f".tmp-{os.getpid()}"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file, whole or not at all, in a folder that is made if it is not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".tmp-{os.getpid()}-{threading.get_ident()}")
+    try:
+        half.write_text(text, encoding="utf-8")
+        os.replace(half, path)
+    finally:
+        half.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

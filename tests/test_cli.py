@@ -38,6 +38,15 @@ def test_a_reader_that_stops_reading_is_no_error_to_print(tmp_path: Path) -> Non
     assert (done.stderr, done.returncode) == (b"", 1)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_an_output_without_room_is_one_sentence(tmp_path: Path) -> None:
+    command, environment = [sys.executable, "-m", "msd", "sync"], os.environ | {"PYTHONPATH": str(PROJECT)}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, cwd=tmp_path, env=environment, stdout=full, stderr=subprocess.PIPE, check=False)
+    sentence = b"msd sync: what it found cannot be written: No space left on device; make room for its output\n"
+    assert (done.stderr, done.returncode) == (sentence, 1)
+
+
 def test_help_and_the_answer_to_a_command_that_resembles_none_name_them_all(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["--help"])

@@ -9,7 +9,19 @@ import pytest
 from msd.lineage.digest import PACKAGE
 
 ROOMS = (
-    *("errors", "seeds", "text_file", "temporary", "lineage", "tracking", "measure", "config", "data", "features"),
+    *(
+        "errors",
+        "refusals",
+        "seeds",
+        "text_file",
+        "temporary",
+        "lineage",
+        "tracking",
+        "measure",
+        "config",
+        "data",
+        "features",
+    ),
     *("models", "distill", "training", "tables", "report", "mfh", "studies", "plan", "running", "job", "cli"),
     "__main__",
 )

@@ -1,5 +1,6 @@
 """A job's outputs appear whole or not at all, and what a user did wrong comes back as one sentence."""
 
+import errno
 import importlib
 import json
 import os
@@ -8,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,9 @@ from pydantic import BaseModel
 from msd.errors import UserError
 from msd.job import CONTRACTS, STAGES, Job, main, read_job, run, write_job
 from msd.lineage.digest import file_sha256
+from msd.refusals import ADVICE
 
+LOG = "results/toy/logs/double.log"
 PROJECT = Path(__file__).resolve().parents[1]
 
 
@@ -26,7 +31,7 @@ def double(job: Job) -> dict[str, float]:
     """Stage: every number of the inputs, doubled, and their sum."""
     numbers = [int(Path(path).read_text()) for path in job.inputs["numbers"]]
     for path, number in zip(job.outputs["doubled"], numbers, strict=True):
-        Path(path).write_text(str(2 * number))
+        Path(path).write_text(str(2 * number).rjust(job.params.get("width", 0)))
     if "fault" in job.params:
         raise RuntimeError("in the middle")
     return {"total": 2.0 * sum(numbers), "absent": float("nan")}
@@ -51,9 +56,8 @@ def keeping(job: Job) -> dict[str, float]:
 def doubling(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         monkeypatch.setenv(name, "7")
-    monkeypatch.setitem(STAGES, "double", f"{__name__}:double")
-    monkeypatch.setitem(STAGES, "keeping", f"{__name__}:keeping")
-    monkeypatch.setitem(STAGES, "forgetful", f"{__name__}:forgetful")
+    for name in ("double", "keeping", "forgetful"):
+        monkeypatch.setitem(STAGES, name, f"{__name__}:{name}")
     Path("results/data/numbers").mkdir(parents=True)
     for name, number in (("a", 3), ("b", 4)):
         Path(f"results/data/numbers/{name}").write_text(str(number))
@@ -67,7 +71,7 @@ def doubling(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
             "record": "results/toy/double/record.json",
         },
         modules=["msd.errors"],
-        log="results/toy/logs/double.log",
+        log=LOG,
     )
 
 
@@ -154,6 +158,22 @@ def test_a_fault_in_the_middle_leaves_nothing_but_the_log(doubling: Job) -> None
     assert lines[0].startswith("# by hand: python -m msd stage double")
     assert lines[1] == "RuntimeError: in the middle"
     assert lines[2].startswith("Traceback")
+
+
+def test_a_full_disk_is_one_sentence_and_the_next_run_goes_on(
+    doubling: Job, small_files: Callable[[], AbstractContextManager[None]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs, params = {"doubled": ["results/toy/a"], "record": "results/toy/record.json"}, {"width": 20_000}
+    body = {"params": params, "inputs": {"numbers": ["results/data/numbers/a"]}, "outputs": outputs, "log": LOG}
+    write_job(FILE, body | {"modules": ["msd.errors"]})
+    with small_files():
+        assert main("double", FILE) == 1
+    sentence = f"results/toy/a: File too large; {ADVICE[errno.EFBIG]}, and run it again: what is finished stays"
+    assert capsys.readouterr().err == f"msd stage double: {sentence}\n"
+    assert files() == {FILE}
+    assert not list(Path("results").rglob(".tmp-*"))
+    assert Path(LOG).read_text().splitlines()[1:] == [f"Refusal: {sentence}"]
+    assert main("double", FILE) == 0
 
 
 def test_a_fault_leaves_earlier_outputs_and_their_record_untouched(doubling: Job) -> None:
@@ -276,4 +296,5 @@ def test_a_terminated_job_cleans_up_and_loads_no_torch_by_itself(tmp_path: Path)
     assert process.wait(60) == 128 + signal.SIGTERM
     process.stdout.close()
     assert [path.name for path in (tmp_path / "r").iterdir()] == ["logs"]
-    assert "in the log" in (tmp_path / "r/logs/x.log").read_text()
+    log = (tmp_path / "r/logs/x.log").read_text().splitlines()
+    assert log[1:] == ["in the log", "stopped by SIGTERM; run it again to go on", "SystemExit: 143"]

@@ -11,7 +11,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,15 @@ def study(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     step("tables", "tiny/tables", [f"{STUDENT}/metrics.json"], main="main.json")
     Path("results/tiny/report.html").write_text("all of it")
     return working_folder
+
+
+def test_a_full_disk_is_one_sentence_and_the_next_import_goes_on(
+    study: Path, small_files: Callable[[], AbstractContextManager[None]]
+) -> None:
+    with pytest.raises(UserError, match="File too large; have the limit"), small_files():
+        track("tiny", RESULTS)
+    assert track("tiny", RESULTS).imported == 3
+    assert track("tiny", RESULTS).imported == 0
 
 
 def client_of(result: TrackResult) -> MlflowClient:

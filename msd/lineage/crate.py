@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import mimetypes
+import os
+import tempfile
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from msd.errors import UserError
 from msd.lineage.digest import file_digests
 from msd.lineage.record import study_records
+from msd.refusals import explained
 
 if TYPE_CHECKING:
     from rocrate.model.contextentity import ContextEntity
@@ -49,7 +52,11 @@ def export_crate(study: str, results: Path, target: Path) -> str:
         raise UserError(f"there are no records of a study {study!r} in {results}; run it first")
     project = results.absolute().parent
     files = _recorded_files(records, project, results / ".hashes.sqlite")
-    _Builder(study, project, records, files).build().write(target)
+    crate = _Builder(study, project, records, files).build()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".tmp-") as folder, explained([folder]):
+        crate.write(f"{folder}/crate")
+        os.replace(f"{folder}/crate", target)
     return f"{target}: {len(files)} recorded files and the actions of {len(records)} jobs"
 
 

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from msd.errors import UserError
+from msd.temporary import write_whole
 
 BLOCK = re.compile(r"<!-- (\w+) table of ([\w-]+): written by `msd publish` -->\n.*?<!-- end -->", re.DOTALL)
 
@@ -25,7 +26,7 @@ def publish(study: str, *, readme: Path = Path("README.md"), results: Path = Pat
     target.mkdir(parents=True, exist_ok=True)
     for file in files:
         shutil.copyfile(file, target / file.name)
-    readme.write_text(changed, encoding="utf-8")
+    write_whole(readme, changed)
     return f"{len(files)} files in {target}; {readme} shows the tables that it has a place for"
 
 

@@ -6,11 +6,14 @@ the artefacts beside it (results/.mlflow) are an index that can be deleted and b
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
 import logging
 import os
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from msd.errors import UserError
 from msd.lineage.record import leaves, study_records
+from msd.refusals import explained
 from msd.tracking.artefacts import dataset_inputs, log_artefacts, prepared_splits
 from msd.tracking.values import curves, safe_name, scalars
 
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
     from mlflow.store.entities import PagedList
+    from sqlalchemy import Engine
 
 MAX_VALUE = 500
 BATCH_METRICS, BATCH_PARAMS = 1000, 100
@@ -65,8 +70,8 @@ def track(study: str, results: Path, uri: str | None = None) -> TrackResult:
         raise UserError(f"there are no records of a study {study!r} in {results}; run it first, then track it")
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(results / 'mlflow.db').absolute()}"
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    with open(results / ".mlflow.lock", "w") as lock:  # several imports that open a fresh database together break it
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with explained([results / ".mlflow"]), open(results / ".mlflow.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several imports that open a fresh database together break it
         _create_database(uri)
         return _import(study, records, results, uri)
 
@@ -105,19 +110,36 @@ def _is_server(uri: str) -> bool:
 
 
 def _create_database(uri: str) -> None:
-    """Create or migrate a sqlite database, as `mlflow db upgrade` does; servers look after their own."""
+    """Create or migrate a sqlite database, whole or not at all; servers look after their own."""
     if _is_server(uri):
         return
     from mlflow.store.db import utils as database
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
-    engine = database.create_sqlalchemy_engine_with_retry(uri)
+    path = Path(uri.removeprefix("sqlite:///"))
+    half = path.with_name(f"{path.name}.half")
+    with _engine(uri) as engine:
+        is_empty = database._is_empty_database(engine)
+        if not is_empty and database._get_schema_version(engine) == database._get_latest_schema_revision():
+            return
+    try:  # as `mlflow db upgrade` does, whose steps are many and each for ever
+        shutil.copyfile(path, half)
+        with _engine(f"sqlite:///{half}") as engine:
+            (database._initialize_tables if is_empty else database._upgrade_db)(engine)
+        os.replace(half, path)
+    finally:
+        for left in path.parent.glob(f"{half.name}*"):
+            left.unlink()
+
+
+@contextlib.contextmanager
+def _engine(uri: str) -> Iterator[Engine]:
+    from mlflow.store.db.utils import create_sqlalchemy_engine_with_retry
+
+    engine = create_sqlalchemy_engine_with_retry(uri)
     try:
-        if database._is_empty_database(engine):
-            database._initialize_tables(engine)
-        elif database._get_schema_version(engine) != database._get_latest_schema_revision():
-            database._upgrade_db(engine)
+        yield engine
     finally:
         engine.dispose()
 

@@ -83,6 +83,7 @@ class Checkpoint:
         if self.stop is not None or time.monotonic() - self.saved >= SECONDS:
             self.save(state)
         if self.stop is not None:
+            print(f"stopped after step {state.step}; run it again to go on from there", file=sys.stderr)
             sys.exit(128 + self.stop)
 
     def save(self, state: TrainState) -> None:
@@ -91,10 +92,14 @@ class Checkpoint:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         half = self.path.with_suffix(".half")
-        with open(half, "wb") as file:
-            torch.save(state.state_dict(), file)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with open(half, "wb") as file:
+                torch.save(state.state_dict(), file)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:  # such as a full disk, of which it would keep a part
+            half.unlink()
+            raise
         if self.path.is_file():
             os.replace(self.path, self._previous(self.path))
         os.replace(half, self.path)

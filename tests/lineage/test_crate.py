@@ -5,6 +5,8 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,15 @@ def entities(crate: Path) -> dict[str, dict[str, Any]]:
 def targets(entity: dict[str, Any], key: str) -> set[str]:
     value = entity[key]
     return {item["@id"] for item in (value if isinstance(value, list) else [value])}
+
+
+def test_a_full_disk_leaves_no_half_of_a_crate(
+    study: None, small_files: Callable[[], AbstractContextManager[None]]
+) -> None:
+    with pytest.raises(UserError, match=r"ro-crate-metadata\.json: File"), small_files():
+        export_crate("tiny", RESULTS, Path("crates/tiny"))
+    assert not list(Path("crates").iterdir())
+    export_crate("tiny", RESULTS, Path("crates/tiny"))
 
 
 def test_every_file_from_the_table_to_the_raw_data_is_in_it(crate: Path) -> None:

@@ -1,0 +1,97 @@
+"""What the system refuses is one sentence: which file, what is free, what to do; whatever library met it."""
+
+import errno
+import os
+import sqlite3
+import zipfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors.numpy
+import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+
+from msd.errors import UserError, decoding
+from msd.refusals import ADVICE, explained
+
+NUMBERS = np.random.default_rng(0).random(20_000)
+WORDS = {f"word{number}": number for number in range(5_000)}
+
+
+def to_sqlite(path: Path) -> None:
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE numbers (content BLOB)")
+        database.execute("INSERT INTO numbers VALUES (?)", (NUMBERS.tobytes(),))
+
+
+def to_zip(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("numbers", NUMBERS.tobytes())
+
+
+def to_torch(path: Path) -> None:
+    with path.open("wb") as file:
+        torch.save(torch.from_numpy(NUMBERS), file)
+
+
+WRITERS: dict[str, Callable[[Path], object]] = {
+    "text": lambda path: path.write_text("x" * 100_000),
+    "numpy.npy": lambda path: np.save(path, NUMBERS),
+    "parquet": lambda path: pd.DataFrame({"x": NUMBERS}).to_parquet(path),
+    "csv": lambda path: pd.DataFrame({"x": NUMBERS}).to_csv(path),
+    "safetensors": lambda path: safetensors.numpy.save_file({"x": NUMBERS}, path),
+    "tokenizer": lambda path: Tokenizer(WordPiece(WORDS, unk_token="word0")).save(str(path)),
+    "sqlite": to_sqlite,
+    "zip": to_zip,
+    "torch": to_torch,
+    "torch by name": lambda path: torch.save(torch.from_numpy(NUMBERS), path),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_library_s_words_for_a_file_that_may_not_grow(
+    name: str, working_folder: Path, small_files: Callable[[], AbstractContextManager[None]]
+) -> None:
+    folder = working_folder / ".tmp-7"
+    folder.mkdir()
+    with pytest.raises(UserError) as refused, small_files(), explained([folder]):
+        WRITERS[name](folder / name)
+    sentence = str(refused.value)
+    assert "\n" not in sentence
+    assert sentence.endswith(f": File too large; {ADVICE[errno.EFBIG]}, and run it again: what is finished stays")
+    left = [path.name for path in folder.iterdir()]
+    assert not left or sentence.startswith(str(working_folder / left[0])), "the final name of what could not be written"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_full_disk_says_what_is_free(working_folder: Path) -> None:
+    words = r"No space left on device \([\d,.]+ of [\d,.]+ MB are free\); make room there"
+    with pytest.raises(UserError, match=words), explained([working_folder]):
+        Path("/dev/full").write_text("x")
+
+
+@pytest.mark.parametrize("number", ADVICE)
+def test_the_file_that_an_error_names_and_what_to_do(number: int) -> None:
+    cause = OSError(number, os.strerror(number), "a", None, "b/.tmp-12/c")
+    with pytest.raises(UserError) as refused, explained([]):
+        raise RuntimeError("a library's own") from cause
+    assert str(refused.value).startswith(f"b/c: {os.strerror(number)}")
+    assert ADVICE[number] in str(refused.value)
+
+
+def test_other_errors_and_what_a_user_did_wrong_pass() -> None:
+    for error in (KeyError("x"), FileNotFoundError(errno.ENOENT, "none", "x"), UserError("No such study")):
+        with pytest.raises(type(error)) as raised, explained([]):
+            raise error
+        assert raised.value is error
+
+
+def test_a_file_that_could_not_be_opened_for_want_of_descriptors_is_not_a_damaged_one() -> None:
+    """It would be dropped from its data set."""
+    with pytest.raises(OSError, match="Too many open files"), decoding("a.png is no picture"):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), "a.png")
