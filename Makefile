@@ -5,7 +5,7 @@ export PYTHONPATH :=
 # Each job imports thousands of modules, three times as fast once their bytecode is kept.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup reproduce reproduce-mfh smoke test fuzz test-browser lint bench clean
+.PHONY: setup reproduce reproduce-mfh smoke test test-pythons fuzz test-browser lint bench clean
 
 # The page that `make test-browser` opens.
 REPORT ?= results/smoke/report.html
@@ -38,6 +38,10 @@ smoke: setup
 
 test: setup
 	pytest -n 2 --dist loadgroup
+
+# With each of these Pythons that is here, in an environment of its own.
+test-pythons:
+	sh workflow/pythons.sh
 
 # Damaged files for every reader of outside files; CASES=… and SEED=… choose others.
 fuzz: setup

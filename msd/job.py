@@ -109,6 +109,7 @@ class Job(Generic[Params]):
         return shlex.join(["python", "-m", "msd", "stage", self.rule, self.file or "<job file>"])
 
 
+STOPS = (signal.SIGTERM, signal.SIGINT)
 KEYS = ("params", "inputs", "outputs", "modules", "log")
 
 
@@ -156,7 +157,8 @@ def plain(params: Any) -> dict[str, Any]:
 
 def main(rule: str, file: str) -> int:
     """Run a job given by its file; the exit status, with one sentence on stderr when it is not 0."""
-    signal.signal(signal.SIGTERM, _stop)
+    for number in STOPS:
+        signal.signal(number, _stop)
     try:
         with explained([]):
             job = read_job(rule, file)
@@ -286,6 +288,6 @@ def _logging(job: Job) -> Iterator[None]:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    """Turn SIGTERM into an exception, so that temporary folders are removed."""
+    """Turn a signal to stop into an exception, so that temporary folders are removed."""
     os.write(2, f"stopped by {signal.Signals(number).name}; run it again to go on\n".encode())
     sys.exit(128 + number)

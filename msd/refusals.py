@@ -49,7 +49,7 @@ def explained(folders: Iterable[str | Path]) -> Iterator[None]:
         if isinstance(error, UserError):  # which a program that was called, such as pip, has explained
             what, place = str(error), _fullest(folders)
         else:
-            place = _file(refused) or _newest(folders) or _fullest(folders)
+            place = _file(refused) or _newest(folders, disk=_disk(_fullest(folders))) or _fullest(folders)
             what = f"{TEMPORARY.sub('', str(place))}: {os.strerror(number)}"
         room = f" ({_free(place)})" if number in (errno.ENOSPC, errno.EDQUOT) else ""
         raise Refusal(f"{what}{room}; {ADVICE[number]}, and run it again: what is finished stays") from error
@@ -82,9 +82,10 @@ def _file(error: BaseException) -> Path | None:
     return next((Path(os.fsdecode(name)) for name in names if isinstance(name, str | bytes | os.PathLike)), None)
 
 
-def _newest(folders: Iterable[str | Path]) -> Path | None:
-    """The file that was written to last, most likely the one that could not be."""
-    files = [path for folder in folders for path in Path(folder).rglob("*") if path.is_file()]
+def _newest(folders: Iterable[str | Path], *, disk: int) -> Path | None:
+    """The file of a disk that was written to last, most likely the one that could not be."""
+    there = [Path(folder) for folder in folders if _disk(Path(folder)) == disk]
+    files = [path for folder in there for path in folder.rglob("*") if path.is_file()]
     return max(files, key=lambda path: (path.stat().st_mtime_ns, path.stat().st_size), default=None)
 
 
@@ -94,8 +95,17 @@ def _fullest(folders: Iterable[str | Path]) -> Path:
     return min(places, key=lambda place: _room(place).f_bavail)
 
 
+def _disk(place: Path) -> int:
+    return _nearest(place).stat().st_dev
+
+
 def _room(place: Path) -> os.statvfs_result:
-    return os.statvfs(next(path for path in (place, *place.absolute().parents) if path.exists()))
+    return os.statvfs(_nearest(place))
+
+
+def _nearest(place: Path) -> Path:
+    """The place, or the nearest folder above it that is there."""
+    return next(path for path in (place, *place.absolute().parents) if path.exists())
 
 
 def _free(place: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -26,9 +27,12 @@ WORDS = ["red", "blue", "cat", "dog", "a", "the"]
 
 
 @pytest.fixture(autouse=True)
-def _plain_float_mode() -> Iterator[None]:
-    """Stages flush denormals and demand deterministic kernels for their process; tests share one."""
+def _plain_process() -> Iterator[None]:
+    """Stages flush denormals, demand deterministic kernels and listen to signals; tests share one process."""
+    listening = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
+    for number, handler in listening.items():
+        signal.signal(number, handler)
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_flush_denormal(False)

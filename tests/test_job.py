@@ -19,7 +19,7 @@ import pytest
 from pydantic import BaseModel
 
 from msd.errors import UserError
-from msd.job import CONTRACTS, STAGES, Job, main, read_job, run, write_job
+from msd.job import CONTRACTS, STAGES, STOPS, Job, main, read_job, run, write_job
 from msd.lineage.digest import file_sha256
 from msd.refusals import ADVICE
 
@@ -240,9 +240,7 @@ def test_a_bad_description_is_refused(
 ) -> None:
     if text is not None:
         Path(file).write_text(text)
-    handler = signal.getsignal(signal.SIGTERM)
     assert main("double", file) == 1
-    signal.signal(signal.SIGTERM, handler)
     error = capsys.readouterr().err
     assert error.startswith("msd stage double: ")
     assert words in error
@@ -277,7 +275,8 @@ sys.exit(job.main('sleep', sys.argv[1]))
 """
 
 
-def test_a_terminated_job_cleans_up_and_loads_no_torch_by_itself(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", STOPS)
+def test_a_stopped_job_cleans_up_and_loads_no_torch_by_itself(number: signal.Signals, tmp_path: Path) -> None:
     body = {"outputs": {"half": "r/half", "record": "r/record.json"}, "modules": ["msd.errors"], "log": "r/logs/x.log"}
     write_job(str(tmp_path / "job.json"), body)
     process = subprocess.Popen(
@@ -292,9 +291,9 @@ def test_a_terminated_job_cleans_up_and_loads_no_torch_by_itself(tmp_path: Path)
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("r/.tmp-*/half")) and time.monotonic() < deadline:
         time.sleep(0.02)
-    process.terminate()
-    assert process.wait(60) == 128 + signal.SIGTERM
+    process.send_signal(number)
+    assert process.wait(60) == 128 + number
     process.stdout.close()
     assert [path.name for path in (tmp_path / "r").iterdir()] == ["logs"]
     log = (tmp_path / "r/logs/x.log").read_text().splitlines()
-    assert log[1:] == ["in the log", "stopped by SIGTERM; run it again to go on", "SystemExit: 143"]
+    assert log[1:] == ["in the log", f"stopped by {number.name}; run it again to go on", f"SystemExit: {128 + number}"]

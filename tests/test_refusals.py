@@ -2,7 +2,9 @@
 
 import errno
 import os
+import shutil
 import sqlite3
+import tempfile
 import zipfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -73,6 +75,17 @@ def test_a_full_disk_says_what_is_free(working_folder: Path) -> None:
     words = r"No space left on device \([\d,.]+ of [\d,.]+ MB are free\); make room there"
     with pytest.raises(UserError, match=words), explained([working_folder]):
         Path("/dev/full").write_text("x")
+
+
+@pytest.mark.skipif(not Path("/dev/shm").exists(), reason="a second disk")
+def test_of_two_disks_the_fuller_one_is_meant(working_folder: Path) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
+        folders = sorted((working_folder, Path(memory)), key=lambda folder: shutil.disk_usage(folder).free)
+        for folder in folders:
+            (folder / "file").write_text("newest where there is room")
+        with pytest.raises(UserError) as refused, explained(folders[::-1]):
+            raise RuntimeError("database or disk is full")
+    assert str(refused.value).startswith(f"{folders[0] / 'file'}: No space left on device")
 
 
 @pytest.mark.parametrize("number", ADVICE)

@@ -107,15 +107,16 @@ class Checkpoint:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """While a training runs, let SIGTERM end it after its step and a last checkpoint."""
+        """While a training runs, let SIGTERM and Ctrl-C end it after its step and a last checkpoint."""
         if self.path is None:
             yield
             return
-        before = signal.signal(signal.SIGTERM, self._asked_to_stop)
+        before = {number: signal.signal(number, self._asked_to_stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             yield
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def _asked_to_stop(self, number: int, frame: FrameType | None) -> None:
         self.stop = number
