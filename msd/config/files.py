@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from msd.config.contracts.data import DatasetTask, FetchParams, Licence, Source
-from msd.config.strict import Count, Scalar, Strict
+from msd.config.strict import Count, Large, Scalar, Side, Strict
 from msd.errors import UserError, nearest
 from msd.measure.metric import METRICS, primary_metrics
 
@@ -51,10 +51,10 @@ class EncoderConfig(Strict):
     sources: list[Source] = Field(min_length=1, max_length=1, description="file to fetch")
     licence: Licence = Field(description="terms of use")
     citation: str = Field(description="whom to cite")
-    parameters: Count = Field(description="number of its weights")
+    parameters: Large = Field(description="number of its weights")
     dims: Count = Field(description="channels of a region, or width of a token")
     module: str | None = Field(None, description="of pictures: its module in msd/features")
-    size: Count | None = Field(None, description="of pictures: pixels of a side, of which a region has 32")
+    size: Side | None = Field(None, description="of pictures: pixels of a side, of which a region has 32")
     layers: Count | None = Field(None, description="of texts: number of layers, which a teacher may start from")
 
 

@@ -13,7 +13,7 @@ from msd.config.contracts.training import (
     Shape,
     TeacherSchedule,
 )
-from msd.config.strict import Count, Positive, Seed, Strict, distinct
+from msd.config.strict import Count, Draws, LearningRate, Seed, Strict, distinct
 
 
 class Data(Strict):
@@ -45,7 +45,7 @@ class Report(Strict):
     baseline: str = Field(description="method that differences are against")
     from_scratch: str = Field(description="method of the student that has no teacher")
     best_of: list[str] = Field(min_length=1, description="methods of which figures show the best one on validation")
-    draws: int = Field(ge=100, description="draws of the bootstrap of pictures, and of the permutations")
+    draws: Draws = Field(description="draws of the bootstrap of pictures, and of the permutations")
     learned: str | None = Field(None, description="method whose learned weights a figure shows")
 
     _once = field_validator("best_of")(distinct)
@@ -67,7 +67,7 @@ class Teacher(Training):
     """The teacher, which starts from the text encoder."""
 
     seed: Seed = Field(description="seed of initial weights, dropout and order of samples")
-    pretrained_learning_rate: Positive = Field(description="peak learning rate of what the text encoder brings")
+    pretrained_learning_rate: LearningRate = Field(description="peak learning rate of what the text encoder brings")
 
     def schedule(self) -> TeacherSchedule:
         """How the teacher is trained."""

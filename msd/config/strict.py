@@ -5,18 +5,33 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 Value = TypeVar("Value")
-Count = Annotated[int, Field(strict=True, ge=1)]
-Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(strict=True, ge=0, lt=1)]
-Seed = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Large = Annotated[int, Field(ge=1, le=2**53)]
+Side = Annotated[int, Field(ge=1, le=4096)]
+Sides = Annotated[tuple[Side, Side], Field(strict=False)]  # YAML and JSON have lists alone
+Width = Annotated[int, Field(ge=1, le=65_536)]
+BatchSize = Annotated[int, Field(ge=1, le=65_536)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+LearningRate = Annotated[float, Field(gt=0, le=10)]
+Temperature = Annotated[
+    float, Field(gt=0, le=100, description="T, by which the logits of teacher and student are divided")
+]
+Weight = Annotated[float, Field(ge=0, le=1e6)]
+PositiveWeight = Annotated[float, Field(gt=0, le=1e6)]
+Part = Annotated[float, Field(gt=0, lt=1)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Draws = Annotated[int, Field(ge=100, le=1_000_000)]
+Device = Annotated[str, Field(pattern=r"^(cpu|mps|cuda(:\d{1,2})?)$")]
 Scalar = float | int | str | bool
 
 
 class Strict(BaseModel):
-    """Unknown keys are errors; objects do not change."""
+    """Unknown keys are errors, and values of another type, such as true for 1; objects do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, strict=True)
 
 
 def distinct(values: list[Value]) -> list[Value]:

@@ -15,21 +15,50 @@ from msd.text_file import read_text
 Model = TypeVar("Model", bound=BaseModel)
 BRANCH = re.compile(r"(str|int|float|bool|constrained-str)|.*\]")
 """What pydantic adds to the place of a fault for a branch of a union."""
+PLAIN = {
+    "bool": "true|True|TRUE|false|False|FALSE",
+    "null": "~|null|Null|NULL|",
+    "int": "[-+]?(0|[1-9][0-9]{0,99})",
+    "float": r"[-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+    "merge": "<<",
+}
+"""Kind of value -> how it is written without quotes."""
+UNPRINTABLE = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f\\ud800-\\udfff]")
+HINTS = {
+    **dict.fromkeys(("int_type", "float_type"), "; write it in decimal digits, without quotes"),
+    "string_type": "; put it in quotes",
+    "bool_type": "; write true or false",
+}
+"""Kind of fault of pydantic -> what to do."""
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """SafeLoader that refuses a key given twice."""
+class _Loader(yaml.SafeLoader):
+    """SafeLoader of YAML 1.2's plain decimal numbers, true, false and null; a key is given once, and text is printable.
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
+    What YAML 1.1 reads otherwise than most people, such as 010 (8), 1:30 (90), yes (true) or a date, is text here.
+    """
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is given twice", key_node.start_mark
+                    None, None, f"the key {key.value!r} is given twice", key.start_mark
                 )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else key)
+        return node
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> str:
+        text: str = super().construct_scalar(node)
+        if UNPRINTABLE.search(text):
+            raise yaml.constructor.ConstructorError(None, None, "a character that is no text", node.start_mark)
+        return text
+
+
+_Loader.yaml_implicit_resolvers = {}
+for tag, pattern in PLAIN.items():
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(rf"^(?:{pattern})$"), None)
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
@@ -40,8 +69,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         raise UserError(f"there is no file {path}{nearest(str(path), there)}")
     text = read_text(path)
     try:
-        content = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
+        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected a mapping of keys to values")
@@ -86,7 +115,7 @@ def sentence(model: type[BaseModel], error: ValidationError, place: str | Path, 
     message = fault["msg"].removeprefix("Value error, ")
     given = "" if isinstance(fault["input"], dict | list) else f" (given: {fault['input']!r})"
     expected = re.findall("'([^']+)'", fault["ctx"]["expected"]) if fault["type"] == "literal_error" else []
-    hint = nearest(str(fault["input"]), expected) if expected else ""
+    hint = nearest(str(fault["input"]), expected) if expected else HINTS.get(fault["type"], "")
     return f"{start}: {key + ': ' if key else ''}{message}{given}{hint}"
 
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from msd.config.strict import Count, Strict
+from msd.config.strict import Count, Part, Strict
 from msd.data import SPLITS
 from msd.data.randomness import hashed_order
-
-Share = Annotated[float, Field(strict=True, gt=0, lt=1)]
 
 
 class Counts(Strict):
@@ -30,9 +27,9 @@ class Counts(Strict):
 class Shares(Strict):
     """The share of the items that each split has."""
 
-    train: Share
-    val: Share
-    test: Share
+    train: Part
+    val: Part
+    test: Part
 
     @model_validator(mode="after")
     def _are_all(self) -> Shares:

@@ -4,21 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from msd.config.strict import NotNegative, Strict
+from msd.config.strict import Share, Strict, Temperature, Weight
 
 Weighting = Literal["uniform", "population", "instance"]
-Lambda = Annotated[
-    float,
-    Field(strict=True, ge=0, le=1, alias="lambda", description="λ, the share of distillation in the loss; 1−λ: task"),
-]
-Temperature = Annotated[
-    float, Field(strict=True, gt=0, le=100, description="T, by which the logits of teacher and student are divided")
-]
-Strength = Annotated[NotNegative, Field(le=1e6, description="c, how much the auxiliary terms of MSD count")]
-Weight = Annotated[NotNegative, Field(le=1e6)]
-Share = Annotated[float, Field(strict=True, ge=0, le=1)]
-Size = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
-Small = Annotated[float, Field(strict=True, gt=0, le=100)]
+Lambda = Annotated[Share, Field(alias="lambda", description="λ, the share of distillation in the loss; 1−λ: task")]
+Strength = Annotated[Weight, Field(description="c, how much the auxiliary terms of MSD count")]
+Small = Annotated[float, Field(gt=0, le=100)]
 
 
 class MethodOptions(Strict):

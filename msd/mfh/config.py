@@ -6,7 +6,17 @@ from typing import Literal
 from pydantic import Field
 
 from msd.config.claims import Published, read_claims
-from msd.config.strict import Count, Fraction, NotNegative, Positive, Strict
+from msd.config.strict import (
+    BatchSize,
+    Count,
+    Device,
+    Fraction,
+    LearningRate,
+    PositiveWeight,
+    Strict,
+    Temperature,
+    Weight,
+)
 
 CLAIMS = Path("config/claims.yaml")
 
@@ -15,7 +25,7 @@ class JointTraining(Strict):
     """Algorithm 1: how the two linear nets are trained together before channels are permuted."""
 
     epochs: Count = Field(description="steps of gradient descent over all samples")
-    learning_rate: Positive = Field(description="learning rate")
+    learning_rate: LearningRate = Field(description="learning rate")
     momentum: Fraction = Field(description="momentum")
 
 
@@ -24,20 +34,20 @@ class NetTraining(Strict):
 
     optimizer: Literal["sgd", "adamw"] = Field("sgd", description="stochastic gradient descent, or AdamW")
     epochs: Count = Field(description="passes over the training samples")
-    batch_size: Count = Field(description="samples of a step")
-    learning_rate: Positive = Field(description="learning rate at the start")
+    batch_size: BatchSize = Field(description="samples of a step")
+    learning_rate: LearningRate = Field(description="learning rate at the start")
     momentum: Fraction = Field(0.9, description="momentum of sgd")
-    weight_decay: NotNegative = Field(0, description="weight decay")
+    weight_decay: Weight = Field(0, description="weight decay")
     decay_every: Count | None = Field(None, description="epochs after each of which the learning rate is a tenth")
-    device: str = Field("cpu", description="device of PyTorch: cpu, cuda")
+    device: Device = Field("cpu", description="device of PyTorch: cpu, cuda")
 
 
 class Distillation(Strict):
     """L = task_weight · L_task + kd_weight · T² · KL(teacher ‖ student); a task weight of 0 is pure KL."""
 
-    task_weight: NotNegative = Field(description="weight of the loss of the labels")
-    kd_weight: Positive = Field(description="weight of the divergence from the teacher")
-    temperature: Positive = Field(description="temperature T of both softmaxes")
+    task_weight: Weight = Field(description="weight of the loss of the labels")
+    kd_weight: PositiveWeight = Field(description="weight of the divergence from the teacher")
+    temperature: Temperature = Field(description="temperature T of both softmaxes")
 
 
 def published(table: str, dataset: str | None = None) -> list[Published]:

@@ -11,6 +11,7 @@ import yaml
 
 from msd.config.files import MethodConfig
 from msd.config.study import Study, load_study
+from msd.config.yaml_file import read_yaml
 from msd.errors import UserError
 from msd.studies import open_study
 
@@ -113,6 +114,14 @@ def test_a_dataset_overrides_training_values(tmp_path: Path) -> None:
         ),
         (lambda c: c["datasets"]["easy-vqa"].update(student={"epochs": 0}), r"datasets.easy-vqa.student.*epochs"),
         (lambda c: c.update(seeds=[0, True]), r"seeds.1: Input should be a valid integer \(given: True\)"),
+        (lambda c: c.update(seeds=[-1]), r"seeds.0: Input should be greater than or equal to 0 \(given: -1\)"),
+        (lambda c: c.update(seeds_per_job=True), r"seeds_per_job: Input should be a valid integer \(given: True\)"),
+        (lambda c: c["report"].update(draws="200"), r"report.draws: .*\(given: '200'\); write it in decimal digits"),
+        (lambda c: c["report"].update(draws=10**9), r"report.draws: Input should be less than or equal to 1000000"),
+        (lambda c: c["student"].update(epochs=2**70), r"student.epochs: Input should be less than or equal to 1000000"),
+        (lambda c: c["student"].update(width=100_000), r"student: layers, width and feed_forward make .* more than"),
+        (lambda c: c["student"].update(learning_rate=1e30), r"learning_rate: Input should be less than or equal to 10"),
+        (lambda c: c.update(title=5), r"title: Input should be a valid string \(given: 5\); put it in quotes"),
         (lambda c: c.update(seeds=[2**63]), r"seeds.0: Input should be less than or equal to 9223372036854775807"),
         (lambda c: c["student"].update(batch_size=65_537), r"student.batch_size: .*less than or equal to 65536"),
         (lambda c: c["report"].update(best_of=["kd", "kd"]), r"report.best_of: a value is given twice: \['kd', 'kd'\]"),
@@ -235,13 +244,50 @@ def test_planning_a_study_imports_no_model() -> None:
     assert not {"transformers", "sklearn"} & set(done.stdout.split())
 
 
-def test_a_missing_file_and_broken_yaml_are_sentences(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("010", "010"), ("0o10", "0o10"), ("0x1F", "0x1F"), ("1:30", "1:30"), ("1_000", "1_000"), ("yes", "yes"),
+        ("2024-13-45", "2024-13-45"), ("=", "="), ("1e-3", 1e-3), ("1.5", 1.5), ("-7", -7), ("true", True), ("", None),
+    ],
+)  # fmt: skip
+def test_a_value_is_a_number_only_where_every_yaml_and_reader_agrees(tmp_path: Path, text: str, value: object) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(f"a: {text}\n")
+    content = read_yaml(path)
+    assert content == {"a": value}
+    assert type(content["a"]) is type(value)
+
+
+def test_merge_keys_bring_what_a_mapping_does_not_have_itself(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text("a: &a {x: 1, y: 1}\nb: &b\n  <<: *a\n  x: 2\nc: {<<: [*b, *a], z: 3}\n")
+    assert read_yaml(path) == {"a": {"x": 1, "y": 1}, "b": {"x": 2, "y": 1}, "c": {"x": 2, "y": 1, "z": 3}}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("study: [", "is not valid YAML"),
+        ("study: a\nstudy: b\n", "the key 'study' is given twice"),
+        ("a: &a {x: 1}\nb:\n  <<: *a\n  x: 2\n  x: 3\n", "the key 'x' is given twice"),
+        ('title: "\\ud800"', "a character that is no text"),
+        ('title: "a\\0b"', "a character that is no text"),
+        ("a: " + "[" * 3000, "is not valid YAML"),
+        ("? [a]\n: b", "is not valid YAML"),
+        ("a: !!int x", "is not valid YAML"),
+        ("a: !!timestamp x", "is not valid YAML"),
+        ("- a", "expected a mapping"),
+    ],
+)
+def test_what_is_no_yaml_is_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=sentence) as caught:
+        read_yaml(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_answered_with_the_nearest() -> None:
     with pytest.raises(UserError, match=r"there is no file config/dem.yaml; did you mean 'config/demo.yaml'\?"):
         load_study("config/dem.yaml")
-    path = tmp_path / "study.yaml"
-    path.write_text("study: [")
-    with pytest.raises(UserError, match="is not valid YAML"):
-        load_study(path)
-    path.write_text("study: a\nstudy: b\n")
-    with pytest.raises(UserError, match="'study' is given twice"):
-        load_study(path)

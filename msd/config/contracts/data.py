@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from msd.config.strict import Count, Strict
+from msd.config.strict import Large, Side, Strict
 
 DatasetTask = Literal["binary", "multiclass", "multilabel", "vqa"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -16,7 +16,7 @@ class Source(Strict):
     kind: Literal["pypi", "debian", "url", "committed"]
     file: str
     sha256: Sha256 | list[Sha256]
-    bytes: Count | None = None
+    bytes: Large | None = None
     package: str | None = None
     version: str | None = None
     urls: list[str] = Field(default_factory=list)
@@ -59,4 +59,4 @@ class FeaturesParams(Strict):
 
     extractor: str
     module: str
-    size: Count
+    size: Side

@@ -6,7 +6,7 @@ from pydantic import Field, RootModel
 
 from msd.config.contracts.data import DatasetTask
 from msd.config.contracts.training import Measure
-from msd.config.strict import Strict
+from msd.config.strict import Draws, Strict
 
 
 class CollectParams(Strict):
@@ -52,5 +52,5 @@ class ReportParams(Strict):
     baseline: str
     from_scratch: str
     best_of: list[str]
-    draws: int
+    draws: Draws
     learned: str | None = None

@@ -7,12 +7,13 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from msd.config.contracts.data import DatasetTask
-from msd.config.strict import Count, Fraction, NotNegative, Positive, Scalar, Seed, Strict
+from msd.config.strict import BatchSize, Count, Fraction, LearningRate, Positive, Scalar, Seed, Strict, Weight
 
 Removal = Literal["mask", "zero"]
 Measure = Literal["kl", "js", "l1"]
-MaxTokens = Annotated[int, Field(strict=True, ge=4, le=512)]
-BatchSize = Annotated[int, Field(strict=True, ge=1, le=65_536)]
+MaxTokens = Annotated[int, Field(ge=4, le=512)]
+MOST_WEIGHTS = 10**9
+"""Of a model: with AdamW's moments and the gradient they take 16 GB."""
 
 
 class Shape(Strict):
@@ -26,9 +27,12 @@ class Shape(Strict):
     pool: Literal["modality-means", "first"]
 
     @model_validator(mode="after")
-    def _heads_divide_width(self) -> Shape:
+    def _fits(self) -> Shape:
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is no multiple of heads {self.heads}")
+        weights = self.layers * self.width * (4 * self.width + 2 * self.feed_forward)
+        if weights > MOST_WEIGHTS:
+            raise ValueError(f"layers, width and feed_forward make {weights:,} weights, more than {MOST_WEIGHTS:,}")
         return self
 
 
@@ -43,8 +47,8 @@ class Schedule(Strict):
 
     epochs: Count
     batch_size: BatchSize
-    learning_rate: Positive
-    weight_decay: NotNegative
+    learning_rate: LearningRate
+    weight_decay: Weight
     warmup: Fraction
     clip: Positive
     max_steps: Count | None = None
@@ -53,7 +57,7 @@ class Schedule(Strict):
 class TeacherSchedule(Schedule):
     """A schedule with a learning rate of their own for the parameters that are copied from the text encoder."""
 
-    pretrained_learning_rate: Positive
+    pretrained_learning_rate: LearningRate
 
 
 class Reading(Strict):

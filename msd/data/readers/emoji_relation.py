@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 from pydantic import Field
 
-from msd.config.strict import Count, Seed
+from msd.config.strict import Seed, Side
 from msd.data.findings import Findings, Records
 from msd.data.pairing import crossing, within
 from msd.data.pictures import member, open_archive, rgb
@@ -34,7 +34,7 @@ class Parameters(Records):
     seed: Seed = Field(description="of the split")
     shares: Shares = Field(description="shares of the items, near-copies together")
     pairings: Counts = Field(description="rows of each class that a picture of each split has")
-    size: Count = Field(description="pixels of a picture's side")
+    size: Side = Field(description="pixels of a picture's side")
 
 
 @dataclass(frozen=True)

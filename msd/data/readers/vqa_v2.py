@@ -15,7 +15,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 from PIL import Image
 from pydantic import BaseModel, Field, ValidationError, WrapValidator
 
-from msd.config.strict import Count, Seed
+from msd.config.strict import Count, Seed, Side
 from msd.data.findings import Findings, Records
 from msd.data.pictures import Lazy, member, open_archive, rgb
 from msd.data.prepared import Prepared, Sample
@@ -38,7 +38,7 @@ class Parameters(Records):
     seed: Seed = Field(description="of the choice of pictures")
     least_questions: Count = Field(description="questions whose main answer a label must be")
     pictures: Counts = Field(description="pictures of each split, with all questions on them")
-    side: Count = Field(description="pixels of the square that a photograph is made smaller than")
+    side: Side = Field(description="pixels of the square that a photograph is made smaller than")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from msd.config.strict import Count, Share, Width
 from msd.distill.feature_method import FeatureMethod
 from msd.distill.geometry import unit
 from msd.distill.method import Setting, Step
-from msd.distill.options import Share, Size, Small
+from msd.distill.options import Small
 
 
 def contrast_loss(similarities: Tensor, *, log_z: Tensor, temperature: float, samples: int) -> Tensor:
@@ -75,8 +76,8 @@ class CRD(FeatureMethod):
     class Options(FeatureMethod.Options):
         """Of embeddings and their negatives."""
 
-        width: Size = Field(description="E, of the embeddings")
-        negatives: Size = Field(description="K, other samples that each anchor is told from")
+        width: Width = Field(description="E, of the embeddings")
+        negatives: Count = Field(description="K, other samples that each anchor is told from")
         contrast_temperature: Small = Field(description="τ, by which similarities are divided")
         momentum: Share = Field(description="share of a bank's old row that stays")
 

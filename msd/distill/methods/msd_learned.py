@@ -8,10 +8,10 @@ from pydantic import Field
 from torch import Tensor
 from torch.func import functional_call
 
-from msd.config.strict import NotNegative
+from msd.config.strict import Count, NotNegative, Width
 from msd.distill.losses import task_loss
 from msd.distill.method import Method, Setting, Step
-from msd.distill.options import MixedOptions, Size, Small
+from msd.distill.options import MixedOptions, Small
 from msd.distill.weight_learning import Parameters, WeightLearner, meta_gradient, meta_split, weighted_loss
 from msd.distill.weighting import MODALITIES
 from msd.models.views import VIEWS
@@ -32,13 +32,13 @@ class LearnedMSD(Method):
     class Options(MixedOptions):
         """λ, T, the samples that are held out, and the net that gives the weights."""
 
-        meta_share: Annotated[float, Field(strict=True, gt=0, lt=1)] = Field(
+        meta_share: Annotated[float, Field(gt=0, lt=1)] = Field(
             description="share of the training split that is held out to learn the weights on"
         )
-        meta_samples: Size = Field(description="held-out samples that are drawn for a step of the net")
-        meta_every: Size = Field(description="steps of the student for each step of the net")
+        meta_samples: Count = Field(description="held-out samples that are drawn for a step of the net")
+        meta_every: Count = Field(description="steps of the student for each step of the net")
         step_length: Small = Field(description="ρ, length of the virtual step of the student")
-        hidden: Size = Field(description="units of the net's hidden layer")
+        hidden: Width = Field(description="units of the net's hidden layer")
         meta_learning_rate: NotNegative = Field(le=100, description="learning rate of the net's Adam; 0: all weights 1")
 
     options: Options

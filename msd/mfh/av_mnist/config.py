@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import Field, field_validator
 
 from msd.config.files import DatasetConfig
-from msd.config.strict import Count, Seed, Strict, distinct
+from msd.config.strict import Part, Seed, Strict, Width, distinct
 from msd.config.study import number_of
 from msd.config.yaml_file import read_model
 from msd.errors import UserError, nearest
@@ -25,9 +25,9 @@ class AvMnistParams(Strict):
     """Stage `av_mnist`."""
 
     seeds: list[Seed]
-    teacher_width: Count
-    student_width: Count
-    share: float
+    teacher_width: Width
+    student_width: Width
+    share: Part
     training: NetTraining
     distillation: Distillation
 
@@ -45,7 +45,7 @@ class AvMnistTable(Strict):
     dataset: str
     title: str
     is_embedded: bool
-    share: float
+    share: Part
     paper: PublishedDigits
 
 
@@ -54,9 +54,9 @@ class AvMnist(Strict):
 
     source: str = Field(description="spoken-digits of config/datasets, or the folder of AV-MNIST's published archive")
     seeds: list[Seed] = Field(min_length=2, description="every net is trained with each")
-    teacher_width: Count = Field(description="channels of a teacher's first convolution")
-    student_width: Count = Field(description="channels of a student's first convolution")
-    share: float = Field(ge=0, le=1, description="share r of the teacher's channels that Algorithm 1 silences")
+    teacher_width: Width = Field(description="channels of a teacher's first convolution")
+    student_width: Width = Field(description="channels of a student's first convolution")
+    share: Part = Field(description="share r of the teacher's channels that Algorithm 1 silences")
     training: NetTraining = Field(description="how every net is trained")
     distillation: Distillation = Field(description="what students learn from")
 

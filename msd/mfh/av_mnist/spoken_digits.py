@@ -19,7 +19,7 @@ from pydantic import Field
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
-from msd.config.strict import Count, NotNegative, Seed, Strict
+from msd.config.strict import Count, Seed, Side, Strict, Weight
 from msd.data import SPLITS
 from msd.data.pictures import member, open_archive
 from msd.data.randomness import draw, generator, hashed_order
@@ -60,11 +60,11 @@ class Parameters(Strict):
     removed: Annotated[Count, Field(lt=28 * 28)] = Field(
         description="leading principal components of the training pictures that all pictures lack"
     )
-    picture_noise: NotNegative = Field(description="deviation of the noise on pixels, which run from 0 to 1")
-    speech_noise: Annotated[float, Field(strict=True, ge=-100, le=100)] = Field(
+    picture_noise: Weight = Field(description="deviation of the noise on pixels, which run from 0 to 1")
+    speech_noise: Annotated[float, Field(ge=-100, le=100)] = Field(
         description="decibels of the speech above white noise"
     )
-    side: Count = Field(description="bands and moments of a spectrogram")
+    side: Side = Field(description="bands and moments of a spectrogram")
 
 
 def prepare(job: Job[DatasetParams]) -> dict[str, float]:

@@ -10,11 +10,11 @@ from typing import Any, Generic, TypeVar
 from pydantic import Field, model_validator
 
 from msd.config.claims import Published
-from msd.config.strict import Seed, Strict
+from msd.config.strict import Part, Seed, Strict
 from msd.config.yaml_file import read_model, read_yaml
 from msd.errors import UserError, nearest
 from msd.mfh.config import Distillation, NetTraining, published
-from msd.mfh.crossmodal.reader import DataReader, Share, reader_class, reader_module, reader_names
+from msd.mfh.crossmodal.reader import DataReader, reader_class, reader_module, reader_names
 
 FILES = Path("config/crossmodal")
 Data = TypeVar("Data", bound=DataReader)
@@ -28,7 +28,7 @@ class CrossmodalParams(Strict):
     data: dict[str, Any]
     teachers: dict[str, dict[str, str]]
     student: dict[str, str]
-    share: Share
+    share: Part
     seeds: list[Seed]
     training: NetTraining
     distillation: Distillation
@@ -38,7 +38,7 @@ class CrossmodalTable(Strict):
     """What the table is given of a data set besides its runs: what is known of it, and the paper's values."""
 
     title: str
-    share: float
+    share: Part
     not_known: list[str]
     differs: list[str]
     metric: str
@@ -54,7 +54,7 @@ class Crossmodal(Strict, Generic[Data]):
         min_length=1, description="teacher -> modality -> network; several modalities are read jointly"
     )
     student: dict[str, str] = Field(min_length=1, description="modality -> network")
-    share: Share = Field(description="share r of the teacher's channels that Algorithm 1 silences")
+    share: Part = Field(description="share r of the teacher's channels that Algorithm 1 silences")
     seeds: list[Seed] = Field(min_length=1, description="every net is trained with each")
     training: NetTraining = Field(description="how every net is trained")
     distillation: Distillation = Field(description="what students learn from")

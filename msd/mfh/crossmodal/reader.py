@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
-
-from pydantic import Field
+from typing import TYPE_CHECKING, ClassVar
 
 from msd.config.plugin import plugin_class, plugin_names
 from msd.data.findings import Findings, Records
@@ -15,8 +13,6 @@ from msd.mfh.crossmodal import readers
 
 if TYPE_CHECKING:
     from msd.mfh.crossmodal.samples import Samples
-
-Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class DataReader(Records):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from msd.config.claims import Published
-from msd.config.strict import Count, NotNegative, Positive, Seed, Strict, distinct
+from msd.config.strict import Count, Device, LearningRate, PositiveWeight, Seed, Strict, Weight, distinct
 from msd.config.study import number_of
 from msd.mfh.config import JointTraining, published
 from msd.mfh.gaussian.settings import settings
@@ -16,6 +16,7 @@ from msd.mfh.gaussian.settings import settings
 Shared = Annotated[int, Field(ge=0, le=10)]
 Specific = Annotated[int, Field(ge=0, le=40)]
 Channels = Annotated[int, Field(ge=0, le=50)]
+Pair = Annotated[tuple[Channels, Channels], Field(strict=False)]
 Normalisation = Literal["batch", "batch-and-classes"]
 FirstSeed = Annotated[Seed, Field(description="seed of the first run; the others count up from it")]
 
@@ -37,7 +38,7 @@ class SpecificRuns(Strict):
 class Table2Runs(Strict):
     """Table 2 of a job: [specific, shared] channels of each setting, seeds of its runs."""
 
-    channels: list[tuple[Channels, Channels]]
+    channels: list[Pair]
     seeds: list[Seed]
 
 
@@ -55,11 +56,11 @@ class GaussianParams(Strict):
     train: Count
     test: Count
     epochs: Count
-    learning_rate: Positive
-    task_weight: NotNegative
-    kd_weight: Positive
+    learning_rate: LearningRate
+    task_weight: Weight
+    kd_weight: PositiveWeight
     kl: Normalisation
-    device: str
+    device: Device
     seeds: list[Seed]
     experiments: Experiments
 
@@ -124,7 +125,7 @@ class Table2(Strict):
     """Table 2: decisive channels of the teacher's modality alone, and of both, for each γ."""
 
     first_seed: FirstSeed
-    channels: list[tuple[Channels, Channels]] = Field(
+    channels: list[Pair] = Field(
         min_length=1, description="[specific, shared] channels of each setting: γ = shared / (specific + shared)"
     )
 
@@ -147,11 +148,11 @@ class Gaussian(Strict):
     train: Count = Field(description="training samples")
     test: Count = Field(description="test samples")
     epochs: Count = Field(description="steps of gradient descent over all training samples")
-    learning_rate: Positive = Field(description="learning rate")
-    task_weight: NotNegative = Field(description="weight of the loss of the labels")
-    kd_weight: Positive = Field(description="weight of the divergence from the teacher")
+    learning_rate: LearningRate = Field(description="learning rate")
+    task_weight: Weight = Field(description="weight of the loss of the labels")
+    kd_weight: PositiveWeight = Field(description="weight of the divergence from the teacher")
     kl: Normalisation = Field(description="what the sum of KL is divided by")
-    device: str = Field(description="device of PyTorch: cpu, cuda")
+    device: Device = Field(description="device of PyTorch: cpu, cuda")
     exp1: SharedSweep = Field(description="experiment 1: how many of 10 decisive channels both modalities share")
     exp2: SpecificSweep = Field(description="experiment 2: decisive channels that only the teacher's modality has")
     table2: Table2 = Field(description="table 2: teachers that read general or specific channels, for each γ")

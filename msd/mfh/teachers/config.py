@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from msd.config.contracts.data import DatasetTask
 from msd.config.contracts.training import ModelParams
-from msd.config.strict import Count, NotNegative, Positive, Seed, Strict, distinct
+from msd.config.strict import (
+    BatchSize,
+    Count,
+    Draws,
+    LearningRate,
+    Part,
+    Seed,
+    Strict,
+    Temperature,
+    Weight,
+    Width,
+    distinct,
+)
 from msd.config.study import Study, load_study, number_of
 from msd.errors import UserError, nearest
 from msd.mfh.config import JointTraining
 
-Part = Annotated[float, Field(gt=0, lt=1)]
 Modality = Literal["image", "text"]
 
 
 class UnimodalStudent(Strict):
     """A student that reads one modality: one hidden layer on frozen features, AdamW with linear decay."""
 
-    hidden: Count = Field(description="width of the hidden layer")
-    batch_size: Count = Field(description="samples of a step")
-    learning_rate: Positive = Field(description="learning rate at the start")
-    weight_decay: NotNegative = Field(description="weight decay")
+    hidden: Width = Field(description="width of the hidden layer")
+    batch_size: BatchSize = Field(description="samples of a step")
+    learning_rate: LearningRate = Field(description="learning rate at the start")
+    weight_decay: Weight = Field(description="weight decay")
     kd_weight: Part = Field(description="λ of (1 − λ) · task + λ · KD")
-    temperature: Positive = Field(description="temperature T of KD")
+    temperature: Temperature = Field(description="temperature T of KD")
 
 
 class StudentTraining(UnimodalStudent):
@@ -40,7 +51,7 @@ class DatasetTeachers(ModelParams):
 
     shares: list[Part]
     seeds: list[Seed]
-    draws: Count
+    draws: Draws
 
 
 class VariantsParams(DatasetTeachers):
@@ -71,7 +82,7 @@ class TeacherTables(Strict):
     datasets: list[TeacherDataset]
     shares: list[Part]
     seeds: list[Seed]
-    draws: Count
+    draws: Draws
 
 
 class Teachers(Strict):
@@ -81,7 +92,7 @@ class Teachers(Strict):
     datasets: dict[str, Count] = Field(min_length=1, description="dataset of that study -> steps its students take")
     shares: list[Part] = Field(min_length=2, description="shares r of a teacher's channels that are silenced, beside 0")
     seeds: list[Seed] = Field(min_length=2, description="every student is trained with each")
-    draws: int = Field(ge=100, description="draws of the bootstrap of pictures")
+    draws: Draws = Field(description="draws of the bootstrap of pictures")
     generality: JointTraining = Field(description="Algorithm 1 on the teachers' features")
     student: UnimodalStudent = Field(description="every student")
 

@@ -149,7 +149,7 @@ def test_the_expected_order_is_checked(table: dict) -> None:
         ({"source": "config"}, r"the folder config has no file image/train_data.npy"),
         ({"seeds": [1, 1]}, r"av_mnist.seeds: a value is given twice"),
         ({"seeds": [1]}, r"av_mnist.seeds: .*at least 2"),
-        ({"share": 1.5}, r"av_mnist.share: .*less than or equal to 1"),
+        ({"share": 1.5}, r"av_mnist.share: .*less than 1"),
         ({"with": 3}, r"unknown key 'av_mnist.with'"),
     ],
 )

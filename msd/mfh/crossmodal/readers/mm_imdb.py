@@ -20,7 +20,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from msd.config.strict import Count
+from msd.config.strict import Count, Sides
 from msd.data.findings import Findings, Row
 from msd.data.raw_files import below
 from msd.errors import UserError, decoding
@@ -50,7 +50,7 @@ class MmImdb(DataReader):
     modalities = ("text", "image")
     metric = "micro_f1"
     reader: Literal["mm-imdb"] = "mm-imdb"
-    size: tuple[Count, Count] = Field((256, 160), description="height and width of a poster in pixels")
+    size: Sides = Field((256, 160), description="height and width of a poster in pixels")
     words: Count = Field(5000, description="most frequent words of the training plots that are counted")
     image: Image = Field("vgg_features", description="which pictures of the HDF5 file, if there is one")
 

@@ -21,12 +21,12 @@ from scipy.io import loadmat
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from msd.config.strict import Count
+from msd.config.strict import Part, Sides
 from msd.data.findings import Findings, Row
 from msd.data.randomness import hashed_order
 from msd.errors import UserError, decoding
 from msd.mfh.crossmodal.files import normalised
-from msd.mfh.crossmodal.reader import DataReader, Share
+from msd.mfh.crossmodal.reader import DataReader
 from msd.mfh.crossmodal.samples import IGNORED, Samples, gathered, standardised
 
 LABELED, SPLITS, TO_40, TO_13 = "nyu_depth_v2_labeled.mat", "splits.mat", "classMapping40.mat", "class13Mapping.mat"
@@ -41,8 +41,8 @@ class NyuDepth(DataReader):
     has_maps = True
     reader: Literal["nyu-depth"] = "nyu-depth"
     count: Literal[13, 40] = Field(40, description="number of classes")
-    size: tuple[Count, Count] = Field((240, 320), description="height and width of a picture in pixels")
-    validation: Share = Field(0.1, description="share of the training pictures that validates, in whole scenes")
+    size: Sides = Field((240, 320), description="height and width of a picture in pixels")
+    validation: Part = Field(0.1, description="share of the training pictures that validates, in whole scenes")
 
     def read(self, folder: Path) -> dict[str, Samples]:
         """The splits train, val (whole scenes, about that share of the training pictures) and test.

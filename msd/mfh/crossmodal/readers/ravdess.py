@@ -19,7 +19,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from msd.config.strict import Count
+from msd.config.strict import Sides
 from msd.data.findings import Findings, Row
 from msd.data.raw_files import below
 from msd.data.sound import power
@@ -37,6 +37,7 @@ LISTS = {"train": "spa_dl.csv", "val": "spa_val.csv", "test": "spa_test.csv"}
 AUDIO_MEAN, AUDIO_DEVIATION = -10.59, 85.66  # of the released features, in the released code
 BANDS, STEPS, RATE, HOP = 40, 256, 16_000, 256
 Actor = Annotated[int, Field(ge=1, le=24)]
+Actors = Annotated[tuple[Actor, ...], Field(strict=False)]
 MOMENT = 1.5  # seconds; our choice, as the released pictures come without the way they were taken from the videos
 
 
@@ -55,9 +56,9 @@ class Ravdess(DataReader):
     modalities = ("audio", "image")
     metric = "accuracy"
     reader: Literal["ravdess"] = "ravdess"
-    size: tuple[Count, Count] = Field((256, 512), description="height and width of a picture in pixels")
-    validation: tuple[Actor, ...] = Field((21, 22), description="actors that validate, where no list names them")
-    test: tuple[Actor, ...] = Field((23, 24), description="actors that test, where no list names them")
+    size: Sides = Field((256, 512), description="height and width of a picture in pixels")
+    validation: Actors = Field((21, 22), description="actors that validate, where no list names them")
+    test: Actors = Field((23, 24), description="actors that test, where no list names them")
 
     def read(self, folder: Path) -> dict[str, Samples]:
         """The splits train, val and test: audio (N, 1, 40, 256), image (N, 3, *size), label (N,) of 0 to 7.

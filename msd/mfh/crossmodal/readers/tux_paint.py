@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from msd.config.strict import Count, Seed
+from msd.config.strict import Seed, Side
 from msd.data.findings import Findings, Row
 from msd.data.pictures import decode, fit
 from msd.data.sound import power
@@ -42,7 +42,7 @@ class TuxPaint(DataReader):
     metric = "accuracy"
     reader: Literal["tux-paint"] = "tux-paint"
     language: Literal["es", "fr"] = Field("fr", description="language of the speech")
-    size: Count = Field(48, description="pixels of a picture's side")
+    size: Side = Field(48, description="pixels of a picture's side")
     seed: Seed = Field(1, description="seed of the split")
 
     def read(self, folder: Path) -> dict[str, Samples]:

@@ -24,13 +24,13 @@ from PIL import Image, ImageOps
 from pydantic import Field
 from torch import Tensor
 
-from msd.config.strict import Count
+from msd.config.strict import Count, Part, Side
 from msd.data.findings import Findings, Row
 from msd.data.randomness import hashed_order
 from msd.data.sound import power
 from msd.errors import UserError
 from msd.mfh.crossmodal.files import array, files_below, fitted, names, normalised, picture, pixels, recorded
-from msd.mfh.crossmodal.reader import DataReader, Share
+from msd.mfh.crossmodal.reader import DataReader
 from msd.mfh.crossmodal.samples import Samples, gathered
 from msd.mfh.crossmodal.video import length, pictures, sound
 from msd.text_file import read_rows, read_text
@@ -61,8 +61,8 @@ class VggSound(DataReader):
     metric = "accuracy"
     reader: Literal["vggsound"] = "vggsound"
     frames: Count = Field(32, description="frames of a clip, evenly spaced")
-    size: Count = Field(256, description="pixels of a frame's side")
-    validation: Share = Field(0.1, description="share of the training clips that validates")
+    size: Side = Field(256, description="pixels of a frame's side")
+    validation: Part = Field(0.1, description="share of the training clips that validates")
 
     def read(self, folder: Path) -> dict[str, Samples]:
         """The splits train, val (a share of the training videos) and test.
