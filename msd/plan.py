@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import mean
 
 from msd.errors import UserError
-from msd.studies import AnyStudy, open_study
+from msd.studies import AnyStudy, check_owners, open_study
 
 RESULTS = Path("results")
 
@@ -22,6 +22,7 @@ def plan(path: str) -> str:
         UserError: one sentence on a faulty study or workflow.
     """
     loaded = open_study(path)
+    check_owners(loaded)
     jobs = open_jobs(path)
     parts = [
         [f"Study {loaded.study}: {loaded.title}", *(f"  {line}" for line in loaded.summary())],

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from msd.config.files import MethodConfig, named_file
+from msd.config.names import check_owner
 from msd.config.strict import Scalar
 from msd.config.study import Study, load_study
 from msd.config.yaml_file import first_fault, read_yaml, sentence, validated
@@ -33,6 +34,13 @@ def open_study(path: str | Path, overrides: dict[str, Any] | None = None) -> Any
     if study.teachers is not None:
         check_prepare(check_methods(study.teachers.msd), "msd.data.readers")
     return check_prepare(study, "msd.mfh.av_mnist")
+
+
+def check_owners(study: AnyStudy) -> None:
+    """Raise UserError where the results that the study would write or read are those of another study file."""
+    check_owner(study)
+    if isinstance(study, MfhStudy) and study.teachers is not None:
+        check_owner(study.teachers.msd)
 
 
 def check_prepare(study: AnyStudy, readers: str) -> AnyStudy:

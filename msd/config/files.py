@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 
 from msd.config.contracts.data import DatasetTask, FetchParams, Licence, Source
+from msd.config.names import PLAIN, SHARED
 from msd.config.strict import Count, Large, Scalar, Side, Strict
+from msd.config.yaml_file import read_model
 from msd.errors import UserError, nearest
 from msd.measure.metric import METRICS, primary_metrics
 
 CONFIG = Path("config")
+Model = TypeVar("Model", "DatasetConfig", "EncoderConfig", "MethodConfig")
 
 
 class DatasetConfig(Strict):
@@ -107,4 +110,16 @@ def named_file(kind: str, name: str) -> Path:
     if not path.is_file():
         known = [file.stem for file in sorted((CONFIG / kind).glob("*.yaml"))]
         raise UserError(f"there is no {kind.removesuffix('s')} {name!r} in {CONFIG / kind}{nearest(name, known)}")
+    if not PLAIN.fullmatch(name) or len(name) > 100 or (kind == "datasets" and name in SHARED):
+        raise UserError(
+            f"{path}: {name!r} cannot be a {kind.removesuffix('s')}'s name; choose one of small letters and digits"
+        )
     return path
+
+
+def read_named(model: type[Model], kind: str, name: str) -> Model:
+    """config/<kind>/<name>.yaml as `model`; UserError for a fault, or a file that bears the name of another one."""
+    config = read_model(model, path := named_file(kind, name))
+    if config.name != name:
+        raise UserError(f"{path}: name: {config.name!r} is not the name of this file; write `name: {name}`")
+    return config

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import Field, field_validator
 
 from msd.config.contracts.data import FeaturesParams, PrepareParams
 from msd.config.contracts.tables import CollectParams, ReportedDataset, ReportedMethod, ReportParams
 from msd.config.contracts.training import ModelParams, Reading, SaliencyParams, StudentParams, TeacherParams
-from msd.config.files import DatasetConfig, EncoderConfig, MethodConfig, named_file
+from msd.config.files import DatasetConfig, EncoderConfig, MethodConfig, named_file, read_named
+from msd.config.names import NamedStudy, block_name, check_run_names
 from msd.config.sections import Data, Overrides, Report, SaliencyConfig, Teacher, Training
-from msd.config.strict import Count, Seed, Strict, distinct
+from msd.config.strict import Count, Seed, distinct
 from msd.config.yaml_file import read_model, read_yaml, validated
 from msd.errors import UserError, nearest
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 REGION = 32
 """Pixels of a region's side: the extractors' last feature map has a 32nd of the picture's resolution."""
 
@@ -31,10 +31,9 @@ class Run(NamedTuple):
     seeds: str
 
 
-class Study(Strict):
+class Study(NamedStudy):
     """config/<study>.yaml: a study of modality-specific distillation."""
 
-    study: Name = Field(description="name of its file without .yaml, and of its folder in results/")
     title: str = Field(description="title of the report")
     seeds: list[Seed] = Field(min_length=1, description="a student of every configuration is trained with each")
     seeds_per_job: Count = Field(description="seeds that one job trains, so that it reads its inputs once")
@@ -48,18 +47,12 @@ class Study(Strict):
     student: Training = Field(description="every student, which starts from random weights")
     report: Report = Field(description="what tables and figures compare")
 
-    _file: str = PrivateAttr("study")
     _once = field_validator("seeds")(distinct)
-
-    @property
-    def file(self) -> str:
-        """The file that it was read from."""
-        return self._file
 
     @cached_property
     def dataset_configs(self) -> dict[str, DatasetConfig]:
         """The study's datasets by name."""
-        return {name: read_model(DatasetConfig, named_file("datasets", name)) for name in self.datasets}
+        return {name: read_named(DatasetConfig, "datasets", name) for name in self.datasets}
 
     @cached_property
     def method_configs(self) -> dict[str, MethodConfig]:
@@ -69,7 +62,7 @@ class Study(Strict):
     def _method_config(self, name: str) -> MethodConfig:
         path = named_file("methods", name)
         content, changes = read_yaml(path), self.methods[name]
-        read_model(MethodConfig, path)
+        read_named(MethodConfig, "methods", name)
         _check_keys(changes, content["parameters"], f"methods.{name}")
         changed = {**content, "parameters": {**content["parameters"], **changes}}
         return validated(MethodConfig, changed, self._file, ("methods", name))
@@ -78,7 +71,7 @@ class Study(Strict):
     def encoder_configs(self) -> dict[str, EncoderConfig]:
         """The study's encoders by name."""
         names = (self.data.extractor, self.data.text_encoder)
-        return {name: read_model(EncoderConfig, named_file("encoders", name)) for name in names}
+        return {name: read_named(EncoderConfig, "encoders", name) for name in names}
 
     def training(self, role: Literal["teacher", "student"], dataset: str) -> Any:
         """The Teacher or Training of one dataset: the study's values with the dataset's overrides."""
@@ -134,7 +127,7 @@ class Study(Strict):
 
     def check(self) -> Study:
         """Read every file the study names, so that a fault shows before any job starts."""
-        assert self.runs
+        check_run_names([*self.runs])
         named = [self.report.baseline, self.report.from_scratch, *self.report.best_of, self.report.learned]
         for name in named:
             if name is not None and name not in self.methods:
@@ -148,6 +141,9 @@ class Study(Strict):
         return self
 
     def _check_encoders(self) -> None:
+        both = sorted(self.dataset_configs.keys() & self.encoder_configs.keys())
+        if both:
+            raise UserError(f"{both[0]!r} is the name of a dataset and of an encoder; rename one of their files")
         text, image = (self.encoder_configs[name] for name in (self.data.text_encoder, self.data.extractor))
         if text.layers is None:
             raise UserError(f"data.text_encoder: {text.name} is no text encoder")
@@ -243,17 +239,12 @@ class Study(Strict):
             kind: {name: config.model_dump(exclude_none=True) for name, config in getattr(self, kind).items()}
             for kind in ("dataset_configs", "encoder_configs", "method_configs")
         }
-        return {**self.model_dump(exclude_none=True), **files}
+        return {"file": self.origin, **self.model_dump(exclude_none=True), **files}
 
 
 def number_of(count: int, noun: str) -> str:
     """A count with its noun in the singular or plural: "1 seed", "2 seeds"."""
     return f"{count} {noun}" + ("" if count == 1 else "s")
-
-
-def block_name(seeds: list[int]) -> str:
-    """The folder name of a block of seeds."""
-    return f"seeds-{seeds[0]}-{seeds[-1]}"
 
 
 def _check_keys(changes: dict[str, Any], known: Any, where: str) -> None:

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from msd.config.contracts.data import DatasetParams
 from msd.config.files import DatasetConfig, EncoderConfig
+from msd.config.names import NamedStudy
 from msd.config.strict import Strict
-from msd.config.study import Name
 from msd.config.yaml_file import read_model, read_yaml
 from msd.errors import UserError
 from msd.mfh.av_mnist.config import AvMnist, AvMnistTable
@@ -31,13 +31,12 @@ class ReportParams(Strict):
     teachers: TeacherTables | None
 
 
-class MfhStudy(Strict):
+class MfhStudy(NamedStudy):
     """config/<study>.yaml: a study of the Modality Focusing Hypothesis, whose nets are drawn and trained at once.
 
     Each section is a part of the study, which gives the parameters of its own jobs and tables.
     """
 
-    study: Name = Field(description="name of its file without .yaml, and of its folder in results/")
     kind: Literal["mfh"] = Field(description="what makes it a study of this hypothesis")
     title: str = Field(description="title of the report")
     gaussian: Gaussian = Field(description="linear nets on drawn data")
@@ -107,7 +106,7 @@ class MfhStudy(Strict):
         """The study with every file it names merged in."""
         files = {name: config.model_dump(mode="json") for name, config in self.crossmodal_configs.items()}
         published = {name: sweep.model_dump(mode="json") for name, sweep in self.gaussian.published.items()}
-        return {**self.model_dump(mode="json"), "crossmodal_files": files, "published": published}
+        return {"file": self.origin, **self.model_dump(mode="json"), "crossmodal_files": files, "published": published}
 
 
 def load_mfh_study(path: str | Path, overrides: dict[str, Any] | None = None) -> MfhStudy:
@@ -117,6 +116,7 @@ def load_mfh_study(path: str | Path, overrides: dict[str, Any] | None = None) ->
         UserError: one sentence that names file, line, key and the nearest valid name.
     """
     study = read_model(MfhStudy, path, {**read_yaml(path), **(overrides or {})})
+    study._file = str(path)
     if study.teachers is not None:
         try:
             study.teachers.check()

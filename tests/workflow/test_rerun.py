@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from calls import planned, success
+from calls import planned, snakemake, success
 
 from msd.lineage.sync import sync
 
@@ -139,3 +139,12 @@ def test_snakemake_s_own_report_has_every_table_and_figure_with_its_caption(proj
         assert first_line in page, kind
     for name in ("tables/teacher.csv", "figures/examples-clipart-tags.svg", "figures/rules.png", "report.html"):
         assert f"results/smoke/{name}" in page
+
+
+def test_a_copy_of_a_study_takes_its_results_only_when_told_so(project: Path) -> None:
+    copy = shutil.copy(project / "config/smoke.yaml", project / "copy.yaml")
+    refused = snakemake("--configfile", copy, "--dry-run", folder=project)
+    assert refused.returncode != 0
+    assert f"{copy}: results/smoke holds the results of config/smoke.yaml; give this study another" in refused.stdout
+    told = success("--configfile", copy, "--config", "overwrite=true", "--dry-run", folder=project)
+    assert planned(told) == sorted([RESOLVE, "Write the report", "Import what is new into MLflow"])

@@ -10,6 +10,8 @@ rule resolve:
         RESOLVE.log,
     benchmark:
         RESOLVE.benchmark
+    # Its record says whose the folder is.
+    priority: FIRST
     resources:
         mem_mb=500,
         runtime=10,

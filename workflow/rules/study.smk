@@ -3,15 +3,19 @@ import shlex
 import sys
 from pathlib import Path
 
+from msd.config.names import OVERWRITE
 from msd.errors import UserError
-from msd.studies import open_study
+from msd.studies import check_owners, open_study
 
 if len(workflow.configfiles) > 1:
     raise WorkflowError("give one --configfile: a study is one file")
 STUDY_FILE = workflow.configfiles[0] if workflow.configfiles else "config/demo.yaml"
 CHANGES = dict(workflow.config_settings.config or {})
 try:
+    is_told = str(CHANGES.pop(OVERWRITE, False)).lower() == "true"
     study = open_study(str(STUDY_FILE), overrides=CHANGES)
+    if not is_told:
+        check_owners(study)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -31,4 +35,4 @@ wildcard_constraints:
     dataset="[^/]+",
     method="[^/]+",
     variant="[^/]+",
-    seeds=r"seeds-\d+-\d+",
+    seeds=r"seeds-[\w-]+",

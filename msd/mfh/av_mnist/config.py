@@ -5,14 +5,12 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
-from msd.config.files import DatasetConfig
+from msd.config.files import DatasetConfig, read_named
 from msd.config.strict import Part, Seed, Strict, Width, distinct
 from msd.config.study import number_of
-from msd.config.yaml_file import read_model
 from msd.errors import UserError, nearest
 from msd.mfh.config import Distillation, NetTraining, published
 
-DATASETS = Path("config/datasets")
 EMBEDDED = ("spoken-digits",)
 """Data sets that come in packages and play the role of AV-MNIST."""
 ARCHIVE = [f"{kind}/{part}_data.npy" for kind in ("image", "audio") for part in ("train", "test")] + [
@@ -69,7 +67,7 @@ class AvMnist(Strict):
         Raises UserError where it is neither.
         """
         if self.source in EMBEDDED:
-            return read_model(DatasetConfig, DATASETS / f"{self.source}.yaml")
+            return read_named(DatasetConfig, "datasets", self.source)
         missing = [name for name in ARCHIVE if not (Path(self.source) / name).is_file()]
         if not missing:
             return None

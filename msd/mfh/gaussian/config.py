@@ -18,7 +18,7 @@ Specific = Annotated[int, Field(ge=0, le=40)]
 Channels = Annotated[int, Field(ge=0, le=50)]
 Pair = Annotated[tuple[Channels, Channels], Field(strict=False)]
 Normalisation = Literal["batch", "batch-and-classes"]
-FirstSeed = Annotated[Seed, Field(description="seed of the first run; the others count up from it")]
+FirstSeed = Annotated[Seed, Field(le=2**62, description="seed of the first run; the others count up from it")]
 
 
 class SharedRuns(Strict):
