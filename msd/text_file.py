@@ -3,6 +3,7 @@
 import codecs
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 """What a file begins with -> its encoding; UTF-32's marks begin with those of UTF-16, so they come first."""
+HALF = re.compile(rb"\\u[dD]|\xed[\xa0-\xbf]")
+"""What JSON with half a character in it has, escaped or not; other text of the range has it too."""
 
 
 def read_text(path: str | Path) -> str:
@@ -50,7 +53,7 @@ def parse_json(content: str | bytes, name: str | Path) -> Any:
     """What JSON text holds, "?" for half a character; raises UserError with the name of its place for other text."""
     with decoding(f"{name} is not JSON"):
         value = json.loads(content)
-        if ("\\ud" if isinstance(content, str) else b"\\ud") in content.lower():  # type: ignore[operator]
+        if HALF.search(content) if isinstance(content, bytes) else "\\ud" in content.lower():
             value = json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
         return value
 

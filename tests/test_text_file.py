@@ -73,7 +73,11 @@ def test_what_is_no_json_is_one_sentence(content: str | bytes) -> None:
 
 @pytest.mark.parametrize(
     ("content", "values"),
-    [(r'["a\ud800b", "\uD83D", "\ud83d\ude00"]', ["a?b", "?", "😀"]), (rb'["\uDC00"]', ["?"])],
+    [
+        (r'["a\ud800b", "\uD83D", "\ud83d\ude00"]', ["a?b", "?", "😀"]),
+        (rb'["\uDC00"]', ["?"]),
+        (b'["\xed\xa0\x80"]', ["?"]),
+    ],
 )
 def test_half_a_character_is_a_question_mark(content: str | bytes, values: list[str]) -> None:
     assert parse_json(content, "list.json") == values

@@ -5,7 +5,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from msd.distill.losses import Task, check_classes, check_predictions, kd_divergence
+from msd.distill.losses import Task, check_classes, check_predictions, full_precision, kd_divergence
 from msd.distill.method import Method, Step
 from msd.distill.options import MixedOptions, Weight
 
@@ -21,7 +21,7 @@ def decoupled_losses(
     TCKD is the sum of the labels' Bernoulli KL, whether a label is set or not: that of `kd_divergence`.
 
     Arguments and errors as of `kd_divergence`, with targets (B,) of class indices, which are not used for multilabel.
-    Returns TCKD (B,), NCKD (B,): float32, in nats times T². With two classes NCKD is exactly 0 too.
+    Returns TCKD (B,), NCKD (B,): float32 (float64 for float64 logits), times T²; for two classes NCKD is 0 too.
 
     Zhao, Cui, Song, Qiu, Liang, "Decoupled Knowledge Distillation", CVPR 2022.
     Differs from the authors' code: the other classes are taken out, where the code lowers the target's logit by 1000.
@@ -33,7 +33,7 @@ def decoupled_losses(
     check_classes(targets, student_logits)
     chosen = F.one_hot(targets.long(), student_logits.shape[1]).bool()
     odds, rest = [], []
-    for logits in (student_logits.float(), teacher_logits.float()):
+    for logits in map(full_precision, (student_logits, teacher_logits)):
         rest.append(logits[~chosen].reshape(len(logits), -1))
         odds.append(logits[chosen] - temperature * (rest[-1] / temperature).logsumexp(1))
     target = kd_divergence(odds[0][:, None], odds[1][:, None], temperature=temperature, task="multilabel")

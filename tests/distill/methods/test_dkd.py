@@ -47,7 +47,7 @@ def test_values_and_gradients_are_those_of_the_formula(part: int, temperature: f
         lambda s, t: by_loops(s, t, part, temperature),
         2 * matrix(1, 4, 5),
         2 * matrix(2, 4, 5),
-        rtol=1e-4,  # computed in float32
+        rtol=1e-10,
     )
 
 
