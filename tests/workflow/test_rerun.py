@@ -142,7 +142,7 @@ def test_snakemake_s_own_report_has_every_table_and_figure_with_its_caption(proj
 
 
 def test_a_copy_of_a_study_takes_its_results_only_when_told_so(project: Path) -> None:
-    copy = shutil.copy(project / "config/smoke.yaml", project / "copy.yaml")
+    copy = str(shutil.copy(project / "config/smoke.yaml", project / "copy.yaml"))
     refused = snakemake("--configfile", copy, "--dry-run", folder=project)
     assert refused.returncode != 0
     assert f"{copy}: results/smoke holds the results of config/smoke.yaml; give this study another" in refused.stdout
