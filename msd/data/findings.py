@@ -1,8 +1,10 @@
 """Bad records of a data set: one policy, and the list of what was dropped, for the readers of both papers."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
@@ -18,6 +20,11 @@ class Records(Strict):
     records: Literal["strict", "lenient"] = Field(
         "lenient", description="a bad record stops everything, or is dropped, counted and reported"
     )
+
+
+def counted(title: str, counts: Mapping[str, int]) -> list[str]:
+    """A sentence on the counts of findings.json, none where nothing was found."""
+    return [f"{title}, records: {'; '.join(f'{what} {count}' for what, count in counts.items())}."] if counts else []
 
 
 class Row(NamedTuple):
@@ -84,6 +91,10 @@ class Findings(list[dict[str, Any]]):
                 owner |= dict.fromkeys(row.names, split)
                 kept[split].append(row)
         return kept
+
+    def write(self, path: str) -> None:
+        """Write findings.json."""
+        Path(path).write_text(json.dumps(self.summary(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def summary(self) -> dict[str, Any]:
         """Counts by action and kind of reason, then every record: the content of findings.json."""

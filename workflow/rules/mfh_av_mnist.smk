@@ -11,6 +11,7 @@ rule spoken_digits:
     output:
         **recorded(SPOKEN),
         digits=f"{SPOKEN}/digits.safetensors",
+        findings=f"{SPOKEN}/findings.json",
     log:
         SPOKEN_DIGITS.log,
     benchmark:
@@ -41,6 +42,7 @@ rule av_mnist:
     output:
         **recorded(DIGITS),
         runs=f"{DIGITS}/runs.parquet",
+        findings=f"{DIGITS}/findings.json",
     log:
         AV_MNIST.log,
     benchmark:
@@ -66,4 +68,8 @@ rule data:
 
 TABLES += ["av_mnist"]
 READ["av_mnist"] = rules.av_mnist.output.runs
+READ["av_mnist_findings"] = [
+    rules.av_mnist.output.findings,
+    *of_datasets(rules.spoken_digits.output.findings),
+]
 ARTEFACTS += [*rules.data.input, *rules.av_mnist.output]

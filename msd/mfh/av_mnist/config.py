@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 from msd.config.files import DatasetConfig, read_named
 from msd.config.strict import Part, Seed, Strict, Width, distinct
 from msd.config.study import number_of
+from msd.data.findings import Records
 from msd.errors import UserError, nearest
 from msd.mfh.config import Distillation, NetTraining, published
 
@@ -19,7 +20,7 @@ ARCHIVE = [f"{kind}/{part}_data.npy" for kind in ("image", "audio") for part in 
 """Files of the published archive, which `msd.mfh.av_mnist.archive` reads."""
 
 
-class AvMnistParams(Strict):
+class AvMnistParams(Records):
     """Stage `av_mnist`."""
 
     seeds: list[Seed]
@@ -47,7 +48,7 @@ class AvMnistTable(Strict):
     paper: PublishedDigits
 
 
-class AvMnist(Strict):
+class AvMnist(Records):
     """Digits seen and heard: teachers of one or both modalities, students that hear."""
 
     source: str = Field(description="spoken-digits of config/datasets, or the folder of AV-MNIST's published archive")

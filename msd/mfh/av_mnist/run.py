@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from msd.data.findings import Findings
 from msd.mfh.av_mnist.archive import CLASSES, read_av_mnist
 from msd.mfh.av_mnist.spoken_digits import read_digits
 from msd.mfh.crossmodal.networks import Joint, small
@@ -30,10 +31,14 @@ if TYPE_CHECKING:
 def av_mnist(job: Job[AvMnistParams]) -> dict[str, float]:
     """Write outputs["runs"]: method, seed, sample, group, right; returns each method's mean accuracy in percent.
 
+    What was dropped of the published archive goes to outputs["findings"].
+
     A row is one prediction; test samples of one group, the digits of one voice, hang together.
     """
     torch.set_num_threads(1)
-    splits, groups = read(job.inputs)
+    findings = Findings(job.params.records)
+    splits, groups = read(job.inputs, findings)
+    findings.write(job.outputs["findings"])
     splits = standardised(splits)
     label = splits["test"].label
     parts = []
@@ -48,11 +53,11 @@ def av_mnist(job: Job[AvMnistParams]) -> dict[str, float]:
     return {str(method): float(mean) for method, mean in means.items()}
 
 
-def read(inputs: Mapping[str, Any]) -> tuple[dict[str, Samples], NDArray[np.int64]]:
+def read(inputs: Mapping[str, Any], findings: Findings) -> tuple[dict[str, Samples], NDArray[np.int64]]:
     """The splits, and the group (N,) of each test sample: its voice, or itself in the published archive."""
     if "digits" in inputs:
         return read_digits(inputs["digits"])
-    splits = read_av_mnist(Path(inputs["archive"][0]).parent.parent)
+    splits = read_av_mnist(Path(inputs["archive"][0]).parent.parent, findings)
     return splits, np.arange(len(splits["test"].label))
 
 

