@@ -1,6 +1,8 @@
 """Pictures and recordings of the crossmodal data sets as tensors, with one sentence for each that cannot be read."""
 
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from torch import Tensor
 from msd.data.findings import Findings
 from msd.data.pictures import rgb
 from msd.data.sound import recording, resampled
-from msd.errors import UserError, decoding
+from msd.errors import UserError, cause, decoding
 
 COPY = re.compile(r" ?\(\d+\)$")
 MEAN, DEVIATION = (torch.tensor(values).view(3, 1, 1) for values in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
@@ -70,24 +72,45 @@ def numbers(path: Path) -> NDArray[Any]:
 
 
 def files_below(folder: Path, endings: tuple[str, ...], findings: Findings, *, is_once: bool = True) -> list[Path]:
-    """The files below a folder whose names end so, in small letters or capitals, sorted by name.
+    """The files below a folder whose names end so, in small letters or capitals, sorted by name; links are followed.
 
-    Dropped are copies "x (1)", what systems leave behind ("._x", __MACOSX) and, where a name `is_once`, others of it.
+    Dropped are copies "x (1)", what systems leave behind ("._x", __MACOSX), links to nothing, what a link leads to a
+    second time and, where a name `is_once`, others of it. Raises UserError for a folder that cannot be read.
     """
     kept: dict[str | Path, Path] = {}
-    for path in sorted(folder.rglob("*"), key=lambda path: (path.stem, path)):
-        if not path.name.lower().endswith(endings) or not path.is_file():
+    for path in sorted(_walked(folder, findings), key=lambda path: (path.stem, path)):
+        ending = next((ending for ending in endings if path.name.lower().endswith(ending)), None)
+        if ending is None or path.is_dir():
             continue
         place, name = path.relative_to(folder), path.stem if is_once else path
         if path.name.startswith("._") or "__MACOSX" in place.parts:
             findings.drop(path.name, str(place), "left behind by a system")
-        elif COPY.search(path.stem):
+        elif COPY.search(path.name[: -len(ending)]):
             findings.drop(path.name, str(place), "a copy, by its name")
+        elif not path.is_file():
+            findings.drop(path.name, str(place), "a link to nothing, or no file")
         elif name in kept:
             findings.drop(path.name, str(place), f"name given twice: {kept[name].relative_to(folder)}")
         else:
             kept[name] = path
     return list(kept.values())
+
+
+def _walked(folder: Path, findings: Findings) -> Iterator[Path]:
+    """Every file below a folder and the folders that links lead to, each folder once."""
+
+    def refuse(error: OSError) -> None:
+        raise UserError(f"the folder {error.filename} cannot be read ({cause(error)}); correct its rights") from error
+
+    known: set[str] = set()
+    for place, folders, files in os.walk(folder, followlinks=True, onerror=refuse):
+        if os.path.realpath(place) in known:
+            folders.clear()
+            findings.drop(Path(place).name, str(Path(place).relative_to(folder)), "a link to a folder that is read")
+            continue
+        known.add(os.path.realpath(place))
+        folders.sort(key=lambda name: (os.path.islink(os.path.join(place, name)), name))
+        yield from (Path(place, name) for name in files)
 
 
 def fitted(values: Tensor, length: int) -> Tensor:

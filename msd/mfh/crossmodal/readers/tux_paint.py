@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from msd.config.strict import Seed, Side
 from msd.data.findings import Findings, Row
 from msd.data.pictures import decode, fit
+from msd.data.raw_files import sha256
 from msd.data.sound import power
 from msd.data.splits import Shares, prefix, split_by_group
 from msd.errors import UserError
@@ -49,7 +50,8 @@ class TuxPaint(DataReader):
         """The splits train, val and test: image (N, 3, size, size), text (N, W), speech (N, 1, 32, 32), label (N,).
 
         text: weights (TF-IDF) of groups of letters. speech: log power of two seconds, bands by moments. Stamps that
-        differ by a number at the end of their name are in one split; stamps without all three modalities are left out.
+        differ by a number at the end of their name are in one split; left out are stamps without all three modalities,
+        and of those that show one picture all but the first.
 
         Raises:
             UserError: there is no stamp with all three, a kind has none, or most stamps are broken.
@@ -63,12 +65,17 @@ class TuxPaint(DataReader):
 
 def _read(folder: Path, language: str, size: int, seed: int, findings: Findings) -> dict[str, Samples]:
     ending, stamps = f"_desc_{language}.ogg", {}
+    pictures: dict[str, str] = {}
     for path in files_below(folder, (ending,), findings, is_once=False):
         stamp = path.with_name(path.name[: -len(ending)])
         name = str(stamp.relative_to(folder))
         if stamp.relative_to(folder).parts[0] in KINDS and all(_of(stamp, end).is_file() for end in (".png", ".txt")):
             with findings.dropping(name, f"{name}.txt", "no name", split="names"):
-                stamps[name] = (stamp, _name(stamp))
+                first = pictures.setdefault(sha256(_of(stamp, ".png")), name)
+                if first == name:
+                    stamps[name] = (stamp, _name(stamp))
+                else:
+                    findings.drop(name, f"{name}.png", f"picture given twice: {first}.png", split="names")
     findings.check_share("names", len(stamps))
     kinds = {name: Path(name).parts[0] for name in stamps}
     missing = [kind for kind in KINDS if kind not in kinds.values()]

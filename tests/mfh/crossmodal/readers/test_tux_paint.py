@@ -1,5 +1,7 @@
 """Tux Paint's stamps in the layout of Debian's package: three modalities, splits by name, and faults."""
 
+import hashlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,10 +18,15 @@ from msd.mfh.crossmodal.readers.tux_paint import KINDS, TuxPaint
 def stamp(folder: Path, name: str, *, hertz: float, text: str | None = None) -> None:
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGBA", (30, 20), (255, 0, 0, 128)).save(f"{path}.png")
+    Image.new("RGBA", (30, 20), (*hashlib.sha256(name.encode()).digest()[:3], 128)).save(f"{path}.png")
     Path(f"{path}.txt").write_text(f"{text or 'A ' + path.name}.\nfr.utf8=Une chose.\n", encoding="utf-8")
     wave = 0.5 * np.sin(2 * np.pi * hertz * np.arange(22_050) / 44_100)
     soundfile.write(f"{path}_desc_fr.ogg", np.stack([wave, wave], 1), 44_100)
+
+
+def copied(folder: Path, name: str, copy: str) -> None:
+    for ending in (".png", ".txt", "_desc_fr.ogg"):
+        shutil.copy(folder / f"{name}{ending}", folder / f"{copy}{ending}")
 
 
 @pytest.fixture
@@ -71,6 +78,16 @@ def test_stamps_that_differ_by_a_number_stay_together(folder: Path) -> None:
             lambda f: (f / "._food.a_desc_fr.ogg").touch(),
             r"\._food.*: left behind by a system",
             "left behind by a system",
+        ),
+        (
+            lambda f: copied(f, "food.a", "food.a (1)"),
+            r"food\.a \(1\)_desc.*: a copy, by its name",
+            "a copy, by its name",
+        ),
+        (
+            lambda f: copied(f, "food.a", "pear"),
+            "pear.png: .*pear: picture given twice: food/sub/food.a.png",
+            "picture given twice",
         ),
     ],
 )
