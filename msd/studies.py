@@ -74,6 +74,9 @@ def check_methods(study: Study) -> Study:
             raise UserError(f"{path}: {config.implementation} runs the teacher, and needs `teacher: model`")
         for _, values in config.points:
             _check_options(study, name, method, values)
+    scratch = study.report.from_scratch
+    if study.method_configs[scratch].implementation != "finetune":
+        raise UserError(f"{study.file}: report.from_scratch: {scratch!r} has a teacher; name a method of fine-tuning")
     learned = study.report.learned
     if learned is not None and not _learns_weights(study.method_configs[learned]):
         known = [name for name, config in study.method_configs.items() if _learns_weights(config)]

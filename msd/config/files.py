@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -16,6 +17,7 @@ from msd.errors import UserError, nearest
 from msd.measure.metric import METRICS, primary_metrics
 
 CONFIG = Path("config")
+MOST_POINTS = 1000
 Model = TypeVar("Model", "DatasetConfig", "EncoderConfig", "MethodConfig")
 
 
@@ -59,6 +61,8 @@ class EncoderConfig(Strict):
     module: str | None = Field(None, description="of pictures: its module in msd/features")
     size: Side | None = Field(None, description="of pictures: pixels of a side, of which a region has 32")
     layers: Count | None = Field(None, description="of texts: number of layers, which a teacher may start from")
+    heads: Count | None = Field(None, description="of texts: attention heads of a layer, those of a teacher")
+    feed_forward: Count | None = Field(None, description="of texts: width of a layer's feed-forward part, a teacher's")
 
 
 def fetch_params(config: DatasetConfig | EncoderConfig) -> FetchParams:
@@ -89,6 +93,9 @@ class MethodConfig(Strict):
                 raise ValueError(f"{name} is an empty grid; give at least one value")
             if isinstance(values, list) and len(set(values)) < len(values):
                 raise ValueError(f"{name} lists a value twice: {values}")
+        points = math.prod(len(values) for values in parameters.values() if isinstance(values, list))
+        if points > MOST_POINTS:
+            raise ValueError(f"the grid has {points:,} points, more than {MOST_POINTS:,}; give fewer values")
         return parameters
 
     @property

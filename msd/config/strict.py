@@ -25,6 +25,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Draws = Annotated[int, Field(ge=100, le=1_000_000)]
 Device = Annotated[str, Field(pattern=r"^(cpu|mps|cuda(:\d{1,2})?)$")]
+Title = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\n]+$")]
 Scalar = float | int | str | bool
 
 

@@ -14,10 +14,11 @@ from msd.config.contracts.training import ModelParams, Reading, SaliencyParams, 
 from msd.config.files import DatasetConfig, EncoderConfig, MethodConfig, named_file, read_named
 from msd.config.names import NamedStudy, block_name, check_run_names
 from msd.config.sections import Data, Overrides, Report, SaliencyConfig, Teacher, Training
-from msd.config.strict import Count, Seed, distinct
+from msd.config.strict import Count, Seed, Title, distinct
 from msd.config.yaml_file import read_model, read_yaml, validated
 from msd.errors import UserError, nearest
 
+MOST_JOBS = 20_000
 REGION = 32
 """Pixels of a region's side: the extractors' last feature map has a 32nd of the picture's resolution."""
 
@@ -34,7 +35,7 @@ class Run(NamedTuple):
 class Study(NamedStudy):
     """config/<study>.yaml: a study of modality-specific distillation."""
 
-    title: str = Field(description="title of the report")
+    title: Title = Field(description="title of the report")
     seeds: list[Seed] = Field(min_length=1, description="a student of every configuration is trained with each")
     seeds_per_job: Count = Field(description="seeds that one job trains, so that it reads its inputs once")
     datasets: dict[str, Overrides] = Field(min_length=1, description="names of files in config/datasets")
@@ -127,6 +128,9 @@ class Study(NamedStudy):
 
     def check(self) -> Study:
         """Read every file the study names, so that a fault shows before any job starts."""
+        points = sum(len(config.points) for config in self.method_configs.values())
+        if (jobs := len(self.datasets) * points * len(self.blocks)) > MOST_JOBS:
+            raise UserError(f"{jobs:,} jobs are more than the {MOST_JOBS:,} that a study may have; raise seeds_per_job")
         check_run_names([*self.runs])
         named = [self.report.baseline, self.report.from_scratch, *self.report.best_of, self.report.learned]
         for name in named:
@@ -154,10 +158,12 @@ class Study(NamedStudy):
             raise UserError(f"data.window: {self.data.window} does not fit into the {grid} regions of {image.name}")
         for dataset in self.dataset_configs:
             teacher: Teacher = self.training("teacher", dataset)
-            if teacher.layers > text.layers or teacher.width != text.dims:
+            sizes = (teacher.width, teacher.heads, teacher.feed_forward)
+            if teacher.layers > text.layers or sizes != (text.dims, text.heads, text.feed_forward):
+                own = "{} layers of width {} with {} heads and feed_forward {}"
                 raise UserError(
-                    f"the teacher of {dataset} has {teacher.layers} layers of width {teacher.width}; "
-                    f"{text.name} gives at most {text.layers} of width {text.dims}"
+                    f"the teacher of {dataset} has {own.format(teacher.layers, *sizes)}; {text.name} gives at most "
+                    f"{own.format(text.layers, text.dims, text.heads, text.feed_forward)}"
                 )
 
     def prepare_params(self, dataset: str) -> PrepareParams:

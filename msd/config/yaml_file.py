@@ -113,7 +113,8 @@ def sentence(model: type[BaseModel], error: ValidationError, place: str | Path, 
     if fault["type"] == "missing":
         return f"{start}: the key {key!r} is missing"
     message = fault["msg"].removeprefix("Value error, ")
-    given = "" if isinstance(fault["input"], dict | list) else f" (given: {fault['input']!r})"
+    shown = repr(fault["input"])
+    given = "" if isinstance(fault["input"], dict | list) else f" (given: {shown[:80]}{'…' * (len(shown) > 80)})"
     expected = re.findall("'([^']+)'", fault["ctx"]["expected"]) if fault["type"] == "literal_error" else []
     hint = nearest(str(fault["input"]), expected) if expected else HINTS.get(fault["type"], "")
     return f"{start}: {key + ': ' if key else ''}{message}{given}{hint}"

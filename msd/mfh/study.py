@@ -9,7 +9,7 @@ from pydantic import Field
 from msd.config.contracts.data import DatasetParams
 from msd.config.files import DatasetConfig, EncoderConfig
 from msd.config.names import NamedStudy
-from msd.config.strict import Strict
+from msd.config.strict import Strict, Title
 from msd.config.yaml_file import read_model, read_yaml
 from msd.errors import UserError
 from msd.mfh.av_mnist.config import AvMnist, AvMnistTable
@@ -38,7 +38,7 @@ class MfhStudy(NamedStudy):
     """
 
     kind: Literal["mfh"] = Field(description="what makes it a study of this hypothesis")
-    title: str = Field(description="title of the report")
+    title: Title = Field(description="title of the report")
     gaussian: Gaussian = Field(description="linear nets on drawn data")
     generality: JointTraining = Field(description="Algorithm 1 on the data of table 2")
     av_mnist: AvMnist = Field(description="digits seen and heard")

@@ -59,7 +59,7 @@ def test_the_published_archive_takes_the_place_of_fetched_data(fresh_project: Pa
         (folder / name).touch()
     content = yaml.safe_load((PROJECT / "config/mfh.yaml").read_text())
     content["av_mnist"]["source"] = str(folder)
-    study = fresh_project / "config/study.yaml"
+    study = fresh_project / "config/mfh.yaml"
     study.write_text(yaml.safe_dump(content))
     files = outputs(success("--configfile", str(study), "--nolock", "--summary", folder=fresh_project))
     assert "av_mnist" in files.values()

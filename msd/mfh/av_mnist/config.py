@@ -2,11 +2,12 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
 from msd.config.files import DatasetConfig, read_named
-from msd.config.strict import Part, Seed, Strict, Width, distinct
+from msd.config.strict import Part, Seed, Strict, distinct
 from msd.config.study import number_of
 from msd.data.findings import Records
 from msd.errors import UserError, nearest
@@ -14,6 +15,7 @@ from msd.mfh.config import Distillation, NetTraining, published
 
 EMBEDDED = ("spoken-digits",)
 """Data sets that come in packages and play the role of AV-MNIST."""
+Channels = Annotated[int, Field(ge=1, le=1024)]
 ARCHIVE = [f"{kind}/{part}_data.npy" for kind in ("image", "audio") for part in ("train", "test")] + [
     f"{part}_labels.npy" for part in ("train", "test")
 ]
@@ -24,8 +26,8 @@ class AvMnistParams(Records):
     """Stage `av_mnist`."""
 
     seeds: list[Seed]
-    teacher_width: Width
-    student_width: Width
+    teacher_width: Channels
+    student_width: Channels
     share: Part
     training: NetTraining
     distillation: Distillation
@@ -53,8 +55,8 @@ class AvMnist(Records):
 
     source: str = Field(description="spoken-digits of config/datasets, or the folder of AV-MNIST's published archive")
     seeds: list[Seed] = Field(min_length=2, description="every net is trained with each")
-    teacher_width: Width = Field(description="channels of a teacher's first convolution")
-    student_width: Width = Field(description="channels of a student's first convolution")
+    teacher_width: Channels = Field(description="channels of a teacher's first convolution")
+    student_width: Channels = Field(description="channels of a student's first convolution")
     share: Part = Field(description="share r of the teacher's channels that Algorithm 1 silences")
     training: NetTraining = Field(description="how every net is trained")
     distillation: Distillation = Field(description="what students learn from")

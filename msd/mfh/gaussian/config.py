@@ -144,7 +144,7 @@ class Table2(Strict):
 class Gaussian(Strict):
     """The synthetic study: sizes, training, and the sweeps of its three parts."""
 
-    runs: Count = Field(description="runs of each setting, each with a seed of its own")
+    runs: int = Field(ge=1, le=1000, description="runs of each setting, each with a seed of its own")
     train: Count = Field(description="training samples")
     test: Count = Field(description="test samples")
     epochs: Count = Field(description="steps of gradient descent over all training samples")
