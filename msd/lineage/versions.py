@@ -104,6 +104,7 @@ def _of_commit(commit: str, study: str) -> Version:
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
     from dvc.scm import RevError
+    from pygit2 import GitError
 
     try:
         files = DVCFileSystem(url=None, rev=commit)
@@ -114,8 +115,8 @@ def _of_commit(commit: str, study: str) -> Version:
         }
     except RevError as error:
         raise UserError(f"{commit!r} is no folder, no study in {RESULTS}/ and no git commit") from error
-    except DvcException as error:
-        raise UserError(f"{commit!r} cannot be read: {error}") from error
+    except (DvcException, GitError) as error:  # no repository, or one of another account that git does not trust
+        raise UserError(f"{commit!r} cannot be read: {error}; `git status` says what to do") from error
 
     def read(name: str) -> bytes | None:
         try:

@@ -9,6 +9,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+import yaml
 
 OUTSIDE = "outside"
 """A folder that no reader was given, beside the one that it was."""
@@ -131,6 +132,8 @@ def _content(path: Path, content: bytes, rng: np.random.Generator) -> bytes:
         match path.suffix:
             case ".json":
                 return json.dumps(_odd(json.loads(content), rng)).encode()
+            case ".yaml":
+                return yaml.safe_dump(_odd(yaml.safe_load(content), rng), sort_keys=False, allow_unicode=True).encode()
             case ".jsonl":
                 lines = content.decode().splitlines()
                 row = rng.integers(len(lines))

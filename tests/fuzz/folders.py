@@ -1,9 +1,11 @@
 """Small whole folders of every format that is read from outside, and the calls that read them."""
 
+import contextlib
 import gzip
 import io
 import json
 import pickle
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import soundfile
 from PIL import Image
 from scipy.io import savemat
 
+from msd.config.claims import read_claims
 from msd.data.pictures import open_archive, rgb, write_archive
 from msd.data.readers import emoji_relation, vqa_v2
 from msd.data.sound import recording
@@ -21,8 +24,10 @@ from msd.mfh.av_mnist.spoken_digits import MEMBER
 from msd.mfh.crossmodal.files import array
 from msd.mfh.crossmodal.readers.mm_imdb import GENRES
 from msd.mfh.crossmodal.readers.tux_paint import KINDS
+from msd.studies import open_study
 from msd.text_file import read_json, read_rows
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "mfh" / "crossmodal"))
 from conftest import write as write_film
 
@@ -92,6 +97,32 @@ def each(folder: Path) -> None:
             assert np.isfinite(array(path, (None, 4)).numpy()).all()
         elif path.suffix == ".zip":
             open_archive(path).close()
+
+
+def studies(folder: Path) -> None:
+    """The files that say what a study is."""
+    config = Path(__file__).parents[2] / "config"
+    chosen = [
+        "smoke.yaml",
+        "demo.yaml",
+        "mfh.yaml",
+        "claims.yaml",
+        "datasets/*.yaml",
+        "encoders/*.yaml",
+        "methods/*.yaml",
+    ]
+    for path in [path for name in chosen for path in config.glob(name)]:
+        (folder / path.relative_to(config.parent)).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, folder / path.relative_to(config.parent))
+
+
+def opened(folder: Path) -> None:
+    with contextlib.chdir(folder):
+        for path in sorted(Path("config").glob("*.yaml")):
+            if path.name == "claims.yaml":
+                read_claims(path)
+            else:
+                open_study(path)
 
 
 def vqa(folder: Path) -> None:

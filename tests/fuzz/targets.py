@@ -50,6 +50,7 @@ TARGETS: dict[str, tuple[Callable[[Path], None], Callable[[Path], object], int]]
     "pictures": (folders.pictures, each, 20),
     "sounds": (folders.sounds, each, 12),
     "texts": (folders.texts, each, 12),
+    "studies": (folders.studies, folders.opened, 10),
     "vqa": (
         folders.vqa,
         prepared(vqa_v2, seed=1, least_questions=1, pictures={"train": 3, "val": 1, "test": 2}, side=9),

@@ -156,6 +156,20 @@ def commit() -> None:
     call("git", "commit", "-qm", "results")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files to another account")
+def test_a_repository_of_another_account_is_one_sentence(
+    study: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    call("git", "init", "-q")
+    call(DVC, "init", "-q")
+    for path in (Path(), Path(".git")):
+        os.chown(path, 12345, 12345)
+    assert main(["compare", str(study("one")), "HEAD"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("msd compare: 'HEAD' cannot be read: ")
+    assert error.endswith("is not owned by current user; `git status` says what to do\n")
+
+
 def test_commits_are_compared_by_dvc_s_files_or_by_the_published_tables(study: Callable[..., Path]) -> None:
     tables = study("one")
     call("git", "init", "-q")
