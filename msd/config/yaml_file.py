@@ -1,7 +1,7 @@
 """YAML files read into pydantic models, with errors that name file, line, key and the nearest valid name."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -67,14 +67,23 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         there = sorted(str(file) for file in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
         raise UserError(f"there is no file {path}{nearest(str(path), there)}")
-    text = read_text(path)
-    try:
-        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    content = _parsed(read_text(path), path)
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected a mapping of keys to values")
     return content
+
+
+def read_changes(entries: Iterable[str]) -> dict[str, Any]:
+    """Key -> value of entries key=value, whose values are YAML; raises UserError for one that is no YAML."""
+    pairs = [entry.partition("=") for entry in entries]
+    return {key: _parsed(value, f"--config {key}") for key, _, value in pairs}
+
+
+def _parsed(text: str, place: str | Path) -> Any:
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(f"{place} is not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def read_model(model: type[Model], path: str | Path, content: dict[str, Any] | None = None) -> Model:

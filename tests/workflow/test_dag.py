@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from calls import PROJECT, hold_against_dvc, outputs, snakemake, success
+from calls import PROJECT, hold_against_dvc, outputs, planned, snakemake, success
 
 from msd.config.study import load_study
 
@@ -96,3 +96,10 @@ def test_values_on_the_command_line_are_validated_too() -> None:
     done = snakemake("--dry-run", "--nolock", "--config", "seedz=1")
     assert done.returncode != 0
     assert "unknown key 'seedz'; did you mean 'seeds'?" in done.stdout
+
+
+def test_values_on_the_command_line_are_yaml_as_in_a_file() -> None:
+    listed = success("--configfile", "config/smoke.yaml", "--dry-run", "--nolock", "--config", "seeds=[7]")
+    assert any("seeds-7-7" in message for message in planned(listed))
+    done = snakemake("--configfile", "config/smoke.yaml", "--dry-run", "--nolock", "--config", "seeds=[010]")
+    assert "seeds.0: Input should be a valid integer (given: '010')" in done.stdout

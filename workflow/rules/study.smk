@@ -4,15 +4,16 @@ import sys
 from pathlib import Path
 
 from msd.config.names import OVERWRITE
+from msd.config.yaml_file import read_changes
 from msd.errors import UserError
 from msd.studies import check_owners, open_study
 
 if len(workflow.configfiles) > 1:
     raise WorkflowError("give one --configfile: a study is one file")
 STUDY_FILE = workflow.configfiles[0] if workflow.configfiles else "config/demo.yaml"
-CHANGES = dict(workflow.config_settings.config or {})
 try:
-    is_told = str(CHANGES.pop(OVERWRITE, False)).lower() == "true"
+    CHANGES = read_changes(workflow.config_settings.config_args or [])
+    is_told = CHANGES.pop(OVERWRITE, False) is True
     study = open_study(str(STUDY_FILE), overrides=CHANGES)
     if not is_told:
         check_owners(study)
