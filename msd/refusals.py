@@ -28,7 +28,7 @@ PHRASES = {
     errno.EIO: re.compile("disk I/O error"),
 }
 """Words of libraries that keep the system's number to themselves: SQLite, NumPy, torch."""
-TEMPORARY = re.compile(r"\.tmp-\d+/")
+TEMPORARY = re.compile(r"/\.tmp-\d+(?=/|$)")
 
 
 class Refusal(UserError):

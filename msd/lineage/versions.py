@@ -1,6 +1,7 @@
 """Where compared results come from: a folder as it lies there, or a git commit with what DVC or git keeps of it."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,6 +107,7 @@ def _of_commit(commit: str, study: str) -> Version:
     from dvc.scm import RevError
     from pygit2 import GitError
 
+    os.environ.setdefault("USERNAME", str(os.getuid()))  # DVC asks for one, which an account in a container may lack
     try:
         files = DVCFileSystem(url=None, rev=commit)
         tables = {
