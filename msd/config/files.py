@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -114,7 +115,7 @@ class MethodConfig(Strict):
 def named_file(kind: str, name: str) -> Path:
     """config/<kind>/<name>.yaml; UserError with the nearest name if there is none."""
     path = CONFIG / kind / f"{name}.yaml"
-    if not path.is_file():
+    if not os.path.isfile(path):
         known = [file.stem for file in sorted((CONFIG / kind).glob("*.yaml"))]
         raise UserError(f"there is no {kind.removesuffix('s')} {name!r} in {CONFIG / kind}{nearest(name, known)}")
     if not PLAIN.fullmatch(name) or len(name) > 100 or (kind == "datasets" and name in SHARED):

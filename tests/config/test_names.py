@@ -129,6 +129,19 @@ def test_the_files_of_two_runs_have_two_names_of_a_length_that_files_may_have() 
         )
 
 
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        (f"config/{'x' * 300}.yaml", {}),
+        (SMOKE, {"methods": {"x" * 300: {}}}),
+        ("config/mfh.yaml", {"crossmodal": {"mm-imdb": "x" * 300}}),
+    ],
+)
+def test_a_name_that_no_file_can_have_is_of_no_file(file: str, change: dict) -> None:
+    with pytest.raises(UserError, match=r"there is no (file|method|folder) "):
+        open_study(file, change)
+
+
 def test_blocks_of_seeds_have_names_that_tell_any_two_apart() -> None:
     names = {(0, 1, 2): "seeds-0-2", (7,): "seeds-7-7", (0, 5, 1): "seeds-0_5_1", (2, 5, 6, 7): "seeds-2_5-7"}
     assert {block: block_name(list(block)) for block in names} == names

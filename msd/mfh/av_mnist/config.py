@@ -1,5 +1,6 @@
 """The section `av_mnist` of a study of the Modality Focusing Hypothesis: its data, nets and training."""
 
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
@@ -71,10 +72,10 @@ class AvMnist(Records):
         """
         if self.source in EMBEDDED:
             return read_named(DatasetConfig, "datasets", self.source)
-        missing = [name for name in ARCHIVE if not (Path(self.source) / name).is_file()]
+        missing = [name for name in ARCHIVE if not os.path.isfile(Path(self.source) / name)]
         if not missing:
             return None
-        if Path(self.source).is_dir():
+        if os.path.isdir(self.source):
             raise UserError(f"av_mnist.source: the folder {self.source} has no file {missing[0]} of AV-MNIST's archive")
         raise UserError(
             f"av_mnist.source: {self.source!r} is neither a data set nor a folder{nearest(self.source, list(EMBEDDED))}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -103,7 +104,7 @@ def read_crossmodal(folders: dict[str, str]) -> dict[str, Crossmodal[Any]]:
     for name, folder in folders.items():
         if name not in known:
             raise UserError(f"crossmodal: there is no data set {name!r}{nearest(name, known)}")
-        if not Path(folder).is_dir():
+        if not os.path.isdir(folder):
             raise UserError(f"crossmodal.{name}: there is no folder {folder}; name the one that holds its files")
     return {name: read_config(FILES / f"{name}.yaml") for name in folders}
 
