@@ -14,6 +14,7 @@ import shlex
 import shutil
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections import Counter
@@ -21,12 +22,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
-from typing import Any, Generic
+from typing import Any, Generic, NoReturn
 
 from typing_extensions import TypeVar
 
 from msd.errors import UserError, nearest
 from msd.lineage import digest, record
+from msd.lineage.digest import code_digest
 from msd.refusals import explained
 from msd.temporary import paths_of, place, temporary_folders, temporary_path, write_whole
 
@@ -162,11 +164,30 @@ def main(rule: str, file: str) -> int:
     try:
         with explained([]):
             job = read_job(rule, file)
-        run(job)
+        processes = plain(job.params).get("engine", {}).get("processes", 1)
+        if processes > 1 and "RANK" not in os.environ:
+            _start_processes(processes, rule, file)
+        _follow(job) if int(os.environ.get("RANK", 0)) else run(job)
     except ValueError as error:
         print(f"msd stage {rule}: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     return 0
+
+
+def _start_processes(number: int, rule: str, file: str) -> NoReturn:
+    """Become PyTorch's launcher of that many processes on this machine, each of which runs the job."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(number)]
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.execv(sys.executable, [*launcher, "-m", "msd", "stage", rule, file])  # noqa: S606
+
+
+def _follow(job: Job) -> None:
+    """What the processes of a job besides the first one do: all that it does, of which its trainings have a part."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the first one stops between two steps, and the launcher the others
+    with tempfile.TemporaryDirectory() as folder:
+        outputs = {name: str(Path(folder) / name) for name in job.outputs}
+        inputs, code = record.describe_inputs(paths_of(job.inputs)), code_digest(_modules(job))
+        _import(STAGES[job.rule])(replace(job, outputs=outputs, scratch=_own_scratch(job, inputs, code)))
 
 
 def run(job: Job) -> None:
@@ -192,10 +213,9 @@ def _execute(job: Job) -> dict[str, str]:
     """Run the stage on the temporary paths and write metrics and record there; sha256 by final output path."""
     started, clock = record.utc_now(), time.perf_counter()
     inputs = record.describe_inputs(paths_of(job.inputs))
-    described = record.describe_run(job.modules or [STAGES[job.rule].partition(":")[0]], plain(job.params))
-    content = {"params": plain(job.params), "inputs": inputs, "code": described["code"]["digest"]}
-    scratch = _scratch(job) / hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
-    metrics = _import(STAGES[job.rule])(replace(job, outputs=temporary_path(job.outputs), scratch=str(scratch)))
+    described = record.describe_run(_modules(job), plain(job.params))
+    scratch = _own_scratch(job, inputs, described["code"]["digest"])
+    metrics = _import(STAGES[job.rule])(replace(job, outputs=temporary_path(job.outputs), scratch=scratch))
     if "metrics" in job.outputs:
         _write_json(temporary_path(job.outputs["metrics"]), _clean_metrics(job.rule, metrics))
     outputs = record.describe_outputs(
@@ -222,6 +242,16 @@ def _scratch(job: Job) -> Path:
     """Where all checkpoints of a job lie, whatever its code: results/<study>/scratch/<rule>/<name of its folder>."""
     parts = Path(job.outputs["record"]).parent.parts
     return Path(*parts[:2], "scratch", job.rule, "--".join(parts[2:]))
+
+
+def _own_scratch(job: Job, inputs: list[dict[str, Any]], code: str) -> str:
+    """Where the checkpoints of a job of these parameters, inputs and code lie."""
+    content = {"params": plain(job.params), "inputs": inputs, "code": code}
+    return str(_scratch(job) / hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16])
+
+
+def _modules(job: Job) -> list[str]:
+    return job.modules or [STAGES[job.rule].partition(":")[0]]
 
 
 def _import(target: str) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from msd.config.contracts.training import EngineParams
 from msd.config.files import MethodConfig, named_file
 from msd.config.names import check_owner
 from msd.config.strict import Scalar
@@ -74,6 +75,8 @@ def check_methods(study: Study) -> Study:
             raise UserError(f"{path}: {config.implementation} runs the teacher, and needs `teacher: model`")
         for _, values in config.points:
             _check_options(study, name, method, values)
+        for dataset in study.datasets:
+            _check_engine(study.engine_of("student", dataset), name, method)
     scratch = study.report.from_scratch
     if study.method_configs[scratch].implementation != "finetune":
         raise UserError(f"{study.file}: report.from_scratch: {scratch!r} has a teacher; name a method of fine-tuning")
@@ -82,6 +85,20 @@ def check_methods(study: Study) -> Study:
         known = [name for name, config in study.method_configs.items() if _learns_weights(config)]
         raise UserError(f"{study.file}: report.learned: {learned!r} learns no weights{nearest(learned, known)}")
     return study
+
+
+def _check_engine(engine: EngineParams, name: str, method: type[Method]) -> None:
+    """Refuse an engine that splits the batches of a method whose loss needs whole ones."""
+    splits = {
+        "accumulate": engine.accumulate > 1 and method.batch_is != "apart",
+        "processes": engine.processes > 1 and method.batch_is == "whole",
+        "compile": engine.compile and method.batch_is == "whole",
+    }
+    for key, does in splits.items():
+        if does:
+            raise UserError(
+                f"engine.{key}: {name} needs its batches whole; set it for the teacher alone, in `teacher.engine`"
+            )
 
 
 def _learns_weights(config: MethodConfig) -> bool:

@@ -7,16 +7,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from msd.config.contracts.training import EngineParams
 from msd.distill.method import Method, Setting, Step, TeacherTargets, method_class
 from msd.models.split import Split
 from msd.models.views import VIEWS
 from msd.models.visualbert import VisualBertClassifier
+from msd.training.engine import Engine
 
 SIZE, LABELS = 12, 4
 SHAPE = {"layers": 2, "width": 16, "heads": 2, "feed_forward": 32, "dropout": 0.0, "pool": "modality-means"}
 SIZES = {"vocabulary": 30, "labels": LABELS, "region_width": 7, "positions": 12}
 KD = {"lambda": 0.7, "temperature": 2}
 MSD = {**KD, "weighting": "instance", "strength": 1}
+
+
+def new_engine(**options: Any) -> Engine:
+    return Engine(EngineParams(device="cpu", **options))
 
 
 def new_model(seed: int, **changes: Any) -> VisualBertClassifier:
@@ -44,7 +50,7 @@ def new_setting(*, task: str = "multiclass", seed: int = 0, **changes: Any) -> S
 
 def new_step(method: Method, rows: Tensor | None = None) -> Step:
     """A batch of the setting's samples: all of them, unless `rows` says which."""
-    return method.step(torch.arange(SIZE) if rows is None else rows)
+    return method.step(method.batch(torch.arange(SIZE) if rows is None else rows))
 
 
 def loss_of(name: str, options: Mapping[str, Any], setting: Setting) -> tuple[Tensor, dict[str, Tensor]]:

@@ -54,6 +54,8 @@ class Report(Strict):
 class Training(Schedule, Shape):
     """Architecture and schedule of a model."""
 
+    engine: dict[str, Any] = Field({}, description="keys of `engine` that differ for this role")
+
     def architecture(self, *, positions: int) -> Architecture:
         """The model's sizes, for texts of that many word pieces."""
         return Architecture(**self.model_dump(include=set(Shape.model_fields)), positions=positions)

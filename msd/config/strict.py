@@ -1,6 +1,6 @@
 """What every class of the configuration is built from: the strict base and the types of its values."""
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,7 +24,7 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Draws = Annotated[int, Field(ge=100, le=1_000_000)]
-Device = Annotated[str, Field(pattern=r"^(cpu|mps|cuda(:\d{1,2})?)$")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], Field(description="auto: a GPU where PyTorch sees one")]
 Title = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\n]+$")]
 Scalar = float | int | str | bool
 

@@ -10,7 +10,14 @@ from pydantic import Field, field_validator
 
 from msd.config.contracts.data import FeaturesParams, PrepareParams
 from msd.config.contracts.tables import CollectParams, ReportedDataset, ReportedMethod, ReportParams
-from msd.config.contracts.training import ModelParams, Reading, SaliencyParams, StudentParams, TeacherParams
+from msd.config.contracts.training import (
+    EngineParams,
+    ModelParams,
+    Reading,
+    SaliencyParams,
+    StudentParams,
+    TeacherParams,
+)
 from msd.config.files import DatasetConfig, EncoderConfig, MethodConfig, named_file, read_named
 from msd.config.names import NamedStudy, block_name, check_run_names
 from msd.config.sections import Data, Overrides, Report, SaliencyConfig, Teacher, Training
@@ -46,6 +53,7 @@ class Study(NamedStudy):
     saliency: SaliencyConfig = Field(description="how saliency is measured")
     teacher: Teacher = Field(description="the teacher of each dataset, which starts from the text encoder")
     student: Training = Field(description="every student, which starts from random weights")
+    engine: EngineParams = Field(EngineParams(), description="where and how exactly models are trained")
     report: Report = Field(description="what tables and figures compare")
 
     _once = field_validator("seeds")(distinct)
@@ -80,6 +88,12 @@ class Study(NamedStudy):
         changes = getattr(self.datasets[dataset], role)
         _check_keys(changes, type(base).model_fields, f"datasets.{dataset}.{role}")
         return validated(type(base), {**base.model_dump(), **changes}, self._file, ("datasets", dataset, role))
+
+    def engine_of(self, role: Literal["teacher", "student"], dataset: str) -> EngineParams:
+        """Where the teacher or the students of a dataset are trained: the study's values with the role's."""
+        changes = self.training(role, dataset).engine
+        _check_keys(changes, EngineParams.model_fields, f"{role}.engine")
+        return validated(EngineParams, {**self.engine.model_dump(), **changes}, self._file, (role, "engine"))
 
     @property
     def blocks(self) -> list[list[int]]:
@@ -202,6 +216,7 @@ class Study(NamedStudy):
             seed=teacher.seed,
             architecture=teacher.architecture(positions=self.data.max_tokens),
             schedule=teacher.schedule(),
+            engine=self.engine_of("teacher", dataset),
         )
 
     def student_params(self, run: Run) -> StudentParams:
@@ -217,6 +232,7 @@ class Study(NamedStudy):
             seeds=next(block for block in self.blocks if block_name(block) == run.seeds),
             architecture=student.architecture(positions=self.data.max_tokens),
             schedule=student.schedule(),
+            engine=self.engine_of("student", run.dataset),
         )
 
     def collect_params(self, dataset: str, method: str) -> CollectParams:

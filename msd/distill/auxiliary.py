@@ -56,7 +56,7 @@ class AuxiliaryMethod(Method):
         """`loss` (B,) with the weighted terms on top, and terms and weights (B,) by name."""
         terms: dict[str, Tensor] = {}
         for modality in MODALITIES if self.weights else ():
-            weight, term = self.weights[modality][step.rows], self.unimodal(modality, step)
+            weight, term = step.here(self.weights[modality][step.rows]), self.unimodal(modality, step)
             terms |= {f"weight/{modality}": weight, f"{self.auxiliary}/{modality}": term}
             loss = loss + weight * term
         return loss, terms

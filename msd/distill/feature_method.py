@@ -32,15 +32,16 @@ class FeatureMethod(AuxiliaryMethod):
         return self.setting.student.head.in_features, self.teacher.features["both"].shape[1]
 
     def features(self, step: Step) -> tuple[Tensor, Tensor]:
-        """Pooled features on `both`: of the student (B, H_S) and of the teacher (B, H_T)."""
-        return step.features("both"), self.teacher.features["both"][step.rows]
+        """Pooled features on `both` of the samples of all processes: of student (B, H_S) and teacher (B, H_T)."""
+        return step.gather(step.features("both")), step.here(self.teacher.features["both"][step.all_rows])
 
     def parts(self, step: Step) -> dict[str, Tensor]:
-        """The parts that X is the sum of, by name, per sample (B,)."""
+        """The parts that X is the sum of, by name, per sample (B,) of all processes."""
         raise TypeError(f"{type(self).__module__} defines no parts(step)")
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
-        task, parts = self.task_loss(step), self.parts(step)
+        task = self.task_loss(step)
+        parts = {name: step.own(part) for name, part in self.parts(step).items()}
         loss = task + self.options.beta * sum(parts.values())
         terms = {"task": task, **parts}
         if not self.weights:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -64,25 +64,94 @@ class Setting:
         return derive_seed(self.dataset, self.seed, purpose)
 
 
+class Together(Protocol):
+    """The batch that several processes have a part of each."""
+
+    @property
+    def rows(self) -> Tensor:
+        """Row numbers (B,) of the samples of all processes."""
+
+    @property
+    def own(self) -> slice:
+        """Where the rows of this process stand among them."""
+
+    def gather(self, values: Tensor) -> Tensor:
+        """Values (b, ...) of this process's samples -> those of all (B, ...), through which gradients flow back."""
+
+
 class Forward(Protocol):
     """Run the student on views of a batch in one pass, with its own parameters or with others by the same names."""
 
     def __call__(self, views: Sequence[View], parameters: Mapping[str, Tensor] | None = None) -> dict[View, Output]: ...
 
 
-@dataclass
-class Step:
-    """One batch: row numbers into the training split (B,), targets, inputs, and the student's outputs by view.
+@dataclass(frozen=True)
+class Batch:
+    """Training samples as the student reads them: row numbers into the split (B,), inputs, and targets.
 
-    `forward` runs the student on all of `views` when the first of them is asked for.
+    The numbers stay on the processor, where the files that they point into are.
     """
 
     rows: Tensor
-    targets: Tensor
     inputs: Inputs
+    targets: Tensor
+
+    def to(self, device: torch.device, *, non_blocking: bool = False) -> Batch:
+        """The same on a device."""
+        inputs = self.inputs.to(device, non_blocking=non_blocking)
+        return Batch(self.rows, inputs, self.targets.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Batch:
+        """The same in pages that a GPU reads by itself."""
+        return Batch(self.rows, self.inputs.pin_memory(), self.targets.pin_memory())
+
+
+@dataclass
+class Step:
+    """One batch, and the student's outputs for it by view.
+
+    `forward` runs the student on all of `views` when the first of them is asked for. Where several processes compute
+    parts of one batch, `together` is what they have in common.
+    """
+
+    batch: Batch
     forward: Forward
     views: tuple[View, ...]
+    together: Together | None = None
     _outputs: dict[View, Output] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> Tensor:
+        """Row numbers (B,) into the training split, on the processor."""
+        return self.batch.rows
+
+    @property
+    def inputs(self) -> Inputs:
+        """What the student reads of the samples."""
+        return self.batch.inputs
+
+    @property
+    def targets(self) -> Tensor:
+        """Gold labels: (B,) classes, or (B, C) scores."""
+        return self.batch.targets
+
+    def here(self, values: Tensor) -> Tensor:
+        """Values of samples from the processor, on the device of the batch."""
+        device = self.targets.device
+        return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values
+
+    @property
+    def all_rows(self) -> Tensor:
+        """Row numbers of the samples of all processes."""
+        return self.rows if self.together is None else self.together.rows
+
+    def gather(self, values: Tensor) -> Tensor:
+        """Values of this process's samples -> those of the samples of all."""
+        return values if self.together is None else self.together.gather(values)
+
+    def own(self, values: Tensor) -> Tensor:
+        """Values of the samples of all processes -> those of this one's."""
+        return values if self.together is None else values[self.together.own]
 
     def output(self, view: View) -> Output:
         """The student's output on `view`, one of `views`."""
@@ -101,7 +170,7 @@ class Step:
 
     def moved(self, parameters: Mapping[str, Tensor]) -> Step:
         """The same batch, with the same dropout, of a student with these parameters (name -> tensor)."""
-        return Step(self.rows, self.targets, self.inputs, partial(self.forward, parameters=parameters), self.views)
+        return Step(self.batch, partial(self.forward, parameters=parameters), self.views, self.together)
 
 
 class Method(nn.Module):
@@ -116,6 +185,9 @@ class Method(nn.Module):
         internals: whether the student's outputs hold hidden states and attentions.
         kept: names of the terms whose every sample goes into the history, not the batch's mean alone.
         live_teacher: whether it runs the teacher, so that its file must say `teacher: model`.
+        batch_is: what a batch is to the loss. `apart`: samples that do not know of each other; `related`: it may be
+            split over processes, whose samples are gathered, but not computed in parts one after another; `whole`: it
+            may not be split.
 
     Args:
         options: values of `Options`, by the names of the method's file.   setting: what it is trained in.
@@ -127,6 +199,7 @@ class Method(nn.Module):
     internals: bool = False
     kept: tuple[str, ...] = ()
     live_teacher: bool = False
+    batch_is: Literal["apart", "related", "whole"] = "apart"
     options: MethodOptions
 
     def __init__(self, options: Mapping[str, Any], setting: Setting) -> None:
@@ -140,18 +213,32 @@ class Method(nn.Module):
         """Rows of the training split that the student is trained on: all of them."""
         return torch.arange(len(self.setting.samples))
 
-    def step(self, rows: Tensor, streams: Callable[[], Sequence[torch.Generator]] = list) -> Step:
-        """The training samples `rows` (B,) as the student sees them; streams: of the dropout of each view, or none."""
+    def batch(self, rows: Tensor) -> Batch:
+        """The training samples `rows` (B,), on the processor."""
+        samples = self.setting.samples
+        return Batch(rows, samples.inputs(rows), samples.targets[rows])
+
+    def step(
+        self,
+        batch: Batch,
+        streams: Callable[[], Sequence[torch.Generator]] = list,
+        *,
+        together: Together | None = None,
+    ) -> Step:
+        """A batch as the student sees it.
+
+        Args:
+            streams: of the dropout of each view, or none.   together: the batch of all processes, where it is split.
+        """
         setting = self.setting
-        inputs = setting.samples.inputs(rows)
 
         def forward(views: Sequence[View], parameters: Mapping[str, Tensor] | None = None) -> dict[View, Output]:
             options = {"removal": setting.removal, "internals": self.internals, "streams": streams()}
             if parameters is None:
-                return setting.student(inputs, views, **options)
-            return functional_call(setting.student, dict(parameters), (inputs, views), options)
+                return setting.student(batch.inputs, views, **options)
+            return functional_call(setting.student, dict(parameters), (batch.inputs, views), options)
 
-        return Step(rows, setting.samples.targets[rows], inputs, forward, self.views)
+        return Step(batch, forward, self.views, together if self.batch_is == "related" else None)
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss per sample (B,), and named per-sample terms (B,) for the training history."""
@@ -168,7 +255,7 @@ class Method(nn.Module):
 
     def divergence(self, view: View, step: Step, *, temperature: float) -> Tensor:
         """D(view) = T²·KL(target ‖ student), per sample (B,)."""
-        target = self.target(view, step.rows)
+        target = step.here(self.target(view, step.rows))
         return kd_divergence(step.logits(view), target, temperature=temperature, task=self.task)
 
 

@@ -153,7 +153,11 @@ class WeightLearner:
         The hyper-gradient is divided by its mean size: it is tiny, and it changes by orders of magnitude in a run.
         """
         size = hypergradient.abs().mean()
-        if size > 0:
-            self.optimiser.zero_grad()
-            (weights * (hypergradient / size)).mean().backward()
-            self.optimiser.step()
+        direction = hypergradient / torch.where(size > 0, size, 1.0)
+        before = [parameter.detach().clone() for parameter in self.net.parameters()]
+        self.optimiser.zero_grad()
+        (weights * direction).mean().backward()
+        self.optimiser.step()
+        with torch.no_grad():  # Adam's momentum moves the net even where there is nothing to learn
+            for parameter, old in zip(self.net.parameters(), before, strict=True):
+                parameter.copy_(torch.where(size > 0, parameter, old))

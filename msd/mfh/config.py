@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from msd.config.claims import Published, read_claims
+from msd.config.contracts.training import EngineParams
 from msd.config.strict import (
     BatchSize,
     Count,
-    Device,
     Fraction,
     LearningRate,
     PositiveWeight,
@@ -39,7 +39,14 @@ class NetTraining(Strict):
     momentum: Fraction = Field(0.9, description="momentum of sgd")
     weight_decay: Weight = Field(0, description="weight decay")
     decay_every: Count | None = Field(None, description="epochs after each of which the learning rate is a tenth")
-    device: Device = Field("cpu", description="device of PyTorch: cpu, cuda")
+    engine: EngineParams = Field(EngineParams(), description="where it runs; batches are not split")
+
+    @field_validator("engine")
+    @classmethod
+    def _keeps_batches_whole(cls, engine: EngineParams) -> EngineParams:
+        if engine.accumulate > 1 or engine.processes > 1:
+            raise ValueError("batches are not split here: accumulate and processes must be 1")
+        return engine
 
 
 class Distillation(Strict):

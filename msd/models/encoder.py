@@ -24,7 +24,8 @@ class Encoded(NamedTuple):
 class Dropout:
     """Dropout with a random stream for each view, so that the masks of a view do not depend on the views beside it.
 
-    Masks equal those of `torch.nn.functional.dropout` after `torch.manual_seed` on a CPU, bit for bit.
+    Masks equal those of `torch.nn.functional.dropout` after `torch.manual_seed` on a CPU, bit for bit. Without
+    streams it is that function, which can be compiled.
     """
 
     def __init__(self, rate: float, streams: Sequence[torch.Generator]) -> None:
@@ -34,6 +35,8 @@ class Dropout:
         """`values` some of which are zero, the others larger; `sizes`: the rows of each view, from number `view` on."""
         if self.keep == 1:
             return values
+        if not self.streams:
+            return F.dropout(values, 1 - self.keep)
         mask = torch.empty_like(values, memory_format=torch.contiguous_format)
         for part, stream in zip(mask.split(list(sizes)), self.streams[view:], strict=False):
             part.bernoulli_(self.keep, generator=stream)

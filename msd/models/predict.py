@@ -15,9 +15,12 @@ def predict(
     """Logits (N, C) and pooled features (N, H) of all samples in their order, float32, without dropout."""
     model.eval()
     order = split.lengths.argsort(stable=True)
-    outputs = [model(split.inputs(rows), (view,), removal=removal)[view] for rows in order.split(batch_size)]
+    device = model.head.weight.device
+    batches = (split.inputs(rows).to(device) for rows in order.split(batch_size))
+    outputs = [model(inputs, (view,), removal=removal)[view] for inputs in batches]
     back = order.argsort()
-    return torch.cat([out.logits for out in outputs])[back], torch.cat([out.features for out in outputs])[back]
+    logits, features = (torch.cat([out[part] for out in outputs]).cpu()[back] for part in (0, 1))
+    return logits, features
 
 
 def predict_views(model: VisualBertClassifier, split: Split, *, removal: Removal) -> dict[str, Tensor]:

@@ -58,7 +58,7 @@ class Split:
     def inputs(self, rows: Tensor) -> Inputs:
         """The inputs of the samples `rows` (B,), padded to their longest text."""
         lengths = self.lengths[rows]
-        longest = int(lengths.max())
+        longest = max(lengths.tolist())
         mask = (torch.arange(longest)[None] < lengths[:, None]).float()
         return Inputs(self.tokens[rows][:, :longest].long(), mask, self.regions[self.pictures[rows]])
 

@@ -1,7 +1,10 @@
 """The three views of a sample: image and text, image alone, text alone."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -30,6 +33,20 @@ class Inputs:
     image: bool = True
     words: Tensor | None = None
 
+    def to(self, device: torch.device, *, non_blocking: bool = False) -> Inputs:
+        """The same on a device."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Inputs:
+        """The same in pages that a GPU reads by itself."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, function: Callable[[Tensor], Tensor]) -> Inputs:
+        changed: dict[str, Any] = {
+            name: function(value) for name, value in vars(self).items() if isinstance(value, Tensor)
+        }
+        return replace(self, **changed)
+
 
 def take_view(inputs: Inputs, view: View, *, removal: Removal = "mask") -> Inputs:
     """The same samples with one modality removed (or none).
@@ -50,11 +67,11 @@ def take_view(inputs: Inputs, view: View, *, removal: Removal = "mask") -> Input
         return _zeroed(inputs, view)
     if view == "text":
         return replace(inputs, regions=None, image=False)
-    rows = torch.arange(len(inputs.tokens))
+    rows = torch.arange(len(inputs.tokens), device=inputs.tokens.device)
     last = inputs.token_mask.sum(1).long() - 1
     ends = torch.stack((inputs.tokens[:, 0], inputs.tokens[rows, last]), dim=1)
     words = None if inputs.words is None else torch.stack((inputs.words[:, 0], inputs.words[rows, last]), dim=1)
-    mask = torch.ones_like(ends, dtype=torch.float32)
+    mask = torch.ones_like(ends, dtype=inputs.token_mask.dtype)
     return replace(inputs, tokens=ends, token_mask=mask, words=words, text=False)
 
 
@@ -65,5 +82,5 @@ def _zeroed(inputs: Inputs, view: View) -> Inputs:
     assert inputs.words is not None
     content = torch.zeros_like(inputs.token_mask)
     content[:, 0] = 1
-    content[torch.arange(len(content)), inputs.token_mask.sum(1).long() - 1] = 1
+    content[torch.arange(len(content), device=content.device), inputs.token_mask.sum(1).long() - 1] = 1
     return replace(inputs, words=inputs.words * content[:, :, None])

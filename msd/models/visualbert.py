@@ -58,7 +58,7 @@ class VisualBertClassifier(nn.Module):
         views: Sequence[View] = ("both",),
         *,
         removal: Removal = "mask",
-        streams: Sequence[torch.Generator] | None = None,
+        streams: Sequence[torch.Generator] = (),
         internals: bool = False,
     ) -> dict[View, Output]:
         """The outputs for each of the `views` of the samples in `inputs`, computed in one pass.
@@ -68,7 +68,6 @@ class VisualBertClassifier(nn.Module):
             streams: what the dropout of each view is drawn from in training; without them, torch's default generator.
             internals: whether the outputs hold hidden states and attentions.
         """
-        streams = streams or [torch.default_generator] * len(views)
         embedded = replace(inputs, words=self.encoder.embeddings.word_embeddings(inputs.tokens))
         taken = [take_view(embedded, view, removal=removal) for view in views]
         standardised = {id(each.regions): self._standardised(each.regions) for each in taken}  # shared as they are
@@ -81,6 +80,14 @@ class VisualBertClassifier(nn.Module):
             view: Output(*of_view, *(states if internals else ()))
             for view, states, *of_view in zip(views, encoded, logits.chunk(len(views)), pooled, strict=True)
         }
+
+    def compile(self, *arguments: Any, **options: Any) -> None:
+        """Compile the encoder's layers, where the time goes; options as of `torch.nn.Module.compile`.
+
+        Dropout then takes no streams.
+        """
+        for layer in self.encoder.encoder.layer:
+            layer.compile(*arguments, **options)
 
     def _standardised(self, regions: Tensor | None) -> Tensor | None:
         return None if regions is None else (regions - self.region_mean) * self.region_scale

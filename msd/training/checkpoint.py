@@ -7,15 +7,15 @@ import signal
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import torch
+from torch import nn
 
-from msd.distill.method import Method
 from msd.training.history import History
 
 SECONDS = 120.0
@@ -24,9 +24,9 @@ SECONDS = 120.0
 
 @dataclass
 class TrainState:
-    """All of a training that changes: models, optimiser, curves, and the steps done."""
+    """All of a training that changes: its modules by name, optimiser, curves, and the steps done."""
 
-    method: Method
+    modules: Mapping[str, nn.Module]
     optimiser: torch.optim.Optimizer
     history: History = field(default_factory=History)
     step: int = 0
@@ -34,8 +34,7 @@ class TrainState:
     def state_dict(self) -> dict[str, Any]:
         """Tensors, numbers and texts alone, that `load_state_dict` takes."""
         return {
-            "student": self.method.setting.student.state_dict(),
-            "method": self.method.state_dict(),
+            "modules": {name: module.state_dict() for name, module in self.modules.items()},
             "optimiser": self.optimiser.state_dict(),
             "history": self.history.rows,
             "step": self.step,
@@ -43,8 +42,8 @@ class TrainState:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Become what `state` was taken from."""
-        self.method.setting.student.load_state_dict(state["student"])
-        self.method.load_state_dict(state["method"])
+        for name, module in self.modules.items():
+            module.load_state_dict(state["modules"][name])
         self.optimiser.load_state_dict(state["optimiser"])
         self.history.rows[:] = state["history"]
         self.step = state["step"]
@@ -54,13 +53,16 @@ class Checkpoint:
     """The checkpoint of one training, and the one before it, in a folder; without a folder nothing is kept.
 
     Args:
-        folder: of a job whose code, parameters and inputs are these: `Job.scratch`.   name: of the training in it.
+        folder: of a job whose code, parameters and inputs are these: `Job.scratch`.
+        prefix, name: of the training in it.
     """
 
-    def __init__(self, folder: str | None, name: str) -> None:
-        self.path = None if folder is None else Path(folder) / f"{name}.pt"
+    def __init__(self, folder: str | None, name: str, *, prefix: str = "") -> None:
+        self.name = prefix + name
+        self.path = None if folder is None else Path(folder) / f"{self.name}.pt"
         self.saved = time.monotonic()
         self.stop: int | None = None
+        self.is_read_only = False
 
     def restore(self, state: TrainState) -> None:
         """Take up the newest checkpoint that is whole, if there is one; a damaged one is warned of."""
@@ -78,9 +80,13 @@ class Checkpoint:
             print(f"goes on after step {state.step}, from {path}", file=sys.stderr)
             return
 
+    def is_due(self) -> bool:
+        """Whether the last checkpoint is old enough, or the process is to stop."""
+        return self.stop is not None or time.monotonic() - self.saved >= SECONDS
+
     def after_step(self, state: TrainState) -> None:
-        """Save where the last checkpoint is old enough, or where the process is to stop: then it does."""
-        if self.stop is not None or time.monotonic() - self.saved >= SECONDS:
+        """Save where it is due; stop where the process is to."""
+        if self.is_due():
             self.save(state)
         if self.stop is not None:
             print(f"stopped after step {state.step}; run it again to go on from there", file=sys.stderr)
@@ -88,7 +94,7 @@ class Checkpoint:
 
     def save(self, state: TrainState) -> None:
         """Write the checkpoint, whole or not at all; the last one stays beside it."""
-        if self.path is None:
+        if self.path is None or self.is_read_only:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         half = self.path.with_suffix(".half")
@@ -130,5 +136,5 @@ def _read(path: Path) -> dict[str, Any]:
     with zipfile.ZipFile(path) as archive:  # torch's format is a zip file, whose checksums torch does not read
         if (member := archive.testzip()) is not None:
             raise zipfile.BadZipFile(f"{member} has another checksum")
-    state: dict[str, Any] = torch.load(path, weights_only=True)
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return state

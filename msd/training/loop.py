@@ -1,149 +1,126 @@
-"""The training loop that teacher and student share."""
+"""The loop of all trainings: teachers, students, and the nets of the Modality Focusing Hypothesis."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from msd.distill.method import Method
-from msd.errors import UserError
-from msd.models.views import VIEWS
 from msd.training.checkpoint import Checkpoint, TrainState
+from msd.training.engine import Engine, Part
 from msd.training.history import History
+from msd.training.watch import Watch
 
-if TYPE_CHECKING:
-    from msd.config.contracts.training import Schedule
-
-POOL = 12
-"""Batches in a shuffled pool inside which samples are sorted by length."""
+READ_EVERY = 32
+"""Steps after which, at the latest, the values of steps are read: in between, the host does not wait for a GPU."""
 
 
-def length_batches(lengths: Tensor, *, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """One epoch of row numbers (B,), shuffled, with texts of like length together so that little is padding."""
-    order = torch.randperm(len(lengths), generator=generator)
-    batches: list[Tensor] = []
-    for pool in order.split(POOL * batch_size):
-        batches.extend(pool[lengths[pool].argsort(stable=True)].split(batch_size))
-    for number in torch.randperm(len(batches), generator=generator).tolist():
-        yield batches[number]
+@dataclass(frozen=True)
+class Outcome:
+    """What a part of a batch comes to.
+
+    Attributes:
+        loss: (), its share of the mean over the batch.   terms: name -> (), shares of the means of parts of the loss.
+        kept: name -> (b,), terms of which every sample's value is noted.   checked: what -> values that must be finite.
+    """
+
+    loss: Tensor
+    terms: dict[str, Tensor] = field(default_factory=dict)
+    kept: dict[str, Tensor] = field(default_factory=dict)
+    checked: dict[str, Tensor] = field(default_factory=dict)
 
 
-def total_steps(schedule: Schedule, samples: int) -> int:
-    """Number of optimiser steps on a training split of that size."""
-    steps = -(-samples // schedule.batch_size) * schedule.epochs
-    return steps if schedule.max_steps is None else min(steps, schedule.max_steps)
+@dataclass(frozen=True)
+class Training:
+    """One training as `fit` makes it.
+
+    Attributes:
+        name: of it, in messages and progress.   seed: under which its curves are noted.
+        modules: what is trained, and what else changes on the way: name -> module.
+        optimiser: over all parameters.   rates: step -> the learning rate of each of its groups.
+        batches: the samples (B,) of every step, epoch after epoch.   epoch_steps: steps of an epoch.   steps: of all.
+        load: samples (b,) -> what `loss` reads of them, with `to(device)` and `pin_memory()`.
+        loss: what a part of a batch comes to, at a step.
+        clip: largest norm of the gradient, or None.   validate: the scores at the end of an epoch, by name.
+    """
+
+    name: str
+    seed: int
+    modules: dict[str, nn.Module]
+    optimiser: torch.optim.Optimizer
+    rates: Callable[[int], list[float]]
+    batches: Iterable[Tensor]
+    steps: int
+    epoch_steps: int
+    load: Callable[[Tensor], Any]
+    loss: Callable[[Any, Part, int], Outcome]
+    clip: float | None = None
+    validate: Callable[[], dict[str, float]] = dict
 
 
-def train(
-    method: Method,
-    *,
-    schedule: Schedule,
-    history: History,
-    validate: Callable[[], dict[str, float]],
-    rates: Mapping[str, float] | None = None,
-    checkpoint: Checkpoint | None = None,
+def fit(
+    training: Training, *, engine: Engine, history: History | None = None, checkpoint: Checkpoint | None = None
 ) -> None:
-    """Train the student of a method's setting in place, on the rows that the method chooses.
+    """Train in place; a training that was killed goes on from its checkpoint, to end with the same bits.
 
-    The order of the samples and the dropout of each step and view are drawn from streams named by dataset and seed,
-    so that two methods with the same seed see the same batches, and a further view changes no other view's dropout.
-    rates: learning rates of parameters that have another than the schedule's. checkpoint: where a training that was
-    killed goes on, to end with the same bits.
-    Raises UserError, which names dataset, seed and step, when the loss is no longer finite.
+    Raises UserError, which names training and step, when a value that must be finite is not: before anything is
+    validated or saved of it.
     """
-    setting, checkpoint = method.setting, checkpoint or Checkpoint(None, "")
-    optimiser, full = _optimiser(method, schedule, rates or {})
-    state = TrainState(method, optimiser)
+    checkpoint = checkpoint or Checkpoint(None, "")
+    checkpoint.is_read_only = engine.index > 0
+    state = TrainState(training.modules, training.optimiser)
     checkpoint.restore(state)
-    trained_on = method.training_rows()
-    total, an_epoch = total_steps(schedule, len(trained_on)), -(-len(trained_on) // schedule.batch_size)
-    setting.student.train()
+    watch = Watch(training.name, training.seed, state.history, engine, steps=training.steps, done=state.step)
+    batches = engine.loaded(itertools.islice(training.batches, state.step, training.steps), training.load)
+    _set_training(training, True)
     with checkpoint.listening():
-        for rows in itertools.islice(_batches(method, trained_on, schedule), state.step, total):
-            epoch, factor = state.step // an_epoch, _warm_then_decay(state.step, total, schedule.warmup)
-            _step(state, rows, [rate * factor for rate in full], clip=schedule.clip, epoch=epoch)
-            if state.step % an_epoch == 0 or state.step == total:
-                scores = {f"val/{name}": value for name, value in validate().items()}
-                state.history.add(setting.seed, state.step - 1, epoch, scores)
-                setting.student.train()
+        for parts in batches:
+            epoch = state.step // training.epoch_steps
+            _step(training, state.step, parts, engine, watch, epoch=epoch)
+            state.step += 1
+            ends_epoch = state.step % training.epoch_steps == 0 or state.step == training.steps
+            is_due = engine.processes == 1 and checkpoint.is_due()  # processes read at the same steps
+            if not (ends_epoch or is_due or state.step % READ_EVERY == 0):
+                continue
+            watch.read(state.step)
+            if ends_epoch:
+                scores = {f"val/{name}": value for name, value in training.validate().items()}
+                state.history.add(training.seed, state.step - 1, epoch, scores)
+                _set_training(training, True)
             checkpoint.after_step(state)
+    watch.close(state.step)
     checkpoint.save(state)
-    history.rows += state.history.rows
-    setting.student.eval()
+    if history is not None:
+        history.rows += state.history.rows
+    _set_training(training, False)
 
 
-def _batches(method: Method, trained_on: Tensor, schedule: Schedule) -> Iterator[Tensor]:
-    """The training samples (B,) of each step, epoch after epoch: always the same for a dataset and a seed."""
-    lengths = method.setting.samples.lengths[trained_on]
-    order = torch.Generator().manual_seed(method.setting.stream("order"))
-    for _ in range(schedule.epochs):
-        for batch in length_batches(lengths, batch_size=schedule.batch_size, generator=order):
-            yield trained_on[batch]
-
-
-def _step(state: TrainState, rows: Tensor, rates: Sequence[float], *, clip: float, epoch: int) -> None:
-    """One step of the optimiser on the training samples `rows` (B,), and what the history keeps of it."""
-    method, history, seed = state.method, state.history, state.method.setting.seed
-    loss, terms = _loss(method, rows, step=state.step)
-    _descend(state.optimiser, loss, rates=rates, clip=clip)
-    for term in method.kept:
-        history.add_samples(seed, state.step, epoch, term, rows, terms.pop(term).detach())
-    means = {name: float(term.detach().mean()) for name, term in terms.items()}
-    history.add(seed, state.step, epoch, {"loss": loss.item(), **means, "learning_rate": rates[-1]})
-    state.step += 1
-
-
-def _loss(method: Method, rows: Tensor, *, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-    """Mean loss of a method on the training samples `rows` (B,), and its terms (B,); UserError if it is not finite.
-
-    Each view has a dropout stream of its own, which a second pass of the same step draws anew.
-    """
-    setting = method.setting
-    where = f"{setting.dataset}, seed {setting.seed}, step {step}"
-    first = (setting.stream("dropout") >> 8) + len(VIEWS) * step
-    seeds = [first + VIEWS.index(view) for view in method.views]
-    batch = method.step(rows, lambda: [torch.Generator().manual_seed(seed) for seed in seeds])
-    for view in method.views:
-        _require_finite(batch.logits(view), f"{where}: the logits of the view {view!r}")
-    per_sample, terms = method.loss(batch)
-    loss = per_sample.mean()
-    _require_finite(loss, f"{where}: the values of the loss")
-    return loss, terms
-
-
-def _descend(optimiser: torch.optim.Optimizer, loss: Tensor, *, rates: Sequence[float], clip: float) -> None:
-    """One step of the optimiser down the loss, with the learning rate of each of its groups."""
-    for group, rate in zip(optimiser.param_groups, rates, strict=True):
+def _step(
+    training: Training, step: int, parts: list[tuple[Part, Any]], engine: Engine, watch: Watch, *, epoch: int
+) -> None:
+    """One step of the optimiser on the parts of a batch."""
+    outcomes = []
+    for part, batch in parts:
+        with engine.autocast():
+            outcome = training.loss(batch, part, step)
+        outcome.loss.backward()
+        outcomes.append(outcome)
+    rates = training.rates(step)
+    for group, rate in zip(training.optimiser.param_groups, rates, strict=True):
         group["lr"] = rate
-    loss.backward()
-    nn.utils.clip_grad_norm_([part for group in optimiser.param_groups for part in group["params"]], clip)
-    optimiser.step()
-    optimiser.zero_grad(set_to_none=True)
+    parameters = [parameter for group in training.optimiser.param_groups for parameter in group["params"]]
+    engine.add_gradients(parameters)
+    if training.clip is not None:
+        nn.utils.clip_grad_norm_(parameters, training.clip)
+    training.optimiser.step()
+    training.optimiser.zero_grad(set_to_none=True)
+    watch.note(step, epoch, [part for part, _ in parts], outcomes, rate=rates[-1])
 
 
-def _optimiser(
-    method: Method, schedule: Schedule, rate_of: Mapping[str, float]
-) -> tuple[torch.optim.Optimizer, list[float]]:
-    """AdamW over the student's parameters and the method's own, and the full learning rate of each group."""
-    groups: dict[float, list[nn.Parameter]] = {}
-    for name, parameter in [*method.setting.student.named_parameters(), *method.named_parameters(prefix="method")]:
-        rate = rate_of.get(name, schedule.learning_rate)
-        groups.setdefault(rate, []).append(parameter)
-    rates = sorted(groups)
-    parameters = [{"params": groups[rate], "lr": rate} for rate in rates]
-    return torch.optim.AdamW(parameters, weight_decay=schedule.weight_decay, fused=True), rates
-
-
-def _require_finite(values: Tensor, what: str) -> None:
-    if not bool(torch.isfinite(values).all()):
-        raise UserError(f"{what} are no longer finite; lower the learning rate or the clip")
-
-
-def _warm_then_decay(step: int, total: int, warmup: float) -> float:
-    """Factor on the learning rate at `step` of `total`: linear up over the share `warmup`, then linear to zero."""
-    warm = max(1, round(warmup * total))
-    return (step + 1) / warm if step < warm else (total - step) / max(1, total - warm)
+def _set_training(training: Training, mode: bool) -> None:
+    for module in training.modules.values():
+        module.train(mode)

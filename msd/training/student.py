@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import safetensors.torch
@@ -23,9 +23,10 @@ from msd.seeds import derive_seed
 from msd.training.cached_outputs import read_views, stored_views
 from msd.training.checkpoint import Checkpoint
 from msd.training.dataset import Dataset
+from msd.training.descent import train
 from msd.training.determinism import single_thread
+from msd.training.engine import Engine
 from msd.training.history import History
-from msd.training.loop import train
 
 if TYPE_CHECKING:
     from msd.config.contracts.training import StudentParams
@@ -45,12 +46,13 @@ def train_students(job: Job[StudentParams]) -> dict[str, float]:
     dataset = Dataset.load(params, job.inputs, splits=SPLITS)
     teacher = {split: read_views(job.inputs[f"{split}_outputs"], prepared=job.inputs[split]) for split in EVALUATED}
     targets = _targets(job)
-    history, scores = History(), []
+    history, scores, engine = History(), [], Engine(params.engine)
     predictions: dict[str, Tensor] = {}
     students: dict[int, VisualBertClassifier] = {}
     for seed in params.seeds:
         own_targets = _targets_from_student(dataset, job, seed=seed) if "teacher_students" in job.inputs else targets
-        students[seed] = train_one(dataset, own_targets, params, seed=seed, history=history, scratch=job.scratch)
+        how: dict[str, Any] = {"history": history, "scratch": job.scratch, "engine": engine}
+        students[seed] = train_one(dataset, own_targets, params, seed=seed, **how)
         for split in EVALUATED:
             logits = predict_views(students[seed], dataset.splits[split], removal=params.removal)
             predictions |= {f"seed-{seed}/{split}/{view}": values for view, values in logits.items()}
@@ -95,10 +97,14 @@ def train_one(
     *,
     seed: int,
     history: History,
+    engine: Engine,
     scratch: str | None = None,
 ) -> VisualBertClassifier:
     """A student trained from its initial weights with one seed; scratch: where checkpoints of the job are."""
     student = dataset.new_model(params.architecture.model_dump(), seed=derive_seed(dataset.name, seed, "student"))
+    engine.place(student)
+    if teacher.model is not None:
+        teacher.model.to(engine.device)
     setting = Setting(dataset.name, seed, dataset.task, dataset.splits["train"], student, teacher, params.removal)
     torch.manual_seed(setting.stream("method"))  # of what a method adds to the student
     train(
@@ -107,6 +113,7 @@ def train_one(
         history=history,
         validate=partial(dataset.validate, student),
         checkpoint=Checkpoint(scratch, f"seed-{seed}"),
+        engine=engine,
     )
     return student
 

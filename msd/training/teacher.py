@@ -13,9 +13,10 @@ from msd.models.sizes import parameter_count
 from msd.seeds import derive_seed
 from msd.training.checkpoint import Checkpoint
 from msd.training.dataset import Dataset
+from msd.training.descent import train
 from msd.training.determinism import single_thread
+from msd.training.engine import Engine
 from msd.training.history import History
-from msd.training.loop import train
 
 if TYPE_CHECKING:
     from msd.config.contracts.training import TeacherParams
@@ -29,7 +30,8 @@ def train_teacher(job: Job[TeacherParams]) -> dict[str, float]:
     dataset = Dataset.load(params, job.inputs, splits=("train", "val"))
     model = dataset.new_model(params.architecture.model_dump(), seed=derive_seed(dataset.name, seed, "teacher"))
     copied = start_from_encoder(model, job.inputs["encoder"], job.inputs["tokenizer"])
-    history = History()
+    history, engine = History(), Engine(params.engine)
+    engine.place(model)
     train(
         Method({}, Setting(dataset.name, seed, dataset.task, dataset.splits["train"], model)),
         schedule=params.schedule,
@@ -37,6 +39,7 @@ def train_teacher(job: Job[TeacherParams]) -> dict[str, float]:
         validate=partial(dataset.validate, model),
         rates=dict.fromkeys(copied, params.schedule.pretrained_learning_rate),
         checkpoint=Checkpoint(job.scratch, "teacher"),
+        engine=engine,
     )
     save_model(model, config=job.outputs["config"], weights=job.outputs["model"])
     shutil.copyfile(job.inputs["tokenizer"], job.outputs["tokenizer"])

@@ -54,7 +54,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., set[str]]
         ("data/download.py", {"fetch"}),
         ("data/readers/easy_vqa.py", {"prepare/easy_vqa"}),
         ("training/teacher.py", {"teacher"}),
-        ("training/loop.py", {"teacher", *METHODS}),
+        ("training/descent.py", {"teacher", *METHODS}),
     ],
 )
 def test_an_edit_of_a_module_runs_what_depends_on_it(changed, module: str, jobs: set[str]) -> None:

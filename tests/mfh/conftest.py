@@ -12,6 +12,7 @@ import pytest
 import safetensors.torch
 import torch
 
+from msd.config.contracts.training import EngineParams
 from msd.mfh.crossmodal.config import read_crossmodal
 from msd.mfh.crossmodal.run import read, run
 from msd.mfh.crossmodal.training import KINDS
@@ -35,7 +36,7 @@ def distilled() -> Callable[..., tuple[int, pd.Series]]:
         [config] = read_crossmodal({name: str(folder)}).values()
         splits, classes = read(config.data.model_copy(update=data), folder)
         student = changes.pop("student", config.student)
-        training = config.training.model_copy(update={"device": "cpu", **changes})
+        training = config.training.model_copy(update={"engine": EngineParams(), **changes})
         params = config.params(str(folder)).model_copy(update={"seeds": [0], "training": training, "student": student})
         scores = run(splits, classes, params).set_index(["teacher", "method"])["score"]
         assert set(scores.index) == {(teacher, method) for teacher in config.teachers for method in METHODS}

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_study import new_model, new_setting
+from small_study import new_engine, new_model, new_setting
 
 from msd.config.contracts.training import Schedule
 from msd.distill.method import Method
 from msd.job import Job
 from msd.training import checkpoint
 from msd.training.checkpoint import Checkpoint, TrainState
+from msd.training.descent import train
 from msd.training.history import History
-from msd.training.loop import train
 from msd.training.student import train_students
 
 STEPS = 12
@@ -54,16 +54,16 @@ def in_child(job: Job, place: tuple[int, int], moment: str) -> int:
     if child == 0:
         save, write = Checkpoint.save, torch.save
 
-        def is_here(state: TrainState) -> bool:
-            return (state.method.setting.seed, state.step) == place
+        def is_here(checkpoint: Checkpoint, state: TrainState) -> bool:
+            return (checkpoint.name, state.step) == (f"seed-{place[0]}", place[1])
 
         def saved(self: Checkpoint, state: TrainState) -> None:
-            if is_here(state) and moment == "while writing":
+            if is_here(self, state) and moment == "while writing":
                 torch.save = half_written
             save(self, state)
-            if is_here(state) and moment == "after":
+            if is_here(self, state) and moment == "after":
                 os.kill(os.getpid(), signal.SIGKILL)
-            if is_here(state) and moment == "asked to stop":
+            if is_here(self, state) and moment == "asked to stop":
                 os.kill(os.getpid(), signal.SIGTERM)
 
         def half_written(content, file) -> None:
@@ -113,7 +113,13 @@ def test_a_teacher_whose_parameters_have_rates_of_their_own_goes_on_too(
             return {}
 
         rates = {"encoder.embeddings.word_embeddings.weight": 1e-4}
-        options = {"schedule": schedule, "history": history, "validate": validate, "rates": rates}
+        options = {
+            "schedule": schedule,
+            "history": history,
+            "validate": validate,
+            "rates": rates,
+            "engine": new_engine(),
+        }
         train(Method({}, setting), **options, checkpoint=Checkpoint(folder, "teacher"))
         return setting.student.state_dict(), history.rows
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from msd.config.contracts.training import Schedule
-from msd.training.loop import length_batches, total_steps
+from msd.training.descent import length_batches, total_steps
 
 
 def test_an_epoch_holds_every_row_once_with_like_lengths_together() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from small_study import new_engine
 
 from msd.config.contracts.training import Schedule
 from msd.distill.method import Method, Setting
@@ -9,8 +10,8 @@ from msd.distill.saliency import modality_saliency
 from msd.models.predict import predict_views
 from msd.models.split import Split
 from msd.models.visualbert import VisualBertClassifier
+from msd.training.descent import train
 from msd.training.history import History
-from msd.training.loop import train
 
 SIZE, CLASSES = 240, 3
 SHAPE = {"layers": 1, "width": 16, "heads": 2, "feed_forward": 32, "dropout": 0.0, "pool": "modality-means"}
@@ -32,7 +33,7 @@ def test_the_modality_that_the_labels_come_from_is_the_salient_one(source: str, 
     teacher = VisualBertClassifier({"vocabulary": 20, "labels": CLASSES, "region_width": 6, "positions": 8, **SHAPE})
 
     method = Method({}, Setting("toy", 0, "multiclass", samples, teacher))
-    train(method, schedule=SCHEDULE, history=History(), validate=dict)
+    train(method, schedule=SCHEDULE, history=History(), validate=dict, engine=new_engine())
     answers = predict_views(teacher, samples, removal="mask")
 
     assert (answers["both"].argmax(1) == labels).float().mean() > 0.9

@@ -1,8 +1,11 @@
 # How a rule runs a stage of the package.
 import json
+import os
 
 from msd.job import STAGES, plain, write_job
 from msd.lineage.digest import code_digest
+
+os.environ["TQDM_DISABLE"] = "1"  # bars of jobs that run side by side
 
 
 class Stage:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from msd.config.contracts.data import DatasetTask
-from msd.config.strict import BatchSize, Count, Fraction, LearningRate, Positive, Scalar, Seed, Strict, Weight
+from msd.config.strict import BatchSize, Count, Device, Fraction, LearningRate, Positive, Scalar, Seed, Strict, Weight
 
 Removal = Literal["mask", "zero"]
 Measure = Literal["kl", "js", "l1"]
@@ -54,6 +54,16 @@ class Schedule(Strict):
     max_steps: Count | None = None
 
 
+class EngineParams(Strict):
+    """Where a training runs, and how exactly. What it computes is the same, but for rounding and dropout's masks."""
+
+    device: Device = "auto"
+    precision: Literal["fp32", "bf16"] = Field(default="fp32", description="of matrix products in training")
+    accumulate: Count = Field(default=1, description="parts of a batch, computed one after another to save memory")
+    processes: Count = Field(default=1, description="processes that each compute a part of every batch, one a GPU")
+    compile: bool = Field(default=False, strict=True, description="whether PyTorch compiles the model")
+
+
 class TeacherSchedule(Schedule):
     """A schedule with a learning rate of their own for the parameters that are copied from the text encoder."""
 
@@ -83,6 +93,7 @@ class TeacherParams(ModelParams):
     seed: Seed
     architecture: Architecture
     schedule: TeacherSchedule
+    engine: EngineParams = EngineParams()
 
 
 class SaliencyParams(ModelParams):
@@ -104,3 +115,4 @@ class StudentParams(ModelParams):
     seeds: Annotated[list[Seed], Field(min_length=1)]
     architecture: Architecture
     schedule: Schedule
+    engine: EngineParams = EngineParams()

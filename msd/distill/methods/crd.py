@@ -34,26 +34,30 @@ def contrast_loss(similarities: Tensor, *, log_z: Tensor, temperature: float, sa
     return F.softplus(-log_odds[:, 0]) + F.softplus(log_odds[:, 1:]).sum(1)
 
 
-class Bank:
+class Bank(nn.Module):
     """Embeddings (N, E) of all training samples by one network, as running means; the other's anchors meet them here.
 
     Their Z, the constant that makes exp(s/τ)/Z a distribution over N samples, is the mean over the first batch
     times N, and stays.
     """
 
+    rows: Tensor
+    log_z: Tensor
+
     def __init__(self, options: CRD.Options, *, samples: int, generator: torch.Generator) -> None:
+        super().__init__()
         self.temperature, self.momentum = options.contrast_temperature, options.momentum
         bound = math.sqrt(3 / options.width)  # of a uniform variable with variance 1/E: rows of length 1, about
-        self.rows = bound * (2 * torch.rand(samples, options.width, generator=generator) - 1)
-        self.log_z: Tensor | None = None
+        self.register_buffer("rows", bound * (2 * torch.rand(samples, options.width, generator=generator) - 1))
+        self.register_buffer("log_z", torch.tensor(math.nan))  # until the first batch
 
     def contrast(self, anchors: Tensor, candidates: Tensor) -> Tensor:
         """The loss (B,) of anchors (B, E) among the rows `candidates` (B, 1+K), the positive first."""
         similarities = (anchors @ self.rows.T).gather(1, candidates)  # of all N: faster than to copy B·(1+K) rows
         samples = len(self.rows)
-        if self.log_z is None:
-            powers = similarities.detach() / self.temperature
-            self.log_z = powers.logsumexp((0, 1)) - math.log(powers.numel()) + math.log(samples)
+        powers = similarities.detach() / self.temperature
+        log_z = powers.logsumexp((0, 1)) - math.log(powers.numel()) + math.log(samples)
+        self.log_z = torch.where(self.log_z.isnan(), log_z, self.log_z)
         return contrast_loss(similarities, log_z=self.log_z, temperature=self.temperature, samples=samples)
 
     @torch.no_grad()
@@ -82,6 +86,7 @@ class CRD(FeatureMethod):
         momentum: Share = Field(description="share of a bank's old row that stays")
 
     options: Options
+    batch_is = "related"
 
     def __init__(self, options: Mapping[str, Any], setting: Setting) -> None:
         super().__init__(options, setting)
@@ -94,13 +99,10 @@ class CRD(FeatureMethod):
         self.teacher_bank = Bank(self.options, samples=samples, generator=self.generator)
 
     def get_extra_state(self) -> dict[str, Any]:
-        banks = [(bank.rows, bank.log_z) for bank in (self.student_bank, self.teacher_bank)]
-        return {"generator": self.generator.get_state(), "banks": banks}
+        return {"generator": self.generator.get_state()}
 
     def set_extra_state(self, state: Mapping[str, Any]) -> None:
         self.generator.set_state(state["generator"])
-        for bank, (rows, log_z) in zip((self.student_bank, self.teacher_bank), state["banks"], strict=True):
-            bank.rows, bank.log_z = rows, log_z
 
     def candidates(self, rows: Tensor) -> Tensor:
         """Rows (B, 1+K): each sample itself, then K draws from all others."""
@@ -111,11 +113,11 @@ class CRD(FeatureMethod):
     def parts(self, step: Step) -> dict[str, Tensor]:
         features, targets = self.features(step)
         student, teacher = unit(self.embed_student(features)), unit(self.embed_teacher(targets))
-        candidates = self.candidates(step.rows)
+        candidates, rows = step.here(self.candidates(step.all_rows)), step.here(step.all_rows)
         parts = {
             "crd/student": self.teacher_bank.contrast(student, candidates),
             "crd/teacher": self.student_bank.contrast(teacher, candidates),
         }
-        self.student_bank.update(step.rows, student)
-        self.teacher_bank.update(step.rows, teacher)
+        self.student_bank.update(rows, student)
+        self.teacher_bank.update(rows, teacher)
         return parts

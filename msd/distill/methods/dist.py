@@ -52,11 +52,14 @@ class DIST(Method):
         gamma: Weight = Field(description="γ, of the correlation within a class")
 
     options: Options
+    batch_is = "related"
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         share, temperature = self.options.share, self.options.temperature
-        student, teacher = step.logits("both"), self.teacher.logits["both"][step.rows]
+        student = step.gather(step.logits("both"))
+        teacher = step.here(self.teacher.logits["both"][step.all_rows])
         task = self.task_loss(step)
-        inter, intra = correlation_losses(student, teacher, temperature=temperature, task=self.task)
+        losses = correlation_losses(student, teacher, temperature=temperature, task=self.task)
+        inter, intra = (step.own(each) for each in losses)
         distilled = self.options.beta * inter + self.options.gamma * intra
         return (1 - share) * task + share * distilled, {"task": task, "dist/inter": inter, "dist/intra": intra}

@@ -3,7 +3,6 @@
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn import functional as F
 
 from msd.distill.losses import Task, check_classes, check_predictions, full_precision, kd_divergence
 from msd.distill.method import Method, Step
@@ -31,13 +30,15 @@ def decoupled_losses(
         return whole, torch.zeros_like(whole)
     check_predictions(student_logits, teacher_logits, temperature=temperature, task=task)
     check_classes(targets, student_logits)
-    chosen = F.one_hot(targets.long(), student_logits.shape[1]).bool()
+    target = targets.long()[:, None]
+    others = torch.arange(student_logits.shape[1] - 1, device=target.device).expand(len(target), -1)
+    others = others + (others >= target)
     odds, rest = [], []
-    for logits in map(full_precision, (student_logits, teacher_logits)):
-        rest.append(logits[~chosen].reshape(len(logits), -1))
-        odds.append(logits[chosen] - temperature * (rest[-1] / temperature).logsumexp(1))
-    target = kd_divergence(odds[0][:, None], odds[1][:, None], temperature=temperature, task="multilabel")
-    return target, kd_divergence(*rest, temperature=temperature, task="multiclass")
+    for logits in (full_precision(student_logits), full_precision(teacher_logits)):
+        rest.append(logits.gather(1, others))
+        odds.append(logits.gather(1, target)[:, 0] - temperature * (rest[-1] / temperature).logsumexp(1))
+    of_target = kd_divergence(odds[0][:, None], odds[1][:, None], temperature=temperature, task="multilabel")
+    return of_target, kd_divergence(*rest, temperature=temperature, task="multiclass")
 
 
 class DKD(Method):
@@ -57,7 +58,7 @@ class DKD(Method):
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         share, temperature = self.options.share, self.options.temperature
-        student, teacher = step.logits("both"), self.teacher.logits["both"][step.rows]
+        student, teacher = step.logits("both"), step.here(self.teacher.logits["both"][step.rows])
         task = self.task_loss(step)
         tckd, nckd = decoupled_losses(student, teacher, step.targets, temperature=temperature, task=self.task)
         distilled = self.options.alpha * tckd + self.options.beta * nckd

@@ -43,6 +43,7 @@ class LearnedMSD(Method):
 
     options: Options
     views = VIEWS
+    batch_is = "whole"
     kept = tuple(f"weight/{view}" for view in VIEWS)
 
     def __init__(self, options: Mapping[str, Any], setting: Setting) -> None:
@@ -56,6 +57,7 @@ class LearnedMSD(Method):
         self.learner = WeightLearner(
             features, len(VIEWS), hidden=self.options.hidden, learning_rate=self.options.meta_learning_rate
         )
+        self.learner.net.to(setting.student.head.weight.device)
         self.steps = 0
 
     def get_extra_state(self) -> dict[str, Any]:
@@ -73,7 +75,7 @@ class LearnedMSD(Method):
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         task, divergences = self._losses(step)
-        features = torch.cat((divergences.detach(), self.saliency[step.rows]), dim=1)
+        features = torch.cat((divergences.detach(), step.here(self.saliency[step.rows])), dim=1)
         self.learner.net.observe(features)
         products = {}
         if self.steps % self.options.meta_every == 0:
@@ -114,11 +116,11 @@ class LearnedMSD(Method):
 
     def _meta_loss(self, parameters: Parameters, rows: Tensor) -> Tensor:
         """Mean task loss of held-out samples on `both`, of the whole network: without dropout."""
-        student, samples = self.setting.student, self.setting.samples
+        student, batch = self.setting.student, self.batch(rows).to(next(iter(parameters.values())).device)
         student.eval()
-        logits = functional_call(student, dict(parameters), (samples.inputs(rows),))["both"].logits
+        logits = functional_call(student, dict(parameters), (batch.inputs,))["both"].logits
         student.train()
-        return task_loss(logits, samples.targets[rows], task=self.task).mean()
+        return task_loss(logits, batch.targets, task=self.task).mean()
 
 
 def _by_view(name: str, values: Tensor) -> dict[str, Tensor]:

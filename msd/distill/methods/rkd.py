@@ -63,6 +63,7 @@ class RKD(FeatureMethod):
         angle: Weight = Field(description="w_angle, of the angles of three samples")
 
     options: Options
+    batch_is = "related"
 
     def parts(self, step: Step) -> dict[str, Tensor]:
         distance, angle = relational_losses(*self.features(step))

@@ -27,5 +27,7 @@ class SP(FeatureMethod):
     Differs from the paper: one pair of pooled features in place of the flattened maps of several layers.
     """
 
+    batch_is = "related"
+
     def parts(self, step: Step) -> dict[str, Tensor]:
         return {"sp": similarity_loss(*self.features(step))}

@@ -98,4 +98,4 @@ def _mask(step: Step) -> Tensor:
     """(B, L + R): 1 for tokens and regions, 0 for padding."""
     regions = step.inputs.regions
     assert regions is not None
-    return torch.cat((step.inputs.token_mask, torch.ones(regions.shape[:2])), dim=1)
+    return torch.cat((step.inputs.token_mask, regions.new_ones(regions.shape[:2])), dim=1)

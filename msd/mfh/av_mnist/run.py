@@ -22,6 +22,7 @@ from msd.mfh.av_mnist.spoken_digits import read_digits
 from msd.mfh.crossmodal.networks import Joint, small
 from msd.mfh.crossmodal.samples import Samples, standardised
 from msd.mfh.crossmodal.training import ModalityNet, Side, train, trained_logits, transfer
+from msd.training.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -43,7 +44,7 @@ def av_mnist(job: Job[AvMnistParams]) -> dict[str, float]:
     label = splits["test"].label
     parts = []
     for seed in job.params.seeds:
-        for method, logits in predictions(splits, job.params, seed=seed).items():
+        for method, logits in predictions(splits, job.params, seed=seed, scratch=job.scratch).items():
             right = (logits.argmax(1) == label).numpy()
             part = pd.DataFrame({"sample": np.arange(len(label)), "group": groups, "right": right})
             parts.append(part.assign(method=method, seed=seed))
@@ -61,7 +62,9 @@ def read(inputs: Mapping[str, Any], findings: Findings) -> tuple[dict[str, Sampl
     return splits, np.arange(len(splits["test"].label))
 
 
-def predictions(splits: Mapping[str, Samples], params: AvMnistParams, *, seed: int) -> dict[str, Tensor]:
+def predictions(
+    splits: Mapping[str, Samples], params: AvMnistParams, *, seed: int, scratch: str | None = None
+) -> dict[str, Tensor]:
     """Test logits of every method: teacher-{audio,both} and their students, `no-kd`, and those of `transfer`.
 
     Students all start from the same weights and see batches in the same order.
@@ -71,13 +74,14 @@ def predictions(splits: Mapping[str, Samples], params: AvMnistParams, *, seed: i
     wide = partial(small, classes=CLASSES, width=params.teacher_width)
     student = Side(("audio",), lambda: small(shapes["audio"], CLASSES, width=params.student_width))
     both = Side(("image", "audio"), lambda: Joint({name: wide(shapes[name]) for name in ("image", "audio")}, CLASSES))
+    checkpoints = partial(Checkpoint, scratch, prefix=f"seed {seed}, ")
     logits = {}
     for name, side in {"audio": Side(("audio",), lambda: wide(shapes["audio"])), "both": both}.items():
         teacher = ModalityNet.start(side, seed)
-        train(teacher, splits["train"], training=training, seed=seed)
+        train(teacher, splits["train"], training=training, seed=seed, checkpoint=checkpoints(f"teacher-{name}"))
         logits[f"teacher-{name}"] = teacher.logits(splits["test"], training)
         target = teacher.logits(splits["train"], training)
         how: dict[str, Any] = {"training": training, "seed": seed, "teacher": target, "distillation": distillation}
-        logits[f"kd-{name}"] = trained_logits(student, splits, **how)
+        logits[f"kd-{name}"] = trained_logits(student, splits, **how, checkpoint=checkpoints(f"kd-{name}"))
     shared: dict[str, Any] = {"training": training, "distillation": distillation, "seed": seed}
-    return logits | transfer(splits, both, student, share=params.share, **shared)
+    return logits | transfer(splits, both, student, share=params.share, checkpoints=checkpoints, **shared)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ from msd.mfh.crossmodal.reader import DataReader, reader_class
 from msd.mfh.crossmodal.samples import Samples, check_splits
 from msd.mfh.crossmodal.scores import score
 from msd.mfh.crossmodal.training import Side, transfer
-from msd.mfh.device import chosen_device
+from msd.training.checkpoint import Checkpoint
+from msd.training.engine import Engine
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -30,13 +32,13 @@ def crossmodal(job: Job[CrossmodalParams]) -> dict[str, float]:
     number of samples, the shape and the sha256 of every modality and label in their place.
     """
     params = job.params
-    chosen_device(params.training.device, key="training.device")
+    Engine(params.training.engine)  # before the data are read
     reader = reader_class(params.data["reader"])(**params.data)
     splits, classes = read(reader, Path(params.folder))
     reader.findings.write(job.outputs["findings"])
     text = json.dumps(described(splits, classes), indent=1, ensure_ascii=False) + "\n"
     Path(job.outputs["data"]).write_text(text, encoding="utf-8")
-    frame = run(splits, classes, params)
+    frame = run(splits, classes, params, scratch=job.scratch)
     frame.to_parquet(job.outputs["runs"], index=False)
     means = frame.groupby(frame["teacher"] + "/" + frame["method"], sort=False)["score"].mean()
     return {str(name): float(mean) for name, mean in means.items()}
@@ -51,8 +53,10 @@ def read(reader: DataReader, folder: Path) -> tuple[dict[str, Samples], int]:
     return splits, reader.classes(folder)
 
 
-def run(splits: Mapping[str, Samples], classes: int, params: CrossmodalParams) -> pd.DataFrame:
-    """Every net of every seed; one row a net with its test score in percent."""
+def run(
+    splits: Mapping[str, Samples], classes: int, params: CrossmodalParams, *, scratch: str | None = None
+) -> pd.DataFrame:
+    """Every net of every seed; one row a net with its test score in percent; scratch: where checkpoints are."""
     shapes = {name: values.shape[1:] for name, values in splits["train"].inputs.items()}
 
     def side(networks: Mapping[str, str]) -> Side:
@@ -62,7 +66,9 @@ def run(splits: Mapping[str, Samples], classes: int, params: CrossmodalParams) -
     rows = []
     for seed in params.seeds:
         for teacher, networks in params.teachers.items():
-            predictions = transfer(splits, side(networks), side(params.student), **shared, seed=seed)
+            checkpoints = partial(Checkpoint, scratch, prefix=f"{teacher}, seed {seed}, ")
+            sides = side(networks), side(params.student)
+            predictions = transfer(splits, *sides, **shared, seed=seed, checkpoints=checkpoints)
             for method, logits in predictions.items():
                 value = 100 * score(logits, splits["test"].label, metric=params.metric)
                 rows.append({"teacher": teacher, "method": method, "seed": seed, "score": value})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,10 +19,14 @@ from msd.mfh.crossmodal.networks import Joint, Net
 from msd.mfh.crossmodal.samples import IGNORED, Samples, resized
 from msd.mfh.generality import Head, Kind, exact_distance, silence, silenced_channels
 from msd.seeds import derive_seed
+from msd.training.checkpoint import Checkpoint
+from msd.training.engine import Engine, Part
+from msd.training.loop import Outcome, Training, fit
 
 if TYPE_CHECKING:
     from msd.mfh.config import Distillation, NetTraining
 
+NOT_KEPT = partial(Checkpoint, None)
 KINDS: tuple[Kind, ...] = ("regular", "general", "specific", "random")
 
 
@@ -47,10 +52,13 @@ class ModalityNet:
             torch.manual_seed(derive_seed(seed, *side.modalities, "start"))
             return cls(side.build(), side.modalities)
 
-    def inputs(self, samples: Samples, rows: Tensor, device: str) -> Any:
-        """What the net is given of the samples `rows` (B,)."""
-        batch = {name: samples.inputs[name][rows].to(device, torch.float32) for name in self.modalities}
-        return batch if isinstance(self.net, Joint) else batch[self.modalities[0]]
+    def load(self, samples: Samples, rows: Tensor) -> dict[str, Tensor]:
+        """Its modalities of the samples `rows` (B,)."""
+        return {name: samples.inputs[name][rows].float() for name in self.modalities}
+
+    def given(self, inputs: Mapping[str, Tensor]) -> Any:
+        """What the net is given of modalities."""
+        return inputs if isinstance(self.net, Joint) else inputs[self.modalities[0]]
 
     def features(self, samples: Samples, training: NetTraining) -> Tensor:
         """Features (N, D) or (N, D, h, w) of all samples, on the processor."""
@@ -62,9 +70,11 @@ class ModalityNet:
 
     @torch.no_grad()
     def _batched(self, function: Callable[[Any], Tensor], samples: Samples, training: NetTraining) -> Tensor:
-        self.net.to(training.device).eval()
-        batches = torch.arange(len(samples.label)).split(training.batch_size)
-        return torch.cat([function(self.inputs(samples, rows, training.device)).cpu() for rows in batches])
+        engine = Engine(training.engine)
+        self.net.to(engine.device).eval()
+        rows = torch.arange(len(samples.label)).split(training.batch_size)
+        loaded = engine.loaded(rows, partial(self.load, samples))
+        return torch.cat([function(self.given(inputs)).cpu() for [(_, inputs)] in loaded])
 
 
 def transfer(
@@ -76,18 +86,21 @@ def transfer(
     training: NetTraining,
     distillation: Distillation,
     seed: int,
+    checkpoints: Callable[[str], Checkpoint] = NOT_KEPT,
 ) -> dict[str, Tensor]:
     """Test logits of `no-kd`, and for each kind of Algorithm 1's teacher of `teacher-<kind>` and `kd-<kind>`.
 
     share: of the teacher's channels that are silenced, r of the paper. All students start from the same weights and
-    see batches in the same order.
+    see batches in the same order. checkpoints: name of a training -> what it goes on from, where its job was killed.
     """
     alone: dict[str, Any] = {"training": training, "seed": seed}
     pair = (ModalityNet.start(teacher, seed), ModalityNet.start(student, seed))
-    predictions = {"no-kd": trained_logits(student, splits, **alone)}
-    for kind, logits in algorithm_1(*pair, splits, share=share, **alone).items():
+    predictions = {"no-kd": trained_logits(student, splits, **alone, checkpoint=checkpoints("no-kd"))}
+    of_kinds = algorithm_1(*pair, splits, share=share, **alone, checkpoint=checkpoints("pair"))
+    for kind, logits in of_kinds.items():
         predictions[f"teacher-{kind}"] = logits["test"]
         distilled: dict[str, Any] = {"teacher": logits["train"], "distillation": distillation}
+        distilled["checkpoint"] = checkpoints(f"kd-{kind}")
         predictions[f"kd-{kind}"] = trained_logits(student, splits, **alone, **distilled)
     return predictions
 
@@ -109,31 +122,36 @@ def train(
     seed: int,
     teacher: Tensor | None = None,
     distillation: Distillation | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> None:
     """Train a net in place on the labels, or with `distillation` from a teacher's logits (N, C, ...) of the samples."""
 
-    def loss(rows: Tensor) -> Tensor:
-        logits = net.net(net.inputs(samples, rows, training.device))
-        label = samples.label[rows].to(training.device)
+    def loss(batch: dict[str, Any]) -> Tensor:
+        logits, label = net.net(net.given(batch["inputs"])), batch["label"]
         if teacher is None or distillation is None:
             return task_loss(logits, label)
-        divergence = kd_loss(logits, teacher[rows].to(training.device), label, temperature=distillation.temperature)
+        divergence = kd_loss(logits, batch["teacher"], label, temperature=distillation.temperature)
         return distillation.task_weight * task_loss(logits, label) + distillation.kd_weight * divergence
 
-    _descend([net], loss, count=len(samples.label), training=training, seed=seed)
+    _descend([net], samples, loss, teacher=teacher, training=training, seed=seed, checkpoint=checkpoint)
 
 
 def train_together(
-    first: ModalityNet, second: ModalityNet, samples: Samples, *, training: NetTraining, seed: int
+    first: ModalityNet,
+    second: ModalityNet,
+    samples: Samples,
+    *,
+    training: NetTraining,
+    seed: int,
+    checkpoint: Checkpoint | None = None,
 ) -> None:
     """Step 1 of Algorithm 1, in place: L = L_task(z_a) + L_task(z_b) + MSE(z_a, z_b), weights 1 : 1 : 1."""
 
-    def loss(rows: Tensor) -> Tensor:
-        a, b = (net.net(net.inputs(samples, rows, training.device)) for net in (first, second))
-        label = samples.label[rows].to(training.device)
-        return task_loss(a, label) + task_loss(b, label) + F.mse_loss(a, b)
+    def loss(batch: dict[str, Any]) -> Tensor:
+        a, b = (net.net(net.given(batch["inputs"])) for net in (first, second))
+        return task_loss(a, batch["label"]) + task_loss(b, batch["label"]) + F.mse_loss(a, b)
 
-    _descend([first, second], loss, count=len(samples.label), training=training, seed=seed)
+    _descend([first, second], samples, loss, training=training, seed=seed, checkpoint=checkpoint)
 
 
 @torch.no_grad()
@@ -157,13 +175,14 @@ def algorithm_1(
     share: float,
     training: NetTraining,
     seed: int,
+    checkpoint: Checkpoint | None = None,
 ) -> dict[Kind, dict[str, Tensor]]:
     """Both nets are trained together, the teacher's channels ranked and silenced: kind -> train and test -> its logits.
 
     share: of the teacher's channels to silence, r of the paper, by their means over the training samples; only the
     head is computed anew. The `random` ones follow from the seed.
     """
-    train_together(teacher, other, splits["train"], training=training, seed=seed)
+    train_together(teacher, other, splits["train"], training=training, seed=seed, checkpoint=checkpoint)
     features = {name: teacher.features(splits[name], training) for name in ("train", "test")}
     other_logits = other.logits(splits["train"], training)
     head = teacher.net.head.cpu()
@@ -204,26 +223,65 @@ def _labels(label: Tensor) -> int:
 
 
 def _descend(
-    nets: Sequence[ModalityNet], loss: Callable[[Tensor], Tensor], *, count: int, training: NetTraining, seed: int
+    nets: Sequence[ModalityNet],
+    samples: Samples,
+    loss: Callable[[dict[str, Any]], Tensor],
+    *,
+    teacher: Tensor | None = None,
+    training: NetTraining,
+    seed: int,
+    checkpoint: Checkpoint | None,
 ) -> None:
-    """Minimise loss(rows) over the parameters of all nets, with batches in an order that follows from the seed."""
+    """Minimise the loss of batches over the parameters of all nets, in an order that follows from the seed."""
+    engine, checkpoint = Engine(training.engine), checkpoint or NOT_KEPT("training")
     for net in nets:
-        net.net.to(training.device).train()
+        engine.place(net.net)
+    count, epochs = len(samples.label), training.epochs
+    generator = torch.Generator().manual_seed(derive_seed(seed, "order"))
+    epoch_steps = -(-count // training.batch_size)
+
+    def load(rows: Tensor) -> dict[str, Any]:
+        inputs = {name: part for net in nets for name, part in net.load(samples, rows).items()}
+        given = {} if teacher is None else {"teacher": teacher[rows]}
+        return {"inputs": inputs, "label": samples.label[rows], **given}
+
+    def outcome(batch: dict[str, Any], part: Part, step: int) -> Outcome:
+        with losses.unchecked():
+            return Outcome(loss(batch))
+
+    def rates(step: int) -> list[float]:
+        rate = training.learning_rate
+        for _ in range(step // epoch_steps // (training.decay_every or epochs)):
+            rate *= 0.1
+        return [rate]
+
+    batches = (
+        rows for _ in range(epochs) for rows in torch.randperm(count, generator=generator).split(training.batch_size)
+    )
+    fit(
+        Training(
+            name=checkpoint.name,
+            seed=seed,
+            modules={"/".join(net.modalities): net.net for net in nets},
+            optimiser=_optimiser(nets, training),
+            rates=rates,
+            batches=batches,
+            steps=epochs * epoch_steps,
+            epoch_steps=epoch_steps,
+            load=load,
+            loss=outcome,
+        ),
+        engine=engine,
+        checkpoint=checkpoint,
+    )
+
+
+def _optimiser(nets: Sequence[ModalityNet], training: NetTraining) -> torch.optim.Optimizer:
     parameters = [parameter for net in nets for parameter in net.net.parameters()]
     rate, decay = training.learning_rate, training.weight_decay
-    optimizer: torch.optim.Optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
     if training.optimizer == "sgd":
-        optimizer = torch.optim.SGD(parameters, lr=rate, weight_decay=decay, momentum=training.momentum)
-    schedule = torch.optim.lr_scheduler.StepLR(optimizer, training.decay_every or training.epochs)
-    generator = torch.Generator().manual_seed(derive_seed(seed, "order"))
-    for _ in range(training.epochs):
-        for rows in torch.randperm(count, generator=generator).split(training.batch_size):
-            optimizer.zero_grad()
-            loss(rows).backward()
-            optimizer.step()
-        schedule.step()
-    for net in nets:
-        net.net.eval()
+        return torch.optim.SGD(parameters, lr=rate, weight_decay=decay, momentum=training.momentum)
+    return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
 
 
 def _positions(maps: Tensor) -> Tensor:

@@ -152,7 +152,7 @@ class Gaussian(Strict):
     task_weight: Weight = Field(description="weight of the loss of the labels")
     kd_weight: PositiveWeight = Field(description="weight of the divergence from the teacher")
     kl: Normalisation = Field(description="what the sum of KL is divided by")
-    device: Device = Field(description="device of PyTorch: cpu, cuda")
+    device: Device
     exp1: SharedSweep = Field(description="experiment 1: how many of 10 decisive channels both modalities share")
     exp2: SpecificSweep = Field(description="experiment 2: decisive channels that only the teacher's modality has")
     table2: Table2 = Field(description="table 2: teachers that read general or specific channels, for each γ")

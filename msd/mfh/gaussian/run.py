@@ -13,9 +13,9 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from msd.mfh.device import chosen_device
 from msd.mfh.gaussian.data import STUDENTS, Draw, Sample, draw_run
 from msd.mfh.gaussian.settings import Setting, settings
+from msd.training.engine import chosen_device
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -50,7 +50,7 @@ def run(draws: Sequence[Draw], params: GaussianParams) -> pd.DataFrame:
 
     Students have L = task·CE + kd·KL(teacher ‖ student) at temperature 1, teachers and `no-kd` L = CE.
     """
-    device = chosen_device(params.device, key="gaussian.device")
+    device = chosen_device(params.device)
     schedule: dict[str, Any] = {"epochs": params.epochs, "learning_rate": params.learning_rate, "device": device}
     pairs = [(draw, net) for draw in draws for net in draw.setting.nets]
     alone = [(draw, net) for draw, net in pairs if net not in STUDENTS]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 import torch
-from small_study import KD, loss_of, new_model, new_setting, new_step
+from small_study import KD, loss_of, new_engine, new_model, new_setting, new_step
 
 from msd.config.contracts.training import Schedule
 from msd.config.files import MethodConfig
@@ -17,8 +17,8 @@ from msd.distill.saliency import modality_saliency
 from msd.distill.weight_learning import weighted_loss
 from msd.models.split import Split
 from msd.models.views import VIEWS
+from msd.training.descent import length_batches, train
 from msd.training.history import History
-from msd.training.loop import length_batches, train
 
 OPTIONS = {
     **KD,
@@ -39,7 +39,13 @@ def learned(setting: Setting, **changes) -> Method:
 
 def trained(method: Method, *, epochs: int = 1, batch_size: int = 6, learning_rate: float = 1e-3) -> pd.DataFrame:
     history, sizes = History(), {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-    train(method, schedule=Schedule(**sizes, weight_decay=0.01, warmup=0.1, clip=1.0), history=history, validate=dict)
+    train(
+        method,
+        schedule=Schedule(**sizes, weight_decay=0.01, warmup=0.1, clip=1.0),
+        history=history,
+        validate=dict,
+        engine=new_engine(),
+    )
     return pd.DataFrame(history.rows, columns=["seed", "step", "epoch", "term", "value", "sample"])
 
 

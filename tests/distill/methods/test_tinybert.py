@@ -3,14 +3,14 @@
 import pytest
 import torch
 from by_loops import assert_same_values_and_gradients
-from small_study import KD, loss_of, new_model, new_setting, new_step
+from small_study import KD, loss_of, new_engine, new_model, new_setting, new_step
 from torch import Tensor, nn
 
 from msd.config.contracts.training import Schedule
 from msd.distill.method import method_class
 from msd.distill.methods.tinybert import attention_distance, hidden_distance, teacher_layer
+from msd.training.descent import train
 from msd.training.history import History
-from msd.training.loop import train
 
 OPTIONS = {**KD, "beta": 0.5}
 MASK = torch.tensor([[1, 1, 1, 0, 0, 1], [1, 1, 1, 1, 1, 1], [1, 1, 0, 0, 0, 1]], dtype=torch.float64)
@@ -132,7 +132,7 @@ def test_training_changes_nothing_of_the_teacher() -> None:
     method = method_class("tinybert")(OPTIONS, setting)
     projection = method.of_layers.weight.detach().clone()
     schedule = Schedule(epochs=3, batch_size=4, learning_rate=1e-2, weight_decay=0.01, warmup=0.1, clip=1.0)
-    train(method, schedule=schedule, history=History(), validate=dict)
+    train(method, schedule=schedule, history=History(), validate=dict, engine=new_engine())
     assert not torch.equal(projection, method.of_layers.weight)
     assert all(torch.equal(before[name], tensor) for name, tensor in teacher.state_dict().items())
     assert not any(module.training for module in teacher.modules())

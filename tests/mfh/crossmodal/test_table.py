@@ -8,6 +8,7 @@ import torch
 from faults import one_sentence
 from stages import cell_of
 
+from msd.config.contracts.training import EngineParams
 from msd.job import Job
 from msd.mfh.crossmodal.config import FILES, CrossmodalTable, read_crossmodal
 from msd.mfh.crossmodal.readers.ravdess import Ravdess
@@ -109,11 +110,12 @@ def test_data_are_described_by_their_bytes() -> None:
     assert found["train"]["label"]["sha256"] != found["test"]["label"]["sha256"]
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     [config] = read_crossmodal({"ravdess": str(tmp_path)}).values()
-    training = config.training.model_copy(update={"device": "cuda:99"})
+    training = config.training.model_copy(update={"engine": EngineParams(device="cuda")})
     params = config.params(str(tmp_path)).model_copy(update={"training": training})
-    with one_sentence(r"training.device: PyTorch sees no 'cuda:99'"):
+    with one_sentence(r"engine.device: PyTorch sees no GPU"):
         crossmodal(Job("crossmodal", params))
 
 

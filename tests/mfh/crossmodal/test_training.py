@@ -180,7 +180,7 @@ def test_starts_follow_from_seed_and_modalities_and_leave_the_generator_alone() 
 def test_a_loss_that_runs_away_is_an_error(splits) -> None:
     huge = splits["train"]._replace(inputs={"x": 1e20 * splits["train"].inputs["x"]})
     runaway = NetTraining(epochs=3, batch_size=50, learning_rate=10, weight_decay=1e6)
-    with pytest.raises(ValueError, match="logits: holds values that are not finite"):
+    with one_sentence(r"step \d+: the values of the loss are no longer finite"):
         train(ModalityNet.start(X, 1), huge, training=runaway, seed=0)
 
 

@@ -6,11 +6,9 @@ from collections.abc import Iterable
 import pandas as pd
 import pytest
 import torch
-from faults import one_sentence
 from torch import nn
 from torch.nn import functional as F
 
-from msd.mfh.device import chosen_device
 from msd.mfh.gaussian.data import Draw, draw_run
 from msd.mfh.gaussian.run import run
 from msd.mfh.gaussian.settings import Setting, exp1_setting, exp2_setting, settings, table2_setting
@@ -152,14 +150,3 @@ def test_settings_that_leave_a_teacher_without_channels_have_no_such_teacher() -
     assert not [net for net in exp1_setting(0).nets if net.endswith("general")]
     assert not [net for net in exp2_setting(0).nets if net.endswith("specific")]
     assert len(exp1_setting(2).nets) == 7
-
-
-def test_the_first_gpu_is_a_gpu() -> None:
-    """The released script tests `gpu > 0`, so that GPU 0 silently means the processor."""
-    if torch.cuda.is_available():
-        assert chosen_device("cuda:0", key="device") == torch.device("cuda", 0)
-    else:
-        with one_sentence(r"sees no 'cuda:0' on this machine; write cpu"):
-            chosen_device("cuda:0", key="device")
-    with one_sentence("'gpu' is no device"):
-        chosen_device("gpu", key="device")

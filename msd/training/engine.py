@@ -1,0 +1,164 @@
+"""Where a training runs: device, precision, processes. A thin layer over Hugging Face's `accelerate`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import reduce, send_to_device
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from msd.errors import UserError
+
+if TYPE_CHECKING:
+    from msd.config.contracts.training import EngineParams
+
+WORKERS = 4
+"""Processes that read batches ahead for a GPU."""
+
+
+class Part(NamedTuple):
+    """What one pass of a model sees of a batch.
+
+    rows: (b,) numbers of its samples.   size: B, by which sums over samples become means over the whole batch.
+    number: of the part in the batch, over all processes.   together: the batch of all processes, where it is split.
+    """
+
+    rows: Tensor
+    size: int
+    number: int
+    together: Together | None
+
+
+@dataclass(frozen=True)
+class Together:
+    """The batch that several processes have a part of each, for losses that relate its samples.
+
+    Attributes:
+        rows: (B,) of all processes.   own: where the rows of this one stand among them.
+    """
+
+    rows: Tensor
+    own: slice
+
+    def gather(self, values: Tensor) -> Tensor:
+        """Values (b, ...) of this process's samples -> those of all (B, ...), through which gradients flow back."""
+        gathered: Tensor = _Gather.apply(values, len(self.rows), self.own)
+        return gathered
+
+
+class _Gather(torch.autograd.Function):
+    """Each process adds its rows to zeros; the gradient of a row is the sum over the processes that used it."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, size: int, own: slice) -> Tensor:
+        ctx.own = own
+        whole = values.new_zeros(size, *values.shape[1:])
+        whole[own] = values
+        summed: Tensor = reduce(whole, "sum")
+        return summed
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        return reduce(gradients[0].contiguous(), "sum")[ctx.own], None, None
+
+
+def chosen_device(name: str) -> torch.device:
+    """The device `auto`, `cpu` or `cuda`; UserError for a GPU that PyTorch does not see."""
+    is_there = torch.cuda.is_available()
+    if name == "cuda" and not is_there:
+        raise UserError("engine.device: PyTorch sees no GPU on this machine; write auto or cpu")
+    return torch.device("cuda" if is_there and name != "cpu" else "cpu")
+
+
+class Engine:
+    """The device, the precision and the processes of a training, and how a batch is split among them.
+
+    Attributes:
+        device: of models and batches.   index, processes: of this process, and how many there are.
+
+    Raises UserError for a GPU that PyTorch does not see, and for more or fewer processes than were started.
+    """
+
+    def __init__(self, options: EngineParams) -> None:
+        self.options, self.device = options, chosen_device(options.device)
+        state = PartialState(cpu=self.device.type == "cpu")
+        self.index, self.processes = state.process_index, state.num_processes
+        if self.processes != options.processes:
+            raise UserError(
+                f"engine.processes is {options.processes}, but {self.processes} were started; "
+                f"start them with torchrun --nproc-per-node {options.processes}"
+            )
+        if self.device.type == "cuda":
+            self.device = torch.device("cuda", state.local_process_index)
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """In which the forward pass runs: matrix products in bfloat16 where the precision says so."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.precision == "bf16")
+
+    def place(self, model: torch.nn.Module) -> None:
+        """Put a model onto the device, compiled where the options say so, for batches of any size."""
+        model.to(self.device)
+        if self.options.compile:
+            model.compile(dynamic=True)
+
+    def parts(self, batch: Tensor) -> list[Part]:
+        """What this process does of a batch of samples (B,), one pass after another.
+
+        A batch with fewer samples than processes is done by each of them, and the gradient is their mean.
+        """
+        if len(batch) < self.processes:
+            return [Part(batch, len(batch) * self.processes, 0, None)]
+        places = torch.arange(len(batch)).tensor_split(self.processes)[self.index]
+        own = slice(int(places[0]), int(places[-1]) + 1)
+        together = Together(batch, own) if self.processes > 1 else None
+        accumulate = self.options.accumulate
+        split = [rows for rows in batch[own].tensor_split(accumulate) if len(rows)]
+        return [Part(rows, len(batch), self.index * accumulate + number, together) for number, rows in enumerate(split)]
+
+    def loaded(self, batches: Iterable[Tensor], load: Callable[[Tensor], Any]) -> Iterator[list[tuple[Part, Any]]]:
+        """For each batch (B,) its parts, with what `load` makes of their rows on the device.
+
+        load: gives tensors in dicts, or an object with `to(device)` and `pin_memory()`. For a GPU, processes read
+        ahead into pinned memory.
+        """
+        on_gpu = self.device.type == "cuda"
+        loader: DataLoader[Any] = DataLoader(
+            _Loaded(self, load),
+            sampler=batches,
+            batch_size=None,
+            num_workers=min(WORKERS, os.cpu_count() or 1) if on_gpu else 0,
+            pin_memory=on_gpu,
+            generator=torch.Generator(),  # of its own, so that no other stream moves
+        )
+        for parts in loader:
+            yield [(part, send_to_device(loaded, self.device, non_blocking=True)) for part, loaded in parts]
+
+    def add_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
+        """Make each parameter's gradient the sum over all processes."""
+        if self.processes == 1:
+            return
+        trained = list(parameters)
+        gradients = [torch.zeros_like(each) if each.grad is None else each.grad for each in trained]
+        summed = reduce(torch.cat([gradient.flatten() for gradient in gradients]), "sum")
+        for parameter, part in zip(trained, summed.split([each.numel() for each in trained]), strict=True):
+            parameter.grad = part.view_as(parameter)
+
+    def add(self, values: Tensor) -> Tensor:
+        """The sum of `values` over all processes."""
+        summed: Tensor = values if self.processes == 1 else reduce(values, "sum")
+        return summed
+
+
+class _Loaded(Dataset[Any]):
+    def __init__(self, engine: Engine, load: Callable[[Tensor], Any]) -> None:
+        self.engine, self.load = engine, load
+
+    def __getitem__(self, batch: Tensor) -> list[tuple[Part, Any]]:
+        return [(part, self.load(part.rows)) for part in self.engine.parts(batch)]
