@@ -67,7 +67,7 @@ CONTRACTS: dict[str, str] = {
     "features": "msd.config.contracts.data:FeaturesParams",
     "probe": "msd.config.contracts.training:ModelParams",
     "teacher": "msd.config.contracts.training:TeacherParams",
-    "teacher_outputs": "msd.config.contracts.training:ModelParams",
+    "teacher_outputs": "msd.config.contracts.training:OutputsParams",
     "saliency": "msd.config.contracts.training:SaliencyParams",
     "student": "msd.config.contracts.training:StudentParams",
     "cost": "msd.config.contracts.training:StudentParams",

@@ -8,6 +8,7 @@ from msd.config.contracts.training import (
     Architecture,
     MaxTokens,
     Measure,
+    OutputsForm,
     Removal,
     Schedule,
     Shape,
@@ -69,6 +70,7 @@ class Teacher(Training):
     """The teacher, which starts from the text encoder."""
 
     seed: Seed = Field(description="seed of initial weights, dropout and order of samples")
+    outputs: OutputsForm = Field(OutputsForm(), description="how its outputs are stored for the students")
     pretrained_learning_rate: LearningRate = Field(description="peak learning rate of what the text encoder brings")
 
     def schedule(self) -> TeacherSchedule:

@@ -13,6 +13,7 @@ from msd.config.contracts.tables import CollectParams, ReportedDataset, Reported
 from msd.config.contracts.training import (
     EngineParams,
     ModelParams,
+    OutputsParams,
     Reading,
     SaliencyParams,
     StudentParams,
@@ -203,6 +204,12 @@ class Study(NamedStudy):
             removal=self.data.removal,
             data=Reading(window=self.data.window, max_tokens=self.data.max_tokens),
         )
+
+    def outputs_params(self, dataset: str) -> OutputsParams:
+        """What the `teacher_outputs` job of a dataset is given."""
+        teacher: Teacher = self.training("teacher", dataset)
+        device = self.engine_of("teacher", dataset).device
+        return OutputsParams(**dict(self.model_params(dataset)), outputs=teacher.outputs, device=device)
 
     def saliency_params(self, dataset: str) -> SaliencyParams:
         """What the `saliency` job of a dataset is given."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -72,10 +73,21 @@ class StoredRows:
                 raise UserError(f"{self.path} ends in front of its row {row}; `snakemake {self.path}` makes it anew")
         return torch.from_numpy(np.frombuffer(buffer, self.dtype).reshape(len(rows), *self.shape[1:]))
 
+    def write(self, rows: Tensor, values: Tensor) -> None:
+        """Put `values` (B, …) in the place of the rows (B,); UserError for those too large for half precision."""
+        with np.errstate(over="ignore"):  # the next line names it
+            stored = np.ascontiguousarray(values.numpy().astype(self.dtype, copy=False))
+        if self.dtype == np.float16 and not np.isfinite(stored).all():
+            raise UserError(f"{self.path}: values that are not finite in half precision; store them as float32")
+        size, content = self.row_bytes, stored.reshape(-1).view(np.uint8).data
+        with open(self.path, "r+b", buffering=0) as file:
+            for place, row in enumerate(rows.tolist()):
+                os.pwrite(file.fileno(), content[place * size : (place + 1) * size], self.start + row * size)
+
     @property
     def row_bytes(self) -> int:
         """Bytes of one row."""
-        return int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
+        return math.prod(self.shape[1:]) * self.dtype.itemsize
 
     @cached_property
     def _file(self) -> FileIO:
@@ -105,6 +117,24 @@ def safetensors_rows(path: str | Path) -> tuple[dict[str, str], dict[str, Stored
             for name, about in header.items()
         }
     return metadata, tensors
+
+
+def new_safetensors(
+    path: str | Path, shapes: Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]], metadata: Mapping[str, str]
+) -> dict[str, StoredRows]:
+    """A safetensors file of zeros, to be written in any order: the bytes of `safetensors`, without its memory."""
+    names, place = {dtype: name for name, dtype in DTYPES.items()}, 0
+    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    for tensor, (dtype, shape) in sorted(shapes.items(), key=lambda item: (-item[1][0].itemsize, item[0])):
+        end = place + math.prod(shape) * dtype.itemsize
+        header[tensor] = {"dtype": names[dtype], "shape": list(shape), "data_offsets": [place, end]}
+        place = end
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.truncate(8 + len(text) + place)
+    return safetensors_rows(path)[1]
 
 
 @dataclass(frozen=True)

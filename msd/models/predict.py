@@ -1,26 +1,36 @@
 """What a model predicts for a split, without dropout and gradients."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from msd.models.split import Split
 from msd.models.views import VIEWS, Removal, View
-from msd.models.visualbert import VisualBertClassifier
+from msd.models.visualbert import Output, VisualBertClassifier
 
 
 @torch.inference_mode()
+def predictions(
+    model: VisualBertClassifier, split: Split, view: View, *, removal: Removal = "mask", batch_size: int = 256
+) -> Iterator[tuple[Tensor, Output]]:
+    """Row numbers (B,) and outputs of a batch after the other, short texts first, float32, without dropout.
+
+    It runs where the model is; the outputs are on the processor.
+    """
+    model.eval()
+    for rows in split.lengths.argsort(stable=True).split(batch_size):
+        output = model(split.inputs(rows).to(model.head.weight.device), (view,), removal=removal)[view]
+        yield rows, Output(output.logits.cpu(), output.features.cpu())
+
+
 def predict(
     model: VisualBertClassifier, split: Split, view: View, *, removal: Removal = "mask", batch_size: int = 256
 ) -> tuple[Tensor, Tensor]:
     """Logits (N, C) and pooled features (N, H) of all samples in their order, float32, without dropout."""
-    model.eval()
-    order = split.lengths.argsort(stable=True)
-    device = model.head.weight.device
-    batches = (split.inputs(rows).to(device) for rows in order.split(batch_size))
-    outputs = [model(inputs, (view,), removal=removal)[view] for inputs in batches]
-    back = order.argsort()
-    logits, features = (torch.cat([out[part] for out in outputs]).cpu()[back] for part in (0, 1))
-    return logits, features
+    rows, outputs = zip(*predictions(model, split, view, removal=removal, batch_size=batch_size), strict=True)
+    back = torch.cat(rows).argsort()
+    return torch.cat([out.logits for out in outputs])[back], torch.cat([out.features for out in outputs])[back]
 
 
 def predict_views(model: VisualBertClassifier, split: Split, *, removal: Removal) -> dict[str, Tensor]:

@@ -50,9 +50,11 @@ class Dataset:
         }
         return cls(params.dataset, params.dataset_task, task, labels, tokenizer.get_vocab_size(), loaded)
 
-    def evaluate(self, logits: Tensor, split: str) -> dict[str, float]:
-        """Metrics of logits (N, C) on a split."""
-        return evaluate(logits, all_of(self.splits[split].targets), dataset_task=self.dataset_task)
+    def evaluate(self, logits: Tensor, split: str, rows: Tensor | None = None) -> dict[str, float]:
+        """Metrics of logits (N, C) on a split, or (B, C) on its samples `rows`."""
+        targets = self.splits[split].targets
+        gold = all_of(targets) if rows is None else targets[rows]
+        return evaluate(logits, gold, dataset_task=self.dataset_task)
 
     def validate(self, model: VisualBertClassifier) -> dict[str, float]:
         """Metrics of a model on image and text of the validation split."""

@@ -4,31 +4,46 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
+
 from msd.data import SPLITS
 from msd.models.files import load_model
-from msd.models.predict import predict
-from msd.models.views import VIEWS
-from msd.training.cached_outputs import write_outputs
+from msd.training.cached_outputs import stored_views, write_outputs
 from msd.training.dataset import Dataset
 from msd.training.determinism import single_thread
+from msd.training.engine import chosen_device
 
 if TYPE_CHECKING:
-    from msd.config.contracts.training import ModelParams
+    from msd.config.contracts.training import OutputsParams
     from msd.job import Job
 
+JUDGED = 2**25
+"""Logits that are judged at most: of a larger split those of samples that are evenly spread over it."""
 
-def teacher_outputs(job: Job[ModelParams]) -> dict[str, float]:
-    """Write {split}.safetensors: <view>/logits (N, C), <view>/features (N, H), head/weight (C, H), head/bias (C,)."""
+
+def teacher_outputs(job: Job[OutputsParams]) -> dict[str, float]:
+    """Write {split}.safetensors, see `write_outputs`; its metrics say what is lost where the outputs are not whole."""
     single_thread()
-    dataset = Dataset.load(job.params, job.inputs, splits=SPLITS)
-    teacher = load_model(config=job.inputs["config"], weights=job.inputs["model"])
+    params = job.params
+    dataset = Dataset.load(params, job.inputs, splits=SPLITS)
+    teacher = load_model(config=job.inputs["config"], weights=job.inputs["model"]).to(chosen_device(params.device))
     metrics = {}
     for split in SPLITS:
-        tensors = {"head/weight": teacher.head.weight, "head/bias": teacher.head.bias}
-        for view in VIEWS:
-            logits, features = predict(teacher, dataset.splits[split], view, removal=job.params.removal)
-            tensors |= {f"{view}/logits": logits, f"{view}/features": features}
-            scores = dataset.evaluate(logits, split)
+        path, prepared, samples = job.outputs[split], job.inputs[split], dataset.splits[split]
+        lost = write_outputs(
+            teacher,
+            samples,
+            path,
+            prepared=prepared,
+            removal=params.removal,
+            task=dataset.task,
+            form=params.outputs,
+        )
+        taken = min(len(samples), max(1, JUDGED // dataset.labels))
+        rows = torch.arange(taken) * len(samples) // taken
+        for view, logits in stored_views(path, prepared=prepared).items():
+            scores = dataset.evaluate(logits[rows], split, rows)
+            if not params.outputs.is_whole:
+                scores["lost_kl"] = lost[view]
             metrics.update({f"{split}/{view}/{name}": value for name, value in scores.items()})
-        write_outputs(tensors, job.outputs[split], prepared=job.inputs[split])
     return metrics

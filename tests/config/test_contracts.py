@@ -19,6 +19,7 @@ def test_what_a_study_plans_is_what_its_jobs_read() -> None:
         study.prepare_params(run.dataset),
         study.features_params(),
         study.model_params(run.dataset),
+        study.outputs_params(run.dataset),
         study.saliency_params(run.dataset),
         study.teacher_params(run.dataset),
         *map(study.student_params, study.runs),

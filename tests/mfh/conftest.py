@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 import safetensors.torch
 import torch
+from teacher_files import write_outputs
 
 from msd.config.contracts.training import EngineParams
 from msd.mfh.crossmodal.config import read_crossmodal
 from msd.mfh.crossmodal.run import read, run
 from msd.mfh.crossmodal.training import KINDS
-from msd.training.cached_outputs import write_outputs
 
 WORDS = ["red", "blue", "cat", "dog", "a", "the"]
 SIZES = {"train": 60, "val": 30, "test": 40}

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import safetensors.torch
 import torch
+from teacher_files import write_outputs
 
 from msd.config.contracts.training import StudentParams
 from msd.config.files import MethodConfig
@@ -18,7 +19,6 @@ from msd.config.yaml_file import read_model
 from msd.job import Job
 from msd.models.views import VIEWS
 from msd.models.visualbert import VisualBertClassifier
-from msd.training.cached_outputs import write_outputs
 from msd.training.student import train_students
 
 WORDS = ["red", "blue", "cat", "dog", "a", "the"]

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 import safetensors.torch
 import torch
+from teacher_files import write_outputs
 
 from msd.config.files import MethodConfig
 from msd.config.yaml_file import read_model
 from msd.models.files import load_student
 from msd.models.predict import predict
-from msd.training.cached_outputs import write_outputs
 from msd.training.dataset import Dataset
 from msd.training.student import train_students
 

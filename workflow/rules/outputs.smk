@@ -1,7 +1,7 @@
 # teacher → teacher_outputs → saliency: what a teacher predicts with and without each modality.
 LOGITS = f"{RESULTS}/teachers/{{dataset}}/outputs"
 TEACHER_OUTPUTS = Stage(
-    "teacher_outputs", RESULTS, "{dataset}", lambda w: study.model_params(w.dataset)
+    "teacher_outputs", RESULTS, "{dataset}", lambda w: study.outputs_params(w.dataset)
 )
 
 

@@ -78,7 +78,7 @@ class Reading(Strict):
 
 
 class ModelParams(Strict):
-    """Every stage that reads a dataset for a model: `probe`, `teacher_outputs`, and those that extend it."""
+    """Every stage that reads a dataset for a model: `probe`, and those that extend it."""
 
     dataset: str
     dataset_task: DatasetTask
@@ -94,6 +94,25 @@ class TeacherParams(ModelParams):
     architecture: Architecture
     schedule: TeacherSchedule
     engine: EngineParams = EngineParams()
+
+
+class OutputsForm(Strict):
+    """How a teacher's outputs are stored. The study of teachers needs them whole and in float32."""
+
+    dtype: Literal["float32", "float16"] = Field(default="float32", description="of logits and features")
+    top: Count | None = Field(default=None, description="largest logits of a sample that are kept, all if null")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is lost."""
+        return self == OutputsForm()
+
+
+class OutputsParams(ModelParams):
+    """Stage `teacher_outputs`."""
+
+    outputs: OutputsForm = OutputsForm()
+    device: Device = "auto"
 
 
 class SaliencyParams(ModelParams):

@@ -5,6 +5,7 @@ import pytest
 import safetensors.torch
 import torch
 from sklearn.metrics import f1_score
+from teacher_files import write_outputs
 
 from msd.errors import UserError
 from msd.mfh.config import JointTraining
@@ -18,7 +19,6 @@ from msd.mfh.teachers.variants import (
     rank_channels,
     variants_of,
 )
-from msd.training.cached_outputs import write_outputs
 
 
 def training(epochs: int) -> JointTraining:
