@@ -22,6 +22,7 @@ class Data(Strict):
 
     extractor: str = Field(description="encoder of config/encoders that turns a picture into regions")
     text_encoder: str = Field(description="encoder of config/encoders that has the vocabulary and the teacher's start")
+    processes: Count = Field(default=1, description="processes of one job that turn pictures into regions")
     window: Count = Field(description="side of the square of neighbouring regions that are averaged into one")
     max_tokens: MaxTokens = Field(description="word pieces to which a text is cut")
     removal: Removal = Field(description="how a view lacks a modality: out of the attention, or zeros in its place")

@@ -192,7 +192,9 @@ class Study(NamedStudy):
         encoder = self.encoder_configs[self.data.extractor]
         assert encoder.module is not None, "checked by _check_encoders"
         assert encoder.size is not None, "checked by _check_encoders"
-        return FeaturesParams(extractor=encoder.name, module=encoder.module, size=encoder.size)
+        return FeaturesParams(
+            extractor=encoder.name, module=encoder.module, size=encoder.size, processes=self.data.processes
+        )
 
     def model_params(self, dataset: str) -> ModelParams:
         """What every job that runs a model is given."""

@@ -1,18 +1,27 @@
 """The features stage with an extractor that is arithmetic, and its errors."""
 
 import json
+import os
+import signal
 import sys
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
+import torch
 from PIL import Image
 
 from msd.config.contracts.data import FeaturesParams
 from msd.data.pictures import png, write_archive
 from msd.errors import UserError
-from msd.features.extract import BATCH, extract, find
+from msd.features import extract as stage
+from msd.features import store
+from msd.features.efficientnet_lite import EfficientNetLite
+from msd.features.extract import BATCH, _extractor, _open, extract, features_of, find
 from msd.job import Job
 
 
@@ -30,14 +39,17 @@ def corners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     sys.modules.pop("msd.features.corners", None)
 
 
-def _job(folder: Path, pictures: dict[str, bytes], *, module: str, factor: str = "1") -> Job:
+def _job(folder: Path, pictures: dict[str, bytes], *, module: str, factor: str = "1", processes: int = 1) -> Job:
+    _open.cache_clear()  # a process runs one job, and keeps what it has opened
+    _extractor.cache_clear()
     write_archive(folder / "pictures.zip", pictures)
     (folder / "weights").write_text(factor)
     return Job(
         "features",
-        FeaturesParams(extractor="toy", module=module, size=8),
+        FeaturesParams(extractor="toy", module=module, size=8, processes=processes),
         {"pictures": str(folder / "pictures.zip"), "weights": str(folder / "weights")},
         {"regions": str(folder / "regions.npy"), "spec": str(folder / "spec.json")},
+        scratch=str(folder / "scratch" / factor),
     )
 
 
@@ -76,3 +88,81 @@ def test_an_unknown_extractor_gives_the_nearest() -> None:
     with pytest.raises(UserError, match="did you mean 'efficientnet_lite'"):
         find("efficientnet_light")
     assert find("efficientnet_lite").__module__ == "msd.features.efficientnet_lite"
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Job:
+    """A job of five batches and a half for a real network, whose weights are random."""
+    random = np.random.default_rng(0)
+    sides = random.integers(5, 12, (int(5.5 * BATCH), 2))
+    pixels = [random.integers(0, 256, (*side, 3), dtype=np.uint8) for side in sides]
+    pictures = {f"{number:03d}.png": png(Image.fromarray(each)) for number, each in enumerate(pixels)}
+    job = _job(tmp_path, pictures, module="efficientnet_lite")
+    torch.manual_seed(0)
+    torch.save(EfficientNetLite().state_dict(), tmp_path / "weights.pth")
+    params = job.params.model_copy(update={"size": 32})
+    return replace(job, params=params, inputs={**job.inputs, "weights": str(tmp_path / "weights.pth")})
+
+
+def _bytes(job: Job) -> bytes:
+    return Path(job.outputs["regions"]).read_bytes() + Path(job.outputs["spec"]).read_bytes()
+
+
+def test_processes_give_the_same_bytes_as_one_and_name_the_same_faults(many: Job, tmp_path: Path) -> None:
+    extract(many)
+    expected = _bytes(many)
+    beside = replace(
+        many, params=many.params.model_copy(update={"processes": 2}), scratch=str(tmp_path / "scratch" / "beside")
+    )
+    extract(beside)
+    assert _bytes(beside) == expected
+    _open.cache_clear()
+    write_archive(tmp_path / "pictures.zip", {f"{number}.png": b"no picture" for number in range(3 * BATCH)})
+    with pytest.raises(UserError, match=r"the picture 0\.png of .*pictures\.zip is broken"):
+        extract(replace(beside, scratch=str(tmp_path / "scratch" / "broken")))
+
+
+@pytest.mark.parametrize("place", [1, 2, 4, 5])
+def test_a_killed_job_goes_on_to_the_same_bytes(many: Job, monkeypatch: pytest.MonkeyPatch, place: int) -> None:
+    """Killed between the rows of a batch and the note of them, where a half-written one lies after the noted ones."""
+    extract(replace(many, scratch=many.scratch + "-whole"))
+    expected, done = _bytes(many), []
+    monkeypatch.setattr(store, "SAVED", 2 * BATCH)
+    child = os.fork()
+    if child == 0:
+        save = store.GrowingFeatures._save
+
+        def killed(self: store.GrowingFeatures) -> None:
+            if self.done >= place * BATCH:
+                with open(self.path, "r+b") as file:
+                    file.seek(-500, os.SEEK_END)
+                    file.write(b"half a row")
+                os.kill(os.getpid(), signal.SIGKILL)
+            save(self)
+
+        monkeypatch.setattr(store.GrowingFeatures, "_save", killed)
+        extract(many)
+        os._exit(1)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    monkeypatch.setattr(stage, "features_of", lambda names, **how: (done.extend(names), features_of(names, **how))[1])
+    extract(many)
+    assert _bytes(many) == expected
+    assert len(done) == int(5.5 * BATCH) - (place - 1) // 2 * 2 * BATCH
+
+
+def test_processes_end_with_a_killed_job(many: Job) -> None:
+    job = replace(many, params=many.params.model_copy(update={"processes": 2}))
+    child = os.fork()
+    if child == 0:
+        stage.GrowingFeatures.append = lambda *_: time.sleep(60)  # type: ignore[method-assign]
+        extract(job)
+        os._exit(1)
+    workers: list[psutil.Process] = []
+    deadline = time.monotonic() + 60
+    while len(workers) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+        workers = [one for one in psutil.Process(child).children() if "spawn_main" in " ".join(one.cmdline())]
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert len(workers) == 2
+    assert psutil.wait_procs(workers, timeout=30)[1] == []

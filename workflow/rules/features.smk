@@ -18,6 +18,7 @@ rule features:
     benchmark:
         FEATURES.benchmark
     priority: FIRST
+    threads: study.data.processes
     resources:
         mem_mb=2000,
         runtime=240,

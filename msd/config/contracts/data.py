@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from msd.config.strict import Large, Side, Strict
+from msd.config.strict import Count, Large, Side, Strict
 
 DatasetTask = Literal["binary", "multiclass", "multilabel", "vqa"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -55,8 +55,12 @@ class PrepareParams(DatasetParams):
 
 
 class FeaturesParams(Strict):
-    """Stage `features`: an encoder of pictures, its module in msd/features, and the side of its pictures in pixels."""
+    """Stage `features`: an encoder of pictures, its module in msd/features, and the side of its pictures in pixels.
+
+    `processes` read pictures beside each other; what they give does not depend on their number.
+    """
 
     extractor: str
     module: str
     size: Side
+    processes: Count = 1
