@@ -32,7 +32,7 @@ def fill(job: Job) -> dict[str, float]:
 
 def generate(files: int, size: int) -> list[Path]:
     """A study of jobs with `files` artefacts of `size` bytes together, in the working folder."""
-    STAGES["fill"] = f"{__name__}:fill"
+    STAGES["fill"] = (f"{__name__}:fill", None)
     paths = []
     for number in range(JOBS):
         folder = f"results/bench/students/{number}"

@@ -33,57 +33,34 @@ from msd.refusals import explained
 from msd.temporary import paths_of, place, temporary_folders, temporary_path, write_whole
 
 Params = TypeVar("Params", default=dict[str, Any])
-STAGES: dict[str, str] = {
-    "fetch": "msd.data.fetch:fetch",
-    "prepare": "msd.data.prepare:prepare",
-    "tokenizer": "msd.data.tokenizer:build_tokenizer",
-    "features": "msd.features.extract:extract",
-    "probe": "msd.training.probe:probe",
-    "teacher": "msd.training.teacher:train_teacher",
-    "teacher_outputs": "msd.training.teacher_outputs:teacher_outputs",
-    "saliency": "msd.training.saliency:saliency",
-    "student": "msd.training.student:train_students",
-    "collect": "msd.tables.collect:collect",
-    "cost": "msd.training.cost:cost",
-    "tables": "msd.tables.tables:tables",
-    "figures": "msd.report.figures:figures",
-    "resolve": "msd.report.resolve:resolve",
-    "report": "msd.report.report:report",
-    "gaussian": "msd.mfh.gaussian.run:gaussian",
-    "generality": "msd.mfh.gaussian.recovery:recovery",
-    "spoken_digits": "msd.mfh.av_mnist.spoken_digits:prepare",
-    "av_mnist": "msd.mfh.av_mnist.run:av_mnist",
-    "teacher_variants": "msd.mfh.teachers.variants_run:teacher_variants",
-    "unimodal_students": "msd.mfh.teachers.unimodal:unimodal_students",
-    "mfh_tables": "msd.mfh.tables:tables",
-    "mfh_figures": "msd.mfh.figures:figures",
-    "crossmodal": "msd.mfh.crossmodal.run:crossmodal",
-    "mfh_report": "msd.mfh.report:report",
+STAGES: dict[str, tuple[str, str | None]] = {
+    "fetch": ("msd.data.fetch:fetch", "msd.config.contracts.data:FetchParams"),
+    "prepare": ("msd.data.prepare:prepare", "msd.config.contracts.data:PrepareParams"),
+    "tokenizer": ("msd.data.tokenizer:build_tokenizer", "msd.config.strict:Strict"),
+    "features": ("msd.features.extract:extract", "msd.config.contracts.data:FeaturesParams"),
+    "probe": ("msd.training.probe:probe", "msd.config.contracts.training:ModelParams"),
+    "teacher": ("msd.training.teacher:train_teacher", "msd.config.contracts.training:TeacherParams"),
+    "teacher_outputs": ("msd.training.teacher_outputs:teacher_outputs", "msd.config.contracts.training:OutputsParams"),
+    "saliency": ("msd.training.saliency:saliency", "msd.config.contracts.training:SaliencyParams"),
+    "student": ("msd.training.student:train_students", "msd.config.contracts.training:StudentParams"),
+    "collect": ("msd.tables.collect:collect", "msd.config.contracts.tables:CollectParams"),
+    "cost": ("msd.training.cost:cost", "msd.config.contracts.training:StudentParams"),
+    "tables": ("msd.tables.tables:tables", "msd.config.contracts.tables:ReportParams"),
+    "figures": ("msd.report.figures:figures", "msd.config.contracts.tables:ReportParams"),
+    "resolve": ("msd.report.resolve:resolve", "msd.config.contracts.tables:ResolveParams"),
+    "report": ("msd.report.report:report", "msd.config.contracts.tables:ReportParams"),
+    "gaussian": ("msd.mfh.gaussian.run:gaussian", "msd.mfh.gaussian.config:GaussianParams"),
+    "generality": ("msd.mfh.gaussian.recovery:recovery", "msd.mfh.gaussian.config:GeneralityParams"),
+    "spoken_digits": ("msd.mfh.av_mnist.spoken_digits:prepare", "msd.config.contracts.data:DatasetParams"),
+    "av_mnist": ("msd.mfh.av_mnist.run:av_mnist", "msd.mfh.av_mnist.config:AvMnistParams"),
+    "teacher_variants": ("msd.mfh.teachers.variants_run:teacher_variants", "msd.mfh.teachers.config:VariantsParams"),
+    "unimodal_students": ("msd.mfh.teachers.unimodal:unimodal_students", "msd.mfh.teachers.config:StudentsParams"),
+    "mfh_tables": ("msd.mfh.tables:tables", "msd.mfh.study:ReportParams"),
+    "mfh_figures": ("msd.mfh.figures:figures", "msd.mfh.study:ReportParams"),
+    "crossmodal": ("msd.mfh.crossmodal.run:crossmodal", "msd.mfh.crossmodal.config:CrossmodalParams"),
+    "mfh_report": ("msd.mfh.report:report", "msd.mfh.study:ReportParams"),
 }
-CONTRACTS: dict[str, str] = {
-    "fetch": "msd.config.contracts.data:FetchParams",
-    "prepare": "msd.config.contracts.data:PrepareParams",
-    "tokenizer": "msd.config.strict:Strict",
-    "features": "msd.config.contracts.data:FeaturesParams",
-    "probe": "msd.config.contracts.training:ModelParams",
-    "teacher": "msd.config.contracts.training:TeacherParams",
-    "teacher_outputs": "msd.config.contracts.training:OutputsParams",
-    "saliency": "msd.config.contracts.training:SaliencyParams",
-    "student": "msd.config.contracts.training:StudentParams",
-    "cost": "msd.config.contracts.training:StudentParams",
-    "collect": "msd.config.contracts.tables:CollectParams",
-    **dict.fromkeys(("tables", "figures", "report"), "msd.config.contracts.tables:ReportParams"),
-    "resolve": "msd.config.contracts.tables:ResolveParams",
-    "gaussian": "msd.mfh.gaussian.config:GaussianParams",
-    "generality": "msd.mfh.gaussian.config:GeneralityParams",
-    "spoken_digits": "msd.config.contracts.data:DatasetParams",
-    "av_mnist": "msd.mfh.av_mnist.config:AvMnistParams",
-    "teacher_variants": "msd.mfh.teachers.config:VariantsParams",
-    "unimodal_students": "msd.mfh.teachers.config:StudentsParams",
-    "crossmodal": "msd.mfh.crossmodal.config:CrossmodalParams",
-    **dict.fromkeys(("mfh_tables", "mfh_figures", "mfh_report"), "msd.mfh.study:ReportParams"),
-}
-"""Rule -> the class of what its jobs are given."""
+"""Rule -> the function that runs its jobs, and the class of what they are given; None for plain values."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +69,7 @@ class Job(Generic[Params]):
 
     `inputs` and `outputs` map a name to a path or a list of paths, relative to the project's folder;
     `modules` are the `msd` modules whose source decides the result; `params` are fully resolved: an object of the
-    class that `CONTRACTS` names for the rule; `file` is where all this but the rule is written down. `scratch` is a
+    class that `STAGES` names for the rule; `file` is where all this but the rule is written down. `scratch` is a
     folder for what a killed job goes on from: another one for other params, inputs or code.
     """
 
@@ -145,11 +122,12 @@ def read_job(rule: str, file: str) -> Job:
 
 def _typed(rule: str, params: dict[str, Any]) -> Any:
     """The values of a job as an object of its rule's class; UserError for values that do not fit it."""
-    if rule not in CONTRACTS:
+    contract = STAGES.get(rule, ("", None))[1]
+    if contract is None:
         return params
     from msd.config.yaml_file import validated  # pydantic, which jobs without a class do not need
 
-    return validated(_import(CONTRACTS[rule]), params, f"the {rule} job", ("params",))
+    return validated(_import(contract), params, f"the {rule} job", ("params",))
 
 
 def plain(params: Any) -> dict[str, Any]:
@@ -187,7 +165,7 @@ def _follow(job: Job) -> None:
     with tempfile.TemporaryDirectory() as folder:
         outputs = {name: str(Path(folder) / name) for name in job.outputs}
         inputs, code = record.describe_inputs(paths_of(job.inputs)), code_digest(_modules(job))
-        _import(STAGES[job.rule])(replace(job, outputs=outputs, scratch=_own_scratch(job, inputs, code)))
+        _import(STAGES[job.rule][0])(replace(job, outputs=outputs, scratch=_own_scratch(job, inputs, code)))
 
 
 def run(job: Job) -> None:
@@ -215,7 +193,7 @@ def _execute(job: Job) -> dict[str, str]:
     inputs = record.describe_inputs(paths_of(job.inputs))
     described = record.describe_run(_modules(job), plain(job.params))
     scratch = _own_scratch(job, inputs, described["code"]["digest"])
-    metrics = _import(STAGES[job.rule])(replace(job, outputs=temporary_path(job.outputs), scratch=scratch))
+    metrics = _import(STAGES[job.rule][0])(replace(job, outputs=temporary_path(job.outputs), scratch=scratch))
     if "metrics" in job.outputs:
         _write_json(temporary_path(job.outputs["metrics"]), _clean_metrics(job.rule, metrics))
     outputs = record.describe_outputs(
@@ -251,7 +229,7 @@ def _own_scratch(job: Job, inputs: list[dict[str, Any]], code: str) -> str:
 
 
 def _modules(job: Job) -> list[str]:
-    return job.modules or [STAGES[job.rule].partition(":")[0]]
+    return job.modules or [STAGES[job.rule][0].partition(":")[0]]
 
 
 def _import(target: str) -> Any:

@@ -19,7 +19,7 @@ import pytest
 from pydantic import BaseModel
 
 from msd.errors import UserError
-from msd.job import CONTRACTS, STAGES, STOPS, Job, main, read_job, run, write_job
+from msd.job import STAGES, STOPS, Job, main, read_job, run, write_job
 from msd.lineage.digest import file_sha256
 from msd.refusals import ADVICE
 
@@ -56,8 +56,8 @@ def keeping(job: Job) -> dict[str, float]:
 def doubling(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         monkeypatch.setenv(name, "7")
-    for name in ("double", "keeping", "forgetful"):
-        monkeypatch.setitem(STAGES, name, f"{__name__}:{name}")
+    for rule in ("double", "keeping", "forgetful"):
+        monkeypatch.setitem(STAGES, rule, (f"{__name__}:{rule}", None))
     Path("results/data/numbers").mkdir(parents=True)
     for name, number in (("a", 3), ("b", 4)):
         Path(f"results/data/numbers/{name}").write_text(str(number))
@@ -247,17 +247,12 @@ def test_a_bad_description_is_refused(
     assert error.count("\n") == 1
 
 
-def test_every_stage_is_given_values_of_a_class() -> None:
-    for rule, target in CONTRACTS.items():
-        module, _, name = target.partition(":")
+def test_every_stage_names_a_function_of_the_package_and_the_class_of_its_values() -> None:
+    for rule, (function, contract) in STAGES.items():
+        module, _, name = function.partition(":")
+        assert (module.partition(".")[0], name.isidentifier()) == ("msd", True), rule
+        module, _, name = str(contract).partition(":")
         assert issubclass(getattr(importlib.import_module(module), name), BaseModel), rule
-    assert CONTRACTS.keys() == STAGES.keys()
-
-
-def test_every_stage_names_a_module_of_the_package_and_a_function() -> None:
-    for rule, target in STAGES.items():
-        module, _, function = target.partition(":")
-        assert (module.partition(".")[0], function.isidentifier()) == ("msd", True), rule
 
 
 SLEEPER = """
@@ -270,7 +265,7 @@ def sleep(job):
     Path(job.outputs['half']).write_text('half')
     time.sleep(60)
 sys.modules['sleeper'] = sys.modules['__main__']
-job.STAGES['sleep'] = 'sleeper:sleep'
+job.STAGES['sleep'] = ('sleeper:sleep', None)
 sys.exit(job.main('sleep', sys.argv[1]))
 """
 

@@ -64,7 +64,7 @@ def step(rule: str, folder: str, inputs: list[str], **outputs: str) -> None:
 def study(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     for rule in ("prepare", "student", "tables"):
-        monkeypatch.setitem(STAGES, rule, f"{__name__}:learn")
+        monkeypatch.setitem(STAGES, rule, (f"{__name__}:learn", None))
     step("prepare", "data/numbers/prepared", [], train="train.txt")
     step("prepare", "data/unrelated/prepared", [], train="train.txt")
     files = {"metrics": "metrics.json", "history": "history.parquet"}

@@ -41,10 +41,7 @@ TYPES = {".parquet": "application/vnd.apache.parquet", ".yaml": "application/yam
 
 
 def export_crate(study: str, results: Path, target: Path) -> str:
-    """Write the crate of a study to the folder `target`; returns what was written.
-
-    Raises UserError when the study has no records, a recorded file is missing or differs, or `target` has content.
-    """
+    """Write a study's crate to a new folder, and say so; UserError for no records or a file that is not as recorded."""
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} is there already; name a new folder with --out")
     records = study_records(study, results)

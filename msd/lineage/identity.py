@@ -39,10 +39,7 @@ def spelled(key: Identity) -> str:
 
 
 def cell_name(cell: Mapping[str, Any], layout: Sequence[str]) -> str:
-    """Short name of a cell in its table: its values in the layout, dataset and method first, joined by slashes.
-
-    layout: the keys of the table's rows and columns.
-    """
+    """Short name of a cell: its values in the layout (keys of rows and columns), dataset and method first."""
     keys = sorted(layout, key=lambda key: ("dataset", "method").index(key) if key in ("dataset", "method") else 2)
     return "/".join(str(cell["variant" if key == POINT else key]) for key in keys)
 

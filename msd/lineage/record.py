@@ -39,10 +39,7 @@ def describe_inputs(paths: Iterable[str]) -> list[dict[str, Any]]:
 
 
 def describe_outputs(written: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Path, sha256 and bytes of each output, in sorted order; `written` maps a final path to where it lies now.
-
-    Raises UserError for one that the stage did not write.
-    """
+    """Path, sha256 and bytes of each output, by final path -> where it lies now; UserError for a missing one."""
     described = []
     for path, place in sorted(written.items()):
         if not os.path.isfile(place):
@@ -53,10 +50,7 @@ def describe_outputs(written: Mapping[str, str]) -> list[dict[str, Any]]:
 
 
 def producing_record(path: str, made: dict[str, set[str]]) -> str | None:
-    """The nearest record.json, in the file's folder or above, that lists `path` as an output; None for sources.
-
-    `made` remembers the outputs of the records already read in this job.
-    """
+    """The nearest record.json, here or above, that lists `path` as output, or None; `made` remembers lists."""
     for folder in Path(path).parents:
         candidate = (folder / "record.json").as_posix()
         if candidate not in made:

@@ -94,10 +94,7 @@ def _records(results: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _doubt(content: dict[str, Any], records: dict[str, dict[str, Any]], files: _Files) -> str | None:
-    """Why a record does not vouch for its files as they lie here, or None.
-
-    What is missing raises no doubt: Snakemake makes it when it is needed, and compares it with what was read.
-    """
+    """Why a record does not vouch for its files as they lie here, or None; Snakemake makes what is missing."""
     if "seal" not in content or seal(content) != content["seal"]:
         return "it was altered or is no record"
     for output in content["outputs"]:

@@ -110,10 +110,7 @@ def _cells(table: Mapping[str, Any], name: str, *, where: str) -> list[dict[str,
 
 
 def _compared(cell: Mapping[str, Any], path: str, archive: Archive) -> list[str]:
-    """Records of the runs of the cell that this one's difference is against, wherever the study's tables have it.
-
-    A claim's cell is looked for in the table that it was judged in, others in their own table, then in all others.
-    """
+    """Records of the runs of the cell that this one is against, sought first in the table that it is judged in."""
     if not cell.get("against"):
         return []
     folder = Path(path).parent

@@ -50,10 +50,7 @@ def f1_scorer(predicted: NDArray[np.bool_], gold: NDArray[np.bool_], *, average:
 
 
 def auroc_scorer(scores: FloatArray, positive: NDArray[np.bool_]) -> Scorer:
-    """Scorer of the area under the ROC curve by weighted ranks: P(positive above negative), ties half.
-
-    NaN on a split without positives or without negatives.
-    """
+    """Scorer of the area under the ROC curve by weighted ranks, ties half; NaN on a split with one class alone."""
     order = np.argsort(scores, kind="stable")
     ordered, is_positive = np.asarray(scores)[order], positive[order]
     ahead = np.searchsorted(ordered, ordered[is_positive], side="left")

@@ -52,10 +52,7 @@ def f1_per_sample(logits: Array, targets: Array, _: str) -> FloatArray:
 
 
 def area_under_curve(logits: Array, targets: Array, _: str) -> Measured:
-    """AUROC by scikit-learn: of the second of two classes, the mean of one class against the rest, or of all labels.
-
-    For multilabel all pairs of sample and label are ranked together (micro).
-    """
+    """AUROC by scikit-learn: the second of two classes', the mean of one against the rest, or of all labels (micro)."""
     from sklearn.metrics import roc_auc_score
 
     wide = logits.astype(np.float64)

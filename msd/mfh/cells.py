@@ -33,10 +33,7 @@ def by_seed(runs: pd.DataFrame, score: str) -> dict[str, dict[str, float]]:
 
 
 def paired(results: Results, a: str, b: str, *, n: int | None = None) -> Against:
-    """Mean of a − b over runs with 95 % t-interval and the p of the paired t-test (none where nothing varies).
-
-    n: pairs of seeds, where the table states them.
-    """
+    """Mean of a − b over n runs with 95 % t-interval and p of the paired t-test (none where nothing varies)."""
     # Accuracies are whole numbers of samples: what differs in the last bits is equal.
     gaps = [round(value - results[b][seed], 9) for seed, value in results[a].items()]
     p = float(ttest_1samp(gaps, 0).pvalue) if len(set(gaps)) > 1 else math.nan

@@ -110,11 +110,7 @@ class MfhStudy(NamedStudy):
 
 
 def load_mfh_study(path: str | Path, overrides: dict[str, Any] | None = None) -> MfhStudy:
-    """Read and validate a study file, and the published values that it is held against.
-
-    Raises:
-        UserError: one sentence that names file, line, key and the nearest valid name.
-    """
+    """Read and validate a study file and all that it names; raises UserError with file, line, key and nearest name."""
     study = read_model(MfhStudy, path, {**read_yaml(path), **(overrides or {})})
     study._file = str(path)
     if study.teachers is not None:

@@ -19,10 +19,7 @@ VIEW_TITLES = {"both": "image and text", "image": "image alone", "text": "text a
 
 
 def density(values: FloatArray, *, low: float, high: float, bandwidth: float) -> tuple[FloatArray, FloatArray]:
-    """Gaussian kernel density on [low, high], reflected at the ends so that its integral there is exactly 1.
-
-    Values outside count at the nearest end. Returns the positions and the density at each.
-    """
+    """Positions and Gaussian kernel density, reflected at low and high, where what lies outside counts: integral 1."""
     counts, edges = np.histogram(np.clip(values, low, high), bins=BINS, range=(low, high), density=True)
     smooth = gaussian_filter1d(counts, bandwidth / (high - low) * BINS, mode="reflect")
     return (edges[:-1] + edges[1:]) / 2, smooth

@@ -82,10 +82,7 @@ def common(answers: Sequence[str]) -> str:
 def examples(
     results: DatasetResults, methods: Sequence[str], *, prepared: str, saliency: str, titles: Mapping[str, str]
 ) -> list[Example]:
-    """The samples to show of one dataset with what the teacher and the students of `methods` answered.
-
-    prepared, saliency: the test split's tables. Raises UserError when they hold different samples.
-    """
+    """The test samples to show of a dataset and what was answered; raises UserError for tables of different samples."""
     table, moves = pd.read_parquet(prepared, columns=["uid", "image", "text"]), pd.read_parquet(saliency)
     if list(table["uid"]) != list(moves["uid"]):
         raise UserError(f"{saliency} and {prepared} hold different samples; run the workflow again")

@@ -58,10 +58,7 @@ def _dot(axes: Any, cell: Cell, *, row: int, look: Look) -> None:
 def saliency_figure(
     saliency: Mapping[str, Mapping[str, FloatArray]], *, titles: Mapping[str, str], measure: str
 ) -> Figure:
-    """One panel a dataset: how saliency is spread over test samples, on a logarithmic axis, means as ticks.
-
-    saliency: dataset -> modality -> (N,).
-    """
+    """One panel a dataset: saliency (N,) of each modality over test samples, on a logarithmic axis, means as ticks."""
     top = max(float(values.max()) for modalities in saliency.values() for values in modalities.values())
     low, high = np.log10(FLOOR), np.log10(max(top, 10 * FLOOR)) + 0.1
     figure, panels = new_figure(len(saliency), row_height=1.35, sharex=True)
@@ -89,10 +86,7 @@ def saliency_figure(
 def saliency_scatter_figure(
     saliency: Mapping[str, Mapping[str, FloatArray]], *, titles: Mapping[str, str], measure: str
 ) -> Figure:
-    """Small multiples, one a dataset: a test sample's text saliency over its image saliency, both logarithmic.
-
-    saliency: dataset -> modality -> (N,).
-    """
+    """One panel a dataset: a test sample's text saliency (N,) over its image saliency, both logarithmic."""
     logarithms = {
         dataset: [np.log10(np.maximum(modalities[modality], FLOOR)) for modality in ("image", "text")]
         for dataset, modalities in saliency.items()

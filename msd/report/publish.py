@@ -11,11 +11,7 @@ BLOCK = re.compile(r"<!-- (\w+) table of ([\w-]+): written by `msd publish` -->\
 
 
 def publish(study: str, *, readme: Path = Path("README.md"), results: Path = Path("results")) -> str:
-    """Copy tables (JSON, Markdown), their record and the main figure, if there is one; returns what was done.
-
-    Raises:
-        UserError: the study has no report yet, or the README has a place for a table that it has not.
-    """
+    """Copy tables, record and main figure; returns what was done. UserError without report or a table to show."""
     source, target = results / study, results / "published" / study
     if not (source / "report.html").is_file():
         raise UserError(f"{source} holds no report.html; run the study before you publish it")

@@ -20,10 +20,7 @@ BOX = 1.15, 0.38  # inches
 
 
 def rule_graph(records: Iterable[str], *, last: str, read: Iterable[str]) -> tuple[Graph, Counter[str]]:
-    """The graph of the rules in `records`, and how many jobs each had.
-
-    `last` is the rule that runs now and has no record yet; `read` are the files it reads.
-    """
+    """The rules of `records` with their numbers of jobs, and `last`, which runs now, has no record and reads `read`."""
     graph: Graph = {}
     jobs: Counter[str] = Counter({last: 1})
     rule_of: dict[str, str] = {}

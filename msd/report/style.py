@@ -81,10 +81,7 @@ def legend(figure: Figure, axes: Axes, *, columns: int = 3) -> None:
 
 
 def save(figure: Figure, path: str) -> None:
-    """Write SVG or PNG by the file's ending, without dates or versions.
-
-    The figure's label, if it has one, becomes the SVG's description: what it says, for those who do not see it.
-    """
+    """Write SVG or PNG by the file's ending, without dates or versions; the figure's label describes the SVG."""
     kind = Path(path).suffix.removeprefix(".")
     described = {"Description": str(figure.get_label())} if figure.get_label() else {}
     metadata = {"svg": {"Date": None, "Creator": None, **described}, "png": {"Software": None}}[kind]

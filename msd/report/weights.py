@@ -22,10 +22,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 
 def learned_weights(paths: Sequence[str]) -> pd.DataFrame:
-    """step, view, sample, value: the weights that histories hold sample by sample, all seeds together.
-
-    Raises UserError when they hold none.
-    """
+    """step, view, sample, value: the weights by sample in histories of all seeds; UserError where they hold none."""
     terms = {f"weight/{view}": view for view in VIEWS}
     read = [pd.read_parquet(path, filters=[("term", "in", list(terms))]) for path in paths]
     kept = pd.concat(read).dropna(subset="sample")

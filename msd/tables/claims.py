@@ -47,10 +47,10 @@ def claims_table(claims: Claims, tables: Mapping[str, Table], params: ReportPara
                 about["details"] = {**cell.details, "rule": claim.rule, "table": claim.table}
                 cells.append(replace(cell, **about))
     stated = {key: f"{key}: {claim.statement}" for key, claim in claims.claims.items()}
-    outcomes = {
-        key: dict(Counter(cell.verdict.outcome for cell in cells if cell.verdict and cell.place["claim"] == key))
-        for key in stated
-    }
+    judged = {}
+    for key, claim in claims.claims.items():
+        outcomes = Counter(cell.verdict.outcome for cell in cells if cell.verdict and cell.place["claim"] == key)
+        judged[key] = claim.model_dump() | {"verdicts": dict(outcomes)}
     empty = make_table(
         "claims",
         [],
@@ -61,9 +61,7 @@ def claims_table(claims: Claims, tables: Mapping[str, Table], params: ReportPara
         notes=[RULES[rule] for rule in dict.fromkeys(claim.rule for claim in claims.claims.values())]
         + ["Differences and p are those of the tables named; p is corrected there. Not run: its methods are not here."],
         with_metric=False,
-        more={
-            "claims": {key: about.model_dump() | {"verdicts": outcomes[key]} for key, about in claims.claims.items()}
-        },
+        more={"claims": judged},
     )
     return replace(empty, cells=cells, titles={**empty.titles, "claim": stated, "test": tests})
 
@@ -92,9 +90,10 @@ def _judge(claim: Claim, table: Table | None, test: tuple[str, str | None, str |
     if claim.rule == "smaller":
         return _smaller(cells(method), cells(other))
     sign = 1 if claim.rule == "higher" else -1
-    compared = [cell for cell in cells(method) if cell.against is not None and cell.against.method == other]
-    judged = [(of_difference(cell.against, sign=sign), cell) for cell in compared if cell.against is not None]
-    return judged[0] if judged else UNKNOWN
+    for cell in cells(method):
+        if cell.against is not None and cell.against.method == other:
+            return of_difference(cell.against, sign=sign), cell
+    return UNKNOWN
 
 
 def _separate(cells: Sequence[Cell]) -> Judged:

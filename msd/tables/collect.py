@@ -132,23 +132,14 @@ def _describe(best: Variant, variants: Sequence[Variant], params: CollectParams)
 
     def score(variant: Variant, split: str) -> dict[str, Any]:
         mean = variant.mean(split, metric)
-        values = _ordered(variant.metrics[split][metric])
-        return {"mean": mean if math.isfinite(mean) else None, "values": values}
+        return {"mean": mean if math.isfinite(mean) else None, "values": _ordered(variant.metrics[split][metric])}
 
     return {
-        "dataset": params.dataset,
-        "method": params.method,
-        "title": params.title,
-        "selected": best.name,
+        **{"dataset": params.dataset, "method": params.method, "title": params.title, "selected": best.name},
         "selection": f"mean validation {metric} over {len(seeds)} seed{'s' if len(seeds) > 1 else ''}",
         "variants": [
-            {
-                "variant": variant.name,
-                "parameters": variant.parameters,
-                "runs": variant.runs,
-                "val": score(variant, "val"),
-                "test": score(variant, "test"),
-            }
+            {"variant": variant.name, "parameters": variant.parameters, "runs": variant.runs}
+            | {split: score(variant, split) for split in ("val", "test")}
             for variant in variants
         ],
         "metrics": {

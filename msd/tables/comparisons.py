@@ -42,7 +42,7 @@ def main_table(study: StudyResults) -> Table:
         if results.probe is not None:
             cells.append(study.reference_cell(results, results.probe, name="probe"))
         cells += [study.method_cell(results, name, against=study.against_baseline(name)) for name in results.methods]
-    baseline = titles(study.params)["method"][study.baseline]
+    baseline = titles(study.params)["method"][study.params.baseline]
     return make_table(
         "main",
         cells,
@@ -64,9 +64,8 @@ def teacher_table(study: StudyResults) -> Table:
         for view, against in _teacher_gaps(study, results):
             measure = f"{view}-{against.method}"
             measures[measure] = f"{_view_title(view)}, against {named[against.method].lower()}"
-            place = {"view": view, "measure": measure}
-            logits = results.teacher[view]
-            cells.append(study.reference_cell(results, logits, view=view, place=place, against=against))
+            about: dict[str, Any] = {"view": view, "place": {"view": view, "measure": measure}, "against": against}
+            cells.append(study.reference_cell(results, results.teacher[view], **about))
     return make_table(
         "teacher",
         cells,
@@ -84,12 +83,9 @@ def teacher_table(study: StudyResults) -> Table:
 
 def _vqa_note(study: StudyResults) -> list[str]:
     """What accuracy means where it could be taken for the official VQA accuracy."""
-    asked = [
-        data.title for data in study.datasets.values() if data.task == "vqa" and not METRICS[data.metric].of_answers
-    ]
-    if not asked:
-        return []
-    return [f"{', '.join(asked)}: the score of the most probable answer, not the VQA accuracy of several people's."]
+    vqa = [data for data in study.datasets.values() if data.task == "vqa" and not METRICS[data.metric].of_answers]
+    note = "the score of the most probable answer, not the VQA accuracy of several people's."
+    return [f"{', '.join(data.title for data in vqa)}: {note}"] if vqa else []
 
 
 def _teacher_gaps(study: StudyResults, results: DatasetResults) -> Iterator[tuple[str, Against]]:
@@ -121,10 +117,9 @@ def views_table(study: StudyResults) -> Table:
     cells: list[Cell] = []
     for results in study.datasets.values():
         for name in results.methods:
-            against = study.against_baseline(name)
             for measure in measures:
                 kind, view = measure.split("/")
-                about: dict[str, Any] = {"view": view, "kind": kind, "against": against}
+                about: dict[str, Any] = {"view": view, "kind": kind, "against": study.against_baseline(name)}
                 about |= {"place": {"view": view, "measure": measure}, "details": {"better": LIKENESS[kind].better}}
                 cells.append(study.method_cell(results, name, **about))
     return make_table(
@@ -238,10 +233,7 @@ def make_table(
     with_metric: bool = True,
     more: Mapping[str, Any] | None = None,
 ) -> Table:
-    """A table of an MSD study; its comparisons are corrected as one family.
-
-    with_metric: whether the metric stands beside the name of a data set.
-    """
+    """A table of an MSD study, its comparisons one family; with_metric: whether datasets name their metric."""
     cells, family = corrected(cells)
     if family:
         notes = [

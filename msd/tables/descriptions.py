@@ -28,10 +28,7 @@ COSTS = {
 
 
 def classes_table(study: StudyResults, saliency: Mapping[str, pd.DataFrame]) -> Table:
-    """Mean saliency of each modality over the test samples of each label.
-
-    saliency: dataset -> columns image and text, rows as the test split.
-    """
+    """Mean saliency over the test samples of each label; saliency: dataset -> columns image and text of that split."""
     cells = [
         _class_cell(study, results, saliency[name][modality].to_numpy(), label=label, modality=modality)
         for name, results in study.datasets.items()
@@ -78,11 +75,10 @@ def cost_table(costs: Mapping[str, Any], params: ReportParams) -> Table:
             for measure in COSTS:
                 values = entry[measure] if measure == "latency_ms" else [entry[measure]]
                 by_round = {str(index): float(value) for index, value in enumerate(values)}
-                value, details = Value.over_seeds(by_round, metric=measure), {"better": "lower", "counted": True}
-                if measure == "latency_ms":
-                    del details["counted"]
-                else:
-                    value = replace(value, why=None)
+                value = Value.over_seeds(by_round, metric=measure)
+                details: dict[str, Any] = {"better": "lower"}
+                if measure != "latency_ms":
+                    value, details = replace(value, why=None), details | {"counted": True}
                 about: dict[str, Any] = {"dataset": dataset, "method": model, "metric": measure, "split": "test"}
                 place = {"measure": measure, "over": "rounds"}
                 cells.append(Cell(**about, value=value, place=place, runs=[entry["run"]], details=details))
@@ -112,18 +108,11 @@ def grid_table(study: StudyResults) -> Table:
             for variant in collected.content["variants"]:
                 name = variant["variant"]
                 for split in ("val", "test"):
-                    cell = Cell(
-                        dataset=results.name,
-                        method=method,
-                        metric=results.metric,
-                        split=split,
-                        value=Value.over_seeds(variant[split]["values"], metric=results.metric),
-                        place={"variant": name},
-                        selected=selected,
-                        runs=variant["runs"],
-                        details={"point": f"{name} (selected)" if name == selected else name},
-                    )
-                    cells.append(cell)
+                    about: dict[str, Any] = {"dataset": results.name, "method": method, "metric": results.metric}
+                    about |= {"split": split, "selected": selected, "runs": variant["runs"]}
+                    point = f"{name} (selected)" if name == selected else name
+                    value = Value.over_seeds(variant[split]["values"], metric=results.metric)
+                    cells.append(Cell(**about, value=value, place={"variant": name}, details={"point": point}))
     return make_table(
         "grid",
         cells,

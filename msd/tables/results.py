@@ -98,11 +98,7 @@ def load_results(job: Job[ReportParams]) -> dict[str, DatasetResults]:
         teacher = read_tensors(outputs[name], {view: f"{view}/logits" for view in VIEWS})
         probe = read_tensors(probes[name], {"both": "test/both"})["both"] if name in probes else None
         results[name] = DatasetResults(
-            name,
-            about.title,
-            about.role,
-            about.task,
-            about.metric,
+            *(name, about.title, about.role, about.task, about.metric),
             labels=names,
             targets=read_targets(prepared[name], labels=len(names), task=DATASET_TASKS[about.task]),
             teacher=teacher,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -21,8 +21,8 @@ from msd.tables.results import Array, DatasetResults, MethodResults, in_view
 if TYPE_CHECKING:
     from msd.config.contracts.tables import ReportParams
 
-Side = Sequence[FloatArray | None]
-"""Of each seed the score on all resampled test splits; None for a metric that has no scorer."""
+Side = Sequence[FloatArray]
+"""Of each seed the score on all resampled test splits."""
 
 
 @dataclass(frozen=True)
@@ -36,24 +36,12 @@ class StudyResults:
     datasets: Mapping[str, DatasetResults]
     teacher_seeds: Mapping[str, str]
     _resampling: dict[str, Resampling] = field(default_factory=dict)
-    _resampled: dict[tuple[str, ...], FloatArray | None] = field(default_factory=dict)
-
-    @property
-    def baseline(self) -> str:
-        """The method that the others are held against."""
-        return self.params.baseline
+    _resampled: dict[tuple[str, ...], FloatArray] = field(default_factory=dict)
 
     def reference_cell(
-        self,
-        results: DatasetResults,
-        logits: Array,
-        *,
-        name: str = "teacher",
-        view: str = "both",
-        place: Mapping[str, str] | None = None,
-        against: Against | None = None,
+        self, results: DatasetResults, logits: Array, *, name: str = "teacher", view: str = "both", **more: Any
     ) -> Cell:
-        """Cell of one model's logits on the test split: the teacher's in a view, or the probe's."""
+        """Cell of one model's logits on the test split, the teacher's in a view or the probe's; more: of the Cell."""
         metric = in_view(results.metric, view)
         value = evaluate_metrics(results, logits)[results.metric]
         folder = f"results/{self.params.study}/{'probes' if name == 'probe' else 'teachers'}/{results.name}"
@@ -62,10 +50,9 @@ class StudyResults:
             method=name,
             metric=metric,
             split="test",
-            place=place or {},
             value=Value.over_seeds({self.teacher_seeds[results.name]: value}, metric=metric, why=ONE_MODEL),
             runs=[folder],
-            against=against,
+            **more,
         )
 
     def method_cell(
@@ -76,36 +63,31 @@ class StudyResults:
         view: str = "both",
         kind: str = "score",
         against: str | None = None,
-        place: Mapping[str, str] | None = None,
-        details: Mapping[str, str] | None = None,
+        **more: Any,
     ) -> Cell:
-        """Cell of a method's test score, or of its likeness to the teacher (kind "kl" or "agreement").
-
-        against: the method it is compared with, if any.
-        """
+        """Cell of a method's test score, or its likeness to the teacher (kind "kl", "agreement"), against another's."""
         own = results.methods[method]
         metric = metric_name(results, view=view, kind=kind)
         compared = None
         if against is not None:
             seeds = [seed for seed in own.seeds if seed in results.methods[against].seeds]
-            sides = [self.runs(results, name, view=view, kind=kind, seeds=seeds) for name in (method, against)]
-            compared = self.against(against, sides[0], sides[1], results)
+            a, b = (self.runs(results, name, view=view, kind=kind, seeds=seeds) for name in (method, against))
+            compared = self.against(against, a, b, results)
         return Cell(
             dataset=results.name,
             method=method,
             metric=metric,
             split="test",
-            place=place or {},
             value=Value.over_seeds(method_values(results, own, view=view, kind=kind), metric=metric),
             selected=own.content["selected"],
             runs=own.content["runs"],
             against=compared,
-            details=details or {},
+            **more,
         )
 
     def against_baseline(self, method: str) -> str | None:
         """The baseline; None for itself."""
-        return None if method == self.baseline else self.baseline
+        return None if method == self.params.baseline else self.params.baseline
 
     def runs(
         self, results: DatasetResults, method: str, *, view: str = "both", kind: str = "score", seeds: Sequence[str]
@@ -114,63 +96,47 @@ class StudyResults:
         names = {seed: (results.name, method, metric_name(results, view=view, kind=kind), seed) for seed in seeds}
         missing = [seed for seed in seeds if names[seed] not in self._resampled]
         scorers = seed_scorers(results, results.methods[method], view=view, kind=kind, seeds=missing)
-        for seed, of_seed in zip(missing, scorers, strict=True):
-            self._resampled[names[seed]] = self.resampled(results, of_seed)
+        for seed, scorer in scorers.items():
+            self._resampled[names[seed]] = self.resampled(results, scorer)
         return [self._resampled[names[seed]] for seed in seeds]
 
-    def resampled(self, results: DatasetResults, of_metric: Scorer | None) -> FloatArray | None:
-        """A metric on the resampled test splits of a dataset.
-
-        The random stream is named by the dataset alone: every comparison on it sees the same resampled splits.
-        """
+    def resampled(self, results: DatasetResults, of_metric: Scorer) -> FloatArray:
+        """A metric on the resampled test splits of a dataset, which are the same ones for every comparison on it."""
         if results.name not in self._resampling:
             draws, stream = self.params.draws, f"{results.name}/test"
             self._resampling[results.name] = Resampling(results.groups, draws=draws, rng_name=stream)
-        return None if of_metric is None else self._resampling[results.name].scores(of_metric)
+        return self._resampling[results.name].scores(of_metric)
 
     def against(self, name: str, a: Side, b: Side, results: DatasetResults) -> Against:
         """The difference a minus b, paired by seed and test picture."""
         n = max(len(a), len(b))
-        of_a, of_b = ([one for one in side if one is not None] for side in (a, b))
-        if not of_a or not of_b:
-            return Against(name, n=n, why="this metric has no paired bootstrap" if a and b else "no seed in common")
-        difference = self._resampling[results.name].compare(of_a, of_b)
+        if not a or not b:
+            return Against(name, n=n, why="no seed in common")
+        difference = self._resampling[results.name].compare(a, b)
         if not math.isfinite(difference.difference):
             return Against(name, n=n, why="the metric is undefined for a seed")
-        return Against.of(
-            name, difference, n=n, why="one seed on both sides: pictures alone are drawn" if n == 1 else None
-        )
+        why = "one seed on both sides: pictures alone are drawn" if n == 1 else None
+        return Against.of(name, difference, n=n, why=why)
 
 
 def metric_name(results: DatasetResults, *, view: str = "both", kind: str = "score") -> str:
     """Name of the primary metric, or of the divergence from or agreement with the teacher, in a view."""
-    if kind != "score":
-        return f"{kind}/{view}"
-    return in_view(results.metric, view)
+    return in_view(results.metric, view) if kind == "score" else f"{kind}/{view}"
 
 
 def seed_scorers(
     results: DatasetResults, own: MethodResults, *, view: str = "both", kind: str = "score", seeds: Sequence[str]
-) -> list[Scorer | None]:
-    """Scorers of `metric_name`, seed by seed; raises UserError when a prediction does not give the stated value."""
+) -> dict[str, Scorer]:
+    """Seed -> scorer of `metric_name`; raises UserError when a prediction does not give the stated value."""
     metric = metric_name(results, view=view, kind=kind)
     logits = own.logits("test", view) if seeds else {}
-    if kind == "agreement":  # no job has stated it
-        likeness = {seed: (logits[seed], results.teacher[view]) for seed in seeds}
-        return [LIKENESS[kind].scorer(*pair, results.task) for pair in likeness.values()]
-    stated = own.values("test", metric)
-    scorers: list[Scorer | None] = []
-    for seed in seeds:
-        if kind == "kl":
-            found: Scorer | None = LIKENESS[kind].scorer(logits[seed], results.teacher[view], results.task)
-        else:
-            found = METRICS[results.metric].scorer(logits[seed], results.gold, results.task)
-        scorers.append(found)
-        value = stated[seed]
-        if found is None or value is None:
-            continue
-        again = score(found, len(results.targets))
-        if not math.isclose(again, value, rel_tol=1e-4, abs_tol=1e-5):
+    of_metric = METRICS[results.metric] if kind == "score" else LIKENESS[kind]
+    others = results.gold if kind == "score" else results.teacher[view]
+    scorers = {seed: of_metric.scorer(logits[seed], others, results.task) for seed in seeds}
+    stated = {} if kind == "agreement" else own.values("test", metric)  # no job has stated the agreement
+    for seed, scorer in scorers.items():
+        again, value = score(scorer, len(results.targets)), stated.get(seed)
+        if value is not None and not math.isclose(again, value, rel_tol=1e-4, abs_tol=1e-5):
             raise UserError(
                 f"{own.predictions} gives {metric} = {again:.5f} for seed {seed}, but its cell.json says {value:.5f}; "
                 "they are not of one run: delete both and run the workflow again"
@@ -183,10 +149,7 @@ def method_values(results: DatasetResults, own: MethodResults, *, view: str, kin
     if kind != "agreement":
         return own.values("test", metric_name(results, view=view, kind=kind))
     scorers = seed_scorers(results, own, view=view, kind=kind, seeds=own.seeds)
-    return {
-        seed: None if found is None else score(found, len(results.targets))
-        for seed, found in zip(own.seeds, scorers, strict=True)
-    }
+    return {seed: score(scorer, len(results.targets)) for seed, scorer in scorers.items()}
 
 
 def evaluate_metrics(results: DatasetResults, logits: Array) -> dict[str, float]:

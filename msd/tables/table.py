@@ -89,10 +89,7 @@ def read_table(path: str) -> Table:
 
 
 def corrected(cells: Sequence[Cell]) -> tuple[list[Cell], int]:
-    """The cells of a table with every p_holm filled in, their comparisons being one family; the family's size.
-
-    Source: Holm, "A simple sequentially rejective multiple test procedure", 1979.
-    """
+    """The cells of a table with every p_holm filled in, their comparisons being one family (Holm 1979); its size."""
     compared = [cell.against for cell in cells if cell.against is not None]
     adjusted = iter(holm([against.p for against in compared]))
     filled = [

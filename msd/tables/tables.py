@@ -37,6 +37,7 @@ from msd.tables.results import (
 )
 from msd.tables.study_results import StudyResults, evaluate_metrics
 from msd.tables.table import Table
+from msd.temporary import paths_of
 
 if TYPE_CHECKING:
     from msd.config.contracts.tables import ReportParams
@@ -118,21 +119,18 @@ def check_params(job: Job[ReportParams]) -> None:
 
 def declared(job: Job[ReportParams]) -> list[str]:
     """Paths of all declared outputs that the stage writes itself."""
-    paths = []
-    for name, value in job.outputs.items():
-        if name not in ("record", "metrics"):
-            paths += value if isinstance(value, list) else [value]
-    return paths
+    return paths_of({name: value for name, value in job.outputs.items() if name not in ("record", "metrics")})
 
 
 def _flat_metrics(study: Mapping[str, DatasetResults]) -> dict[str, Any]:
     """dataset -> method -> metric -> mean test value (null where undefined), for DVC."""
     flat: dict[str, Any] = {}
     for name, results in study.items():
-        references = {"teacher": results.teacher["both"]} | ({} if results.probe is None else {"probe": results.probe})
+        references = {"teacher": results.teacher["both"], "probe": results.probe}
         flat[name] = {
             method: _measured(results, [logits]) | evaluate_metrics(results, logits)
             for method, logits in references.items()
+            if logits is not None
         }
         for method, collected in results.methods.items():
             stated = collected.content["metrics"]["test"]

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
-import yaml
+from faults import changed_yaml, one_sentence
 
 from msd.config.claims import read_claims
-from msd.errors import UserError
 
 FILE = Path("config/claims.yaml").resolve()
 
@@ -21,19 +20,14 @@ FILE = Path("config/claims.yaml").resolve()
     ],
 )
 def test_a_faulty_claim_is_named(tmp_path, change, message):
-    content = yaml.safe_load(FILE.read_text())
-    content["claims"]["C3"] |= change
     (tmp_path / "methods").symlink_to(FILE.parent / "methods")
-    path = tmp_path / "claims.yaml"
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
-    with pytest.raises(UserError, match=message):
+    path = changed_yaml(FILE, tmp_path / "claims.yaml", lambda content: content["claims"]["C3"].update(change))
+    with one_sentence(message):
         read_claims(path)
 
 
 def test_a_number_for_each_setting(tmp_path):
-    content = yaml.safe_load(FILE.read_text())
-    content["published"]["mfh-gamma"]["values"]["no-kd"].pop()
     path = tmp_path / "claims.yaml"
-    path.write_text(yaml.safe_dump(content))
-    with pytest.raises(UserError, match=r"values\.no-kd has 5 values for 6 settings"):
+    changed_yaml(FILE, path, lambda content: content["published"]["mfh-gamma"]["values"]["no-kd"].pop())
+    with one_sentence(r"values\.no-kd has 5 values for 6 settings"):
         read_claims(path)

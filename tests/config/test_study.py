@@ -1,13 +1,12 @@
 """Study files: what they expand to, and one clear sentence for each way to get them wrong."""
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import yaml
+from faults import changed_yaml, one_sentence
 
 from msd.config.files import MethodConfig
 from msd.config.study import Study, load_study
@@ -19,11 +18,7 @@ DEMO = Path("config/demo.yaml")
 
 
 def changed(tmp_path: Path, change) -> Path:
-    content = yaml.safe_load(DEMO.read_text())
-    change(content)
-    path = tmp_path / "study.yaml"
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
-    return path
+    return changed_yaml(DEMO, tmp_path / "study.yaml", change)
 
 
 def test_every_study_in_config_is_valid() -> None:
@@ -45,13 +40,9 @@ def test_the_demo_has_three_seeds_four_roles_and_equal_grids_for_kd_and_the_msd_
 
 
 def test_a_list_is_a_grid_axis_and_names_the_variant() -> None:
-    config = MethodConfig(
-        name="x", title="x", source="x", implementation="kd", parameters={"lambda": [0.5, 1], "temperature": 2}
-    )
-    assert config.points == [
-        ("lambda-0.5", {"temperature": 2, "lambda": 0.5}),
-        ("lambda-1", {"temperature": 2, "lambda": 1}),
-    ]
+    about = {"name": "x", "title": "x", "source": "x", "implementation": "kd"}
+    config = MethodConfig(**about, parameters={"lambda": [0.5, 1], "temperature": 2})
+    assert config.points == [(f"lambda-{value}", {"temperature": 2, "lambda": value}) for value in (0.5, 1)]
 
 
 def test_blocks_of_seeds_cover_every_seed_once(tmp_path: Path) -> None:
@@ -76,19 +67,13 @@ def test_a_dataset_overrides_training_values(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda c: c.update(sedes=[1]), r"study.yaml:\d+: unknown key 'sedes'; did you mean 'seeds'\?"),
+        (lambda c: c.update(sedes=[1]), r":\d+: unknown key 'sedes'; did you mean 'seeds'\?"),
         (lambda c: c["student"].update(layerz=2), r"unknown key 'student.layerz'; did you mean 'layers'\?"),
         (lambda c: c.update(seeds=[1, 2, 1]), r"seeds: a value is given twice: \[1, 2, 1\]"),
-        (lambda c: c.update(seeds=[]), r"study.yaml:\d+: seeds: "),
-        (
-            lambda c: c["datasets"].update({"clipart-tag": {}}),
-            r"no dataset 'clipart-tag' .*did you mean 'clipart-tags'",
-        ),
+        (lambda c: c.update(seeds=[]), r":\d+: seeds: "),
+        (lambda c: c["datasets"].update({"clipart-tag": {}}), r"no dataset 'clipart-tag' .*mean 'clipart-tags'"),
         (lambda c: c["methods"].update({"msd-unifrom": {}}), r"no method 'msd-unifrom' .*did you mean 'msd-uniform'"),
-        (
-            lambda c: c["methods"].update(kd={"lambda": []}),
-            r"study.yaml:\d+: methods.kd.parameters: lambda is an empty grid",
-        ),
+        (lambda c: c["methods"].update(kd={"lambda": []}), r":\d+: methods.kd.parameters: lambda is an empty grid"),
         (lambda c: c["methods"].update(kdd=c["methods"].pop("kd")), r"no method 'kdd' .*did you mean 'kd'"),
         (lambda c: c["methods"].update({"fitnet+mds": {}}), r"no method 'fitnet\+mds' .*did you mean 'fitnet\+msd'"),
         (
@@ -138,11 +123,8 @@ def test_a_dataset_overrides_training_values(tmp_path: Path) -> None:
     ],
 )
 def test_a_fault_is_one_sentence_that_names_file_and_key(tmp_path: Path, change, sentence: str) -> None:
-    path = changed(tmp_path, change)
-    with pytest.raises(UserError, match=sentence) as caught:
-        open_study(path)
-    assert "study.yaml" in str(caught.value)
-    assert "\n" not in str(caught.value)
+    with one_sentence(rf"study\.yaml.*{sentence}"):
+        open_study(changed(tmp_path, change))
 
 
 @pytest.mark.parametrize(
@@ -167,26 +149,17 @@ def test_a_fault_is_one_sentence_that_names_file_and_key(tmp_path: Path, change,
 )
 def test_an_option_of_a_method_is_checked_before_any_job(tmp_path: Path, method, options, sentence: str) -> None:
     path = changed(tmp_path, lambda c: c["methods"].update({method: options}))
-    with pytest.raises(UserError, match=rf"study.yaml:\d+: methods\.{re.escape(method)}\.") as caught:
+    with one_sentence(rf"study.yaml:\d+: methods\.{re.escape(method)}\..*{re.escape(sentence)}"):
         open_study(path)
-    assert sentence in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("name", "change", "sentence"),
     [
         ("kd", lambda c: c["parameters"].pop("temperature"), r":\d+: the key 'parameters.temperature' is missing"),
-        (
-            "kd",
-            lambda c: c["parameters"].update(temprature=2),
-            r":\d+: unknown key 'parameters.temprature'; did you mean 'temperature'\?",
-        ),
+        ("kd", lambda c: c["parameters"].update(temprature=2), r":\d+: unknown key .*did you mean 'temperature'\?"),
         ("kd", lambda c: c["parameters"].update(share=0.5), r":\d+: unknown key 'parameters.share'"),
-        (
-            "fitnet",
-            lambda c: c["parameters"].update(weighting="instance"),
-            r"MSD need lambda, strength, temperature too",
-        ),
+        ("fitnet", lambda c: c["parameters"].update(weighting="instance"), r"need lambda, strength, temperature too"),
         ("msd-instance", lambda c: c["parameters"].pop("strength"), r"the auxiliary terms of MSD need strength too"),
         ("tinybert", lambda c: c.update(teacher="outputs"), r"tinybert runs the teacher, and needs `teacher: model`"),
         (
@@ -196,24 +169,18 @@ def test_an_option_of_a_method_is_checked_before_any_job(tmp_path: Path, method,
         ),
     ],
 )
-def test_a_fault_of_a_methods_file_names_the_file(tmp_path: Path, monkeypatch, name, change, sentence: str) -> None:
-    shutil.copytree("config", tmp_path / "config")
-    monkeypatch.chdir(tmp_path)
+def test_a_fault_of_a_methods_file_names_the_file(fresh_project, name, change, sentence: str) -> None:
     path = Path(f"config/methods/{name}.yaml")
-    content = yaml.safe_load(path.read_text())
-    change(content)
-    path.write_text(yaml.safe_dump(content))
-    with pytest.raises(UserError, match=rf"config/methods/{name}.yaml.*{sentence}"):
+    changed_yaml(path, path, change)
+    with one_sentence(rf"config/methods/{name}.yaml.*{sentence}"):
         open_study("config/demo-full.yaml")
 
 
 def test_a_method_of_the_study_whose_teachers_another_study_takes_is_checked_too(tmp_path: Path) -> None:
     path = changed(tmp_path, lambda c: c["methods"].update(kd={"temperature": 0}))
-    mfh = yaml.safe_load(Path("config/mfh.yaml").read_text())
-    mfh["teachers"]["study"] = str(path)
-    (tmp_path / "mfh.yaml").write_text(yaml.safe_dump(mfh))
-    with pytest.raises(UserError, match=r"study.yaml:\d+: methods.kd.temperature: Input should be greater than 0"):
-        open_study(tmp_path / "mfh.yaml")
+    mfh = changed_yaml("config/mfh.yaml", tmp_path / "mfh.yaml", lambda c: c["teachers"].update(study=str(path)))
+    with one_sentence(r"study.yaml:\d+: methods.kd.temperature: Input should be greater than 0"):
+        open_study(mfh)
 
 
 @pytest.mark.parametrize(
@@ -231,17 +198,11 @@ def test_a_method_of_the_study_whose_teachers_another_study_takes_is_checked_too
         ("spoken-digits", {"picture_noise": -0.1}, "prepare.picture_noise: Input should be greater than or equal to 0"),
     ],
 )
-def test_how_a_data_set_is_prepared_is_checked_before_any_job(
-    tmp_path: Path, monkeypatch, name: str, change: dict, sentence: str
-) -> None:
-    shutil.copytree("config", tmp_path / "config")
-    monkeypatch.chdir(tmp_path)
+def test_how_a_data_set_is_prepared_is_checked_before_any_job(fresh_project, name: str, change, sentence: str) -> None:
     path = Path(f"config/datasets/{name}.yaml")
-    content = yaml.safe_load(path.read_text())
-    content["prepare"] |= change
-    path.write_text(yaml.safe_dump(content))
+    changed_yaml(path, path, lambda content: content["prepare"].update(change))
     study = "config/mfh.yaml" if name == "spoken-digits" else "config/demo.yaml"
-    with pytest.raises(UserError, match=rf"config/datasets/{name}.yaml:\d+: .*{re.escape(sentence)}"):
+    with one_sentence(rf"config/datasets/{name}.yaml:\d+: .*{re.escape(sentence)}"):
         open_study(study, {"datasets": {name: {}}} if name == "vqa-v2" else {})
 
 

@@ -53,7 +53,7 @@ def train_teacher(plus: int = 1) -> None:
 @pytest.fixture(autouse=True)
 def study(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for rule in ("fetch", "prepare", "features", "teacher", "teacher_outputs", "student", "tables", "figures"):
-        monkeypatch.setitem(STAGES, rule, f"{__name__}:add")
+        monkeypatch.setitem(STAGES, rule, (f"{__name__}:add", None))
     Path("config").mkdir()
     Path("config/numbers.yaml").write_text("1 2 3\n")
     data, student = "data/numbers", "sums/students/numbers/kd/base/seeds-0-0"

@@ -8,7 +8,7 @@ import pytest
 from msd.job import STAGES
 from msd.lineage.digest import PACKAGE, code_digest
 
-ENTRIES = {stage: [target.partition(":")[0]] for stage, target in STAGES.items()}
+ENTRIES = {stage: [function.partition(":")[0]] for stage, (function, _) in STAGES.items()}
 
 
 def with_plugins(stage: str, folder: str, package: str) -> dict[str, list[str]]:

@@ -79,7 +79,7 @@ def study(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
     """A function that makes a study in a folder of that name."""
     stages = {"prepare": prepare, "teacher": teach, "student": learn, "collect": collect, "tables": tabulate}
     for rule, function in stages.items():
-        monkeypatch.setitem(STAGES, rule, f"{__name__}:{function.__name__}")
+        monkeypatch.setitem(STAGES, rule, (f"{__name__}:{function.__name__}", None))
     return lambda name, **settings: make(working_folder / name, **settings)
 
 

@@ -36,7 +36,7 @@ def study(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("Snakefile").write_text('rule all:\n    input: "results"\n')
     Path("caption.rst").write_text("A caption.")
     for rule in ("fetch", "student", "tables"):
-        monkeypatch.setitem(STAGES, rule, f"{__name__}:copy")
+        monkeypatch.setitem(STAGES, rule, (f"{__name__}:copy", None))
     more = {"metrics": "metrics.json", "params": {"seeds": [0]}}
     run_job("fetch", "data/numbers", [], file="raw/numbers.txt", **more)
     run_job("student", STUDENT.removeprefix("results/"), [RAW], file="predictions.safetensors", **more)

@@ -74,7 +74,7 @@ def hashed_modules(rule: str) -> set[str]:
         "student": [f"msd.distill.methods.{method}" for method in methods],
         "report": ["msd.lineage.trace"],
     }
-    names = module_digests([STAGES[rule].partition(":")[0], *plugins.get(rule, [])])
+    names = module_digests([STAGES[rule][0].partition(":")[0], *plugins.get(rule, [])])
     paths = [PROJECT.joinpath(*name.split(".")) for name in names]
     files = [path / "__init__.py" if path.is_dir() else path.with_suffix(".py") for path in paths]
     return {str(file.relative_to(PROJECT)) for file in files}

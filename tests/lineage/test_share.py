@@ -38,7 +38,7 @@ def tabulate(task):
 
 
 sys.modules["toy"] = sys.modules["__main__"]
-job.STAGES.update(teach="toy:teach", learn="toy:learn", tabulate="toy:tabulate")
+job.STAGES.update({name: (f"toy:{name}", None) for name in ("teach", "learn", "tabulate")})
 sys.exit(job.main(*sys.argv[1:]))
 """
 
@@ -50,7 +50,7 @@ from msd.job import STAGES
 configfile: "toy.yaml"
 include: "PROJECT/workflow/rules/stage.smk"
 
-STAGES.update(dict.fromkeys(["teach", "learn", "tabulate"], "msd.errors:"))
+STAGES.update(dict.fromkeys(["teach", "learn", "tabulate"], ("msd.errors:", None)))
 OUTPUTS, STUDENTS, TABLES = (f"results/toy/{name}" for name in ("outputs", "students", "tables"))
 
 rule all:

@@ -83,9 +83,8 @@ def test_ids_are_unique_and_every_link_has_a_target(page):
     assert len(ids) == len(set(ids))
     targets = [link["href"][1:] for link in page.all("a") if link["href"].startswith("#")]
     assert set(targets) <= set(ids)
-    assert {attributes["aria-labelledby"] for _, attributes in page.elements if "aria-labelledby" in attributes} <= set(
-        ids
-    )
+    labels = {attributes["aria-labelledby"] for _, attributes in page.elements if "aria-labelledby" in attributes}
+    assert labels <= set(ids)
 
 
 def test_tables_scroll_in_their_own_box_and_can_be_reached_by_keyboard(page):

@@ -13,15 +13,10 @@ from msd.tables.table import Table
 
 FILE = Path(__file__).parents[2] / "config/claims.yaml"
 PARAMS = ReportParams(
-    study="s",
-    title="S",
+    **{"study": "s", "title": "S", "saliency_measure": "kl", "draws": 100},
+    **{"baseline": "kd", "from_scratch": "kd", "best_of": ["kd"]},
     datasets=[ReportedDataset(name="d", title="D", role="", task="binary", metric="accuracy")],
     methods=[ReportedMethod(name="kd", title="KD")],
-    saliency_measure="kl",
-    baseline="kd",
-    from_scratch="kd",
-    best_of=["kd"],
-    draws=100,
 )
 ABOUT = {"statement": "it works", "source": "a paper"}
 
@@ -74,10 +69,8 @@ def test_an_undefined_difference_is_inconclusive():
     [((1, 2), (3, 4), "supported"), ((1, 3), (2, 4), "inconclusive"), ((-0.1, 0.1), (3, 4), "not supported")],
 )
 def test_modalities_must_lie_apart_and_above_zero(image, text, verdict):
-    cells = [
-        cell("teacher", modality=name, low=bounds[0], high=bounds[1])
-        for name, bounds in (("image", image), ("text", text))
-    ]
+    sides = {"image": image, "text": text}
+    cells = [cell("teacher", modality=name, low=low, high=high) for name, (low, high) in sides.items()]
     assert verdicts(cells, rule="separate", table="saliency", methods=["teacher"], against=[]) == [verdict]
 
 
@@ -86,10 +79,8 @@ def test_modalities_must_lie_apart_and_above_zero(image, text, verdict):
     [((1, 2), (3, 4), "supported"), ((1, 3), (2, 4), "inconclusive"), ((3, 4), (1, 2), "not supported")],
 )
 def test_smaller_counts_intervals(student, teacher, verdict):
-    cells = [
-        cell(name, measure="bytes", low=bounds[0], high=bounds[1])
-        for name, bounds in (("student", student), ("teacher", teacher))
-    ]
+    sides = {"student": student, "teacher": teacher}
+    cells = [cell(name, measure="bytes", low=low, high=high) for name, (low, high) in sides.items()]
     sides = {"methods": ["student"], "against": ["teacher"], "measures": ["bytes"]}
     assert verdicts(cells, rule="smaller", table="cost", **sides) == [verdict]
 
@@ -106,7 +97,6 @@ def test_every_claim_of_the_file_has_its_verdicts(in_study):
     assert found["C6", "student/teacher/latency_ms", "match"] == "inconclusive"
     [compared] = [item for item in table["cells"] if item["test"] == "msd-uniform/kd" and item["dataset"] == "relation"]
     assert compared["against"]["difference"] > 0
-    assert found["C3", "msd-uniform/kd", "relation"] == (
-        "supported" if compared["against"]["p_holm"] < 0.05 else "inconclusive"
-    )
+    expected = "supported" if compared["against"]["p_holm"] < 0.05 else "inconclusive"
+    assert found["C3", "msd-uniform/kd", "relation"] == expected
     assert "C3: MSD beats KD" in Path("results/tiny/tables/claims.md").read_text()

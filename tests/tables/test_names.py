@@ -12,12 +12,9 @@ def test_a_table_without_methods_is_not_made():
 
 def test_learned_weights_are_held_against_every_scheme():
     methods = ["msd-uniform", "msd-instance", "msd-learned"]
-    assert weighting_pairs(methods) == [
-        ("msd-uniform", None),
-        ("msd-instance", "msd-uniform"),
-        ("msd-learned", "msd-uniform"),
-        ("msd-learned", "msd-instance"),
-    ]
+    uniform, instance, learned = methods
+    expected = [(uniform, None), (instance, uniform), (learned, uniform), (learned, instance)]
+    assert weighting_pairs(methods) == expected
     assert weighting_pairs(methods[:2])[-1] == ("msd-instance", "msd-uniform")
 
 

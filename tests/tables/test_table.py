@@ -14,11 +14,8 @@ from msd.tables.text import number, score_text
 from msd.tables.verdict import INCONCLUSIVE, NOT_SUPPORTED, SUPPORTED, of_difference, of_interval
 
 PUBLISHED = Path(__file__).parents[2] / "results/published"
-FILES = [
-    path
-    for path in sorted(PUBLISHED.glob("*/*.json"))
-    if path.stem not in ("record", "metrics", "published")  # "published" is of older versions alone
-]
+OTHERS = ("record", "metrics", "published")  # the last of older versions alone
+FILES = [path for path in sorted(PUBLISHED.glob("*/*.json")) if path.stem not in OTHERS]
 
 
 def cell(method: str = "kd", **more: Any) -> Cell:
@@ -52,9 +49,8 @@ def test_two_cells_of_one_identity_or_in_one_place_are_refused() -> None:
         table(cell(), cell())
     with pytest.raises(ValueError, match="two cells stand at"):
         table(cell(place={"view": "image"}), cell(place={"view": "text"}))
-    by_claim = [cell(place={"claim": "C1", "test": "kd"}), cell("msd", place={"claim": "C1", "test": "kd"})]
     with pytest.raises(ValueError, match="two cells are C1/kd/d"):
-        table(*by_claim)
+        table(*(cell(method, place={"claim": "C1", "test": "kd"}) for method in ("kd", "msd")))
 
 
 def test_an_undefined_seed_makes_the_mean_undefined_and_a_single_one_has_no_interval() -> None:
@@ -96,23 +92,15 @@ def test_the_reason_for_a_missing_p_is_the_evidence() -> None:
 
 
 def test_a_paper_s_value_lies_within_our_interval_or_outside() -> None:
-    assert [of_interval(0.5, *bounds) for bounds in ((0.4, 0.5), (0.6, 0.7), (None, 0.7))] == [
-        "within",
-        "outside",
-        None,
-    ]
+    verdicts = [of_interval(0.5, *bounds) for bounds in ((0.4, 0.5), (0.6, 0.7), (None, 0.7))]
+    assert verdicts == ["within", "outside", None]
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (0.12345, "0.123"),
-        (-0.5, "−0.500"),
-        (-0.0001, "0.000"),
-        (12.345, "12.35"),
-        (123.45, "123.5"),
-        (9.9996, "10.000"),
-        (12345.6, "12,346"),
+        *((0.12345, "0.123"), (-0.5, "−0.500"), (-0.0001, "0.000"), (12.345, "12.35")),
+        *((123.45, "123.5"), (9.9996, "10.000"), (12345.6, "12,346")),
     ],
 )
 def test_numbers_have_as_many_decimals_as_they_need(value: float, text: str) -> None:

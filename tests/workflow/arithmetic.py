@@ -37,7 +37,7 @@ def add(job):
 
 
 sys.modules["toy"] = sys.modules["__main__"]
-job.STAGES.update(count="toy:count", add="toy:add")
+job.STAGES.update(count=("toy:count", None), add=("toy:add", None))
 sys.exit(job.main(*sys.argv[1:]))
 """
 
@@ -45,7 +45,7 @@ SNAKEFILE = """
 import sys
 from msd.job import STAGES
 
-STAGES.update(count="msd.errors:count", add="msd.errors:add")
+STAGES.update(count=("msd.errors:count", None), add=("msd.errors:add", None))
 
 include: {lock!r}
 include: {stage!r}

@@ -14,7 +14,7 @@ sys.path.insert(0, {tests!r})
 from msd import job
 
 command, rule, *file = sys.argv[1:]
-job.STAGES[rule] = "calls:write_names"
+job.STAGES[rule] = ("calls:write_names", job.STAGES[rule][1])
 sys.exit(job.main(rule, *file) if command == "stage" else 0)
 """
 

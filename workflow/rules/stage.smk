@@ -24,7 +24,7 @@ class Stage:
         self.params = {"code": self._code, "settings": self._settings, "job": self._job}
         self._file = f"{folder}/jobs/{name}/{file}.json"
         self._parameters = settings
-        self._modules = lambda w: [STAGES[name].partition(":")[0], *modules(w)]
+        self._modules = lambda w: [STAGES[name][0].partition(":")[0], *modules(w)]
 
     def _code(self, wildcards):
         """Digest of the job's code: Snakemake sees no edits to an imported package."""

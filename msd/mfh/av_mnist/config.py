@@ -66,10 +66,7 @@ class AvMnist(Records):
 
     @cached_property
     def dataset(self) -> DatasetConfig | None:
-        """The embedded data set, or None where `source` is the folder of the published archive.
-
-        Raises UserError where it is neither.
-        """
+        """The embedded data set, None where `source` is the archive's folder; raises UserError where it is neither."""
         if self.source in EMBEDDED:
             return read_named(DatasetConfig, "datasets", self.source)
         missing = [name for name in ARCHIVE if not os.path.isfile(Path(self.source) / name)]

@@ -65,10 +65,7 @@ def read(inputs: Mapping[str, Any], findings: Findings) -> tuple[dict[str, Sampl
 def predictions(
     splits: Mapping[str, Samples], params: AvMnistParams, *, seed: int, scratch: str | None = None
 ) -> dict[str, Tensor]:
-    """Test logits of every method: teacher-{audio,both} and their students, `no-kd`, and those of `transfer`.
-
-    Students all start from the same weights and see batches in the same order.
-    """
+    """Test logits of teacher-{audio,both}, their students and `no-kd`, and those of `transfer`; all start alike."""
     training, distillation = params.training, params.distillation
     shapes = {name: tuple(item.shape[1:]) for name, item in splits["train"].inputs.items()}
     wide = partial(small, classes=CLASSES, width=params.teacher_width)

@@ -195,10 +195,7 @@ def speak(
 
 
 def noisy(clips: list[NDArray[np.float32]], decibels: float, *, seed: tuple[object, ...]) -> NDArray[np.float32]:
-    """Clips (N, SECONDS · HERTZ): each of power 1 at a drawn moment, a longer one cut, with white noise on all of it.
-
-    decibels: the power of speech above that of noise.
-    """
+    """Clips (N, SECONDS · HERTZ), cut, of power 1 at a drawn moment, `decibels` above the white noise on all of it."""
     length = int(SECONDS * HERTZ)
     rng, stream = generator("spoken-digits", *seed, "moments"), _stream(*seed, "speech")
     sound = stream.standard_normal((len(clips), length)) * 10 ** (-decibels / 20)

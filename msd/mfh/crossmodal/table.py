@@ -98,10 +98,7 @@ def _cells(name: str, frame: pd.DataFrame, about: CrossmodalTable, run: str) -> 
 
 
 def _paper(method: str, teacher: str, published: Sequence[Published], *, single: bool) -> Paper:
-    """The paper's value of a method, with no verdict: part of its set-up is not known.
-
-    Its tables name a teacher by its modalities, or, where there is one, by its kind.
-    """
+    """The paper's value, with no verdict; its tables name a teacher by modalities, a single one by its kind."""
     role, _, kind = method.partition("-")
     names = [method] if single or method == "no-kd" else []
     names += [f"{role}-{teacher}"] if kind == "regular" else []

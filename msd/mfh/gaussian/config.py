@@ -75,10 +75,7 @@ class GeneralityParams(Strict):
 
 
 class PublishedSweep(Strict):
-    """What config/claims.yaml has of an experiment: setting as printed -> method -> percent.
-
-    released_gain: setting -> gain of regular KD in the released scripts, where they were run.
-    """
+    """An experiment in config/claims.yaml: setting as printed -> method -> percent, and the released scripts' gains."""
 
     source: str | None
     reading_error: int | float

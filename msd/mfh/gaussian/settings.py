@@ -47,11 +47,7 @@ class Setting:
 
     @property
     def nets(self) -> list[str]:
-        """The nets of one run, in the order in which their initial weights are drawn.
-
-        The first three as in the released scripts, so that the same seeds give their numbers; nets whose teacher
-        would read no channel are left out.
-        """
+        """The nets whose teacher reads a channel, in the order in which the released scripts draw their weights."""
         order = ["no-kd", "kd-regular"] if self.fresh else ["kd-regular", "no-kd"]
         kinds = [kind for kind in ("general", "specific") if self.channels(kind)]
         return ["teacher-regular", *order, *(f"{role}-{kind}" for kind in kinds for role in ("teacher", "kd"))]

@@ -87,10 +87,7 @@ TESTS = (
 
 
 def predictions_table(results: Mapping[str, TransferResults], ranks: Table, shares: Shares, *, titles: Titles) -> Table:
-    """Each test on each dataset and over all of them, with its difference, interval, corrected p and verdict.
-
-    ranks: the table of `msd.mfh.teachers.gain_rank`, whose comparisons are the tests of P4.
-    """
+    """Each test on each dataset and over all, with its verdict; `ranks`, the table `gain_rank`, has those of P4."""
     cells: list[Cell] = []
     for claim in CLAIMS:
         for test in [test for test in TESTS if test.claim == claim]:

@@ -161,10 +161,7 @@ def _listed(folder: Path, findings: Findings) -> dict[str, Clip]:
 
 
 def _videos(folder: Path, known: dict[str, Clip], findings: Findings) -> dict[str, Files]:
-    """Name of a clip -> its mp4 below a folder, sorted; those that are not in the list or broken are dropped.
-
-    Every video is opened before the first is decoded, which takes hours.
-    """
+    """Name of a clip -> its mp4 below a folder, sorted, without those that are not in the list or cannot be opened."""
     videos = {}
     for path in files_below(folder, (".mp4",), findings):
         where, split = str(path.relative_to(folder)), known[path.stem].split if path.stem in known else "videos"
