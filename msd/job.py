@@ -155,7 +155,6 @@ def main(rule: str, file: str) -> int:
 def _start_processes(number: int, rule: str, file: str) -> NoReturn:
     """Become PyTorch's launcher of that many processes on this machine, each of which runs the job."""
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(number)]
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.execv(sys.executable, [*launcher, "-m", "msd", "stage", rule, file])  # noqa: S606
 
 
