@@ -14,8 +14,9 @@ sys.path.insert(0, {tests!r})
 from msd import job
 
 command, rule, *file = sys.argv[1:]
-job.STAGES[rule] = ("calls:write_names", job.STAGES[rule][1])
-sys.exit(job.main(rule, *file) if command == "stage" else 0)
+if command == "stage":
+    job.STAGES[rule] = ("calls:write_names", job.STAGES[rule][1])
+    sys.exit(job.main(rule, *file))
 """
 
 
