@@ -53,11 +53,13 @@ def small_files() -> Callable[[], AbstractContextManager[None]]:
     @contextmanager
     def limited() -> Iterator[None]:
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        kept, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # an import would leave half of its bytecode
         resource.setrlimit(resource.RLIMIT_FSIZE, (2**14, hard))
         try:
             yield
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            sys.dont_write_bytecode = kept
 
     return limited
 
