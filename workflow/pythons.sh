@@ -13,7 +13,7 @@ for name in python3.11 python3.12 python3.13; do
     mkdir "$copies/$name"
     tar -cf - --exclude=./.venv --exclude=./.git --exclude=./.snakemake --exclude='./results/[!Rp]*' . |
         tar -xf - -C "$copies/$name"
-    if (cd "$copies/$name" && make PYTHON="$name" "${@:-test}") >"$copies/log" 2>&1; then
+    if (cd "$copies/$name" && make --no-print-directory PYTHON="$name" "${@:-test}") >"$copies/log" 2>&1; then
         echo "$name passed: $(tail -n 1 "$copies/log")"
     else
         failed=1
