@@ -1,11 +1,8 @@
 # How a rule runs a stage of the package.
 import json
-import os
 
 from msd.job import STAGES, plain, write_job
 from msd.lineage.digest import code_digest
-
-os.environ["TQDM_DISABLE"] = "1"  # bars of jobs that run side by side
 
 
 class Stage:
@@ -20,7 +17,10 @@ class Stage:
     def __init__(self, name, folder, file, settings, modules=lambda wildcards: []):
         self.log = f"{folder}/logs/{name}/{file}.log"
         self.benchmark = f"{folder}/benchmarks/{name}/{file}.tsv"
-        self.shell = f"python -m msd stage {name} {{params.job.written:q}}"
+        # Jobs run side by side, and so would their bars.
+        self.shell = (
+            f"TQDM_DISABLE=1 python -m msd stage {name} {{params.job.written:q}}"
+        )
         self.params = {"code": self._code, "settings": self._settings, "job": self._job}
         self._file = f"{folder}/jobs/{name}/{file}.json"
         self._parameters = settings
