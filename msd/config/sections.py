@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from msd.config.contracts.tables import Part
 from msd.config.contracts.training import (
     Architecture,
     MaxTokens,
@@ -37,6 +38,9 @@ class SaliencyConfig(Strict):
 class Overrides(Strict):
     """Values for one dataset alone."""
 
+    part: Part = Field(
+        "primary", description="claims are decided on primary datasets; a control is one where a claim should not hold"
+    )
     teacher: dict[str, Any] = Field({}, description="keys of `teacher` that differ for this dataset")
     student: dict[str, Any] = Field({}, description="keys of `student` that differ for this dataset")
 

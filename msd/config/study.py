@@ -19,6 +19,7 @@ from msd.config.contracts.training import (
     StudentParams,
     TeacherParams,
 )
+from msd.config.encoders import check_encoders
 from msd.config.files import DatasetConfig, EncoderConfig, MethodConfig, named_file, read_named
 from msd.config.names import NamedStudy, block_name, check_run_names
 from msd.config.sections import Data, Overrides, Report, SaliencyConfig, Teacher, Training
@@ -27,8 +28,6 @@ from msd.config.yaml_file import read_model, read_yaml, validated
 from msd.errors import UserError, nearest
 
 MOST_JOBS = 20_000
-REGION = 32
-"""Pixels of a region's side: the extractors' last feature map has a 32nd of the picture's resolution."""
 
 
 class Run(NamedTuple):
@@ -63,6 +62,16 @@ class Study(NamedStudy):
     def dataset_configs(self) -> dict[str, DatasetConfig]:
         """The study's datasets by name."""
         return {name: read_named(DatasetConfig, "datasets", name) for name in self.datasets}
+
+    @property
+    def primary(self) -> list[str]:
+        """The datasets on which claims are decided."""
+        return [name for name, changes in self.datasets.items() if changes.part == "primary"]
+
+    @property
+    def controls(self) -> list[str]:
+        """The datasets of which the study predicts that claims do not hold."""
+        return [name for name, changes in self.datasets.items() if changes.part == "control"]
 
     @cached_property
     def method_configs(self) -> dict[str, MethodConfig]:
@@ -153,33 +162,11 @@ class Study(NamedStudy):
                 raise UserError(f"report: {name!r} is none of the study's methods{nearest(name, list(self.methods))}")
         if self.method_configs[self.report.from_scratch].teacher == "student":
             raise UserError(f"report.from_scratch: {self.report.from_scratch!r} would be its own teacher")
-        self._check_encoders()
+        check_encoders(self)
         for dataset in self.datasets:
             self.training("teacher", dataset)
             self.training("student", dataset)
         return self
-
-    def _check_encoders(self) -> None:
-        both = sorted(self.dataset_configs.keys() & self.encoder_configs.keys())
-        if both:
-            raise UserError(f"{both[0]!r} is the name of a dataset and of an encoder; rename one of their files")
-        text, image = (self.encoder_configs[name] for name in (self.data.text_encoder, self.data.extractor))
-        if text.layers is None:
-            raise UserError(f"data.text_encoder: {text.name} is no text encoder")
-        if image.module is None or image.size is None:
-            raise UserError(f"data.extractor: {image.name} reads no pictures")
-        if self.data.window > image.size // REGION:
-            grid = f"{image.size // REGION}×{image.size // REGION}"
-            raise UserError(f"data.window: {self.data.window} does not fit into the {grid} regions of {image.name}")
-        for dataset in self.dataset_configs:
-            teacher: Teacher = self.training("teacher", dataset)
-            sizes = (teacher.width, teacher.heads, teacher.feed_forward)
-            if teacher.layers > text.layers or sizes != (text.dims, text.heads, text.feed_forward):
-                own = "{} layers of width {} with {} heads and feed_forward {}"
-                raise UserError(
-                    f"the teacher of {dataset} has {own.format(teacher.layers, *sizes)}; {text.name} gives at most "
-                    f"{own.format(text.layers, text.dims, text.heads, text.feed_forward)}"
-                )
 
     def prepare_params(self, dataset: str) -> PrepareParams:
         """What the `prepare` job of a dataset is given."""
@@ -190,8 +177,8 @@ class Study(NamedStudy):
     def features_params(self) -> FeaturesParams:
         """What every `features` job is given."""
         encoder = self.encoder_configs[self.data.extractor]
-        assert encoder.module is not None, "checked by _check_encoders"
-        assert encoder.size is not None, "checked by _check_encoders"
+        assert encoder.module is not None, "checked by check_encoders"
+        assert encoder.size is not None, "checked by check_encoders"
         return FeaturesParams(
             extractor=encoder.name, module=encoder.module, size=encoder.size, processes=self.data.processes
         )
@@ -253,7 +240,10 @@ class Study(NamedStudy):
     def report_params(self) -> ReportParams:
         """What tables, figures and report are given."""
         keys = set(ReportedDataset.model_fields)
-        datasets = [ReportedDataset(**config.model_dump(include=keys)) for config in self.dataset_configs.values()]
+        datasets = [
+            ReportedDataset(**config.model_dump(include=keys), part=self.datasets[name].part)
+            for name, config in self.dataset_configs.items()
+        ]
         methods = [ReportedMethod(name=name, title=config.title) for name, config in self.method_configs.items()]
         return ReportParams(
             study=self.study,

@@ -39,6 +39,15 @@ def test_the_demo_has_three_seeds_four_roles_and_equal_grids_for_kd_and_the_msd_
     assert len(points[0]) > 1
 
 
+def test_a_dataset_is_primary_unless_it_is_called_something_else(tmp_path: Path) -> None:
+    parts = {"clipart-match": "control", "emoji-relation": "other"}
+    study = load_study(
+        changed(tmp_path, lambda c: [c["datasets"][key].update(part=part) for key, part in parts.items()])
+    )
+    assert (study.primary, study.controls) == (["clipart-tags", "easy-vqa"], ["clipart-match"])
+    assert [about.part for about in study.report_params().datasets] == ["control", "primary", "other", "primary"]
+
+
 def test_a_list_is_a_grid_axis_and_names_the_variant() -> None:
     about = {"name": "x", "title": "x", "source": "x", "implementation": "kd"}
     config = MethodConfig(**about, parameters={"lambda": [0.5, 1], "temperature": 2})

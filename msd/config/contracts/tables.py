@@ -1,12 +1,14 @@
 """What the stages of tables, figures and report are given."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, RootModel
 
 from msd.config.contracts.data import DatasetTask
 from msd.config.contracts.training import Measure
 from msd.config.strict import Draws, Strict
+
+Part = Literal["primary", "control", "other"]
 
 
 class CollectParams(Strict):
@@ -32,6 +34,7 @@ class ReportedDataset(Strict):
     role: str
     task: DatasetTask
     metric: str
+    part: Part = "primary"
 
 
 class ReportedMethod(Strict):

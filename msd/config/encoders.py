@@ -1,0 +1,38 @@
+"""Whether a study's encoders can do what it asks of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msd.errors import UserError
+
+if TYPE_CHECKING:
+    from msd.config.sections import Teacher
+    from msd.config.study import Study
+
+REGION = 32
+"""Pixels of a region's side: the extractors' last feature map has a 32nd of the picture's resolution."""
+
+
+def check_encoders(study: Study) -> None:
+    """Raise UserError where an encoder is of the wrong kind, or too small for the study's regions or a teacher."""
+    both = sorted(study.dataset_configs.keys() & study.encoder_configs.keys())
+    if both:
+        raise UserError(f"{both[0]!r} is the name of a dataset and of an encoder; rename one of their files")
+    text, image = (study.encoder_configs[name] for name in (study.data.text_encoder, study.data.extractor))
+    if text.layers is None:
+        raise UserError(f"data.text_encoder: {text.name} is no text encoder")
+    if image.module is None or image.size is None:
+        raise UserError(f"data.extractor: {image.name} reads no pictures")
+    if study.data.window > image.size // REGION:
+        grid = f"{image.size // REGION}×{image.size // REGION}"
+        raise UserError(f"data.window: {study.data.window} does not fit into the {grid} regions of {image.name}")
+    for dataset in study.dataset_configs:
+        teacher: Teacher = study.training("teacher", dataset)
+        sizes = (teacher.width, teacher.heads, teacher.feed_forward)
+        if teacher.layers > text.layers or sizes != (text.dims, text.heads, text.feed_forward):
+            own = "{} layers of width {} with {} heads and feed_forward {}"
+            raise UserError(
+                f"the teacher of {dataset} has {own.format(teacher.layers, *sizes)}; {text.name} gives at most "
+                f"{own.format(text.layers, text.dims, text.heads, text.feed_forward)}"
+            )
