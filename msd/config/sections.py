@@ -51,7 +51,7 @@ class Report(Strict):
     baseline: str = Field(description="method that differences are against")
     from_scratch: str = Field(description="method of the student that has no teacher")
     best_of: list[str] = Field(min_length=1, description="methods of which figures show the best one on validation")
-    draws: Draws = Field(description="draws of the bootstrap of pictures, and of the permutations")
+    draws: Draws = Field(description="draws of the bootstrap of pictures")
     learned: str | None = Field(None, description="method whose learned weights a figure shows")
 
     _once = field_validator("best_of")(distinct)

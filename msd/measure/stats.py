@@ -7,7 +7,7 @@ method changes no other number.
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,22 +19,25 @@ from msd.measure.scorers import FloatArray, Scorer
 
 LEAST_SHARE = 0.1
 _CHUNK = 2_000_000  # weights of samples held at once
-_BLOCKS = 1000  # beyond so many pictures, those of a block are left out and swapped together
 
 
 @dataclass(frozen=True)
 class Difference:
     """A minus b; None where nothing can be said.
 
-    low, high: 95 % interval. p: two-sided, of no difference between the two ways to train. p_permutation: of no
-    difference between the models at hand, on other pictures. effect: Cohen's d_z over the seeds. improvement: P(A > B).
+    low, high: 95 % interval. p: two-sided, of no difference between the two ways to train; none where both sides give
+    the same answers, which is no test. error, freedom: the standard error and its degrees of freedom. spread: origin ->
+    variance: of a single seed's difference, and what the test pictures add to that of any number of seeds.
+    effect: Cohen's d_z over the seeds. improvement: P(A > B).
     """
 
     difference: float
     low: float | None = None
     high: float | None = None
     p: float | None = None
-    p_permutation: float | None = None
+    error: float | None = None
+    freedom: float | None = None
+    spread: Mapping[str, float] | None = None
     effect: float | None = None
     improvement: float | None = None
 
@@ -59,7 +62,7 @@ class Resampling:
     """Resampled test splits on which every run of a data set is scored: the same ones, so that runs pair by picture.
 
     groups: (N,) the number 0..G−1 of each test sample's picture: samples that share a picture are not independent, so
-    they are drawn together. draws: of the bootstrap, and of the permutations.
+    they are drawn together. draws: of the bootstrap.
     """
 
     def __init__(self, groups: NDArray[np.int64], *, draws: int, rng_name: str) -> None:
@@ -67,17 +70,14 @@ class Resampling:
             raise ValueError(f"groups and draws must be at least 1; got {len(groups)} and {draws}")
         self.groups, self.draws = groups, draws
         self.pictures = int(groups.max()) + 1
-        self.blocks = min(self.pictures, _BLOCKS) if self.pictures > 1 else 0
         stream = generator(f"{rng_name}/samples")
-        self._times = np.ones((1 + draws + self.blocks, self.pictures), dtype=np.uint8)
+        self._times = np.ones((1 + draws, self.pictures), dtype=np.uint8)
         for row in range(1, 1 + draws):
             drawn = stream.integers(self.pictures, size=self.pictures)
             self._times[row] = np.bincount(drawn, minlength=self.pictures)
-        self._times[1 + draws :] = np.arange(self.pictures) % max(1, self.blocks) != np.arange(self.blocks)[:, None]
-        self._signs = generator(f"{rng_name}/signs").choice(np.array([-1, 1], dtype=np.int8), size=(draws, self.blocks))
 
     def scores(self, scorer: Scorer) -> FloatArray:
-        """One run's metric on the whole split, on each bootstrap draw, and with each picture (or block) left out."""
+        """One run's metric on the whole split, and on each bootstrap draw."""
         chunk = max(1, _CHUNK // len(self.groups))
         parts = np.split(self._times, range(chunk, len(self._times), chunk))
         return np.concatenate([scorer(part[:, self.groups].astype(np.float64)) for part in parts])
@@ -91,47 +91,36 @@ class Resampling:
         .05 exactly when the interval leaves out zero. Percentiles of a two-level bootstrap would not do: five resampled
         seeds have the spread of five, not of all (they covered .91 where seeds vary most), and noise that is neither
         of the seed nor of the picture would be counted once for each level (.98 where there is nothing else).
-        p_permutation swaps the two sides' answers picture by picture (Noreen, "Computer-Intensive Methods for Testing
-        Hypotheses", 1989), all seeds at once; to first order, by what each picture adds, for metrics that are no mean
-        of samples. It takes the models as they are: to swap whole seeds, five leave 32 ways, too few for any p below
-        .06. With one seed on both sides the interval and p say nothing about seeds either.
+        With one seed on both sides the interval and p say nothing about seeds.
         Raises ValueError for numbers of seeds that do not pair.
         """
         seeds = max(len(a), len(b))
         if not seeds or len(a) not in (1, seeds) or len(b) not in (1, seeds):
             raise ValueError(f"a and b must pair by seed; got {len(a)} and {len(b)} scorers")
         gaps: FloatArray = np.stack(a) - np.stack(b)
-        whole, draws, left_out = np.split(gaps, [1, 1 + self.draws], axis=1)
+        whole, draws = np.split(gaps, [1], axis=1)
         mean = float(whole.mean())
+        if not gaps.any():
+            return Difference(0.0, 0.0, 0.0, improvement=0.5)
         draws = draws[:, np.isfinite(draws).all(axis=0)]  # a draw without positives has no AUROC
         if not math.isfinite(mean) or draws.shape[1] < 2 or self.pictures < 2:
             return Difference(mean)
-        error, freedom = _standard_error(whole[:, 0], draws, pictures=self.pictures)
+        error, freedom, spread = _standard_error(whole[:, 0], draws, pictures=self.pictures)
         half = float(student_t.ppf((1 + LEVEL) / 2, freedom)) * error
-        p = 2 * float(student_t.sf(abs(mean) / error, freedom)) if error else float(mean == 0)
         runs_a, runs_b = (np.array([run[0] for run in side]) for side in (a, b))
         return Difference(
-            mean,
-            mean - half,
-            mean + half,
-            p,
-            p_permutation=self._permutation(mean, left_out.mean(axis=0)),
+            *(mean, mean - half, mean + half),
+            p=2 * float(student_t.sf(abs(mean) / error, freedom)) if error else float(mean == 0),
+            error=error,
+            freedom=freedom,
+            spread=spread,
             effect=effect_size(whole[:, 0]),
             improvement=probability_of_improvement(runs_a, runs_b),
         )
 
-    def _permutation(self, mean: float, left_out: FloatArray) -> float | None:
-        """p of the difference when a's and b's answers are swapped at random, picture by picture."""
-        parts = self.blocks * mean - (self.blocks - 1) * left_out  # what each picture adds
-        if not np.isfinite(parts).all():
-            return None
-        swapped = np.abs(self._signs @ parts) / self.blocks
-        extreme = int((swapped >= abs(parts.mean()) * (1 - 1e-9)).sum())
-        return (1 + extreme) / (1 + self.draws)
 
-
-def _standard_error(gaps: FloatArray, draws: FloatArray, *, pictures: int) -> tuple[float, float]:
-    """Standard error and degrees of freedom of the mean of gaps (S,) whose bootstrap over pictures gave draws (S, K).
+def _standard_error(gaps: FloatArray, draws: FloatArray, *, pictures: int) -> tuple[float, float, dict[str, float]]:
+    """Standard error, freedom and spread of the mean of gaps (S,) whose bootstrap over pictures gave draws (S, K).
 
     V = V_seeds + max(0, V_pictures − V_both): V_seeds = s²/S of the gaps, V_pictures the bootstrap's variance of
     their mean, V_both the part of it that single seeds do not share, which is in V_seeds already. V is at least a
@@ -143,14 +132,15 @@ def _standard_error(gaps: FloatArray, draws: FloatArray, *, pictures: int) -> tu
     covariance = np.atleast_2d(np.cov(draws))
     of_pictures = float(covariance.mean())
     if seeds == 1:
-        return math.sqrt(of_pictures), pictures - 1
+        return math.sqrt(of_pictures), pictures - 1, {"pictures": of_pictures}
     of_both = max(0.0, float(covariance.trace()) / seeds - of_pictures) / (seeds - 1)
     of_seeds = float(gaps.var(ddof=1)) / seeds
-    variance = max(of_seeds + max(0.0, of_pictures - of_both), LEAST_SHARE * of_pictures)
+    spread = {"seeds": of_seeds * seeds, "pictures": max(0.0, of_pictures - of_both)}
+    variance = max(of_seeds + spread["pictures"], LEAST_SHARE * of_pictures)
     others = (of_pictures**2 + of_both**2 / (seeds - 1)) / max(1, pictures - 1)
-    spread = of_seeds**2 / (seeds - 1) + others
-    freedom = variance**2 / spread if spread else 0.0
-    return math.sqrt(variance), max(freedom, seeds - 1)
+    doubt = of_seeds**2 / (seeds - 1) + others
+    freedom = variance**2 / doubt if doubt else 0.0
+    return math.sqrt(variance), max(freedom, seeds - 1), spread
 
 
 def effect_size(gaps: FloatArray) -> float | None:

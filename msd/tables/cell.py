@@ -14,7 +14,8 @@ ONE_MODEL = "one model, not trained anew with further seeds: no interval over se
 
 _MAIN = ("dataset", "method", "metric", "split")
 _VALUE = ("mean", "low", "high", "n", "values")
-_TESTED = ("p_permutation", "effect", "improvement")
+_ERROR = ("error", "freedom", "spread")
+_TESTED = (*_ERROR, "effect", "improvement")
 _ORDER = (
     *("view", "label", "variant", "point", "comparison", "modality", "measure", "better", "over", "counted"),
     *("claim", "test", "verdict", "evidence", "rule", "table"),
@@ -59,8 +60,8 @@ class Against:
     """A difference to another cell's value, or to a constant.
 
     method: the other side; `msd.lineage.trace` looks for its cell. low, high: 95 % interval. p: two-sided; p_holm is
-    filled in by `msd.tables.table.corrected`. p_permutation, effect, improvement: see `msd.measure.stats.Difference`.
-    n: pairs of seeds; where it is None, the three measures before it are not part of the JSON.
+    filled in by `msd.tables.table.corrected`. error, freedom, spread, effect, improvement: see
+    `msd.measure.stats.Difference`. n: pairs of seeds; where it is None, these five are not part of the JSON.
     details: what else is known of the other side, such as its mean or the paper's difference.
     """
 
@@ -70,7 +71,9 @@ class Against:
     high: float | None = None
     p: float | None = None
     p_holm: float | None = None
-    p_permutation: float | None = None
+    error: float | None = None
+    freedom: float | None = None
+    spread: Mapping[str, float] | None = None
     effect: float | None = None
     improvement: float | None = None
     n: int | None = None
@@ -86,7 +89,8 @@ class Against:
         """The "against" of a cell's JSON."""
         content: dict[str, Any] = {"method": self.method} | ({} if self.n is None else {"n": self.n})
         content |= {key: getattr(self, key) for key in ("difference", "low", "high", "p", "p_holm")}
-        content |= {} if self.n is None else {key: getattr(self, key) for key in _TESTED}
+        further = {} if self.n is None else {key: getattr(self, key) for key in _TESTED}
+        content |= {key: value for key, value in further.items() if value is not None or key not in _ERROR}
         return content | ({} if self.why is None else {"why": self.why}) | dict(self.details)
 
     @classmethod

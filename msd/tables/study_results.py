@@ -116,6 +116,8 @@ class StudyResults:
         if not math.isfinite(difference.difference):
             return Against(name, n=n, why="the metric is undefined for a seed")
         why = "one seed on both sides: pictures alone are drawn" if n == 1 else None
+        if difference.difference == 0 and difference.error is None:
+            why = "both give the same answers: nothing to test"
         return Against.of(name, difference, n=n, why=why)
 
 

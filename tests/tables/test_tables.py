@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from scipy import stats as scipy_stats
 from synthetic_study import METHODS
 
 from msd.errors import UserError
@@ -127,7 +128,11 @@ def test_effect_and_probability_of_improvement_are_those_of_the_seeds(made):
     against = find(made["main.json"], dataset="relation", method="msd-uniform")["against"]
     assert against["effect"] is None  # its lead is the same for every seed
     assert against["improvement"] == 1
-    assert 0 < against["p_permutation"] <= 1
+    assert against["spread"]["seeds"] == pytest.approx(0)
+    assert against["spread"]["pictures"] >= 0
+    assert against["high"] - against["difference"] == pytest.approx(
+        scipy_stats.t.ppf(0.975, against["freedom"]) * against["error"]
+    )
 
 
 def test_saliency_by_class_is_the_mean_of_its_samples(made, fake_study):

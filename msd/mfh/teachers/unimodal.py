@@ -88,9 +88,9 @@ def train_students_together(
 def unimodal_students(job: Job[StudentsParams]) -> dict[str, float]:
     """Write scores.safetensors and metrics.parquet of the students of one dataset that read one modality.
 
-    scores: <variant>/<seed>, and no-kd/<seed> of the student without a teacher -> the metric on the test split, on each
-    resampled one and without each picture; constant -> the same of the best constant prediction. metrics: student,
-    seed, split (val, test) and the metric. A multi-label net says "yes" from the threshold that is best on validation.
+    scores: <variant>/<seed>, and no-kd/<seed> of the student without a teacher -> the metric on the test split and on
+    each resampled one; constant -> the same of the best constant prediction. metrics: student, seed, split (val, test)
+    and the metric. A multi-label net says "yes" from the threshold that is best on validation.
     """
     single_thread()
     params, modality, metric = job.params, job.params.modality, job.params.metric

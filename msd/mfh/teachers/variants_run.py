@@ -41,7 +41,7 @@ def teacher_variants(job: Job[VariantsParams]) -> dict[str, float]:
 
     channels: see `rank_channels`. gamma: a list with teacher, student, kind, share, counts and information (each value,
     low, high, parts) of every variant. scores: <variant>, or <variant>/<seed> of a random one -> the metric on the
-    split, on each resampled one and without each picture, as `msd.measure.stats.Resampling.scores` gives them.
+    split and on each resampled one, as `msd.measure.stats.Resampling.scores` gives them.
     """
     single_thread()
     params, name = job.params, job.params.dataset
