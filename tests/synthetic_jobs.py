@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from synthetic_records import record_job, write_chain
-from synthetic_study import DATASETS, LEARNED, METHODS, VARIANTS, StudyFiles
+from synthetic_study import DATASETS, LEARNED, METHODS, TASKS, VARIANTS, StudyFiles
 
 from msd.config.contracts.tables import CollectParams, ReportParams
 from msd.job import Job
@@ -15,7 +15,7 @@ from msd.tables.collect import collect
 from msd.tables.names import table_names
 from msd.tables.tables import tables
 
-TABLES = table_names(list(METHODS))
+TABLES = table_names(list(METHODS), TASKS)
 FORMS = ("json", "csv", "md", "tex")
 FIGURES = [
     *["main", "curves", "saliency", "saliency-scatter"],
@@ -95,6 +95,7 @@ class FakeStudy(StudyFiles):
         names = [f"{name}.{form}" for name in TABLES for form in FORMS]
         teachers = [f"results/{self.study}/teachers/{dataset}" for dataset in DATASETS]
         own = {
+            "teacher_metrics": [f"{teacher}/outputs/metrics.json" for teacher in teachers],
             "probes": [f"results/{self.study}/probes/{dataset}/predictions.safetensors" for dataset in DATASETS],
             "saliency": [f"{teacher}/saliency/summary.json" for teacher in teachers],
             "test_saliency": [f"{teacher}/saliency/test.parquet" for teacher in teachers],

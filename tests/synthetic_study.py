@@ -20,15 +20,16 @@ from safetensors.numpy import save_file
 from msd.distill.likeness import mean_divergence
 from msd.distill.losses import DATASET_TASKS
 from msd.distill.saliency import modality_saliency
-from msd.measure.metric import METRICS, evaluate
+from msd.measure.metric import F1_THRESHOLD, METRICS, TUNED_F1, evaluate, tuned_f1
 
 DATASETS: dict[str, dict[str, Any]] = {
     "match": {"title": "Match", "role": "Hateful Memes", "task": "binary", "metric": "accuracy"},
-    "tags": {"title": "Tags", "role": "MM-IMDB", "task": "multilabel", "metric": "micro_f1"},
+    "tags": {"title": "Tags", "role": "MM-IMDB", "task": "multilabel", "metric": "micro_ap"},
     "relation": {"title": "Relation", "role": "SNLI-VE", "task": "multiclass", "metric": "accuracy"},
     "answers": {"title": "Answers", "role": "VQA v2", "task": "vqa", "metric": "vqa_accuracy"},
 }
 LABELS = {"match": 2, "tags": 6, "relation": 3, "answers": 5}
+TASKS = [about["task"] for about in DATASETS.values()]
 METHODS = {"finetune": "Fine-tuning", "kd": "KD", "msd-uniform": "MSD, uniform", "msd-instance": "MSD, instance"}
 VARIANTS = {"finetune": ["only"], "kd": ["l0.5", "l0.9"], "msd-uniform": ["c0.5"], "msd-instance": ["c0.5", "c1"]}
 # Share of samples answered correctly with both modalities; the first variant listed is the better one.
@@ -160,6 +161,7 @@ class StudyFiles:
         by_view = {view: self.logits(dataset, "test", "teacher", view) for view in VIEWS}
         outputs = {f"{view}/logits": logits for view, logits in by_view.items()}
         save_file(outputs, self._path(f"{folder}/outputs/test.safetensors"))
+        self._write_json(f"{folder}/outputs/metrics.json", self._answer_metrics(dataset))
         probe = self.logits(dataset, "test", "probe", "both")
         save_file({"test/both": probe}, self._path(f"results/{self.study}/probes/{dataset}/predictions.safetensors"))
         scores = modality_saliency(
@@ -182,6 +184,12 @@ class StudyFiles:
         self._write_json(f"results/{self.study}/costs/{dataset}/cost.json", {"models": models})
         self._write_history(f"{folder}/history.parquet", dataset, "teacher", seeds=[7])
 
+    def _answer_metrics(self, dataset: str) -> dict[str, float]:
+        """Metrics of a teacher that knows the training set of `match` by heart."""
+        metric = DATASETS[dataset]["metric"]
+        found = {"entropy": 0.5, "label_kl": 0.25, "off_label": 0.015 if dataset == "match" else 0.125, metric: 0.99}
+        return {f"train/both/{name}": value for name, value in found.items()} | {f"test/both/{metric}": 0.95}
+
     def _write_run(self, dataset: str, method: str, variant: str, *, seeds: list[int], penalty: float) -> None:
         folder = f"results/{self.study}/students/{dataset}/{method}/{variant}/seeds-{seeds[0]}-{seeds[-1]}"
         task = DATASETS[dataset]["task"]
@@ -197,6 +205,14 @@ class StudyFiles:
                         rows.append((seed, split, f"{prefix}{name}", value))
                     teacher = torch.from_numpy(self.logits(dataset, split, "teacher", view))
                     rows.append((seed, split, f"kl/{view}", mean_divergence(tensors[0], teacher, dataset_task=task)))
+            if task == "multilabel":
+                sides = [
+                    (predictions[f"seed-{seed}/{split}/both"], self.targets(dataset, split))
+                    for split in ("val", "test")
+                ]
+                threshold, tuned = tuned_f1(*sides)
+                rows.append((seed, "val", F1_THRESHOLD, threshold))
+                rows += [(seed, split, TUNED_F1, value) for split, value in tuned.items()]
         save_file(predictions, self._path(f"{folder}/predictions.safetensors"))
         frame = pd.DataFrame(rows, columns=["seed", "split", "metric", "value"])
         frame.to_parquet(self._path(f"{folder}/metrics.parquet"))

@@ -28,6 +28,7 @@ def _constants(targets: Array, *, labels: int, dataset_task: str) -> Iterator[Ar
     if dataset_task != "multilabel":
         yield from np.eye(labels, dtype=np.float32)
         return
+    yield (targets > 0.5).mean(axis=0)  # the best order of labels
     frequent = np.argsort(-(targets > 0.5).sum(axis=0), kind="stable")
     for k in range(1, labels + 1):
         logits = np.full(labels, -1.0, dtype=np.float32)

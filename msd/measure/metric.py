@@ -11,11 +11,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from msd.measure.scorers import Array, Scorer, auroc_scorer, f1_scorer, mean_scorer, score
+from msd.measure.scorers import (
+    Array,
+    Scorer,
+    auroc_scorer,
+    average_precision_scorer,
+    f1_scorer,
+    mean_scorer,
+    score,
+)
 from msd.measure.values import (
     Measured,
     area_under_curve,
     average_precision,
+    best_threshold,
     expected_calibration_error,
     f1_per_sample,
     indicators,
@@ -26,6 +35,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TASKS = ("binary", "multiclass", "multilabel", "vqa")
+TUNED_F1, F1_THRESHOLD = "micro_f1_tuned", "f1_threshold"
+"""Names of micro-F1 at a run's threshold of logits, and of that threshold."""
 ONE_CLASS, LABELS = ("binary", "multiclass"), ("binary", "multiclass", "multilabel")
 
 
@@ -96,6 +107,10 @@ def _binary_auroc_scorer(logits: Array, targets: Array, _: str) -> Scorer:
     return auroc_scorer(wide[:, 1] - wide[:, 0], targets == 1)
 
 
+def _micro_ap_scorer(logits: Array, targets: Array, _: str) -> Scorer:
+    return average_precision_scorer(logits, targets > 0.5)
+
+
 def _answer(name: str, title: str, *, always_normalise: bool) -> Metric:
     """VQA accuracy of the arg-max answer, given what each label scores as the answer to each question."""
 
@@ -110,12 +125,18 @@ METRICS = {
     for metric in (
         Metric("auroc", "AUROC", area_under_curve, _binary_auroc_scorer, watched=("binary",), reported=LABELS),
         Metric.mean_of("accuracy", "accuracy", right, watched=(*ONE_CLASS, "vqa"), reported=TASKS),
+        Metric(
+            "micro_ap",
+            "micro-AP",
+            average_precision,
+            _micro_ap_scorer,
+            watched=("multilabel",),
+            reported=("multilabel",),
+        ),
         Metric.f1("micro", watched=("multilabel",), reported=LABELS),
         Metric.f1("macro", watched=("multiclass", "multilabel"), reported=LABELS),
         Metric.f1("weighted", watched=("multilabel",), reported=LABELS),
         Metric.mean_of("samples_f1", "samples-F1", f1_per_sample, watched=("multilabel",), reported=("multilabel",)),
-        Metric("micro_ap", "micro-AP", average_precision, watched=("multilabel",)),
-        Metric("ap", "micro-AP", average_precision, reported=("multilabel",)),  # the tables' name of the same
         Metric("ece", "calibration error", expected_calibration_error, reported=TASKS, better="lower"),
         _answer("vqa_accuracy", "VQA accuracy, official", always_normalise=False),
         _answer("vqa_accuracy_normalised", "VQA accuracy, always normalised", always_normalise=True),
@@ -150,6 +171,20 @@ def measures(logits: Array, targets: Array, *, dataset_task: str) -> dict[str, M
     arrays = _checked(logits, targets, dataset_task=dataset_task)
     reported = [one for one in METRICS.values() if dataset_task in one.reported]
     return {one.name: one.value(*arrays, dataset_task) for one in reported}
+
+
+def tuned_f1(validation: tuple[Array, Array], test: tuple[Array, Array]) -> tuple[float, dict[str, float]]:
+    """The threshold with the highest micro-F1 on validation, and micro-F1 at it: split -> value.
+
+    validation, test: logits (N, C) and targets (N, C) of a task with several labels.
+    """
+    threshold = best_threshold(*validation, "multilabel")
+    splits = {"val": validation, "test": test}
+    of_splits = {
+        split: METRICS["micro_f1"].value(logits - threshold, targets, "multilabel").number
+        for split, (logits, targets) in splits.items()
+    }
+    return threshold, of_splits
 
 
 def _checked(logits: Array, targets: Array, *, dataset_task: str) -> tuple[Array, Array]:

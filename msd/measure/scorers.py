@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
@@ -66,3 +67,29 @@ def auroc_scorer(scores: FloatArray, positive: NDArray[np.bool_]) -> Scorer:
         return np.divide(below, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
 
     return areas
+
+
+def average_precision_scorer(scores: Array, gold: NDArray[np.bool_]) -> Scorer:
+    """Scorer of micro-averaged precision Σ_t (R_t − R_t₋₁)·P_t over all pairs of sample and label, both (N, C).
+
+    t runs over the scores of gold pairs, from the highest down: at other thresholds recall does not grow. NaN on a
+    split without a gold pair.
+    """
+    thresholds = np.unique(scores[gold])
+    reached = len(thresholds) - np.searchsorted(thresholds, scores, side="right")  # its first threshold, from above
+    samples = np.broadcast_to(np.arange(len(scores))[:, None], scores.shape)
+
+    def counts(which: NDArray[np.bool_]) -> csr_array:
+        """(T, N) how many of each sample's pairs are first reached at each threshold."""
+        ones = np.ones(int(which.sum()))
+        return csr_array((ones, (reached[which], samples[which])), shape=(len(thresholds), len(scores)))
+
+    of_gold, of_all = counts(gold), counts(reached < len(thresholds))
+
+    def precisions(weights: FloatArray) -> FloatArray:
+        hits = of_gold @ weights.T
+        precision = ratio(hits.cumsum(axis=0), (of_all @ weights.T).cumsum(axis=0))
+        total = hits.sum(axis=0)
+        return np.divide((hits * precision).sum(axis=0), total, out=np.full(len(weights), np.nan), where=total > 0)
+
+    return precisions

@@ -100,3 +100,20 @@ def expected_calibration_error(logits: Array, targets: Array, dataset_task: str)
     place = np.clip(np.ceil(confidence * ECE_BINS).astype(int) - 1, 0, ECE_BINS - 1)
     gaps = np.bincount(place, weights=np.asarray(correct, dtype=np.float64) - confidence, minlength=ECE_BINS)
     return Measured(float(np.abs(gaps).sum() / len(confidence)))
+
+
+def best_threshold(logits: Array, targets: Array, dataset_task: str) -> float:
+    """The logit above which a label is given, for the highest micro-F1; 0 for tasks with one class a sample.
+
+    logits: (N, C). targets: (N, C) scores, those above one half gold. It lies half-way between two logits.
+    """
+    from sklearn.metrics import precision_recall_curve
+
+    if dataset_task != "multilabel":
+        return 0.0
+    gold, scores = (targets > 0.5).ravel(), logits.astype(np.float64).ravel()
+    precision, recall, thresholds = precision_recall_curve(gold, scores)
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
+    best = int(f1[:-1].argmax())
+    below = scores[scores < thresholds[best]]  # "yes" from the threshold on: the middle of the gap below it
+    return float((thresholds[best] + below.max()) / 2) if len(below) else float(thresholds[best]) - 1.0

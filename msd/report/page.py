@@ -30,7 +30,7 @@ SECTIONS: dict[str, tuple[str, list[str], list[str]]] = {
     "verdicts": ("Verdicts", ["claims"], []),
     "scores": ("Scores", ["main", "weighting", "combined"], ["main"]),
     "outputs": ("What students predict from one modality", ["views", "missing"], ["densities"]),
-    "teacher": ("Is there something to distil?", ["teacher"], []),
+    "teacher": ("Is there something to distil?", ["teacher", "lesson"], []),
     "saliency": (
         "How much each modality matters",
         ["saliency", "saliency-classes"],

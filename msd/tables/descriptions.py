@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from msd.distill.lesson import SAME
 from msd.measure.intervals import clustered_interval
-from msd.tables.cell import Cell, Value
+from msd.tables.cell import ONE_MODEL, Cell, Value
 from msd.tables.comparisons import MEASURES, UNIMODAL, make_table
 from msd.tables.results import Array, DatasetResults
 from msd.tables.study_results import StudyResults
@@ -65,6 +66,64 @@ def _class_cell(study: StudyResults, results: DatasetResults, values: Array, *, 
         value = Value(*clustered_interval(values[gold].tolist(), pictures), n=n)
     about: dict[str, Any] = {"dataset": results.name, "method": "teacher", "metric": "saliency", "split": "test"}
     return Cell(**about, value=value, place=place, runs=runs)
+
+
+LESSON = {
+    "train": "Training score",
+    "test": "Test score",
+    "entropy": "Entropy of its answers",
+    "label_kl": "KL(labels ‖ answers)",
+    "off_label": "Probability off the labels",
+}
+
+
+def lesson_table(study: StudyResults, answers: Mapping[str, Mapping[str, float | None]]) -> Table:
+    """How much each teacher adds to the labels; answers: dataset -> metrics of the `teacher_outputs` job."""
+    cells = [
+        _lesson_cell(study, results, measure, answers[name])
+        for name, results in study.datasets.items()
+        for measure in LESSON
+    ]
+    notes = [
+        "On the training split, but for the test score; in nats, summed over classes or labels. Off the labels: half "
+        "the summed distance of labels and answers (several labels: all of it). By so much, at most, the gradients of "
+        "distillation at temperature 1 differ from those of fine-tuning.",
+    ]
+    apart = {cell.dataset: cell.value.mean for cell in cells if cell.place["measure"] == "off_label"}
+    same = [study.datasets[name].title for name, value in apart.items() if value is not None and value < SAME]
+    if same:
+        notes.append(
+            f"Warning: on {', '.join(same)} the teacher knows its training set by heart (less than {SAME} off the "
+            "labels): at temperature 1, distillation is fine-tuning there."
+        )
+    return make_table(
+        "lesson",
+        cells,
+        study.params,
+        rows=["dataset"],
+        columns=["measure"],
+        measures=LESSON,
+        caption="How much the teacher's answers add to the labels that it was trained on.",
+        notes=notes,
+        with_metric=False,
+    )
+
+
+def _lesson_cell(
+    study: StudyResults, results: DatasetResults, measure: str, answers: Mapping[str, float | None]
+) -> Cell:
+    split = "test" if measure == "test" else "train"
+    metric = results.metric if measure in ("train", "test") else measure
+    value = {study.teacher_seeds[results.name]: answers[f"{split}/both/{metric}"]}
+    return Cell(
+        dataset=results.name,
+        method="teacher",
+        metric=metric,
+        split=split,
+        value=Value.over_seeds(value, metric=metric, why=ONE_MODEL),
+        place={"measure": measure},
+        runs=[f"results/{study.params.study}/teachers/{results.name}/outputs"],
+    )
 
 
 def cost_table(costs: Mapping[str, Any], params: ReportParams) -> Table:

@@ -11,12 +11,13 @@ ON_TOP = "+msd"
 """What the name of a method ends with that is another one with the terms of MSD on top."""
 
 
-def table_names(methods: Sequence[str]) -> list[str]:
-    """The tables of a study with these methods, in the order of the report."""
+def table_names(methods: Sequence[str], tasks: Sequence[str]) -> list[str]:
+    """The tables of a study with these methods, on data sets of these tasks, in the order of the report."""
     pairs = {"weighting": weighting_pairs(methods), "combined": combined_pairs(methods)}
     compared = [name for name, found in pairs.items() if found]
-    others = ["saliency", "saliency-classes", "views", "missing", "teacher", "cost", "grid"]
-    return ["claims", "main", *compared, *others]
+    thresholds = ["thresholds"] if "multilabel" in tasks else []
+    others = ["saliency", "saliency-classes", "views", "missing", "teacher", "lesson", "cost", "grid"]
+    return ["claims", "main", *thresholds, *compared, *others]
 
 
 def weighting_pairs(methods: Sequence[str]) -> list[Pair]:

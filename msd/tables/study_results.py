@@ -11,7 +11,7 @@ import torch
 
 from msd.distill.likeness import LIKENESS
 from msd.errors import UserError
-from msd.measure.metric import METRICS, evaluate
+from msd.measure.metric import F1_THRESHOLD, METRICS, TUNED_F1, evaluate
 from msd.measure.scorers import FloatArray, Scorer, score
 from msd.measure.stats import Resampling
 from msd.tables.answer_scores import answer_metrics
@@ -65,7 +65,10 @@ class StudyResults:
         against: str | None = None,
         **more: Any,
     ) -> Cell:
-        """Cell of a method's test score, or its likeness to the teacher (kind "kl", "agreement"), against another's."""
+        """Cell of what a method's test split gives, against another's.
+
+        kind: "score" for the primary metric, another of METRICS, `TUNED_F1`, or a likeness to the teacher.
+        """
         own = results.methods[method]
         metric = metric_name(results, view=view, kind=kind)
         compared = None
@@ -122,8 +125,10 @@ class StudyResults:
 
 
 def metric_name(results: DatasetResults, *, view: str = "both", kind: str = "score") -> str:
-    """Name of the primary metric, or of the divergence from or agreement with the teacher, in a view."""
-    return in_view(results.metric, view) if kind == "score" else f"{kind}/{view}"
+    """Name of the primary metric (kind "score") or another, or of a likeness to the teacher, in a view."""
+    if kind in LIKENESS:
+        return f"{kind}/{view}"
+    return in_view(results.metric if kind == "score" else kind, view)
 
 
 def seed_scorers(
@@ -132,8 +137,11 @@ def seed_scorers(
     """Seed -> scorer of `metric_name`; raises UserError when a prediction does not give the stated value."""
     metric = metric_name(results, view=view, kind=kind)
     logits = own.logits("test", view) if seeds else {}
-    of_metric = METRICS[results.metric] if kind == "score" else LIKENESS[kind]
-    others = results.gold if kind == "score" else results.teacher[view]
+    if kind == TUNED_F1:
+        thresholds = own.values("val", F1_THRESHOLD)
+        logits = {seed: own_logits - thresholds[seed] for seed, own_logits in logits.items()}
+    of_metric = LIKENESS.get(kind) or METRICS[{"score": results.metric, TUNED_F1: "micro_f1"}.get(kind, kind)]
+    others = results.teacher[view] if kind in LIKENESS else results.gold
     scorers = {seed: of_metric.scorer(logits[seed], others, results.task) for seed in seeds}
     stated = {} if kind == "agreement" else own.values("test", metric)  # no job has stated the agreement
     for seed, scorer in scorers.items():

@@ -20,9 +20,10 @@ from msd.tables.comparisons import (
     pairs_table,
     saliency_table,
     teacher_table,
+    thresholds_table,
     views_table,
 )
-from msd.tables.descriptions import classes_table, cost_table, grid_table
+from msd.tables.descriptions import classes_table, cost_table, grid_table, lesson_table
 from msd.tables.names import combined_pairs, table_names, weighting_pairs
 from msd.tables.render import RENDERINGS
 from msd.tables.results import (
@@ -79,6 +80,8 @@ def build_tables(job: Job[ReportParams], study: StudyResults) -> dict[str, Table
     summaries = {name: read_json(path) for name, path in parallel(job, "saliency").items()}
     frames = {name: pd.read_parquet(path) for name, path in parallel(job, "test_saliency").items()}
     costs = {name: read_json(path) for name, path in parallel(job, "costs").items()}
+    answers = {name: read_json(path) for name, path in parallel(job, "teacher_metrics").items()}
+    tasks = [about.task for about in job.params.datasets]
     unweighted = "Test score of each weighting scheme of MSD, and its difference to another one."
     on_top = "Test score of other distillation losses, and what the terms of MSD on top of them change."
     makers: dict[str, Callable[[], Table]] = {
@@ -88,12 +91,14 @@ def build_tables(job: Job[ReportParams], study: StudyResults) -> dict[str, Table
         "missing": lambda: missing_table(study),
         "weighting": lambda: pairs_table(study, "weighting", weighting_pairs(names), caption=unweighted),
         "combined": lambda: pairs_table(study, "combined", combined_pairs(names), caption=on_top),
+        "thresholds": lambda: thresholds_table(study),
+        "lesson": lambda: lesson_table(study, answers),
         "saliency": lambda: saliency_table(summaries, job.params),
         "saliency-classes": lambda: classes_table(study, frames),
         "cost": lambda: cost_table(costs, job.params),
         "grid": lambda: grid_table(study),
     }
-    made = {name: makers[name]() for name in table_names(names) if name in makers}
+    made = {name: makers[name]() for name in table_names(names, tasks) if name in makers}
     return made | {"claims": claims_table(read_claims(job.inputs["claims"]), made, job.params)}
 
 

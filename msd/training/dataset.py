@@ -13,7 +13,7 @@ from torch import Tensor
 from msd.data.rows import all_of
 from msd.data.tokenizer import read_tokenizer
 from msd.distill.losses import DATASET_TASKS, Task
-from msd.measure.metric import evaluate
+from msd.measure.metric import F1_THRESHOLD, TUNED_F1, evaluate, tuned_f1
 from msd.models.build import new_model
 from msd.models.predict import predict
 from msd.models.split import Split, load_regions, load_split
@@ -55,6 +55,19 @@ class Dataset:
         targets = self.splits[split].targets
         gold = all_of(targets) if rows is None else targets[rows]
         return evaluate(logits, gold, dataset_task=self.dataset_task)
+
+    def tuned(self, logits: Mapping[str, Tensor]) -> list[tuple[str, str, float]]:
+        """(split, metric, value) of micro-F1 at the threshold chosen on validation; none where there is one label.
+
+        logits: (N, C) of the splits val and test.
+        """
+        if self.dataset_task != "multilabel":
+            return []
+        sides = [
+            (logits[split].double().numpy(), all_of(self.splits[split].targets).numpy()) for split in ("val", "test")
+        ]
+        threshold, values = tuned_f1(*sides)
+        return [("val", F1_THRESHOLD, threshold), *((split, TUNED_F1, value) for split, value in values.items())]
 
     def validate(self, model: VisualBertClassifier) -> dict[str, float]:
         """Metrics of a model on image and text of the validation split."""

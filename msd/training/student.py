@@ -53,10 +53,13 @@ def train_students(job: Job[StudentParams]) -> dict[str, float]:
         own_targets = _targets_from_student(dataset, job, seed=seed) if "teacher_students" in job.inputs else targets
         how: dict[str, Any] = {"history": history, "scratch": job.scratch, "engine": engine}
         students[seed] = train_one(dataset, own_targets, params, seed=seed, **how)
-        for split in EVALUATED:
-            logits = predict_views(students[seed], dataset.splits[split], removal=params.removal)
+        by_split = {
+            split: predict_views(students[seed], dataset.splits[split], removal=params.removal) for split in EVALUATED
+        }
+        for split, logits in by_split.items():
             predictions |= {f"seed-{seed}/{split}/{view}": values for view, values in logits.items()}
             scores += [(seed, split, name, value) for name, value in score(dataset, logits, teacher[split], split)]
+        scores += [(seed, *found) for found in dataset.tuned({split: by_split[split]["both"] for split in by_split})]
     metrics = pd.DataFrame(scores, columns=["seed", "split", "metric", "value"])
     metrics.to_parquet(job.outputs["metrics_table"], index=False)
     safetensors.torch.save_file(predictions, job.outputs["predictions"])

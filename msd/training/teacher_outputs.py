@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from msd.data import SPLITS
+from msd.distill.lesson import lesson
 from msd.models.files import load_model
 from msd.training.cached_outputs import stored_views, write_outputs
 from msd.training.dataset import Dataset
@@ -27,7 +28,7 @@ def teacher_outputs(job: Job[OutputsParams]) -> dict[str, float]:
     params = job.params
     dataset = Dataset.load(params, job.inputs, splits=SPLITS)
     teacher = load_model(config=job.inputs["config"], weights=job.inputs["model"]).to(chosen_device(params.device))
-    metrics = {}
+    metrics, answers = {}, {}
     for split in SPLITS:
         path, prepared, samples = job.outputs[split], job.inputs[split], dataset.splits[split]
         lost = write_outputs(
@@ -45,5 +46,10 @@ def teacher_outputs(job: Job[OutputsParams]) -> dict[str, float]:
             scores = dataset.evaluate(logits[rows], split, rows)
             if not params.outputs.is_whole:
                 scores["lost_kl"] = lost[view]
+            if view == "both":
+                answers[split] = logits[rows]
+                if split == "train":
+                    scores |= lesson(answers[split], samples.targets[rows], task=dataset.task)
             metrics.update({f"{split}/{view}/{name}": value for name, value in scores.items()})
-    return metrics
+    tuned = dataset.tuned(answers) if len(answers["val"]) == len(dataset.splits["val"]) else []
+    return metrics | {f"{split}/both/{name}": value for split, name, value in tuned}

@@ -8,8 +8,9 @@ import torch
 from scipy.special import expit, softmax
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
 
-from msd.measure.metric import METRICS, TASKS, evaluate, measures, primary_metrics
+from msd.measure.metric import METRICS, TASKS, evaluate, measures, primary_metrics, tuned_f1
 from msd.measure.scorers import score
+from msd.measure.values import best_threshold
 
 N = 80
 LABELS = {"binary": 2, "multiclass": 4, "multilabel": 5, "vqa": 6}
@@ -86,21 +87,23 @@ def test_a_metric_without_scorer_is_no_primary_metric(name: str) -> None:
         ("auroc", "multiclass", np.arange(9) % 3, "AUROC is undefined: no sample is of class 3"),
         ("auroc", "multilabel", np.zeros((9, 5)), "AUROC is undefined: no label, or every label, is gold"),
         ("auroc", "multilabel", np.ones((9, 5)), "AUROC is undefined: no label, or every label, is gold"),
-        ("ap", "multilabel", np.zeros((9, 5)), "average precision is undefined: no label is gold"),
         ("micro_ap", "multilabel", np.zeros((9, 5)), "average precision is undefined: no label is gold"),
     ],
 )
 def test_an_undefined_metric_says_why(name: str, task: str, targets: np.ndarray, why: str) -> None:
-    measured = METRICS[name].value(np.full((9, LABELS[task]), -1.0), targets, task)
+    logits = np.full((9, LABELS[task]), -1.0)
+    measured = METRICS[name].value(logits, targets, task)
     assert measured == (None, why)
     assert math.isnan(measured.number)
+    if name == "micro_ap":
+        assert math.isnan(score(METRICS[name].scorer(logits, targets, task), 9))
 
 
 def test_without_any_gold_label_f1_is_zero_and_silence_is_right() -> None:
     measured = measures(np.full((6, 3), -1.0), np.zeros((6, 3)), dataset_task="multilabel")
     assert {measured[f"{average}_f1"].value for average in ("micro", "macro", "weighted", "samples")} == {0}
     assert measured["accuracy"].value == 1
-    assert measured["ap"].value is None
+    assert measured["micro_ap"].value is None
     spoken = METRICS["weighted_f1"].scorer(np.ones((6, 3)), np.zeros((6, 3)), "multilabel")
     assert score(spoken, 6) == 0
 
@@ -110,7 +113,7 @@ def test_without_any_gold_label_f1_is_zero_and_silence_is_right() -> None:
     [
         ("binary", ["auroc", "accuracy"]),
         ("multiclass", ["accuracy", "macro_f1"]),
-        ("multilabel", ["micro_f1", "macro_f1", "weighted_f1", "samples_f1", "micro_ap"]),
+        ("multilabel", ["micro_ap", "micro_f1", "macro_f1", "weighted_f1", "samples_f1"]),
         ("vqa", ["accuracy"]),
     ],
 )
@@ -119,9 +122,8 @@ def test_a_run_states_these_metrics_in_this_order(task: str, names: list[str]) -
     values = evaluate(torch.from_numpy(logits), torch.from_numpy(targets), dataset_task=task)
     assert list(values) == names
     assert values == {name: METRICS[name].value(logits, targets, task).value for name in names}
-    scored = [name for name in names if name != "micro_ap"]
     of_people = ["vqa_accuracy", "vqa_accuracy_normalised"] if task == "vqa" else []
-    assert list(primary_metrics(task)) == scored + of_people
+    assert list(primary_metrics(task)) == names + of_people
 
 
 def test_titles_and_directions() -> None:
@@ -130,6 +132,7 @@ def test_titles_and_directions() -> None:
     assert titles == {
         "auroc": "AUROC",
         "accuracy": "accuracy",
+        "micro_ap": "micro-AP",
         "micro_f1": "micro-F1",
         "macro_f1": "macro-F1",
         "weighted_f1": "weighted-F1",
@@ -171,3 +174,35 @@ def test_calibration_error_by_hand() -> None:
 def test_bad_arguments_are_named(logits: torch.Tensor, targets: torch.Tensor, task: str, name: str) -> None:
     with pytest.raises(ValueError, match=f"^{name}"):
         evaluate(logits, targets, dataset_task=task)
+
+
+def test_the_threshold_has_the_best_micro_f1() -> None:
+    rng = np.random.default_rng(0)
+    gold = (rng.random((40, 5)) < 0.2).astype(np.float32)
+    logits = gold + rng.normal(size=(40, 5))
+    found = best_threshold(logits, gold, "multilabel")
+    reached = f1_score(gold, logits > found, average="micro")
+    tried = [f1_score(gold, logits > threshold, average="micro") for threshold in logits.ravel()]
+    assert reached == pytest.approx(max(tried))
+    assert reached > f1_score(gold, logits > 2, average="micro")
+
+
+def test_a_shift_of_all_logits_shifts_the_threshold() -> None:
+    gold = np.array([[1.0, 0], [0, 1], [0, 0]])
+    logits = np.array([[-3.0, -5], [-5, -2], [-6, -5]])
+    found = best_threshold(logits, gold, "multilabel")
+    assert found == pytest.approx(-4)
+    assert best_threshold(logits + 7, gold, "multilabel") == pytest.approx(3)
+
+
+def test_classes_need_no_threshold_and_all_labels_may_be_gold() -> None:
+    assert best_threshold(np.ones((4, 3)), np.array([0, 1, 2, 0]), "multiclass") == 0
+    logits = np.array([[1.0, 2.0]])
+    assert best_threshold(logits, np.ones((1, 2)), "multilabel") < 1
+
+
+def test_tuned_f1_takes_its_threshold_from_validation_alone() -> None:
+    logits, gold = np.array([[-3.0, -5], [-5, -2], [-6, -5]]), np.array([[1.0, 0], [0, 1], [0, 0]])
+    threshold, values = tuned_f1((logits, gold), (logits + 1.5, 1 - gold))
+    assert threshold == pytest.approx(-4)
+    assert values == {"val": 1.0, "test": pytest.approx(f1_score(1 - gold, logits + 1.5 > -4, average="micro"))}

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from synthetic_study import METHODS
+from synthetic_study import METHODS, TASKS
 
 from msd.tables.cell import Against, Cell, Value
 from msd.tables.names import table_names
@@ -85,7 +85,7 @@ def test_csv_keeps_full_precision():
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex with booktabs")
 def test_latex_compiles(tmp_path, reported_study):
     made = sorted((reported_study.root / "results/tiny/tables").glob("*.tex"))
-    assert len(made) == len(table_names(list(METHODS)))
+    assert len(made) == len(table_names(list(METHODS), TASKS))
     parts = [path.read_text(encoding="utf-8") for path in made] + [as_latex(table(cell(), cell("kd", against=None)))]
     published = [path for path in sorted(PUBLISHED.glob("*/*.json")) if path.stem not in ("record", "metrics")]
     parts += [as_latex(read_table(str(path))) for path in published]

@@ -8,13 +8,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
-from synthetic_study import METHODS
+from synthetic_study import METHODS, TASKS
 
 from msd.errors import UserError
 from msd.tables.names import table_names
 from msd.tables.tables import tables
 
-TABLES = table_names(list(METHODS))
+TABLES = table_names(list(METHODS), TASKS)
 FIELDS = {"dataset", "method", "metric", "split", "mean", "low", "high", "n", "values", "selected", "runs", "against"}
 
 
@@ -206,6 +206,8 @@ def test_one_seed_prints_as_one_and_is_never_bold(new_study):
     for name, paths in job.inputs.items():
         if name not in ("histories", "claims"):
             job.inputs[name] = [path for path in paths if "/match/" in path]
+    for form in ("json", "csv", "md", "tex"):
+        del job.outputs[f"thresholds.{form}"]
     tables(job)
     main = json.loads(Path("results/tiny/tables/main.json").read_text())
     cell = find(main, dataset="match", method="msd-uniform")
@@ -254,3 +256,24 @@ def test_a_missing_cell_is_named(in_study):
     job.inputs["cell_predictions"].pop()
     with pytest.raises(UserError, match="no cell of answers/msd-instance"):
         tables(job)
+
+
+def test_what_a_teacher_adds_to_the_labels(made):
+    lesson = made["lesson.json"]
+    assert find(lesson, dataset="tags", measure="off_label")["mean"] == 0.125
+    assert find(lesson, dataset="match", measure="train")["mean"] == 0.99
+    assert lesson["notes"][1].startswith(
+        "Warning: on Match the teacher knows its training set by heart (less than 0.02"
+    )
+    assert "Tags" not in lesson["notes"][1]
+
+
+def test_f1_stands_at_both_thresholds_beside_the_primary_metric(made):
+    cells = {measure: find(made["thresholds.json"], method="kd", measure=measure) for measure in ("score", "micro_f1")}
+    assert cells["score"] == find(made["main.json"], dataset="tags", method="kd") | {"measure": "score"}
+    assert cells["micro_f1"]["metric"] == "micro_f1"
+    tuned = find(made["thresholds.json"], method="msd-instance", measure="micro_f1_tuned")
+    assert tuned["mean"] >= find(made["thresholds.json"], method="msd-instance", measure="micro_f1")["mean"] - 0.05
+    assert tuned["against"]["difference"] == pytest.approx(
+        tuned["mean"] - find(made["thresholds.json"], method="kd", measure="micro_f1_tuned")["mean"]
+    )

@@ -1,7 +1,8 @@
 # collect, cost → tables.
 from msd.tables.names import table_names
 
-NAMES = table_names(list(study.methods))
+TASKS = [config.task for config in study.dataset_configs.values()]
+NAMES = table_names(list(study.methods), TASKS)
 # What tables and figures share.
 RESULTS_READ = {
     "cells": of_cells(rules.collect.output.cell),
@@ -18,6 +19,7 @@ TABLES = Stage("tables", RESULTS, "tables", lambda wildcards: study.report_param
 rule tables:
     input:
         **RESULTS_READ,
+        teacher_metrics=of_datasets(rules.teacher_outputs.output.metrics),
         probes=of_datasets(rules.probe.output.predictions),
         saliency=of_datasets(rules.saliency.output.summary),
         test_saliency=of_datasets(rules.saliency.output.test),

@@ -21,8 +21,9 @@ from msd.measure.constant import best_constant
 from msd.measure.metric import METRICS
 from msd.measure.scorers import score
 from msd.measure.stats import Resampling
+from msd.measure.values import best_threshold
 from msd.mfh.generality import linear_start
-from msd.mfh.teachers.variants import DIRECTIONS, TeacherOutputs, best_threshold, variants_of
+from msd.mfh.teachers.variants import DIRECTIONS, TeacherOutputs, variants_of
 from msd.seeds import derive_seed
 from msd.training.dataset import Dataset
 from msd.training.determinism import single_thread
@@ -109,7 +110,7 @@ def unimodal_students(job: Job[StudentsParams]) -> dict[str, float]:
         how["seed"] = derive_seed(dataset.name, modality, seed)
         students = train_students_together(features["train"], gold["train"], teachers, **how)
         logits = {split: students.logits(features[split]) for split in ("val", "test")}
-        shifts = [best_threshold(one, gold["val"], dataset_task=dataset.dataset_task) for one in logits["val"]]
+        shifts = [best_threshold(one.numpy(), gold["val"].numpy(), dataset.dataset_task) for one in logits["val"]]
         for split in ("val", "test"):
             for name, one in zip(names, logits[split] - torch.tensor(shifts)[:, None, None], strict=True):
                 of_metric = METRICS[metric].scorer(one.numpy(), gold[split].numpy(), dataset.dataset_task)

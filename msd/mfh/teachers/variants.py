@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 import safetensors
 import torch
-from sklearn.metrics import precision_recall_curve
 from torch import Tensor
 
 from msd.data import SPLITS
@@ -145,21 +143,3 @@ def rank_channels(
             frame = pd.DataFrame({name: values.numpy() for name, values in columns.items()})
             parts.append(frame.assign(view=view, other=other, rank=generality.ranking.argsort().numpy()))
     return pd.concat(parts, ignore_index=True)
-
-
-def best_threshold(logits: Tensor, targets: Tensor, *, dataset_task: str) -> float:
-    """The logit above which a label is given, for the highest micro-F1; 0 for tasks with one class a sample.
-
-    A teacher whose channels are silenced falls back to the labels' frequency and says "yes" to next to nothing above
-    one half, and so do its students. What they still know of the order of samples would not be seen.
-
-    logits: (N, C). targets: (N, C) scores, those above one half gold.
-    """
-    if dataset_task != "multilabel":
-        return 0.0
-    gold, scores = (targets > 0.5).numpy().ravel(), logits.double().numpy().ravel()
-    precision, recall, thresholds = precision_recall_curve(gold, scores)
-    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
-    best = int(f1[:-1].argmax())
-    below = scores[scores < thresholds[best]]  # "yes" from the threshold on: the middle of the gap below it
-    return float((thresholds[best] + below.max()) / 2) if len(below) else float(thresholds[best]) - 1.0

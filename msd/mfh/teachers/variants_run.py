@@ -18,6 +18,7 @@ from msd.data.prepared_table import picture_groups, read_targets
 from msd.distill.losses import DATASET_TASKS, Task
 from msd.measure.metric import METRICS
 from msd.measure.stats import Resampling
+from msd.measure.values import best_threshold
 from msd.mfh.teachers.gamma import (
     COUNTS,
     INFORMATION,
@@ -27,7 +28,7 @@ from msd.mfh.teachers.gamma import (
     mean_scorer_of,
     resampled,
 )
-from msd.mfh.teachers.variants import DIRECTIONS, TeacherOutputs, Variant, best_threshold, rank_channels, variants_of
+from msd.mfh.teachers.variants import DIRECTIONS, TeacherOutputs, Variant, rank_channels, variants_of
 from msd.seeds import derive_seed
 from msd.training.determinism import single_thread
 
@@ -80,8 +81,12 @@ def load_targets(inputs: Mapping[str, Any], *, task: Task) -> dict[str, Tensor]:
 
 
 def _shifted(logits: Mapping[str, Tensor], targets: Mapping[str, Tensor], params: VariantsParams) -> Tensor:
-    """Logits (N, C) of the test split, shifted so that "yes" begins where it does best on validation."""
-    return logits["test"] - best_threshold(logits["val"], targets["val"], dataset_task=params.dataset_task)
+    """Logits (N, C) of the test split, shifted so that "yes" begins where it does best on validation.
+
+    A teacher whose channels are silenced falls back to the labels' frequency and says "yes" to next to nothing above
+    one half, and so do its students. What they still know of the order of samples would not be seen.
+    """
+    return logits["test"] - best_threshold(logits["val"].numpy(), targets["val"].numpy(), params.dataset_task)
 
 
 def _gammas(

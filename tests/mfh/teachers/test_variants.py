@@ -4,7 +4,6 @@ import pandas as pd
 import pytest
 import safetensors.torch
 import torch
-from sklearn.metrics import f1_score
 from teacher_files import write_outputs
 
 from msd.errors import UserError
@@ -15,7 +14,6 @@ from msd.mfh.teachers.variants import (
     Direction,
     TeacherOutputs,
     Variant,
-    best_threshold,
     rank_channels,
     variants_of,
 )
@@ -126,28 +124,3 @@ def test_answers_to_other_data_are_refused(teacher_files: dict[str, str]) -> Non
     frame.iloc[::-1].to_parquet(teacher_files["val"])
     with pytest.raises(UserError, match="does not belong to"):
         TeacherOutputs("toy", teacher_files)
-
-
-def test_the_threshold_has_the_best_micro_f1() -> None:
-    generator = stream()
-    gold = (torch.rand(40, 5, generator=generator) < 0.2).float()
-    logits = gold + torch.randn(40, 5, generator=generator)
-    found = best_threshold(logits, gold, dataset_task="multilabel")
-    reached = f1_score(gold, logits > found, average="micro")
-    tried = [f1_score(gold, logits > threshold, average="micro") for threshold in logits.flatten().tolist()]
-    assert reached == pytest.approx(max(tried))
-    assert reached > f1_score(gold, logits > 2, average="micro")
-
-
-def test_a_shift_of_all_logits_shifts_the_threshold() -> None:
-    gold = torch.tensor([[1.0, 0], [0, 1], [0, 0]])
-    logits = torch.tensor([[-3.0, -5], [-5, -2], [-6, -5]])
-    found = best_threshold(logits, gold, dataset_task="multilabel")
-    assert found == pytest.approx(-4)
-    assert best_threshold(logits + 7, gold, dataset_task="multilabel") == pytest.approx(3)
-
-
-def test_classes_need_no_threshold_and_all_labels_may_be_gold() -> None:
-    assert best_threshold(torch.randn(4, 3), torch.tensor([0, 1, 2, 0]), dataset_task="multiclass") == 0
-    logits = torch.tensor([[1.0, 2.0]])
-    assert best_threshold(logits, torch.ones(1, 2), dataset_task="multilabel") < 1
