@@ -2,9 +2,10 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from msd.data.pictures import rgb
 from msd.data.sound import recording, resampled
 from msd.errors import UserError, cause, decoding
 
+Name = TypeVar("Name")
 COPY = re.compile(r" ?\(\d+\)$")
 MEAN, DEVIATION = (torch.tensor(values).view(3, 1, 1) for values in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
 """Of ImageNet's pictures, which the released code takes from every picture."""
@@ -71,35 +73,57 @@ def numbers(path: Path) -> NDArray[Any]:
     return values
 
 
-def files_below(folder: Path, endings: tuple[str, ...], findings: Findings, *, is_once: bool = True) -> list[Path]:
+def files_below(folder: Path, endings: tuple[str, ...], findings: Findings) -> list[Path]:
     """The files below a folder whose names end so, in small letters or capitals, sorted by name; links are followed.
 
     Dropped are copies "x (1)", what systems leave behind ("._x", __MACOSX), links to nothing, what a link leads to a
-    second time and, where a name `is_once`, others of it. Raises UserError for a folder that cannot be read.
+    second time, and others of a name. Raises UserError for a folder that cannot be read.
     """
-    kept: dict[str | Path, Path] = {}
+    return list(_kept(folder, endings, findings, lambda place, _: place.stem).values())
+
+
+def partners_below(folder: Path, endings: tuple[str, ...], findings: Findings) -> dict[Path, dict[str, Path]]:
+    """Path without ending -> ending -> the file, for files that belong together; as `files_below` in all else.
+
+    A name may stand in several folders.
+    """
+    partners: dict[Path, dict[str, Path]] = defaultdict(dict)
+    for (place, ending), path in _kept(folder, endings, findings, lambda place, ending: (place, ending)).items():
+        partners[folder / place][ending] = path
+    return dict(partners)
+
+
+def _kept(
+    folder: Path, endings: tuple[str, ...], findings: Findings, name: Callable[[Path, str], Name]
+) -> dict[Name, Path]:
+    """Name -> the first file of it; `name` is given a file's place in the folder without its ending, and that."""
+    kept: dict[Name, Path] = {}
     for path in sorted(_walked(folder, findings), key=lambda path: (path.stem, path)):
         ending = next((ending for ending in endings if path.name.lower().endswith(ending)), None)
         if ending is None or path.is_dir():
             continue
-        place, name = path.relative_to(folder), path.stem if is_once else path
+        place = path.relative_to(folder)
+        bare = place.with_name(path.name[: -len(ending)] or path.name)
+        own = name(bare, ending)
         if path.name.startswith("._") or "__MACOSX" in place.parts:
             findings.drop(path.name, str(place), "left behind by a system")
-        elif COPY.search(path.name[: -len(ending)]):
+        elif COPY.search(bare.name):
             findings.drop(path.name, str(place), "a copy, by its name")
         elif not path.is_file():
             findings.drop(path.name, str(place), "a link to nothing, or no file")
-        elif name in kept:
-            findings.drop(path.name, str(place), f"name given twice: {kept[name].relative_to(folder)}")
+        elif own in kept:
+            findings.drop(path.name, str(place), f"name given twice: {kept[own].relative_to(folder)}")
         else:
-            kept[name] = path
-    return list(kept.values())
+            kept[own] = path
+    return kept
 
 
 def _walked(folder: Path, findings: Findings) -> Iterator[Path]:
     """Every file below a folder and the folders that links lead to, each folder once."""
 
     def refuse(error: OSError) -> None:
+        if isinstance(error, FileNotFoundError):
+            return  # a folder that is not there has no files, of which the readers speak
         raise UserError(f"the folder {error.filename} cannot be read ({cause(error)}); correct its rights") from error
 
     known: set[str] = set()

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from msd.data.findings import Findings
-from msd.mfh.crossmodal.files import files_below
+from msd.mfh.crossmodal.files import files_below, partners_below
 
 
 def test_links_are_followed_and_what_they_lead_to_twice_or_not_at_all_is_named(tmp_path: Path) -> None:
@@ -36,3 +36,20 @@ def test_a_link_to_the_folder_itself_is_the_folder(tmp_path: Path) -> None:
     (tmp_path / "real/a.wav").touch()
     (tmp_path / "link").symlink_to("real")
     assert [os.path.basename(path) for path in files_below(tmp_path / "link", (".wav",), Findings())] == ["a.wav"]
+
+
+def test_partners_are_found_in_capitals_too_and_a_second_of_the_kind_is_named(tmp_path: Path) -> None:
+    for name in ("a.PNG", "a.txt", "b/a.png", "b/a.TXT", "c.Png", "c.png", ".png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    findings = Findings()
+    found = partners_below(tmp_path, (".png", ".txt"), findings)
+    places = {
+        path.relative_to(tmp_path).as_posix(): [own.name for own in files.values()] for path, files in found.items()
+    }
+    assert places == {".png": [".png"], "a": ["a.PNG", "a.txt"], "b/a": ["a.TXT", "a.png"], "c": ["c.Png"]}
+    assert [(entry["where"], entry["reason"]) for entry in findings] == [("c.png", "name given twice: c.Png")]
+
+
+def test_a_folder_that_is_not_there_has_no_files(tmp_path: Path) -> None:
+    assert files_below(tmp_path / "none", (".wav",), Findings()) == []

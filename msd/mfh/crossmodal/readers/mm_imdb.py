@@ -24,7 +24,7 @@ from msd.config.strict import Count, Sides
 from msd.data.findings import Findings, Row
 from msd.data.raw_files import below
 from msd.errors import UserError, decoding
-from msd.mfh.crossmodal.files import normalised, picture
+from msd.mfh.crossmodal.files import normalised, partners_below, picture
 from msd.mfh.crossmodal.reader import DataReader
 from msd.mfh.crossmodal.samples import Samples, gathered
 from msd.text_file import parse_json, read_json
@@ -37,6 +37,7 @@ GENRES = (
 UNUSED = ("News", "Adult", "Talk-Show", "Reality-TV")
 """Genres of the films that are too rare to be labels."""
 SPLITS = {"train": "train", "val": "dev", "test": "test"}
+POSTERS = (".jpeg", ".jpg")
 HDF5 = "multimodal_imdb.hdf5"
 SHAPES = {"features": (300,), "vgg_features": (4096,), "images": (3, 256, 160), "genres": (len(GENRES),)}
 WORD = re.compile(r"\w\w")
@@ -74,8 +75,13 @@ class MmImdb(DataReader):
 
 
 def _read_files(folder: Path, size: tuple[int, int], words: int, findings: Findings) -> dict[str, Samples]:
+    place = folder / "dataset"
+    files = partners_below(place, (".json", *POSTERS), findings)
+
     def read(film: tuple[str, str, Tensor]) -> dict[str, Tensor]:
-        return {"image": normalised(_poster(folder / "dataset", film[0], size)), "label": film[2]}
+        own = files.get(place / film[0], {})
+        poster = next((own[ending] for ending in POSTERS if ending in own), place / f"{film[0]}{POSTERS[0]}")
+        return {"image": normalised(picture(poster, size)), "label": film[2]}
 
     splits, plots = {}, {}
     for split, rows in findings.once(_ids(folder)).items():
@@ -83,7 +89,8 @@ def _read_files(folder: Path, size: tuple[int, int], words: int, findings: Findi
         for row in rows:
             where = f"dataset/{row.content}.json"
             with findings.dropping(row.content, row.where, "cannot be read", split=split):
-                film = _film(below(folder / "dataset", f"{row.content}.json"))
+                named = below(place, f"{row.content}.json")
+                film = _film(files.get(place / row.content, {}).get(".json", named))
                 if isinstance(film, str):
                     findings.drop(row.content, where, film, split=split)
                 else:
@@ -133,11 +140,6 @@ def _weights(plots: dict[str, list[str]], words: int) -> dict[str, Tensor]:
 
     vectorizer = TfidfVectorizer(max_features=words, dtype=np.float32).fit(plots["train"])
     return {split: torch.from_numpy(vectorizer.transform(texts).toarray()) for split, texts in plots.items()}
-
-
-def _poster(folder: Path, name: str, size: tuple[int, int]) -> Tensor:
-    paths = [folder / f"{name}{ending}" for ending in (".jpeg", ".jpg", ".JPEG", ".JPG")]
-    return picture(next((path for path in paths if path.is_file()), paths[0]), size)
 
 
 def _read_hdf5(path: Path, image: Image, findings: Findings) -> dict[str, Samples]:

@@ -21,7 +21,7 @@ from msd.data.raw_files import sha256
 from msd.data.sound import power
 from msd.data.splits import Shares, prefix, split_by_group
 from msd.errors import UserError
-from msd.mfh.crossmodal.files import files_below, fitted, normalised, pixels, recorded
+from msd.mfh.crossmodal.files import fitted, normalised, partners_below, pixels, recorded
 from msd.mfh.crossmodal.reader import DataReader
 from msd.mfh.crossmodal.samples import Samples, gathered, standardised
 from msd.text_file import read_text
@@ -64,18 +64,16 @@ class TuxPaint(DataReader):
 
 
 def _read(folder: Path, language: str, size: int, seed: int, findings: Findings) -> dict[str, Samples]:
-    ending, stamps = f"_desc_{language}.ogg", {}
+    files = _files(folder, (f"_desc_{language}.ogg", ".png", ".txt"), findings)
+    stamps: dict[str, str] = {}
     pictures: dict[str, str] = {}
-    for path in files_below(folder, (ending,), findings, is_once=False):
-        stamp = path.with_name(path.name[: -len(ending)])
-        name = str(stamp.relative_to(folder))
-        if stamp.relative_to(folder).parts[0] in KINDS and all(_of(stamp, end).is_file() for end in (".png", ".txt")):
-            with findings.dropping(name, f"{name}.txt", "no name", split="names"):
-                first = pictures.setdefault(sha256(_of(stamp, ".png")), name)
-                if first == name:
-                    stamps[name] = (stamp, _name(stamp))
-                else:
-                    findings.drop(name, f"{name}.png", f"picture given twice: {first}.png", split="names")
+    for name, (_, picture, text) in files.items():
+        with findings.dropping(name, f"{name}.txt", "no name", split="names"):
+            first = pictures.setdefault(sha256(picture), name)
+            if first == name:
+                stamps[name] = _name(text)
+            else:
+                findings.drop(name, f"{name}.png", f"picture given twice: {first}.png", split="names")
     findings.check_share("names", len(stamps))
     kinds = {name: Path(name).parts[0] for name in stamps}
     missing = [kind for kind in KINDS if kind not in kinds.values()]
@@ -86,15 +84,15 @@ def _read(folder: Path, language: str, size: int, seed: int, findings: Findings)
         )
 
     def read(name: str) -> dict[str, Tensor]:
-        stamp, kind = stamps[name][0], torch.tensor(KINDS.index(kinds[name]))
-        image = normalised(_picture(_of(stamp, ".png"), size))
-        return {"image": image, "speech": _speech(_of(stamp, ending)), "label": kind}
+        speech, picture, _ = files[name]
+        kind = torch.tensor(KINDS.index(kinds[name]))
+        return {"image": normalised(_picture(picture, size)), "speech": _speech(speech), "label": kind}
 
     groups = {name: str(Path(name).parent / prefix(Path(name).name)) for name in kinds}
     splits, texts = {}, {}
     for split, names in split_by_group(groups, kinds, shares=SHARES, seed=seed).items():
         splits[split], kept = gathered([Row((name,), name, name) for name in names], read, findings, split=split)
-        texts[split] = [stamps[row.content][1] for row in kept]
+        texts[split] = [stamps[row.content] for row in kept]
     grams = _grams(texts)
     for split, part in splits.items():
         own = {"image": part.inputs["image"], "text": grams[split], "speech": part.inputs["speech"]}
@@ -102,13 +100,16 @@ def _read(folder: Path, language: str, size: int, seed: int, findings: Findings)
     return splits
 
 
-def _of(stamp: Path, ending: str) -> Path:
-    return stamp.with_name(stamp.name + ending)
+def _files(folder: Path, endings: tuple[str, ...], findings: Findings) -> dict[str, tuple[Path, ...]]:
+    """Place of a stamp of the kinds -> its files in the order of the endings, where all are there."""
+    found = {stamp.relative_to(folder): own for stamp, own in partners_below(folder, endings, findings).items()}
+    whole = {place: own for place, own in found.items() if place.parts[0] in KINDS and len(own) == len(endings)}
+    by_speech = sorted(whole.items(), key=lambda item: (item[1][endings[0]].stem, item[0]))
+    return {str(place): tuple(own[ending] for ending in endings) for place, own in by_speech}
 
 
-def _name(stamp: Path) -> str:
+def _name(path: Path) -> str:
     """The English name: the first line of a stamp's text."""
-    path = _of(stamp, ".txt")
     lines = read_text(path).splitlines()
     if not lines or not re.search(r"\w", lines[0]):
         raise UserError(f"{path} has no name in its first line; install its package again")

@@ -164,7 +164,8 @@ def test_a_film_listed_twice_or_outside_is_dropped_or_told(folder: Path, is_bad,
 def test_films_that_are_left_out_leave_the_others_as_they_were(folder: Path) -> None:
     before = MmImdb(size=SIZE).read(folder)["train"]
     (folder / "dataset/0000002.jpeg").write_bytes(b"")
-    (folder / "dataset/0000003.jpeg").rename(folder / "dataset/0000003.JPG")
+    for name, other in (("3.jpeg", "3.JPG"), ("5.jpeg", "5.Jpeg"), ("6.json", "6.JSON")):
+        (folder / f"dataset/000000{name}").rename(folder / f"dataset/000000{other}")
     after = MmImdb(size=SIZE).read(folder)["train"]
     rows = [0, 2, 3, 4, 5]
     assert torch.equal(after.label, before.label[rows])

@@ -80,7 +80,7 @@ def test_stamps_that_differ_by_a_number_stay_together(folder: Path) -> None:
             "left behind by a system",
         ),
         (
-            lambda f: copied(f, "food.a", "food.a (1)"),
+            lambda f: shutil.copy(f / "food.a_desc_fr.ogg", f / "food.a (1)_desc_fr.ogg"),
             r"food\.a \(1\)_desc.*: a copy, by its name",
             "a copy, by its name",
         ),
@@ -89,11 +89,29 @@ def test_stamps_that_differ_by_a_number_stay_together(folder: Path) -> None:
             "pear.png: .*pear: picture given twice: food/sub/food.a.png",
             "picture given twice",
         ),
+        (
+            lambda f: shutil.copy(f / "food.b.png", f / "food.a.PNG"),
+            "food.a.png: name given twice: food/sub/food.a.PNG",
+            "name given twice",
+        ),
     ],
 )
 def test_a_bad_stamp_is_dropped_or_told(folder: Path, is_bad, change, sentence: str, kind: str) -> None:
     change(folder / "food/sub")
     is_bad(TuxPaint, folder, sentence, kind, size=16)
+
+
+def test_the_case_of_an_ending_makes_no_difference(folder: Path) -> None:
+    before = TuxPaint(size=16).read(folder)
+    for name, other in (
+        ("food.a.png", "food.a.PNG"),
+        ("food.b.txt", "food.b.Txt"),
+        ("food.c_desc_fr.ogg", "food.c_desc_fr.OGG"),
+    ):
+        (folder / "food/sub" / name).rename(folder / "food/sub" / other)
+    after = TuxPaint(size=16).read(folder)
+    for split, part in before.items():
+        assert all(map(torch.equal, part.inputs.values(), after[split].inputs.values()))
 
 
 def test_a_kind_without_stamps_is_one_sentence(folder: Path) -> None:
