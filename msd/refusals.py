@@ -1,4 +1,4 @@
-"""What the system refuses a program (room on a disk, a right, an open file) as one sentence: which file, what to do."""
+"""What the system refuses a program (room on a disk or in memory, a right, a file) as one sentence: what to do."""
 
 import errno
 import os
@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
 
 from msd.errors import UserError
 
@@ -21,14 +23,24 @@ ADVICE = {
     errno.EMFILE: "have the limit on open files raised (`ulimit -n 4096`)",
     errno.ENFILE: "end programs that hold many files open",
     errno.EIO: "see whether the disk still works",
+    errno.ENOMEM: "choose smaller batches or sizes, or a machine with more memory",
 }
 PHRASES = {
+    errno.ENOMEM: re.compile("(?i)can't allocate memory|out of memory|unable to allocate"),
     errno.ENOSPC: re.compile("disk is full|Not enough free space|requested and .* written|unexpected pos"),
     errno.EACCES: re.compile("readonly database|unable to open database file"),
     errno.EIO: re.compile("disk I/O error"),
 }
 """Words of libraries that keep the system's number to themselves: SQLite, NumPy, torch."""
+ASKED = re.compile(r"allocate ([\d.,]+ ?[KMGTP]?i?B(?:ytes)?)", re.IGNORECASE)
 TEMPORARY = re.compile(r"/\.tmp-\d+(?=/|$)")
+
+
+def fits_in_memory(needed: int, what: str, advice: str) -> None:
+    """UserError where more bytes are needed than are free: the system would end the process without a word."""
+    free = psutil.virtual_memory().available
+    if needed > free:
+        raise UserError(f"{what} need {needed / 1e9:,.1f} GB of memory, {free / 1e9:,.1f} are free; {advice}")
 
 
 class Refusal(UserError):
@@ -46,6 +58,8 @@ def explained(folders: Iterable[str | Path]) -> Iterator[None]:
         number, refused = _refused(error)
         if number is None:
             raise
+        if number == errno.ENOMEM:
+            raise Refusal(f"{_short(refused)}; {ADVICE[number]}, and run it again: what is finished stays") from error
         if isinstance(error, UserError):  # which a program that was called, such as pip, has explained
             what, place = str(error), _fullest(folders)
         else:
@@ -59,7 +73,7 @@ def _refused(error: BaseException) -> tuple[int | None, BaseException]:
     """The number of the refusal that an error is or comes from, and the error that has it."""
     link: BaseException | None = error
     while link is not None:
-        number = getattr(link, "errno", None)
+        number = errno.ENOMEM if isinstance(link, MemoryError) else getattr(link, "errno", None)
         if number in ADVICE:
             return number, link
         text = str(link)
@@ -68,6 +82,13 @@ def _refused(error: BaseException) -> tuple[int | None, BaseException]:
                 return _limited(number), link
         link = None if isinstance(link, UserError) else link.__cause__ or link.__context__
     return None, error
+
+
+def _short(error: BaseException) -> str:
+    """What was asked of memory, where the error says so, and what is free."""
+    asked = ASKED.search(str(error))
+    more = f" for {asked[1]} more" if asked else ""
+    return f"the memory has no room{more} ({psutil.virtual_memory().available / 1e9:,.1f} GB are free)"
 
 
 def _limited(number: int) -> int:

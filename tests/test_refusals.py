@@ -15,11 +15,12 @@ import pandas as pd
 import pytest
 import safetensors.numpy
 import torch
+from faults import one_sentence
 from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 
 from msd.errors import UserError, decoding
-from msd.refusals import ADVICE, explained
+from msd.refusals import ADVICE, explained, fits_in_memory
 
 NUMBERS = np.random.default_rng(0).random(20_000)
 WORDS = {f"word{number}": number for number in range(5_000)}
@@ -91,7 +92,7 @@ def test_of_two_disks_the_fuller_one_is_meant(working_folder: Path) -> None:
     assert str(refused.value).startswith(f"{folders[0] / 'file'}: No space left on device")
 
 
-@pytest.mark.parametrize("number", ADVICE)
+@pytest.mark.parametrize("number", sorted(ADVICE.keys() - {errno.ENOMEM}))
 def test_the_file_that_an_error_names_and_what_to_do(number: int) -> None:
     cause = OSError(number, os.strerror(number), "a", None, "b/.tmp-12/c")
     with pytest.raises(UserError) as refused, explained([]):
@@ -111,3 +112,26 @@ def test_a_file_that_could_not_be_opened_for_want_of_descriptors_is_not_a_damage
     """It would be dropped from its data set."""
     with pytest.raises(OSError, match="Too many open files"), decoding("a.png is no picture"):
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), "a.png")
+
+
+ASKED = {
+    "torch": lambda: torch.empty(10**14),
+    "numpy": lambda: np.empty(10**14),
+    "python": lambda: bytearray(10**14),
+    "a library's own words": lambda: (_ for _ in ()).throw(
+        RuntimeError("CUDA out of memory. Tried to allocate 2.5 GiB.")
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_memory_that_is_not_there_is_one_sentence(name: str) -> None:
+    words = r"^the memory has no room( for [\d.]+ \w+ more)? \([\d,.]+ GB are free\); choose smaller batches"
+    with one_sentence(words), explained([]):
+        ASKED[name]()
+
+
+def test_what_would_fill_the_memory_is_refused_before() -> None:
+    fits_in_memory(10**6, "a million bytes", "take less")
+    with one_sentence(r"^the rows need 1,000,000.0 GB of memory, [\d,.]+ are free; take fewer"):
+        fits_in_memory(10**15, "the rows", "take fewer")

@@ -8,6 +8,7 @@ from torch.autograd import forward_ad
 from torch.nn import functional as F
 
 from msd.data.rows import Rows, all_of, blocks
+from msd.errors import UserError
 
 Parameters = Mapping[str, Tensor]
 
@@ -72,16 +73,21 @@ def _along(function: Callable[[Parameters], Tensor], point: Parameters, directio
 def meta_split(targets: Rows, *, share: float, seed: int) -> tuple[Tensor, Tensor]:
     """Row numbers to train on and, held out from them, a share of every label's samples: both sorted.
 
-    targets: (N,) class indices, or (N, C) scores; a sample of several labels counts for its rarest one. share: above 0
-    and below 1: at least one is held out, and one is left. Returns (N−M,) and (M,) row numbers, M the nearest count to
-    share·N; each label has its share of M, within one sample.
+    targets: (N,) class indices, or (N, C) scores; a sample of several labels counts for its rarest one. Returns (N−M,)
+    and (M,) row numbers, M the nearest count to share·N; each label has its share of M, within one sample.
+
+    Raises:
+        UserError: there are fewer than two samples, or than labels, in one of both.
     """
-    if not 0 < share < 1 or len(targets) < 2:
-        raise ValueError(f"share: must be above 0 and below 1 of 2 samples or more, not {share} of {len(targets)}")
-    held_out = min(max(1, round(share * len(targets))), len(targets) - 1)
+    held_out, strata = round(share * len(targets)), _strata(targets)
+    least, labels = min(held_out, len(targets) - held_out), len(strata.unique())
+    if least < max(2, labels):
+        parts = f"{held_out} of {len(targets)} samples are held out, {len(targets) - held_out} left"
+        few = f"fewer than 2 or than the {labels} labels"
+        raise UserError(f"meta_share: {parts}: {few}; choose a share nearer to 0.5, or give more samples")
     generator = torch.Generator().manual_seed(seed)
     shuffled = torch.randperm(len(targets), generator=generator)
-    by_label = shuffled[_strata(targets)[shuffled].argsort(stable=True)]
+    by_label = shuffled[strata[shuffled].argsort(stable=True)]
     # Every k-th sample of the rows in the order of their labels, from a random start.
     places = (torch.arange(held_out) + torch.rand(1, generator=generator)) * (len(targets) / held_out)
     chosen = torch.zeros(len(targets), dtype=torch.bool)

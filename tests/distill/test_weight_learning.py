@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from faults import one_sentence
 from small_study import new_model, new_setting
 from torch import Tensor
 from torch.func import functional_call
@@ -113,15 +114,26 @@ def test_a_sample_of_several_labels_counts_for_its_rarest() -> None:
     assert counts == [1, 1, 7, 1]
 
 
-def test_the_split_follows_the_seed_and_is_never_empty() -> None:
+def test_the_split_follows_the_seed() -> None:
     targets = classes()
     first, again, other = (meta_split(targets, share=0.1, seed=seed)[1] for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
-    for share in (0.01, 0.99):
-        assert all(len(part) for part in meta_split(targets[:3], share=share, seed=0))
-    with pytest.raises(ValueError, match=r"^share"):
-        meta_split(targets, share=1.0, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("samples", "share", "sentence"),
+    [
+        (500, 0.007, "4 of 500 samples are held out, 496 left"),
+        (500, 0.994, "497 of 500 samples are held out, 3 left"),
+        (500, 1e-9, "0 of 500 samples"),
+        (6, 0.01, "0 of 6 samples"),
+    ],
+)
+def test_a_part_without_two_samples_or_one_of_each_label_is_refused(samples: int, share: float, sentence: str) -> None:
+    targets = torch.arange(samples) % 5
+    with one_sentence(rf"^meta_share: {sentence}.*: fewer than 2 or than the 5 labels"):
+        meta_split(targets, share=share, seed=0)
 
 
 def test_weights_start_at_one_and_stay_between_zero_and_two() -> None:

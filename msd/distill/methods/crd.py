@@ -16,6 +16,7 @@ from msd.distill.feature_method import FeatureMethod
 from msd.distill.geometry import unit
 from msd.distill.method import Setting, Step
 from msd.distill.options import Small
+from msd.refusals import fits_in_memory
 
 
 def contrast_loss(similarities: Tensor, *, log_z: Tensor, temperature: float, samples: int) -> Tensor:
@@ -95,6 +96,11 @@ class CRD(FeatureMethod):
         self.embed_teacher = nn.Linear(teacher, self.options.width)
         self.generator = torch.Generator().manual_seed(setting.stream("negatives"))
         samples = len(setting.samples)
+        fits_in_memory(
+            4 * samples * self.options.width * 4,  # both banks, and the copies in which they are moved
+            f"the embeddings of {samples:,} samples in {self.options.width:,} numbers, of student and teacher,",
+            "give crd a smaller `width`",
+        )
         self.student_bank = Bank(self.options, samples=samples, generator=self.generator)
         self.teacher_bank = Bank(self.options, samples=samples, generator=self.generator)
 

@@ -32,7 +32,7 @@ class LearnedMSD(Method):
     class Options(MixedOptions):
         """λ, T, the samples that are held out, and the net that gives the weights."""
 
-        meta_share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        meta_share: Annotated[float, Field(ge=0.01, le=0.5)] = Field(
             description="share of the training split that is held out to learn the weights on"
         )
         meta_samples: Count = Field(description="held-out samples that are drawn for a step of the net")

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from msd.data import SPLITS
 from msd.data.findings import Findings, Row
 from msd.errors import UserError
+from msd.refusals import fits_in_memory
 
 IGNORED = 255
 """Label of a pixel that neither loss nor metric counts."""
@@ -42,9 +43,14 @@ def gathered(
             if isinstance(values, str):
                 findings.drop(row.names[0], row.where, values, split=split)
                 continue
+            if not tensors:
+                needed = len(rows) * sum(value.nbytes for value in values.values())
+                what = f"the {len(rows):,} samples of {split}"
+                fits_in_memory(needed, what, "choose a smaller size or fewer samples under `data`")
+                tensors = {
+                    name: torch.empty((len(rows), *value.shape), dtype=value.dtype) for name, value in values.items()
+                }
             for name, value in values.items():
-                if name not in tensors:
-                    tensors[name] = torch.empty((len(rows), *value.shape), dtype=value.dtype)
                 tensors[name][len(kept)] = value
             kept.append(row)
     findings.check_share(split, len(kept))

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from by_loops import assert_same_values_and_gradients, matrix
+from faults import one_sentence
 from small_study import SIZE, new_setting, new_step
 
 from msd.distill.methods.crd import CRD, contrast_loss
@@ -46,6 +47,16 @@ def test_extreme_similarities_stay_finite() -> None:
     assert torch.isfinite(values).all()
     assert torch.isfinite(similarities.grad).all()
     assert values[1] < 1e-6 < values[0]
+
+
+def test_banks_that_the_memory_has_no_room_for_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 10 million samples: the system would end the process without a word."""
+    setting = new_setting()
+    monkeypatch.setattr(type(setting.samples), "__len__", lambda _: 10**7)
+    with one_sentence(
+        "^the embeddings of 10,000,000 samples in 65,536 numbers, .* need 10,485.8 GB.*; give crd a smaller"
+    ):
+        CRD({**OPTIONS, "width": 65_536}, setting)
 
 
 def test_a_step_is_the_formula_on_the_banks_before_it() -> None:

@@ -151,7 +151,7 @@ def test_where_the_teacher_does_not_count_nothing_is_learned() -> None:
 
 
 def test_bad_settings_are_named() -> None:
-    for name, value in (("meta_share", 1.0), ("step_length", 0.0)):
+    for name, value in (("meta_share", 0.51), ("meta_share", 0.009), ("step_length", 0.0)):
         with pytest.raises(ValueError, match=name):
             learned(new_setting(), **{name: value})
 
