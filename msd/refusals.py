@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
 from msd.errors import UserError
+from msd.memory import free_memory
 
 ADVICE = {
     errno.ENOSPC: "make room there",
@@ -34,13 +33,6 @@ PHRASES = {
 """Words of libraries that keep the system's number to themselves: SQLite, NumPy, torch."""
 ASKED = re.compile(r"allocate ([\d.,]+ ?[KMGTP]?i?B(?:ytes)?)", re.IGNORECASE)
 TEMPORARY = re.compile(r"/\.tmp-\d+(?=/|$)")
-
-
-def fits_in_memory(needed: int, what: str, advice: str) -> None:
-    """UserError where more bytes are needed than are free: the system would end the process without a word."""
-    free = psutil.virtual_memory().available
-    if needed > free:
-        raise UserError(f"{what} need {needed / 1e9:,.1f} GB of memory, {free / 1e9:,.1f} are free; {advice}")
 
 
 class Refusal(UserError):
@@ -88,7 +80,7 @@ def _short(error: BaseException) -> str:
     """What was asked of memory, where the error says so, and what is free."""
     asked = ASKED.search(str(error))
     more = f" for {asked[1]} more" if asked else ""
-    return f"the memory has no room{more} ({psutil.virtual_memory().available / 1e9:,.1f} GB are free)"
+    return f"the memory has no room{more} ({free_memory() / 1e9:,.1f} GB are free)"
 
 
 def _limited(number: int) -> int:

@@ -11,6 +11,7 @@ from msd.lineage.digest import PACKAGE
 ROOMS = (
     *(
         "errors",
+        "memory",
         "refusals",
         "seeds",
         "text_file",

@@ -20,7 +20,8 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 
 from msd.errors import UserError, decoding
-from msd.refusals import ADVICE, explained, fits_in_memory
+from msd.memory import fits_in_memory
+from msd.refusals import ADVICE, explained
 
 NUMBERS = np.random.default_rng(0).random(20_000)
 WORDS = {f"word{number}": number for number in range(5_000)}
