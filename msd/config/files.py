@@ -27,7 +27,7 @@ class DatasetConfig(Strict):
 
     name: str = Field(description="the file's name without .yaml")
     title: str = Field(description="name in tables and figures")
-    role: str = Field(description="dataset of a paper whose part it plays")
+    role: str = Field("none", description="dataset of a paper whose part it plays")
     sources: list[Source] = Field(min_length=1, description="files to fetch")
     licence: Licence = Field(description="terms of use")
     citation: str = Field(description="whom to cite")

