@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msd.errors import UserError
 
 if TYPE_CHECKING:
-    from msd.config.sections import Teacher
+    from msd.config.sections import Student, Teacher
     from msd.config.study import Study
 
 REGION = 32
@@ -24,10 +24,18 @@ def check_encoders(study: Study) -> None:
         raise UserError(f"data.text_encoder: {text.name} is no text encoder")
     if image.module is None or image.size is None:
         raise UserError(f"data.extractor: {image.name} reads no pictures")
-    if study.data.window > image.size // REGION:
-        grid = f"{image.size // REGION}×{image.size // REGION}"
-        raise UserError(f"data.window: {study.data.window} does not fit into the {grid} regions of {image.name}")
-    for dataset in study.dataset_configs:
+    for dataset, config in study.dataset_configs.items():
+        side = (config.size or image.size) // REGION
+        if study.data.regions > side:
+            raise UserError(
+                f"data.regions: {image.name} gives {side} regions a side for {dataset}, fewer than {study.data.regions}"
+            )
+        student: Student = study.training("student", dataset)
+        if student.words == "pca" and student.width > text.dims:
+            raise UserError(
+                f"student.words: the students of {dataset} are {student.width} wide, but {text.name} has {text.dims} "
+                "principal components; write `words: scratch`"
+            )
         teacher: Teacher = study.training("teacher", dataset)
         sizes = (teacher.width, teacher.heads, teacher.feed_forward)
         if teacher.layers > text.layers or sizes != (text.dims, text.heads, text.feed_forward):

@@ -34,6 +34,7 @@ class DatasetConfig(Strict):
     task: DatasetTask = Field(description="one label of two or of many, any number of labels, or answers to questions")
     metric: str = Field(description="primary metric, one that fits the task")
     labels: str = Field(description="what the labels are")
+    size: Side | None = Field(None, description="pixels of a side at which its pictures are read, if not the encoder's")
     prepare: dict[str, Any] = Field(description="values of the `Parameters` of its module in msd/data/readers")
 
     @model_validator(mode="after")
@@ -60,7 +61,7 @@ class EncoderConfig(Strict):
     parameters: Large = Field(description="number of its weights")
     dims: Count = Field(description="channels of a region, or width of a token")
     module: str | None = Field(None, description="of pictures: its module in msd/features")
-    size: Side | None = Field(None, description="of pictures: pixels of a side, of which a region has 32")
+    size: Side | None = Field(None, description="of pictures: pixels of a side as they are read; a region has 32")
     layers: Count | None = Field(None, description="of texts: number of layers, which a teacher may start from")
     heads: Count | None = Field(None, description="of texts: attention heads of a layer, those of a teacher")
     feed_forward: Count | None = Field(None, description="of texts: width of a layer's feed-forward part, a teacher's")

@@ -14,6 +14,7 @@ from msd.config.contracts.training import (
     Schedule,
     Shape,
     TeacherSchedule,
+    Words,
 )
 from msd.config.strict import Count, Draws, LearningRate, Seed, Strict, distinct
 
@@ -24,7 +25,7 @@ class Data(Strict):
     extractor: str = Field(description="encoder of config/encoders that turns a picture into regions")
     text_encoder: str = Field(description="encoder of config/encoders that has the vocabulary and the teacher's start")
     processes: Count = Field(default=1, description="processes of one job that turn pictures into regions")
-    window: Count = Field(description="side of the square of neighbouring regions that are averaged into one")
+    regions: Count = Field(description="side of the square of regions that a picture becomes, averages of neighbours")
     max_tokens: MaxTokens = Field(description="word pieces to which a text is cut")
     removal: Removal = Field(description="how a view lacks a modality: out of the attention, or zeros in its place")
 
@@ -69,6 +70,12 @@ class Training(Schedule, Shape):
     def schedule(self) -> Schedule:
         """How the model is trained."""
         return Schedule(**self.model_dump(include=set(Schedule.model_fields)))
+
+
+class Student(Training):
+    """A student, which starts from random weights, its word embeddings perhaps from the text encoder's."""
+
+    words: Words = Field("scratch", description="start of its words: random, or principal components of the encoder's")
 
 
 class Teacher(Training):

@@ -22,7 +22,7 @@ from msd.config.contracts.training import (
 from msd.config.encoders import check_encoders
 from msd.config.files import DatasetConfig, EncoderConfig, MethodConfig, named_file, read_named
 from msd.config.names import NamedStudy, block_name, check_run_names
-from msd.config.sections import Data, Overrides, Report, SaliencyConfig, Teacher, Training
+from msd.config.sections import Data, Overrides, Report, SaliencyConfig, Student, Teacher, Training
 from msd.config.strict import Count, Seed, Title, distinct
 from msd.config.yaml_file import read_model, read_yaml, validated
 from msd.errors import UserError, nearest
@@ -52,7 +52,7 @@ class Study(NamedStudy):
     data: Data = Field(description="what the models read")
     saliency: SaliencyConfig = Field(description="how saliency is measured")
     teacher: Teacher = Field(description="the teacher of each dataset, which starts from the text encoder")
-    student: Training = Field(description="every student, which starts from random weights")
+    student: Student = Field(description="every student, which starts from random weights")
     engine: EngineParams = Field(EngineParams(), description="where and how exactly models are trained")
     report: Report = Field(description="what tables and figures compare")
 
@@ -174,14 +174,13 @@ class Study(NamedStudy):
         module = dataset.replace("-", "_")
         return PrepareParams(name=dataset, module=module, task=config.task, prepare=config.prepare)
 
-    def features_params(self) -> FeaturesParams:
-        """What every `features` job is given."""
+    def features_params(self, dataset: str) -> FeaturesParams:
+        """What the `features` job of a dataset is given."""
         encoder = self.encoder_configs[self.data.extractor]
         assert encoder.module is not None, "checked by check_encoders"
         assert encoder.size is not None, "checked by check_encoders"
-        return FeaturesParams(
-            extractor=encoder.name, module=encoder.module, size=encoder.size, processes=self.data.processes
-        )
+        size = self.dataset_configs[dataset].size or encoder.size
+        return FeaturesParams(extractor=encoder.name, module=encoder.module, size=size, processes=self.data.processes)
 
     def model_params(self, dataset: str) -> ModelParams:
         """What every job that runs a model is given."""
@@ -191,7 +190,7 @@ class Study(NamedStudy):
             dataset_task=config.task,
             metric=config.training_metric,
             removal=self.data.removal,
-            data=Reading(window=self.data.window, max_tokens=self.data.max_tokens),
+            data=Reading(regions=self.data.regions, max_tokens=self.data.max_tokens),
         )
 
     def outputs_params(self, dataset: str) -> OutputsParams:
@@ -217,7 +216,7 @@ class Study(NamedStudy):
 
     def student_params(self, run: Run) -> StudentParams:
         """What the `student` job of a run is given."""
-        student: Training = self.training("student", run.dataset)
+        student: Student = self.training("student", run.dataset)
         method = self.method_configs[run.method]
         return StudentParams(
             **dict(self.model_params(run.dataset)),
@@ -228,6 +227,7 @@ class Study(NamedStudy):
             seeds=next(block for block in self.blocks if block_name(block) == run.seeds),
             architecture=student.architecture(positions=self.data.max_tokens),
             schedule=student.schedule(),
+            words=student.words,
             engine=self.engine_of("student", run.dataset),
         )
 

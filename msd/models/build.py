@@ -17,6 +17,8 @@ from msd.models.visualbert import VisualBertClassifier, start_from_bert
 
 PICTURES = 16_384
 """Of those that regions are standardised over, at most."""
+WORDS = 0.06
+"""Deviation of words that start from principal components: three times that of random ones, by validation."""
 
 
 def new_model(config: Mapping[str, Any], train: Split, *, task: str, seed: int) -> VisualBertClassifier:
@@ -83,7 +85,35 @@ def start_from_encoder(model: VisualBertClassifier, encoder: str, tokenizer: str
         model: of the BERT's width, heads and feed_forward.   encoder: the package.
         tokenizer: tokenizer.json of the model, whose word pieces are some of the BERT's.
     """
+    return start_from_bert(model, _weights(encoder), _rows(encoder, tokenizer))
+
+
+def principal_words(encoder: str, tokenizer: str, *, width: int) -> Tensor:
+    """(V, width) of a tokenizer's word pieces: the leading principal components of a packaged BERT's word embeddings.
+
+    Components are of the BERT's whole vocabulary, so that no text of a data set decides them; each has the sign that
+    makes its largest loading positive. They are scaled as a whole to the deviation `WORDS`; [PAD], piece 0, is zero.
+
+    Args:
+        encoder: the package.   tokenizer: tokenizer.json, whose word pieces are some of the BERT's.
+        width: at most the BERT's.
+    """
+    table = next(table for name, table in _weights(encoder).items() if name.endswith("word_embeddings.weight")).double()
+    centred = table - table.mean(0)
+    components = torch.linalg.eigh(centred.T @ centred).eigenvectors.flip(1)[:, :width]  # in falling order
+    largest = components.gather(0, components.abs().argmax(0, keepdim=True))
+    words = centred[_rows(encoder, tokenizer)] @ (components * largest.sign())
+    words[0] = 0
+    words *= WORDS / words[1:].std()
+    return words.float()
+
+
+def _weights(encoder: str) -> dict[str, Tensor]:
+    return safetensors.torch.load(read_member(encoder, "model.safetensors"))
+
+
+def _rows(encoder: str, tokenizer: str) -> Tensor:
+    """(V,) the row of each of a tokenizer's word pieces in a packaged BERT."""
     numbers = json.loads(read_member(encoder, "tokenizer.json"))["model"]["vocab"]
     pieces = json.loads(Path(tokenizer).read_text(encoding="utf-8"))["model"]["vocab"]
-    rows = torch.tensor([numbers[piece] for piece in sorted(pieces, key=lambda piece: pieces[piece])])
-    return start_from_bert(model, safetensors.torch.load(read_member(encoder, "model.safetensors")), rows)
+    return torch.tensor([numbers[piece] for piece in sorted(pieces, key=lambda piece: pieces[piece])])

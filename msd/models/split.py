@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,7 +87,7 @@ class RegionWindows:
     @property
     def side(self) -> int:
         """Regions of a row of the grid."""
-        return round(self.grid.shape[1] ** 0.5)
+        return math.isqrt(self.grid.shape[1])
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -101,14 +102,14 @@ class RegionWindows:
         return F.avg_pool2d(grid, self.window, stride=1).permute(0, 2, 3, 1).flatten(1, 2)
 
 
-def load_regions(features: str | Path, *, window: int) -> RegionWindows:
-    """The region features of regions.npy (P, R, D); UserError if R is no square grid that the window fits in."""
+def load_regions(features: str | Path, *, side: int) -> RegionWindows:
+    """`side` × `side` averages of the regions of regions.npy (P, R, D); UserError if R is no square of that side."""
     grid = npy_rows(features)
     regions = grid.shape[1]
-    windows = RegionWindows(grid, window)
-    if windows.side**2 != regions or not 1 <= window <= windows.side:
-        raise UserError(f"{features}: {regions} regions are no square grid that a window of {window} fits in")
-    return windows
+    given = math.isqrt(regions)
+    if given**2 != regions or not 1 <= side <= given:
+        raise UserError(f"{features}: {regions} regions are no square of {side} regions a side or more")
+    return RegionWindows(grid, given - side + 1)
 
 
 def load_split(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 from msd.data.rows import all_of
@@ -33,13 +34,14 @@ class Dataset:
     labels: int
     pieces: int
     splits: Mapping[str, Split]
+    words: Tensor | None = None  # (pieces, width) that the words of new models start from, if not at random
 
     @classmethod
     def load(cls, params: ModelParams, inputs: Mapping[str, Any], *, splits: Iterable[str]) -> Dataset:
         """Read `splits` from a job's inputs (prepared tables, labels, tokenizer, regions and their spec)."""
         task = DATASET_TASKS[params.dataset_task]
         labels = len(json.loads(Path(inputs["labels"]).read_text(encoding="utf-8")))
-        regions = load_regions(inputs["regions"], window=params.data.window)
+        regions = load_regions(inputs["regions"], side=params.data.regions)
         pictures = json.loads(Path(inputs["spec"]).read_text(encoding="utf-8"))["pictures"]
         tokenizer = read_tokenizer(inputs["tokenizer"], max_tokens=params.data.max_tokens)
         loaded = {
@@ -80,4 +82,8 @@ class Dataset:
 
     def new_model(self, architecture: Mapping[str, Any], *, seed: int) -> VisualBertClassifier:
         """A freshly initialised model for the training split, see `msd.models.build.new_model`."""
-        return new_model(self.config(architecture), self.splits["train"], task=self.task, seed=seed)
+        model = new_model(self.config(architecture), self.splits["train"], task=self.task, seed=seed)
+        if self.words is not None:
+            with torch.no_grad():
+                model.encoder.embeddings.word_embeddings.weight.copy_(self.words)
+        return model

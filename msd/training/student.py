@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from torch import Tensor
 from msd.data import SPLITS
 from msd.distill.likeness import mean_divergence
 from msd.distill.method import Setting, TeacherTargets, method_class
+from msd.models.build import principal_words
 from msd.models.files import load_model, load_student, save_students
 from msd.models.predict import predict, predict_views
 from msd.models.views import VIEWS
@@ -44,6 +46,9 @@ def train_students(job: Job[StudentParams]) -> dict[str, float]:
     single_thread()
     params = job.params
     dataset = Dataset.load(params, job.inputs, splits=SPLITS)
+    if params.words == "pca":
+        words = principal_words(job.inputs["encoder"], job.inputs["tokenizer"], width=params.architecture.width)
+        dataset = replace(dataset, words=words)
     teacher = {split: read_views(job.inputs[f"{split}_outputs"], prepared=job.inputs[split]) for split in EVALUATED}
     targets = _targets(job)
     history, scores, engine = History(), [], Engine(params.engine)

@@ -17,7 +17,7 @@ def test_what_a_study_plans_is_what_its_jobs_read() -> None:
     planned = [
         *map(fetch_params, study.dataset_configs.values()),
         study.prepare_params(run.dataset),
-        study.features_params(),
+        study.features_params("clipart-tags"),
         study.model_params(run.dataset),
         study.outputs_params(run.dataset),
         study.saliency_params(run.dataset),

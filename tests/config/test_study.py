@@ -99,6 +99,10 @@ def test_a_dataset_overrides_training_values(tmp_path: Path) -> None:
             r"report.from_scratch: 'self' would be its own teacher",
         ),
         (lambda c: c["teacher"].update(layers=8), r"teacher of clipart-match has 8 layers .*at most 6 layers of width"),
+        (
+            lambda c: c["student"].update(words="pca", width=512),
+            r"students of clipart-match are 512 wide, but minilm-l6 has 384 principal components",
+        ),
         (lambda c: c["teacher"].update(heads=6), r"with 6 heads .*minilm-l6 gives at most 6 layers .* with 12 heads"),
         (lambda c: c["teacher"].update(feed_forward=9), r"feed_forward 9; minilm-l6 gives .* feed_forward 1536"),
         (lambda c: c["report"].update(from_scratch="kd"), r"report.from_scratch: 'kd' has a teacher; name a method"),
@@ -106,7 +110,7 @@ def test_a_dataset_overrides_training_values(tmp_path: Path) -> None:
         (lambda c: c.update(seeds=[*range(10_000)], seeds_per_job=1), r"jobs are more than the 20,000 that a study"),
         (lambda c: c.update(title="two\nlines"), r"title: String should match pattern"),
         (lambda c: c.update(title="x" * 9999), r"title: .*at most 200 characters \(given: 'x{79}…\)"),
-        (lambda c: c["data"].update(window=4), r"data.window: 4 does not fit into the 3×3 regions"),
+        (lambda c: c["data"].update(regions=4), r"data.regions: .* gives 3 regions a side for .*, fewer than 4"),
         (lambda c: c["data"].update(extractor="minilm-l6"), r"data.extractor: minilm-l6 reads no pictures"),
         (lambda c: c["teacher"].update(width=100), r"width 100 is no multiple of heads 12"),
         (

@@ -19,10 +19,10 @@ from msd.models.split import Split, load_regions, load_split
 def test_windows_average_neighbouring_regions(tmp_path: Path) -> None:
     grid = np.arange(9, dtype=np.float16).reshape(1, 9, 1)
     np.save(tmp_path / "regions.npy", grid)
-    assert all_of(load_regions(tmp_path / "regions.npy", window=2)).flatten().tolist() == [2, 3, 5, 6]
-    assert all_of(load_regions(tmp_path / "regions.npy", window=1)).flatten().tolist() == list(range(9))
-    with pytest.raises(UserError, match="window of 4"):
-        load_regions(tmp_path / "regions.npy", window=4)
+    assert all_of(load_regions(tmp_path / "regions.npy", side=2)).flatten().tolist() == [2, 3, 5, 6]
+    assert all_of(load_regions(tmp_path / "regions.npy", side=3)).flatten().tolist() == list(range(9))
+    with pytest.raises(UserError, match="no square of 4 regions a side or more"):
+        load_regions(tmp_path / "regions.npy", side=4)
 
 
 @pytest.mark.parametrize("window", [1, 2, 3])
@@ -31,7 +31,7 @@ def test_the_windows_of_a_batch_are_those_of_all_pictures_at_once(tmp_path: Path
     np.save(tmp_path / "regions.npy", grid)
     whole = torch.from_numpy(grid).float().transpose(1, 2).reshape(7, 33, 3, 3)
     expected = F.avg_pool2d(whole, window, stride=1).flatten(2).transpose(1, 2)
-    regions = load_regions(tmp_path / "regions.npy", window=window)
+    regions = load_regions(tmp_path / "regions.npy", side=4 - window)
     rows = torch.tensor([6, 0, 0, 3])
     assert regions.shape == expected.shape
     assert torch.equal(regions[rows], expected[rows])

@@ -29,7 +29,7 @@ PARAMS = {
     "dataset_task": "multiclass",
     "metric": "accuracy",
     "removal": "mask",
-    "data": {"window": 2, "max_tokens": 8},
+    "data": {"regions": 2, "max_tokens": 8},
     "architecture": {
         **{"layers": 1, "width": 16, "heads": 2, "feed_forward": 32, "dropout": 0.1},
         **{"pool": "modality-means", "positions": 8},

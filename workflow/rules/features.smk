@@ -1,6 +1,10 @@
 # prepare → features, and what every job that runs a model reads of a dataset.
 FEATURES = Stage(
-    "features", DATA, "{dataset}", lambda w: study.features_params(), extractor_module
+    "features",
+    DATA,
+    "{dataset}",
+    lambda w: study.features_params(w.dataset),
+    extractor_module,
 )
 REGIONS = f"{DATA}/{{dataset}}/features/{study.data.extractor}"
 

@@ -44,6 +44,13 @@ def live_teacher(wildcards):
     return {}
 
 
+def word_table(wildcards):
+    """The text encoder, where the students' words start from it."""
+    if study.training("student", wildcards.dataset).words == "scratch":
+        return {}
+    return {"encoder": encoder_file(study.data.text_encoder)}
+
+
 def runs_of(dataset, method):
     """The runs of a cell, in the order of the grid."""
     return [run for run in study.runs if (run.dataset, run.method) == (dataset, method)]

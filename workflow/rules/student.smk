@@ -12,6 +12,7 @@ RUN = f"{RESULTS}/students/{{dataset}}/{{method}}/{{variant}}/{{seeds}}"
 rule student:
     input:
         unpack(live_teacher),
+        unpack(word_table),
         **DATASET | OUTPUTS,
         saliency=rules.saliency.output.train,
     output:

@@ -11,6 +11,7 @@ from msd.config.strict import BatchSize, Count, Device, Fraction, LearningRate, 
 
 Removal = Literal["mask", "zero"]
 Measure = Literal["kl", "js", "l1"]
+Words = Literal["scratch", "pca"]
 MaxTokens = Annotated[int, Field(ge=4, le=512)]
 MOST_WEIGHTS = 10**9
 """Of a model: with AdamW's moments and the gradient they take 16 GB."""
@@ -71,9 +72,9 @@ class TeacherSchedule(Schedule):
 
 
 class Reading(Strict):
-    """How samples are read: `window` × `window` regions are averaged, texts are cut to `max_tokens` word pieces."""
+    """How samples are read: a picture becomes `regions` × `regions`, a text is cut to `max_tokens` word pieces."""
 
-    window: Count
+    regions: Count
     max_tokens: MaxTokens
 
 
@@ -134,4 +135,5 @@ class StudentParams(ModelParams):
     seeds: Annotated[list[Seed], Field(min_length=1)]
     architecture: Architecture
     schedule: Schedule
+    words: Words = "scratch"
     engine: EngineParams = EngineParams()

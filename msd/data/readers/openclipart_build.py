@@ -25,7 +25,7 @@ PACKAGES = {
     "openclipart-svg": "989712d90d57dfa3230049f553bb43b76c30ee4d4b8c5f6e106e33f7db5cbdc5",
 }
 OUT = COMMITTED / "openclipart"
-SIZE = 64  # pixels; 96 were no better for the tags (features are read at 96) but half as large again
+SIZE = 128  # pixels, at which features are read
 COLOURS = 32  # with 64 the subset would be a quarter larger
 COMPARED = 64  # pixels at which near-copies are looked for
 EMPTY = {"unsorted", "hash"}  # keywords that only say how a file was handled

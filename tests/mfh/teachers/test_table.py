@@ -191,7 +191,7 @@ def test_all_stages_in_a_row(teacher_files, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     inputs = {name: Path(path).name for name, path in teacher_files.items()}
     shared = {"dataset": "toy", "dataset_task": "multiclass", "metric": "accuracy", "removal": "mask"}
-    shared |= {"data": {"window": 2, "max_tokens": 8}, "shares": SHARES, "seeds": SEEDS, "draws": DRAWS}
+    shared |= {"data": {"regions": 2, "max_tokens": 8}, "shares": SHARES, "seeds": SEEDS, "draws": DRAWS}
     student = {"hidden": 8, "steps": 20, "batch_size": 16, "learning_rate": 0.01, "weight_decay": 0.01}
     student |= {"kd_weight": 0.5, "temperature": 2.0}
     of_variants = VariantsParams(**shared, generality={"epochs": 50, "learning_rate": 0.01, "momentum": 0.9})
