@@ -8,9 +8,11 @@ from typing import Any
 from synthetic_study import DATASETS, parameters
 
 from msd.job import Job, plain
+from msd.lineage.digest import file_sha256
 from msd.lineage.record import describe_inputs, describe_outputs, seal
 from msd.temporary import paths_of
 
+CLAIMS = Path(__file__).parents[1] / "config/claims.yaml"
 ENVIRONMENT: dict[str, Any] = {
     "git": {"commit": "c0ffee", "dirty": True},
     "lock_sha256": "ab" * 32,
@@ -25,6 +27,7 @@ def write_record(rule: str, folder: str, *, outputs: Iterable[str], inputs: Iter
     code = {"digest": f"{rule:0<64}"[:64], "modules": {f"msd.{rule}": "cd" * 32}}
     content = {"rule": rule, "params": params, "seeds": params.get("seeds", []), "code": code, **ENVIRONMENT}
     content |= {"inputs": describe_inputs(inputs), "outputs": describe_outputs({path: path for path in outputs})}
+    content |= {"claims_sha256": file_sha256(CLAIMS)} if rule == "student" else {}
     content |= {"started": "2026-01-01T00:00:00+00:00", "ended": "2026-01-01T00:01:00+00:00"}
     text = json.dumps(content | {"seal": seal(content)}, indent=1, sort_keys=True)
     Path(folder, "record.json").write_text(text + "\n", encoding="utf-8")

@@ -104,6 +104,18 @@ def test_run_writes_outputs_metrics_and_a_record_which_a_later_job_names(doublin
     assert later["inputs"][0]["record"] == "results/toy/double/record.json"
 
 
+def test_a_record_says_which_tests_of_claims_were_named_when_its_job_began(doubling: Job) -> None:
+    Path("config").mkdir()
+    named = Path("config/claims.yaml")
+    for text in (None, "claims: {}\n"):
+        if text is not None:
+            named.write_text(text)
+        run(doubling)
+        record = json.loads(Path("results/toy/double/record.json").read_text())
+        assert record["claims_sha256"] == (file_sha256(str(named), trust=False) if text else None)
+        assert str(named) not in [item["path"] for item in record["inputs"]], "recorded, not depended on"
+
+
 def test_a_killed_job_finds_what_it_kept_unless_parameters_inputs_or_code_changed(doubling: Job) -> None:
     job = replace(doubling, rule="keeping", log=None)
 

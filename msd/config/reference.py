@@ -15,6 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from msd.config.claims import Claims
 from msd.config.files import CONFIG, DatasetConfig, EncoderConfig, MethodConfig
+from msd.config.published import PublishedNumbers
 from msd.config.study import Study
 
 Schema = dict[str, Any]
@@ -78,6 +79,7 @@ def models() -> dict[str, dict[str, type[BaseModel]]]:
         "method": {"config/methods/<method>.yaml": MethodConfig},
         "crossmodal": {"config/crossmodal/<name>.yaml": described()},
         "claims": {"config/claims.yaml": Claims},
+        "published": {"config/published.yaml": PublishedNumbers},
     }
 
 

@@ -16,6 +16,9 @@ from msd.errors import UserError
 from msd.lineage.digest import code_digest, file_sha256, module_digests
 from msd.lineage.environment import describe_environment
 
+CLAIMS = "config/claims.yaml"
+"""Names the test of each claim: a study is registered where its students were trained with this file as it is."""
+
 
 def described_job(content: Mapping[str, Any]) -> dict[str, Any]:
     """Params, inputs, outputs, modules and log of a record's job, in the order in which the workflow gave them."""
@@ -72,6 +75,7 @@ def describe_run(modules: Sequence[str], params: dict[str, Any]) -> dict[str, An
     return {
         "code": {"digest": code_digest(modules), "modules": module_digests(modules)},
         "git": git_state(),
+        "claims_sha256": file_sha256(CLAIMS) if os.path.isfile(CLAIMS) else None,  # recorded; nothing depends on it
         **describe_environment(),
         "seeds": params.get("seeds", [params["seed"]] if "seed" in params else []),
     }

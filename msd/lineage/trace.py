@@ -110,12 +110,13 @@ def _cells(table: Mapping[str, Any], name: str, *, where: str) -> list[dict[str,
 
 
 def _compared(cell: Mapping[str, Any], path: str, archive: Archive) -> list[str]:
-    """Records of the runs of the cell that this one is against, sought first in the table that it is judged in."""
+    """Records of the runs of the cell that this one is against, which it names itself or are sought in the tables."""
     if not cell.get("against"):
         return []
+    if "runs" in cell["against"]:
+        return [f"{run}/record.json" for run in cell["against"]["runs"]]
     folder = Path(path).parent
-    first = (folder / f"{cell['table']}.json").as_posix() if "table" in cell else path
-    paths = dict.fromkeys([first, (folder / "main.json").as_posix(), *sorted(map(relative, folder.glob("*.json")))])
+    paths = dict.fromkeys([path, (folder / "main.json").as_posix(), *sorted(map(relative, folder.glob("*.json")))])
     tables = (table for name in paths if (table := archive.find_table(name)) is not None)
     other = other_side(cell, tables)
     return [] if other is None else [f"{run}/record.json" for run in other["runs"]]

@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from msd.config.claims import Published, read_claims
 from msd.config.contracts.training import EngineParams
+from msd.config.published import Published, read_published
 from msd.config.strict import (
     BatchSize,
     Count,
@@ -18,7 +18,7 @@ from msd.config.strict import (
     Weight,
 )
 
-CLAIMS = Path("config/claims.yaml")
+PUBLISHED = Path("config/published.yaml")
 
 
 class JointTraining(Strict):
@@ -58,6 +58,6 @@ class Distillation(Strict):
 
 
 def published(table: str, dataset: str | None = None) -> list[Published]:
-    """What config/claims.yaml has for a table, or for one dataset of it, in the order of the file."""
-    entries = read_claims(CLAIMS).published.values()
+    """What config/published.yaml has for a table, or for one dataset of it, in the order of the file."""
+    entries = read_published(PUBLISHED).values()
     return [entry for entry in entries if entry.table == table and dataset in (None, entry.dataset)]

@@ -41,18 +41,6 @@ def gold_probability(logits: Array, targets: Array, *, dataset_task: str) -> Flo
     return np.asarray(probability[targets > 0.5])
 
 
-def best_on_validation(results: DatasetResults, methods: list[str]) -> str | None:
-    """The method with the best mean validation score, the first of equals; never chosen on test."""
-
-    def score(method: str) -> float:
-        values = [
-            value for value in results.methods[method].values("val", results.metric).values() if value is not None
-        ]
-        return sum(values) / len(values)
-
-    return max(methods, key=score) if methods else None
-
-
 def densities_figure(
     results: DatasetResults, methods: list[str], *, titles: Mapping[str, str], styles: Mapping[str, Look]
 ) -> Figure:

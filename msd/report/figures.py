@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from msd.errors import UserError, nearest
 from msd.measure.scorers import FloatArray
-from msd.report.densities import best_on_validation, densities_figure
+from msd.report.densities import densities_figure
 from msd.report.examples import examples, examples_figure
 from msd.report.plots import curves_figure, main_figure, saliency_figure, saliency_scatter_figure
 from msd.report.sensitivity import searched, sensitivity_figure
@@ -91,7 +91,7 @@ def _makers(job: Job[ReportParams], study: Mapping[str, DatasetResults]) -> dict
 def _examples(job: Job[ReportParams], results: DatasetResults) -> Figure:
     """Examples of one dataset, answered by the teacher, the baseline and the best method on validation."""
     name, params = results.name, job.params
-    methods = list(dict.fromkeys([params.baseline, *filter(None, [best_on_validation(results, params.best_of)])]))
+    methods = list(dict.fromkeys([params.baseline, *filter(None, [results.best_on_validation(params.best_of)])]))
     prepared, saliency, pictures = (parallel(job, files)[name] for files in ("prepared", "saliency", "pictures"))
     shown = examples(results, methods, prepared=prepared, saliency=saliency, titles=titles(params)["method"])
     return examples_figure(shown, pictures=pictures, title=results.title, unit=UNITS.get(params.saliency_measure, ""))
@@ -105,7 +105,7 @@ def _weights(job: Job[ReportParams], study: Mapping[str, DatasetResults], learne
 def density_methods(job: Job[ReportParams], results: DatasetResults) -> list[str]:
     """From-scratch student, baseline, and the method of params.best_of that is best on validation."""
     params = job.params
-    wanted = [params.from_scratch, params.baseline, best_on_validation(results, params.best_of)]
+    wanted = [params.from_scratch, params.baseline, results.best_on_validation(params.best_of)]
     return list(dict.fromkeys(name for name in wanted if name is not None))
 
 

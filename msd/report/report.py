@@ -13,6 +13,7 @@ from msd.errors import UserError
 from msd.measure.metric import METRICS
 from msd.report.page import LAST_FIGURE, group, page_figure, page_table, paragraphs, sections, template
 from msd.report.page_lineage import as_script, page_lineage
+from msd.report.registered import registration
 from msd.report.rule_graph import rule_graph, rule_graph_figure
 from msd.report.style import SETTINGS, save
 from msd.tables.comparisons import titles
@@ -42,6 +43,7 @@ def report(job: Job[ReportParams]) -> dict[str, float]:
         titles=titles(job.params),
         sections=sections({name: page_table(table) for name, table in tables.items()}, groups),
         claims=tables["claims"].more["claims"] if "claims" in tables else {},
+        registration=registration(job.inputs["records"], job.inputs["environment"]),
         rule_graph=groups.get(LAST_FIGURE),
         samples=tables["main"].more["samples"],
         cells=[read_json(path) for path in job.inputs["cells"]],

@@ -18,7 +18,7 @@ _ERROR = ("error", "freedom", "spread")
 _TESTED = (*_ERROR, "effect", "improvement")
 _ORDER = (
     *("view", "label", "variant", "point", "comparison", "modality", "measure", "better", "over", "counted"),
-    *("claim", "test", "verdict", "evidence", "rule", "table"),
+    *("claim", "test", "verdict", "evidence", "rule", "part"),
 )
 """Order in which a cell's JSON has what not every cell has."""
 

@@ -1,105 +1,137 @@
-"""Claims, judged by stated rules on cells of tables."""
+"""Claims, each judged on each task by the one test that config/claims.yaml names for it."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msd.config.claims import Claim, Claims
 from msd.tables.cell import Cell, Value, Verdict
+from msd.tables.claim_tests import ALL, ClaimTests
 from msd.tables.comparisons import make_table, titles
+from msd.tables.descriptions import COSTS
+from msd.tables.study_results import StudyResults
 from msd.tables.table import Table
-from msd.tables.text import score_text
-from msd.tables.verdict import INCONCLUSIVE, NOT_RUN, NOT_SUPPORTED, SUPPORTED, of_difference
-
-if TYPE_CHECKING:
-    from msd.config.contracts.tables import ReportParams
+from msd.tables.text import number, score_text
+from msd.tables.verdict import INCONCLUSIVE, NOT_RUN, NOT_SUPPORTED, SUPPORTED
 
 RULES = {
-    "higher": "higher: supported when the method's score is above the other's and the corrected p is below .05; not "
-    "supported when it is below and p is; inconclusive otherwise.",
-    "lower": "lower: as higher, with the sides exchanged.",
-    "separate": "separate: supported when the intervals of the modalities lie apart and above zero; not supported when "
-    "one of them holds zero; inconclusive otherwise.",
-    "smaller": "smaller: supported when the first value, with its interval if it has one, is below the second; not "
-    "supported when it is above; inconclusive otherwise.",
+    "higher": "Higher, lower: supported where the difference has that sign and p, corrected by Holm over the primary "
+    "tasks of the claim, is below .05; not supported where it has the other one and p is; inconclusive otherwise.",
+    "separate": "Separate: supported where the intervals of the modalities lie apart and above zero; not supported "
+    "where one of them holds zero; inconclusive otherwise.",
+    "smaller": "Smaller: supported where all measures are smaller, not supported where none is, else inconclusive.",
 }
-Judged = tuple[Verdict, Cell | None]
-"""A verdict, and the cell that it rests on; none for a claim whose methods are not in the study."""
-UNKNOWN: Judged = (Verdict(NOT_RUN), None)
+TOGETHER = (
+    "Over the primary tasks: Stouffer's sum of their one-sided tests, each with the same weight; scores in different "
+    "metrics have no mean."
+)
+MEASURES = {"kl": "KL to the teacher", "agreement": "agreement with the teacher"}
 
 
-def claims_table(claims: Claims, tables: Mapping[str, Table], params: ReportParams) -> Table:
-    """Every test of every claim on every data set of the study, with its verdict."""
-    named = titles(params)
-    cells, tests = [], {}
+def claims_table(claims: Claims, tables: Mapping[str, Table], study: StudyResults) -> Table:
+    """The one test of every claim on every task of the study, with its verdict."""
+    parts = {about.name: about.part for about in study.params.datasets}
+    cells: list[Cell] = []
     for key, claim in claims.claims.items():
-        table = tables.get(claim.table)
-        for method, other, measure in claim.tests:
-            test = "/".join(filter(None, (method, other, measure)))
-            tests[test] = _test_title(method, other, measure, table, named["method"])
-            for dataset in named["dataset"]:
-                verdict, cell = _judge(claim, table, (method, other, measure), dataset=dataset)
-                cell = cell or Cell(dataset=dataset, method=method, metric="", split="test", value=Value())
-                about: dict[str, Any] = {"place": {**cell.place, "claim": key, "test": test}, "verdict": verdict}
-                about["details"] = {**cell.details, "rule": claim.rule, "table": claim.table}
-                cells.append(replace(cell, **about))
-    stated = {key: f"{key}: {claim.statement}" for key, claim in claims.claims.items()}
-    judged = {}
-    for key, claim in claims.claims.items():
-        outcomes = Counter(cell.verdict.outcome for cell in cells if cell.verdict and cell.place["claim"] == key)
-        judged[key] = claim.model_dump() | {"verdicts": dict(outcomes)}
-    empty = make_table(
+        found = _judged(key, claim, claims.smallest, tables, study)
+        for dataset in [*parts, ALL]:
+            cell = found.get(dataset)
+            if cell is None and dataset != ALL:
+                cell = _not_run(dataset, key, claim)
+            if cell is not None:
+                part = {"rule": claim.rule, "part": parts.get(dataset, ALL)}
+                cells.append(replace(cell, details={**cell.details, **part}))
+    named = titles(study.params)
+    table = make_table(
         "claims",
-        [],
-        params,
-        rows=["claim", "test"],
+        cells,
+        study.params,
+        rows=["claim"],
         columns=["dataset"],
-        caption="What the papers claim, and what this study says to it.",
-        notes=[RULES[rule] for rule in dict.fromkeys(claim.rule for claim in claims.claims.values())]
-        + ["Differences and p are those of the tables named; p is corrected there. Not run: its methods are not here."],
+        caption="What the paper claims, and what this study says to it: one test a task.",
+        notes=[*_notes(claims, named["method"], "control" in parts.values()), TOGETHER],
         with_metric=False,
-        more={"claims": judged},
+        more={"claims": {key: _summary(key, claim, cells) for key, claim in claims.claims.items()}},
     )
-    return replace(empty, cells=cells, titles={**empty.titles, "claim": stated, "test": tests})
+    shown = {key: f"{key}: {claim.statement}" for key, claim in claims.claims.items()}
+    tasks = {name: _dataset_title(title, parts[name]) for name, title in named["dataset"].items()}
+    tasks[ALL] = "All primary tasks together"
+    return replace(table, titles={**table.titles, "claim": shown, "dataset": tasks})
 
 
-def _test_title(
-    method: str, other: str | None, measure: str | None, table: Table | None, named: Mapping[str, str]
-) -> str:
-    sides = " against ".join(named.get(name, name) for name in (method, other) if name)
-    if measure is None:
-        return sides
-    known = {} if table is None else table.titles.get("measure", {})
-    return f"{sides}: {known.get(measure, measure)}"
+def _dataset_title(title: str, part: str) -> str:
+    return title if part == "primary" else f"{title} ({'control' if part == 'control' else 'not primary'})"
 
 
-def _judge(claim: Claim, table: Table | None, test: tuple[str, str | None, str | None], *, dataset: str) -> Judged:
-    """The verdict on one test, (method, other, measure), of a claim on one dataset."""
-    method, other, measure = test
+def _judged(
+    key: str, claim: Claim, smallest: float, tables: Mapping[str, Table], study: StudyResults
+) -> dict[str, Cell]:
+    """Task -> judged cell, of the tasks that have what the claim speaks of."""
+    if claim.rule in ("higher", "lower"):
+        return ClaimTests(key, claim, smallest, study).cells()
+    table = tables["saliency" if claim.rule == "separate" else "cost"]
+    judge = _separate if claim.rule == "separate" else _smaller
+    found = {}
+    for name in study.datasets:
+        cells = [cell for cell in table.cells if (cell.dataset, cell.split) == (name, "test")]
+        judged = judge(claim, cells)
+        if judged is not None:
+            verdict, cell = judged
+            found[name] = replace(cell, place={**cell.place, "claim": key}, verdict=verdict)
+    return found
 
-    def cells(name: str | None) -> list[Cell]:
-        wanted = (dataset, name, "test", measure)
-        known = [] if table is None else table.cells
-        return [cell for cell in known if (cell.dataset, cell.method, cell.split, cell.place.get("measure")) == wanted]
 
+def _not_run(dataset: str, key: str, claim: Claim) -> Cell:
+    about: dict[str, Any] = {"dataset": dataset, "method": claim.methods[0], "metric": "", "split": "test"}
+    verdict = Verdict(NOT_RUN, "the study does not have its methods")
+    return Cell(**about, value=Value(), place={"claim": key}, verdict=verdict)
+
+
+def _summary(key: str, claim: Claim, cells: Sequence[Cell]) -> dict[str, object]:
+    """The claim with how often each verdict was reached on the primary tasks, and with that on all of them."""
+    own = {cell.dataset: cell for cell in cells if cell.place["claim"] == key and cell.verdict is not None}
+    outcomes = Counter(
+        cell.verdict.outcome for cell in own.values() if cell.verdict and cell.details["part"] == "primary"
+    )
+    return claim.model_dump() | {"verdicts": dict(outcomes)}
+
+
+def _notes(claims: Claims, named: Mapping[str, str], has_controls: bool) -> Iterator[str]:
+    """What is tested for each claim, and by which rule."""
+    for key, claim in claims.claims.items():
+        forms = " / ".join(named.get(method, method) for method in claim.methods)
+        chosen = f"the one of {forms} that validation prefers" if len(claim.methods) > 1 else forms
+        other = "" if claim.against is None else f", against {named.get(claim.against, claim.against)}"
+        yield f"{key}: {chosen}{other}, {_measured(claim)}."
+    yield from (RULES[rule] for rule in RULES if any(claim.rule == rule for claim in claims.claims.values()))
+    if has_controls:
+        predicted = ", ".join(key for key, claim in claims.claims.items() if claim.controls)
+        yield (
+            f"Controls: of {predicted} the study predicts that nothing is gained: as predicted where a gain of "
+            f"{number(claims.smallest)}, the smallest of interest, is refuted (one-sided p below .05, by Holm over "
+            "the controls), not as predicted where the interval lies above zero. Others are exploratory there."
+        )
+
+
+def _measured(claim: Claim) -> str:
     if claim.rule == "separate":
-        return _separate(cells(method))
+        return "saliency of image and of text"
     if claim.rule == "smaller":
-        return _smaller(cells(method), cells(other))
-    sign = 1 if claim.rule == "higher" else -1
-    for cell in cells(method):
-        if cell.against is not None and cell.against.method == other:
-            return of_difference(cell.against, sign=sign), cell
-    return UNKNOWN
+        return ", ".join(COSTS[measure].lower() if measure != "flops" else "FLOPs" for measure in claim.measures)
+    if not claim.measures:
+        return "test score"
+    kind = claim.measures[0].partition("/")[0]
+    views = " and of ".join(f"{measure.partition('/')[2]} alone" for measure in claim.measures)
+    return f"{MEASURES[kind]}, mean of {views}"
 
 
-def _separate(cells: Sequence[Cell]) -> Judged:
+def _separate(claim: Claim, cells: Sequence[Cell]) -> tuple[Verdict, Cell] | None:
     """Whether the intervals of the modalities lie apart and above zero."""
     if not cells:
-        return UNKNOWN
+        return None
     evidence = "; ".join(f"{cell.place['modality']} {score_text(cell)}" for cell in cells)
     lower, upper = sorted(cells, key=lambda cell: _bound(cell, "mean"))
     if _bound(lower, "low") <= 0:
@@ -108,15 +140,22 @@ def _separate(cells: Sequence[Cell]) -> Judged:
     return Verdict(SUPPORTED if apart else INCONCLUSIVE, evidence), upper
 
 
-def _smaller(own: Sequence[Cell], others: Sequence[Cell]) -> Judged:
-    """Whether the first value lies below the second."""
-    if not own or not others:
-        return UNKNOWN
-    ours, theirs = own[0], others[0]
-    evidence = f"{score_text(ours)} against {score_text(theirs)}"
-    if _bound(ours, "high") < _bound(theirs, "low"):
-        return Verdict(SUPPORTED, evidence), ours
-    return Verdict(NOT_SUPPORTED if _bound(ours, "low") > _bound(theirs, "high") else INCONCLUSIVE, evidence), ours
+def _smaller(claim: Claim, cells: Sequence[Cell]) -> tuple[Verdict, Cell] | None:
+    """Whether all measures of the first model lie below those of the second."""
+    known = {(cell.method, str(cell.place["measure"])): cell for cell in cells}
+    own, other = claim.methods[0], str(claim.against)
+    pairs = [
+        (known[own, one], known[other, one]) for one in claim.measures if {(own, one), (other, one)} <= known.keys()
+    ]
+    if not pairs:
+        return None
+    evidence = "; ".join(
+        f"{COSTS[str(ours.place['measure'])]} {score_text(ours)} against {score_text(theirs)}" for ours, theirs in pairs
+    )
+    below = [_bound(ours, "high") < _bound(theirs, "low") for ours, theirs in pairs]
+    above = [_bound(ours, "low") > _bound(theirs, "high") for ours, theirs in pairs]
+    outcome = SUPPORTED if all(below) else NOT_SUPPORTED if all(above) else INCONCLUSIVE
+    return Verdict(outcome, evidence), pairs[0][0]
 
 
 def _bound(cell: Cell, name: str) -> float:

@@ -14,7 +14,7 @@ from msd.tables.cell import Against, Cell, Value
 from msd.tables.names import Pair
 from msd.tables.results import VIEWS, Array, DatasetResults
 from msd.tables.study_results import Side, StudyResults
-from msd.tables.table import Table, corrected
+from msd.tables.table import Table
 
 if TYPE_CHECKING:
     from msd.config.contracts.tables import ReportParams
@@ -259,14 +259,18 @@ def make_table(
     with_metric: bool = True,
     more: Mapping[str, Any] | None = None,
 ) -> Table:
-    """A table of an MSD study, its comparisons one family; with_metric: whether datasets name their metric."""
-    cells, family = corrected(cells)
-    if family:
+    """A table of an MSD study; with_metric: whether datasets name their metric. Its comparisons are exploratory."""
+    tested = [cell.against for cell in cells if cell.against is not None and cell.against.p is not None]
+    if tested:
         notes = [
             *notes,
             "Brackets: 95 % interval of the difference, paired by seed and by test picture, both of which vary "
-            f"({params.draws:,} bootstrap draws of pictures, Student's t); p is two-sided, of the same t, corrected "
-            f"by Holm over the {family} comparisons of this table.",
+            f"({params.draws:,} bootstrap draws of pictures, Student's t); p is two-sided, of the same t.",
+        ]
+    if tested and name != "claims":
+        notes = [
+            *notes,
+            f"Exploratory: p of {len(tested)} comparisons is uncorrected; another table decides the claims.",
         ]
     if any(cell.value.low is not None and cell.value.by_seed for cell in cells):
         notes = ["± is half a 95 % t-interval over the n seeds.", *notes]
@@ -276,7 +280,6 @@ def make_table(
         caption=caption,
         notes=notes,
         study=params.study,
-        family=family,
         rows=rows,
         columns=columns,
         titles=named | {"measure": dict(measures or {})},

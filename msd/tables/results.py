@@ -70,6 +70,15 @@ class DatasetResults:
     answers: Mapping[str, Array]  # metric -> scores (N, C) of the labels as answers; empty where people gave none
     probe: Array | None = None
 
+    def best_on_validation(self, methods: Sequence[str]) -> str | None:
+        """Of some methods the one with the best mean validation score, the first of equals; never chosen on test."""
+
+        def score(method: str) -> float:
+            known = [value for value in self.methods[method].values("val", self.metric).values() if value is not None]
+            return sum(known) / len(known)
+
+        return max(methods, key=score) if methods else None
+
     @property
     def gold(self) -> Array:
         """What the primary metric compares with: the targets, or the scores of the labels as answers."""

@@ -99,7 +99,7 @@ def build_tables(job: Job[ReportParams], study: StudyResults) -> dict[str, Table
         "grid": lambda: grid_table(study),
     }
     made = {name: makers[name]() for name in table_names(names, tasks) if name in makers}
-    return made | {"claims": claims_table(read_claims(job.inputs["claims"]), made, job.params)}
+    return made | {"claims": claims_table(read_claims(job.inputs["claims"]), made, study)}
 
 
 def training_curves(job: Job[ReportParams], study: Mapping[str, DatasetResults]) -> pd.DataFrame:

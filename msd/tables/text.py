@@ -35,10 +35,14 @@ def difference_text(against: Against) -> str:
 
 
 def p_text(against: Against) -> str:
-    """Holm-corrected p, to three decimals."""
-    p = against.p_holm
-    if p is None:
-        return ""
+    """Holm-corrected p, or the uncorrected one, which says so; nothing where there is none."""
+    if against.p_holm is not None:
+        return p_words(against.p_holm)
+    return "" if against.p is None else f"uncorrected {p_words(against.p)}"
+
+
+def p_words(p: float) -> str:
+    """A p to three decimals."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 

@@ -5,6 +5,7 @@ from msd.tables.text import difference_text, p_text
 
 SIGNIFICANT = 0.05
 SUPPORTED, NOT_SUPPORTED, INCONCLUSIVE, NOT_RUN = "supported", "not supported", "inconclusive", "not run"
+AS_PREDICTED, NOT_AS_PREDICTED, EXPLORATORY = "as predicted", "not as predicted", "exploratory"
 WITHIN, OUTSIDE = "within", "outside"
 
 

@@ -1,4 +1,4 @@
-"""config/claims.yaml is validated, and each fault is one sentence."""
+"""config/claims.yaml and config/published.yaml are validated, and each fault is one sentence."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pytest
 from faults import changed_yaml, one_sentence
 
 from msd.config.claims import read_claims
+from msd.config.published import read_published
 
 FILE = Path("config/claims.yaml").resolve()
 
@@ -15,8 +16,9 @@ FILE = Path("config/claims.yaml").resolve()
     [
         ({"methods": ["msd-instanc"]}, r"claims\.C3: there is no method 'msd-instanc'; did you mean 'msd-instance'"),
         ({"rule": "hihger"}, r"claims\.yaml:\d+: claims\.C3\.rule: Input should be 'higher'"),
-        ({"aganst": ["kd"]}, r"unknown key 'claims\.C3\.aganst'; did you mean 'against'"),
-        ({"against": []}, "needs methods and what they are held against"),
+        ({"aganst": "kd"}, r"unknown key 'claims\.C3\.aganst'; did you mean 'against'"),
+        ({"against": None}, "a claim with the rule 'higher' needs a method against"),
+        ({"measures": ["kl/imag"]}, r"claims\.yaml:\d+: claims\.C3\.measures"),
     ],
 )
 def test_a_faulty_claim_is_named(tmp_path, change, message):
@@ -27,7 +29,9 @@ def test_a_faulty_claim_is_named(tmp_path, change, message):
 
 
 def test_a_number_for_each_setting(tmp_path):
-    path = tmp_path / "claims.yaml"
-    changed_yaml(FILE, path, lambda content: content["published"]["mfh-gamma"]["values"]["no-kd"].pop())
+    path = tmp_path / "published.yaml"
+    changed_yaml(
+        FILE.parent / "published.yaml", path, lambda content: content["published"]["mfh-gamma"]["values"]["no-kd"].pop()
+    )
     with one_sentence(r"values\.no-kd has 5 values for 6 settings"):
-        read_claims(path)
+        read_published(path)

@@ -25,7 +25,7 @@ def test_every_key_of_the_demo_is_in_it() -> None:
 @pytest.mark.parametrize("path", sorted(Path("config").rglob("*.yaml")), ids=str)
 def test_a_file_fits_its_schema_and_an_unknown_key_does_not(path: Path) -> None:
     jsonschema = pytest.importorskip("jsonschema")
-    kind = "claims" if path.stem == "claims" else FOLDERS.get(path.parent.name, "study")
+    kind = path.stem if path.stem in ("claims", "published") else FOLDERS.get(path.parent.name, "study")
     schema = jsonschema.Draft202012Validator(yaml.safe_load(DOCUMENTS[Path(f"config/schema/{kind}.json")]))
     content = yaml.safe_load(path.read_text())
     schema.validate(content)

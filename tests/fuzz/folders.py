@@ -17,6 +17,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from msd.config.claims import read_claims
+from msd.config.published import read_published
 from msd.data.pictures import open_archive, rgb, write_archive
 from msd.data.readers import openmoji, vqa_v2
 from msd.data.sound import recording
@@ -107,6 +108,7 @@ def studies(folder: Path) -> None:
         "demo.yaml",
         "mfh.yaml",
         "claims.yaml",
+        "published.yaml",
         "datasets/*.yaml",
         "encoders/*.yaml",
         "methods/*.yaml",
@@ -121,6 +123,8 @@ def opened(folder: Path) -> None:
         for path in sorted(Path("config").glob("*.yaml")):
             if path.name == "claims.yaml":
                 read_claims(path)
+            elif path.name == "published.yaml":
+                read_published(path)
             else:
                 open_study(path)
 

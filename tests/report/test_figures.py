@@ -8,7 +8,7 @@ import pytest
 
 from msd.config.contracts.tables import ReportedMethod
 from msd.errors import UserError
-from msd.report.densities import best_on_validation, density
+from msd.report.densities import density
 from msd.report.examples import common, examples, gold, most_salient, said
 from msd.report.figures import density_methods, figures
 from msd.report.rule_graph import layers, reduced, rule_graph
@@ -60,7 +60,7 @@ def test_learned_weights_come_sample_by_sample(in_study):
 def test_density_figures_show_the_best_method_on_validation(in_study):
     job = in_study.figures_job()
     results = load_results(job)["match"]
-    assert best_on_validation(results, ["msd-instance", "msd-uniform"]) == "msd-uniform"
+    assert results.best_on_validation(["msd-instance", "msd-uniform"]) == "msd-uniform"
     assert density_methods(job, results) == ["finetune", "kd", "msd-uniform"]
     job = in_study.figures_job(best_of=[])
     assert density_methods(job, results) == ["finetune", "kd"]

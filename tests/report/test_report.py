@@ -10,6 +10,7 @@ import pytest
 from msd.errors import UserError
 from msd.report import report as report_module
 from msd.report.page import PageTable, sections
+from msd.report.registered import registration
 from msd.report.report import report
 from msd.tables.table import Table
 
@@ -178,6 +179,21 @@ def test_scores_sources_and_limits_are_there(page):
     assert "torch 2.13.0" in text
     assert re.search(r"l0\.5 0\.825 ?, l0\.9 0\.725", text)
     assert "with uncommitted changes" in text
+
+
+def test_a_study_is_registered_where_every_student_began_with_the_tests_that_judge_it(in_study, page):
+    assert "Registered: all 48 training jobs of students began with these tests" in " ".join(
+        " ".join(page.text).split()
+    )
+    job = in_study.report_job("x.html")
+    student = next(Path(path) for path in job.inputs["records"] if "/students/" in path)
+    before = student.read_text()
+    try:
+        student.write_text(json.dumps(json.loads(before) | {"claims_sha256": None}))
+        sentence = registration(job.inputs["records"], job.inputs["environment"])
+    finally:
+        student.write_text(before)
+    assert sentence.startswith("Not registered: of 48 training jobs of students, 1 began before")
 
 
 def test_no_number_is_typed_into_the_prose():

@@ -1,102 +1,189 @@
-"""Claims: verdicts follow the stated rules, nothing that did not run is dropped."""
+"""Claims: one test a task, corrected within the claim; controls by their own rule; nothing that did not run is dropped."""
 
 import json
 from pathlib import Path
 
 import pytest
+from scipy import stats as scipy_stats
 
-from msd.config.claims import Claims, read_claims
-from msd.config.contracts.tables import ReportedDataset, ReportedMethod, ReportParams
+from msd.config.claims import Claim, Claims, read_claims
+from msd.measure.joint import stouffer
 from msd.tables.cell import Against, Cell, Value
+from msd.tables.claim_tests import ALL, ClaimTests
 from msd.tables.claims import claims_table
+from msd.tables.study_results import StudyResults
 from msd.tables.table import Table
+from msd.tables.tables import read_study, tables
 
 FILE = Path(__file__).parents[2] / "config/claims.yaml"
-PARAMS = ReportParams(
-    **{"study": "s", "title": "S", "saliency_measure": "kl", "draws": 100},
-    **{"baseline": "kd", "from_scratch": "kd", "best_of": ["kd"]},
-    datasets=[ReportedDataset(name="d", title="D", role="", task="binary", metric="accuracy")],
-    methods=[ReportedMethod(name="kd", title="KD")],
-)
-ABOUT = {"statement": "it works", "source": "a paper"}
+ABOUT = {"title": "It", "statement": "it works", "source": "a paper"}
+SCORES = ABOUT | {"rule": "higher", "methods": ["msd-uniform"], "against": "kd", "controls": "no gain"}
+TASKS = ("match", "tags", "relation", "answers")
+FREEDOM = 10
 
 
-def cell(method="msd-instance", *, low=0.6, high=0.8, against=None, **place):
-    value = Value((low + high) / 2, low, high, 3)
-    about = {"dataset": "d", "method": method, "metric": "accuracy", "split": "test"}
-    return Cell(**about, value=value, against=against, place=place)
+@pytest.fixture
+def study(in_study) -> StudyResults:
+    """The shared study, read."""
+    return read_study(in_study.tables_job())
 
 
-def against(difference, p_holm, method="kd"):
-    return Against(method, difference, difference - 0.01, difference + 0.01, p_holm, p_holm)
+def compared(dataset, difference, error):
+    """A cell with this difference over 11 seeds."""
+    half = float(scipy_stats.t.ppf(0.975, FREEDOM)) * error
+    p = float(2 * scipy_stats.t.sf(abs(difference) / error, FREEDOM))
+    about = {"error": error, "freedom": FREEDOM, "n": 11, "details": {"runs": []}}
+    against = Against("kd", difference, difference - half, difference + half, p, **about)
+    about = {"metric": "accuracy", "split": "test", "place": {"claim": "C"}, "against": against}
+    return Cell(dataset=dataset, method="msd-uniform", value=Value(0.5, 0.4, 0.6, 11), **about)
 
 
-def verdicts(cells, **claim):
-    """Verdict of each cell of one claim put to a table with these cells."""
-    about = ABOUT | {"rule": "higher", "table": "main", "methods": ["msd-instance"], "against": ["kd"]} | claim
-    claims = Claims.model_validate({"claims": {"C": about}, "published": {}})
-    columns = list(cells[0].place) if cells else []
-    table = Table(name="main", caption="", study="s", titles={}, cells=cells, rows=["method"], columns=columns)
-    return [found.verdict.outcome for found in claims_table(claims, {about["table"]: table}, PARAMS).cells]
+def judged(study, differences, parts=("primary",) * 4, **claim):
+    """Task -> cell of a claim with these differences, (difference, error), of tasks that play these parts."""
+    pairs = zip(study.params.datasets, parts, strict=True)
+    datasets = [about.model_copy(update={"part": part}) for about, part in pairs]
+    params = study.params.model_copy(update={"datasets": datasets})
+    given = ClaimTests("C", Claim.model_validate(SCORES | claim), 0.01, StudyResults(params, study.datasets, {}))
+    vars(given)["compared"] = {name: compared(name, *one) for name, one in differences.items()}
+    return given.cells()
+
+
+def outcomes(cells):
+    return {name: cell.verdict.outcome for name, cell in cells.items()}
+
+
+def test_a_claim_is_a_family_of_its_primary_tasks(study):
+    # two-sided p of t = 2.9, 2.5, −2.6, 0.1 with 10 degrees of freedom: .016, .031, .026, .92
+    given = {name: (t / 100, 0.01) for name, t in zip(TASKS, (2.9, 2.5, -2.6, 0.1), strict=True)}
+    cells = judged(study, given)
+    assert set(outcomes(cells).values()) == {"inconclusive"}, "the smallest p times four is above .05"
+    cells = judged(study, given, parts=("primary", "other", "primary", "control"))
+    small, large = (cells[name].against.p for name in ("match", "relation"))
+    assert [cells[name].against.p_holm for name in ("match", "relation")] == pytest.approx([2 * small, 2 * small])
+    assert large < 2 * small < 0.05
+    expected = {"match": "supported", "tags": "exploratory", "relation": "not supported", "answers": "inconclusive"}
+    assert outcomes(cells) == expected | {ALL: "inconclusive"}
+    assert cells["tags"].against.p_holm is None
+    assert "uncorrected p = 0.031" in cells["tags"].verdict.evidence
+    lower = judged(study, given, parts=("primary", "other", "primary", "other"), rule="lower", controls=None)
+    assert (lower["match"].verdict.outcome, lower["relation"].verdict.outcome) == ("not supported", "supported")
 
 
 @pytest.mark.parametrize(
-    ("rule", "difference", "p_holm", "verdict"),
+    ("difference", "error", "outcome"),
     [
-        ("higher", 0.1, 0.01, "supported"),
-        ("higher", -0.1, 0.01, "not supported"),
-        ("higher", 0.1, 0.05, "inconclusive"),
-        ("lower", -0.1, 0.01, "supported"),
-        ("lower", 0.1, 0.01, "not supported"),
+        (0.0, 0.002, "as predicted"),
+        (-0.05, 0.02, "as predicted"),
+        (0.0, 0.02, "inconclusive"),
+        (0.03, 0.01, "not as predicted"),
+        (0.005, 0.001, "as predicted"),  # a gain, and smaller than what is of interest
     ],
 )
-def test_a_difference_needs_its_corrected_p(rule, difference, p_holm, verdict):
-    assert verdicts([cell(against=against(difference, p_holm))], rule=rule) == [verdict]
+def test_a_control_refutes_a_gain_of_interest(study, difference, error, outcome):
+    cells = judged(study, {"match": (difference, error)}, parts=("control", "primary", "primary", "primary"))
+    assert outcomes(cells) == {"match": outcome}
+    p = scipy_stats.t.sf((0.01 - difference) / error, FREEDOM)
+    assert cells["match"].details["p_below_smallest"] == pytest.approx(p)
 
 
-def test_what_is_not_in_the_study_is_not_run():
-    assert verdicts([]) == ["not run"]
-    assert verdicts([cell(against=against(0.1, 0.01, method="finetune"))]) == ["not run"]
-    assert verdicts([], rule="separate", against=[]) == ["not run"]
+def test_a_control_of_a_claim_without_a_prediction_is_exploratory(study):
+    cells = judged(study, {"match": (0.0, 0.002)}, parts=("control", "other", "other", "other"), controls=None)
+    assert outcomes(cells) == {"match": "exploratory"}
 
 
-def test_an_undefined_difference_is_inconclusive():
-    assert verdicts([cell(against=Against("kd", why="one class"))]) == ["inconclusive"]
+def test_tasks_together_are_stouffer_s_sum():
+    # Two one-sided p of .05: z = 2 · 1.6449 / √2 = 2.3262, one-sided p .0100
+    assert stouffer([0.05, 0.05]) == pytest.approx((2.3262, 0.0200), abs=1e-4)
+    expected = scipy_stats.combine_pvalues([0.01, 0.2, 0.7], method="stouffer")
+    assert stouffer([0.01, 0.2, 0.7]) == pytest.approx((expected.statistic, 2 * expected.pvalue))
+    assert stouffer([0.5, 0.5]) == (0, 1)
+
+
+def test_all_primary_tasks_together_see_what_none_sees_alone(study):
+    cells = judged(study, dict.fromkeys(TASKS, (0.018, 0.01)))
+    assert outcomes(cells) == dict.fromkeys(TASKS, "inconclusive") | {ALL: "supported"}
+    assert cells[ALL].verdict.evidence.endswith("4 of 4 tasks in its favour")
+
+
+def test_the_form_that_validation_prefers_is_tested(study):
+    forms = ["msd-instance", "msd-uniform"]
+    claim = Claim.model_validate(SCORES | {"methods": [*forms, "msd-learned"]})
+    cells = ClaimTests("C", claim, 0.01, study).cells()
+    for name, results in study.datasets.items():
+        means = {method: sum(results.methods[method].values("val", results.metric).values()) for method in forms}
+        assert cells[name].method == max(means, key=means.get)
+        assert cells[name].verdict.evidence.startswith("MSD, ")
+
+
+def test_several_measures_are_tested_as_their_mean(study):
+    def one(*measures):
+        claim = SCORES | {"rule": "lower", "measures": [f"kl/{view}" for view in measures]}
+        return ClaimTests("C", Claim.model_validate(claim), 0.01, study).cells()["match"]
+
+    image, text, mean = one("image"), one("text"), one("image", "text")
+    assert mean.against.difference == pytest.approx((image.against.difference + text.against.difference) / 2)
+    assert mean.value.mean == pytest.approx((image.value.mean + text.value.mean) / 2)
+    assert mean.metric == "kl/image and kl/text"
+
+
+def of_tables(study, found, **claim):
+    """Verdict on the task `match` of one claim put to cells of the table of saliency or of costs."""
+    about = {"dataset": "match", "metric": "m", "split": "test"}
+    cells = [
+        Cell(**about, method=method, value=Value((low + high) / 2, low, high, 3), place=place)
+        for method, low, high, place in found
+    ]
+    claims = Claims.model_validate({"smallest": 0.01, "claims": {"C": ABOUT | claim}})
+    about = {"caption": "", "study": "s", "titles": {}, "rows": ["method"], "cells": cells}
+    known = {name: Table(name=name, columns=list(cells[0].place), **about) for name in ("saliency", "cost")}
+    [cell] = [cell for cell in claims_table(claims, known, study).cells if cell.dataset == "match"]
+    return cell.verdict.outcome
 
 
 @pytest.mark.parametrize(
     ("image", "text", "verdict"),
     [((1, 2), (3, 4), "supported"), ((1, 3), (2, 4), "inconclusive"), ((-0.1, 0.1), (3, 4), "not supported")],
 )
-def test_modalities_must_lie_apart_and_above_zero(image, text, verdict):
-    sides = {"image": image, "text": text}
-    cells = [cell("teacher", modality=name, low=low, high=high) for name, (low, high) in sides.items()]
-    assert verdicts(cells, rule="separate", table="saliency", methods=["teacher"], against=[]) == [verdict]
+def test_modalities_must_lie_apart_and_above_zero(study, image, text, verdict):
+    found = [("teacher", *image, {"modality": "image"}), ("teacher", *text, {"modality": "text"})]
+    assert of_tables(study, found, rule="separate", methods=["teacher"]) == verdict
 
 
 @pytest.mark.parametrize(
-    ("student", "teacher", "verdict"),
-    [((1, 2), (3, 4), "supported"), ((1, 3), (2, 4), "inconclusive"), ((3, 4), (1, 2), "not supported")],
+    ("bytes_of_student", "verdict"),
+    [((1, 2), "supported"), ((1, 5), "inconclusive"), ((6, 7), "inconclusive")],
 )
-def test_smaller_counts_intervals(student, teacher, verdict):
-    sides = {"student": student, "teacher": teacher}
-    cells = [cell(name, measure="bytes", low=low, high=high) for name, (low, high) in sides.items()]
-    sides = {"methods": ["student"], "against": ["teacher"], "measures": ["bytes"]}
-    assert verdicts(cells, rule="smaller", table="cost", **sides) == [verdict]
+def test_all_measures_must_be_smaller(study, bytes_of_student, verdict):
+    found = [("teacher", 4, 5, {"measure": "bytes"}), ("student", *bytes_of_student, {"measure": "bytes"})]
+    found += [("teacher", 4, 5, {"measure": "flops"}), ("student", 1, 1, {"measure": "flops"})]
+    sides = {"methods": ["student"], "against": "teacher", "measures": ["bytes", "flops"]}
+    assert of_tables(study, found, rule="smaller", **sides) == verdict
 
 
-def test_every_claim_of_the_file_has_its_verdicts(in_study):
+def test_every_claim_of_the_file_has_one_verdict_a_task(in_study):
     table = json.loads(Path("results/tiny/tables/claims.json").read_text())
     claims = read_claims(FILE)
     assert list(table["claims"]) == list(claims.claims)
-    assert len(table["cells"]) == sum(len(claim.tests) for claim in claims.claims.values()) * 4
-    found = {(item["claim"], item["test"], item["dataset"]): item["verdict"] for item in table["cells"]}
-    assert found["C1", "teacher", "match"] == "supported"
-    assert found["C3", "msd-learned/kd", "match"] == found["C5", "msd-learned/msd-uniform", "tags"] == "not run"
-    assert found["C6", "student/teacher/bytes", "match"] == "supported"
-    assert found["C6", "student/teacher/latency_ms", "match"] == "inconclusive"
-    [compared] = [item for item in table["cells"] if item["test"] == "msd-uniform/kd" and item["dataset"] == "relation"]
-    assert compared["against"]["difference"] > 0
-    expected = "supported" if compared["against"]["p_holm"] < 0.05 else "inconclusive"
-    assert found["C3", "msd-uniform/kd", "relation"] == expected
+    found = {(item["claim"], item["dataset"]): item for item in table["cells"]}
+    assert {key for key in found if key[1] != ALL} == {(claim, task) for claim in claims.claims for task in TASKS}
+    verdicts = {key: item["verdict"] for key, item in found.items()}
+    assert verdicts["C1", "match"] == verdicts["C6", "match"] == "supported"
+    assert verdicts["C4", "match"] == verdicts["C5", "tags"] == "not run"
+    tested = found["C3", "relation"]["against"]
+    assert tested["difference"] > 0
+    assert verdicts["C3", "relation"] == ("supported" if tested["p_holm"] < 0.05 else "inconclusive")
+    assert verdicts["C2", ALL] == verdicts["F1", ALL] == "supported"
     assert "C3: MSD beats KD" in Path("results/tiny/tables/claims.md").read_text()
+
+
+def test_a_claim_is_not_decided_by_one_seed(new_study):
+    study = new_study(samples={"val": 40, "test": 2000}, blocks=([0],))
+    study.collect()
+    job = study.tables_job(datasets=study.params().datasets[:1])
+    for name, paths in job.inputs.items():
+        if name not in ("histories", "claims"):
+            job.inputs[name] = [path for path in paths if "/match/" in path]
+    tables(job)
+    table = json.loads(Path("results/tiny/tables/claims.json").read_text())
+    [cell] = [cell for cell in table["cells"] if cell["claim"] == "C3"]
+    assert (cell["verdict"], cell["against"]["p_holm"] < 0.05) == ("inconclusive", True)

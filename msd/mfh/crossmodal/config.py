@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import Field, model_validator
 
-from msd.config.claims import Published
+from msd.config.published import Published
 from msd.config.strict import Part, Seed, Strict
 from msd.config.yaml_file import read_model, read_yaml
 from msd.errors import UserError, nearest

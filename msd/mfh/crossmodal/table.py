@@ -16,7 +16,7 @@ from msd.tables.results import read_json
 from msd.tables.table import Table, corrected
 
 if TYPE_CHECKING:
-    from msd.config.claims import Published
+    from msd.config.published import Published
     from msd.job import Job
     from msd.mfh.crossmodal.config import CrossmodalTable
     from msd.mfh.study import ReportParams

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from msd.config.claims import Published
+from msd.config.published import Published
 from msd.config.strict import Count, Device, LearningRate, PositiveWeight, Seed, Strict, Weight, distinct
 from msd.config.study import number_of
 from msd.mfh.config import JointTraining, published
@@ -75,7 +75,7 @@ class GeneralityParams(Strict):
 
 
 class PublishedSweep(Strict):
-    """An experiment in config/claims.yaml: setting as printed -> method -> percent, and the released scripts' gains."""
+    """An experiment in config/published.yaml: setting as printed -> method -> percent, and the scripts' gains."""
 
     source: str | None
     reading_error: int | float
@@ -169,7 +169,7 @@ class Gaussian(Strict):
 
     @cached_property
     def published(self) -> dict[str, PublishedSweep]:
-        """What config/claims.yaml has of each experiment."""
+        """What config/published.yaml has of each experiment."""
         return {name: PublishedSweep.of(published(f"gaussian_{name}")) for name in Experiments.model_fields}
 
     def params(self) -> GaussianParams:

@@ -99,7 +99,7 @@ def test_every_data_set_of_the_paper_lists_what_is_not_known() -> None:
     names = sorted(path.stem for path in FILES.glob("*.yaml") if not path.stem.startswith("tux-paint"))
     configs = read_crossmodal(dict.fromkeys(names, "."))
     assert {config.data.reader for config in configs.values()} == {"mm-imdb", "nyu-depth", "ravdess", "vggsound"}
-    assert all(about(name).published for name in names), "file names are those of config/claims.yaml"
+    assert all(about(name).published for name in names), "file names are those of config/published.yaml"
 
 
 def test_data_are_described_by_their_bytes() -> None:
