@@ -69,14 +69,15 @@ def parser() -> argparse.ArgumentParser:
     _add_study(audit, default=None)
     audit.add_argument("--full", action="store_true", help="trust no remembered hash")
     trace = add("trace", _trace, "from one cell, figure or claim back to runs, data and code")
-    trace.add_argument("place", help="e.g. results/demo/tables/main.json#clipart-tags/kd, or a figure's file")
+    _add_study(trace)
+    trace.add_argument("place", help="main#clipart-tags/kd, the name of a table or figure, or any file of results")
     trace.add_argument("--json", action="store_true", help="everything that the tree is drawn from")
-    add("sync", _sync, "tell Snakemake what the records prove, after a clone, pull or checkout")
+    _add_study(add("sync", _sync, "tell Snakemake what the records prove, after a clone or pull"), default=None)
     _add_study(add("track", _track, "import what is new into MLflow"))
     compare = add("compare", _compare, "two results cell by cell: identical, within the interval or changed")
-    compare.add_argument("before", help="a study, its folder, or a git commit")
-    compare.add_argument("after", help="a study, its folder, or a git commit")
-    compare.add_argument("--study", help="whose results a commit is read for (default: the other side's)")
+    compare.add_argument("before", help="a study, its YAML file or folder, or a git commit")
+    compare.add_argument("after", help="the same")
+    compare.add_argument("--study", help="whose results commits are read for (default: the other side's)")
     compare.add_argument("--json", action="store_true", help="for programs")
     crate = add("crate", _crate, "export a study with its whole history as a Workflow Run RO-Crate")
     _add_study(crate)
@@ -118,17 +119,17 @@ def _audit(options: argparse.Namespace) -> object:
 def _trace(options: argparse.Namespace) -> object:
     import json
 
-    from msd.lineage.trace import trace
+    from msd.lineage.trace import place_of, trace
     from msd.lineage.tree import as_tree
 
-    traced = trace(options.place)
+    traced = trace(place_of(find_study(options.study)[0], options.place))
     return json.dumps(traced, indent=1, ensure_ascii=False) if options.json else as_tree(traced)
 
 
 def _sync(options: argparse.Namespace) -> object:
     from msd.lineage.sync import sync
 
-    return sync(RESULTS)
+    return sync(RESULTS, find_study(options.study)[0] if options.study else None)
 
 
 def _track(options: argparse.Namespace) -> object:

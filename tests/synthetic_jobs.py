@@ -106,7 +106,7 @@ class FakeStudy(StudyFiles):
             "tables",
             params=self.params(**changed),
             inputs=self.shared_inputs() | own,
-            outputs=self._outputs(folder, [*names, "metrics.json", "curves.csv"]),
+            outputs=self._outputs(folder, [*names, "metrics.json", "predictions.json", "curves.csv"]),
         )
 
     def figures_job(self, folder: str = "figures", **changed: Any) -> Job:

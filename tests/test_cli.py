@@ -64,12 +64,12 @@ def test_help_and_the_answer_to_a_command_that_resembles_none_name_them_all(caps
     [
         ("stage fetch results/data/jobs/fetch/x.json", {"rule", "job"}),
         ("audit --study demo --full", {"study", "full"}),
-        ("sync", set()),
+        ("sync --study demo", {"study"}),
         ("track --study demo", {"study"}),
         ("plan --study config/demo.yaml", {"study"}),
         ("publish --study demo", {"study"}),
         ("crate --study a --out b", {"study", "out"}),
-        ("trace results/demo/report.html --json", {"place", "json"}),
+        ("trace results/demo/report.html --json", {"study", "place", "json"}),
         ("compare demo HEAD --study demo --json", {"before", "after", "study", "json"}),
     ],
 )
@@ -78,11 +78,12 @@ def test_the_options_are_these(line: str, options: set[str]) -> None:
     assert vars(parser().parse_args(line.split())).keys() == {"name", "command", *options}
 
 
-@pytest.mark.parametrize("command", ["audit", "track", "plan", "crate", "publish"])
+@pytest.mark.parametrize("command", ["audit", "track", "plan", "crate", "publish", "sync", "trace"])
 def test_a_study_is_named_with_or_without_the_option(command: str) -> None:
+    place = ["main#clipart-tags/kd"] if command == "trace" else []
     for words in (["mfh"], ["--study", "mfh"], ["--study=mfh"]):
-        assert parser().parse_args([command, *words]).study == "mfh"
-    assert parser().parse_args([command]).study == (None if command == "audit" else "demo")
+        assert parser().parse_args([command, *words, *place]).study == "mfh"
+    assert parser().parse_args([command, *place]).study == (None if command in ("audit", "sync") else "demo")
 
 
 @pytest.mark.parametrize(("typed", "meant"), [("audt", "audit"), ("tracks", "track"), ("stag", "stage")])

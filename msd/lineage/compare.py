@@ -1,5 +1,7 @@
 """Compare two studies' results, cell by cell: identical, within the interval or changed, and by what cause.
 
+Two values are held against the interval of the difference of two independent runs (`msd.lineage.independent`); whose
+models answer alike, to the byte or to rounding, the digests of predictions say that lie beside the tables.
 The cause is read off the records: from a cell back to the sources, every record whose outputs differ on the two sides
 says how its own code, parameters, seeds, environment or data differ.
 """
@@ -14,13 +16,14 @@ from typing import Any
 from msd.errors import UserError
 from msd.lineage.environment import differences
 from msd.lineage.identity import identity, spelled
+from msd.lineage.independent import LIKENESS, alike, verdict_on
 from msd.lineage.record import leaves
 from msd.lineage.versions import Version, open_version, study_of
 
 EMBEDDED = "demo"
 Causes = dict[tuple[str, str], None]
 """(kind, difference) as keys: a set that remembers in which order they were found."""
-VERDICTS = ("identical", "within interval", "changed", "only in A", "only in B")
+VERDICTS = ("identical", "within interval", "changed", "no interval", "only in A", "only in B")
 
 
 @dataclass(frozen=True)
@@ -43,18 +46,22 @@ class CellComparison:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All cells of two results."""
+    """All cells of two results; predictions: model -> how alike its answers are, where both have digests."""
 
     before: str
     after: str
     cells: list[CellComparison]
+    predictions: dict[str, str]
 
     def __str__(self) -> str:
         """What is not identical, one line a cell, and the counts."""
         lines = [str(cell) for cell in self.cells if cell.verdict != "identical"]
         counts = Counter(cell.verdict for cell in self.cells)
         total = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
-        return "\n".join([*lines, f"{self.before} against {self.after}: {total}"])
+        alike = Counter(self.predictions.values())
+        models = ", ".join(f"{alike[kind]} {kind}" for kind in LIKENESS if alike[kind])
+        answers = [f"predictions of {len(self.predictions)} models: {models}"] if models else []
+        return "\n".join([*lines, *answers, f"{self.before} against {self.after}: {total}"])
 
     def to_json(self) -> str:
         """The same for programs."""
@@ -76,7 +83,8 @@ def compare(before: str, after: str, *, study: str | None = None) -> Comparison:
         raise UserError(f"{before} and {after} have no table in common")
     causes = _Causes(*sides)
     cells = [cell for name in shared for cell in _compare_table(name, tables[0][name], tables[1][name], causes)]
-    return Comparison(sides[0].label, sides[1].label, cells)
+    predictions = alike(*(side.predictions() for side in sides))
+    return Comparison(sides[0].label, sides[1].label, cells, predictions)
 
 
 def _compare_table(name: str, before: Any, after: Any, causes: "_Causes") -> Iterator[CellComparison]:
@@ -88,21 +96,9 @@ def _compare_table(name: str, before: Any, after: Any, causes: "_Causes") -> Ite
         elif key not in old:
             yield CellComparison(name, cell, "only in B", None, new[key]["mean"], causes.of_table())
         else:
-            verdict = _verdict(old[key], new[key])
+            verdict = verdict_on(old[key], new[key])
             why = {} if verdict == "identical" else causes.of_cell(old[key], new[key])
             yield CellComparison(name, cell, verdict, old[key]["mean"], new[key]["mean"], why)
-
-
-def _verdict(old: dict[str, Any], new: dict[str, Any]) -> str:
-    """Identical in every value; else within when each mean lies in the other's 95 % interval, where there is one."""
-    if all(old.get(key) == new.get(key) for key in ("mean", "low", "high", "n", "values", "against", "verdict")):
-        return "identical"
-    inside = [
-        one["low"] <= other["mean"] <= one["high"]
-        for one, other in ((old, new), (new, old))
-        if None not in (one["low"], one["high"], other["mean"])
-    ]
-    return "within interval" if inside and all(inside) else "changed"
 
 
 class _Causes:

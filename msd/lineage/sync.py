@@ -15,7 +15,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from msd.errors import UserError
+from msd.errors import UserError, nearest
 from msd.lineage.digest import file_sha256, remember
 from msd.lineage.record import described_job, recorded_sha256, seal
 from msd.temporary import paths_of
@@ -39,11 +39,11 @@ class SyncResult:
         return "\n".join([*lines, f"{self.proven} jobs are as recorded, {len(self.doubts)} are not{absent}"])
 
 
-def sync(results: Path = Path("results")) -> SyncResult:
-    """Write Snakemake's notes and the times of files anew from all records below `results`.
+def sync(results: Path = Path("results"), study: str | None = None) -> SyncResult:
+    """Write Snakemake's notes and the times of files anew from all records of a study and its data, or of all studies.
 
     Files are hashed once and remembered. A file without a record keeps its time and its notes. Run it from the
-    project's folder. Raises UserError while Snakemake runs there.
+    project's folder. Raises UserError while Snakemake runs there, and for a study without results.
     """
     if any((NOTES / "locks").glob("*.lock")):
         raise UserError(
@@ -52,7 +52,7 @@ def sync(results: Path = Path("results")) -> SyncResult:
     for folder in ("metadata", "incomplete"):
         (NOTES / folder).mkdir(parents=True, exist_ok=True)
     files = _Files(results / ".hashes.sqlite")
-    records = dict(_records(results))
+    records = dict(_records(results, study))
     doubts: dict[str, str] = {}
     for name, content in records.items():
         doubt = _doubt(content, records, files)
@@ -81,10 +81,14 @@ class _Files:
         return self.known[path]
 
 
-def _records(results: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every record by its path; one that cannot be read is empty."""
+def _records(results: Path, study: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every record by its path, of all studies or of one and what others made for it; an unreadable one is empty."""
+    if study is not None and not (results / study).is_dir():
+        names = [path.name for path in results.glob("*") if path.is_dir()]
+        raise UserError(f"there are no results of a study {study!r} in {results}{nearest(study, names)}")
     for path in sorted(results.rglob("record.json")):
-        if path.relative_to(results).parts[0] == "published":  # copies that git keeps
+        owner = path.relative_to(results).parts[0]
+        if owner == "published" or owner not in (study or owner, "data"):  # copies that git keeps; another study
             continue
         try:
             content = json.loads(path.read_text(encoding="utf-8"))

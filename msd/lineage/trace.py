@@ -96,6 +96,16 @@ def trace(place: str, *, archive: Archive | None = None) -> dict[str, Any]:
     return result | _describe(list(dict.fromkeys(names)), archive)
 
 
+def place_of(study: str, place: str) -> str:
+    """A place by its short name, as `main#clipart-tags/kd` or the name of a table or figure; another one as it is."""
+    name, is_cell, cell = place.partition("#")
+    if Path(name).suffix or Path(name).parent.name:
+        return place
+    folder = f"results/{study}"
+    figure = Path(f"{folder}/figures/{name}.svg")
+    return str(figure) if figure.is_file() and not is_cell else f"{folder}/tables/{name}.json{is_cell}{cell}"
+
+
 def _cells(table: Mapping[str, Any], name: str, *, where: str) -> list[dict[str, Any]]:
     """The cell of that name, or all cells of the claim of that name; raises UserError with the nearest name."""
     if name in table.get("claims", {}):

@@ -43,6 +43,10 @@ class Version:
         contents = {name: self._json(f"{self.folder}/{name}") for name in self.names if name != "record.json"}
         return {name.removesuffix(".json"): table for name, table in contents.items() if table and "cells" in table}
 
+    def predictions(self) -> dict[str, Any]:
+        """Model -> digest of its predictions, as published with the tables; empty in results of an earlier form."""
+        return (self._json(f"{self.folder}/predictions.json") or {}).get("models", {})
+
     def record(self, path: str) -> dict[str, Any] | None:
         """A record by its path, None when this version does not hold it."""
         if path not in self.known:

@@ -24,6 +24,7 @@ from msd.tables.comparisons import (
     views_table,
 )
 from msd.tables.descriptions import classes_table, cost_table, grid_table, lesson_table
+from msd.tables.digests import prediction_digests
 from msd.tables.names import combined_pairs, table_names, weighting_pairs
 from msd.tables.render import RENDERINGS
 from msd.tables.results import (
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
 
 def tables(job: Job[ReportParams]) -> dict[str, float]:
-    """Write each output by its file name: <table>.{json,csv,md,tex}, metrics.json and curves.csv.
+    """Write each output by its file name: <table>.{json,csv,md,tex}, metrics.json, predictions.json and curves.csv.
 
     Returns the means of the main table as <dataset>/<method>.
     """
@@ -54,6 +55,7 @@ def tables(job: Job[ReportParams]) -> dict[str, float]:
     study = read_study(job)
     made = build_tables(job, study)
     texts = {f"{name}.{form}": render(table) for name, table in made.items() for form, render in RENDERINGS.items()}
+    texts["predictions.json"] = _json(prediction_digests(study.datasets, study.teacher_seeds))
     texts["metrics.json"] = _json(_flat_metrics(study.datasets))
     texts["curves.csv"] = training_curves(job, study.datasets).to_csv(index=False, lineterminator="\n")
     for path in declared(job):

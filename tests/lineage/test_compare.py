@@ -7,7 +7,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from toy_jobs import edit_record, run_job
 
@@ -15,6 +17,10 @@ from msd.cli import main
 from msd.errors import UserError
 from msd.job import STAGES, Job
 from msd.lineage.compare import CellComparison, compare
+from msd.lineage.independent import verdict_on
+from msd.measure.intervals import mean_interval
+from msd.measure.stats import generator
+from msd.tables.digests import digest
 
 DVC = str(Path(sys.executable).parent / "dvc")
 KD, FINETUNE = "numbers/kd/test/accuracy", "numbers/finetune/test/accuracy"
@@ -91,7 +97,7 @@ def cells(before: Path, after: Path) -> dict[str, CellComparison]:
     ("change", "verdict", "causes"),
     [
         ({}, "identical", {}),
-        ({"gain": 1.05}, "within interval", {"parameters": ["gain 1 → 1.05"]}),
+        ({"gain": 1.13}, "within interval", {"parameters": ["gain 1 → 1.13"]}),  # outside each other's interval
         ({"gain": 2}, "changed", {"parameters": ["gain 1 → 2"]}),
         ({"bias": 3}, "changed", {"parameters": ["bias 0 → 3"]}),
         ({"number": 3}, "changed", {"parameters": ["number 1 → 3"]}),
@@ -206,3 +212,43 @@ def test_a_folder_without_tables_is_refused(study: Callable[..., Path], tmp_path
     one = study("one")
     with pytest.raises(UserError, match="there are no tables in"):
         compare(str(one), str(tmp_path / "one/results/data"), study="toy")
+
+
+def drawn(rng: np.random.Generator, *, n: int, shift: float = 0) -> dict[str, Any]:
+    """A cell of n seeds with its t-interval."""
+    values = rng.normal(shift, 1, n)
+    mean, low, high = mean_interval(values)
+    return {"mean": mean, "low": low, "high": high, "n": n, "values": dict(enumerate(values)), "against": None}
+
+
+@pytest.mark.parametrize(("old", "new"), [(3, 3), (5, 5), (20, 5), (20, 20)])
+def test_two_runs_that_differ_by_chance_are_called_changed_one_time_in_twenty_and_real_changes_are_seen(
+    old: int, new: int
+) -> None:
+    rng = generator(f"{old}/{new}")
+    verdicts = [verdict_on(drawn(rng, n=old), drawn(rng, n=new)) for _ in range(4000)]
+    assert set(verdicts) == {"within interval", "changed"}
+    assert 0.02 < verdicts.count("changed") / 4000 <= 0.055  # three standard errors of 4,000 draws are .010
+    seen = [verdict_on(drawn(rng, n=old), drawn(rng, n=new, shift=4)) for _ in range(500)]
+    assert seen.count("changed") > 400
+
+
+def test_a_single_model_has_no_interval_to_be_judged_by() -> None:
+    one = {"mean": 0.5, "low": None, "high": None, "n": 1, "values": {"0": 0.5}, "against": None}
+    assert verdict_on(one, one) == "identical"
+    assert verdict_on(one, one | {"mean": 0.6, "values": {"0": 0.6}}) == "no interval"
+    assert verdict_on(one, one | {"mean": None}) == "changed"
+
+
+def test_predictions_are_equal_to_the_byte_or_to_rounding_or_of_another_training(study: Callable[..., Path]) -> None:
+    rng = generator("logits")
+    logits = {view: rng.normal(size=(50, 3)).astype(np.float32) for view in ("both", "image", "text")}
+    near = {view: values * np.float32(1 + 1e-6) for view, values in logits.items()}
+    other = {view: rng.normal(size=(50, 3)).astype(np.float32) for view in logits}
+    folders = study("one"), study("two")
+    for folder, models in zip(folders, ((logits,) * 3, (logits, near, other)), strict=True):
+        content = {"models": {f"d/kd/{seed}": digest(model) for seed, model in enumerate(models)}}
+        (folder / "tables/predictions.json").write_text(json.dumps(content))
+    compared = compare(*map(str, folders))
+    assert compared.predictions == {"d/kd/0": "equal bytes", "d/kd/1": "equal to rounding", "d/kd/2": "other"}
+    assert "predictions of 3 models: 1 equal bytes, 1 equal to rounding, 1 other\n" in str(compared)

@@ -28,6 +28,7 @@ rule tables:
     output:
         tables=[shown("tables", name, form) for name in NAMES for form in FORMS],
         metrics_table=f"{RESULTS}/tables/metrics.json",
+        predictions=f"{RESULTS}/tables/predictions.json",
         curves=f"{RESULTS}/tables/curves.csv",
         record=f"{RESULTS}/tables/record.json",
     log:
