@@ -151,6 +151,7 @@ class StudyFiles:
             score = [row[np.flatnonzero(row)].tolist() for row in rows]
         table = pd.DataFrame({"uid": [f"{dataset}-{index}" for index in range(len(rows))]})
         table = table.assign(image=[f"{index}.png" for index in range(len(rows))], text="a", target=target, score=score)
+        table["near_copy"] = (dataset == "tags") & (table.index % 4 == 0)
         if METRICS[DATASETS[dataset]["metric"]].of_answers:
             answers = [f"label {labels[0]}" for labels in target]
             table["answers"] = [[answer.upper() if row % 4 == 0 else answer] * 10 for row, answer in enumerate(answers)]

@@ -20,6 +20,22 @@ def average_hash(picture: Image.Image) -> bytes:
     return bytes(cell > mean for cell in cells)
 
 
+def seen_in_training(
+    samples: Iterable[tuple[str, str]], training: Iterable[tuple[str, str]], looks: Mapping[str, bytes], *, both: bool
+) -> list[bool]:
+    """Whether each sample (picture, text) has a text of the training samples, or a picture that looks like one there.
+
+    looks: picture -> its hash.   both: whether only a sample with the text and the picture of one counts.
+    """
+    known = {(looks[picture], plain_text(text)) for picture, text in training}
+    pictures, texts = ({part[place] for part in known} for place in (0, 1))
+    found = []
+    for picture, text in samples:
+        look, plain = looks[picture], plain_text(text)
+        found.append((look, plain) in known if both else look in pictures or plain in texts)
+    return found
+
+
 def linked(features: Mapping[str, Iterable[Hashable]]) -> dict[str, str]:
     """Item -> its group, which bears the name of the first: items that share a feature are in one, directly or not."""
     first: dict[Hashable, str] = {}

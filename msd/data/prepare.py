@@ -21,34 +21,54 @@ def prepare(job: Job[PrepareParams]) -> dict[str, float]:
     module = importlib.import_module(f"msd.data.readers.{job.params.module}")
     prepared: Prepared = module.prepare(raw, module.Parameters.model_validate(job.params.prepare))
     check(prepared)
-    _write(prepared, job.outputs)
+    _write(prepared, job.outputs, questions=job.params.task == "vqa")
     sizes = {f"rows/{split}": float(len(prepared.splits[split])) for split in SPLITS}
     pictures = {f"pictures/{split}": float(len({s.image for s in prepared.splits[split]})) for split in SPLITS}
     return {**sizes, **pictures, "labels": float(len(prepared.labels)), "findings": float(len(prepared.findings))}
 
 
-def _write(prepared: Prepared, outputs: dict[str, Any]) -> None:
+def _write(prepared: Prepared, outputs: dict[str, Any], *, questions: bool) -> None:
+    from msd.data.near_copies import average_hash
     from msd.data.pictures import Lazy, png, write_archive
 
     for path in outputs.values():
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    for split in SPLITS:
-        _write_table(prepared.splits[split], Path(outputs[split]))
     _write_json(prepared.labels, outputs["labels"])
     prepared.findings.write(outputs["findings"])
+    looks: dict[str, bytes] = {}
+
+    def stored(name: str) -> bytes:
+        picture = prepared.pictures[name]
+        looks[name] = average_hash(picture)
+        return png(picture)
+
     used = {sample.image for split in SPLITS for sample in prepared.splits[split]}
-    write_archive(Path(outputs["pictures"]), Lazy(used, lambda name: png(prepared.pictures[name])))
+    write_archive(Path(outputs["pictures"]), Lazy(used, stored))
+    for split in SPLITS:
+        copies = _near_copies(prepared, split, looks, questions=questions)
+        _write_table(prepared.splits[split], copies, Path(outputs[split]))
 
 
-def _write_table(samples: list[Sample], path: Path) -> None:
+def _near_copies(prepared: Prepared, split: str, looks: dict[str, bytes], *, questions: bool) -> list[bool]:
+    """Whether training has nearly seen each sample of a split; a question, which may recur, with its picture alone."""
+    from msd.data.near_copies import seen_in_training
+
+    if split == "train":
+        return [False] * len(prepared.splits[split])
+    own, training = ([(each.image, each.text) for each in prepared.splits[name]] for name in (split, "train"))
+    return seen_in_training(own, training, looks, both=questions)
+
+
+def _write_table(samples: list[Sample], copies: list[bool], path: Path) -> None:
     import pyarrow as pa  # type: ignore[import-untyped]
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     kinds = dict.fromkeys(("uid", "image", "text"), pa.string())
-    kinds |= {"target": pa.list_(pa.int32()), "score": pa.list_(pa.float32())}
+    kinds |= {"target": pa.list_(pa.int32()), "score": pa.list_(pa.float32()), "near_copy": pa.bool_()}
     if any(sample.answers for sample in samples):
         kinds["answers"] = pa.list_(pa.string())
-    table = pa.Table.from_pylist([vars(sample) for sample in samples], schema=pa.schema(kinds))
+    rows = [vars(sample) | {"near_copy": copy} for sample, copy in zip(samples, copies, strict=True)]
+    table = pa.Table.from_pylist(rows, schema=pa.schema(kinds))
     pq.write_table(table, path, compression="zstd")
 
 

@@ -1,4 +1,5 @@
-"""Reading a prepared table, {train,val,test}.parquet: uid, image, text, target, score and, for open questions, answers.
+"""Reading a prepared table, {train,val,test}.parquet: uid, image, text, target, score, near_copy
+and, for open questions, answers.
 
 One reader for training and for tables, so that both see the same targets.
 """
@@ -75,6 +76,11 @@ def _ragged(column: Any) -> tuple[NDArray[np.int64], NDArray[Any]]:
 def picture_groups(path: str | Path) -> NDArray[np.int64]:
     """(N,) the number of the picture of each sample, equal for samples of one picture."""
     return np.asarray(pd.factorize(pd.read_parquet(path, columns=["image"])["image"])[0])
+
+
+def near_copies(path: str | Path) -> NDArray[np.bool_]:
+    """(N,) whether training has nearly seen each sample: the same text or picture, see `msd.data.near_copies`."""
+    return np.asarray(pd.read_parquet(path, columns=["near_copy"])["near_copy"])
 
 
 def read_answers(path: str | Path) -> Sequence[Sequence[str]] | None:

@@ -17,7 +17,7 @@ def table_names(methods: Sequence[str], tasks: Sequence[str]) -> list[str]:
     compared = [name for name, found in pairs.items() if found]
     thresholds = ["thresholds"] if "multilabel" in tasks else []
     others = ["saliency", "saliency-classes", "views", "missing", "teacher", "lesson", "cost", "grid"]
-    return ["claims", "main", *thresholds, *compared, *others]
+    return ["claims", "main", "near-copies", *thresholds, *compared, *others]
 
 
 def weighting_pairs(methods: Sequence[str]) -> list[Pair]:

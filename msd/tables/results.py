@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from safetensors import safe_open
 
-from msd.data.prepared_table import picture_groups, read_targets
+from msd.data.prepared_table import near_copies, picture_groups, read_targets
 from msd.distill.losses import DATASET_TASKS
 from msd.errors import UserError
 from msd.tables.answer_scores import read_answer_scores
@@ -67,6 +67,7 @@ class DatasetResults:
     teacher: Mapping[str, Array]  # view -> logits (N, C) of the test split
     methods: Mapping[str, MethodResults]
     groups: NDArray[np.int64]  # (N,) number of each test sample's picture
+    near_copies: NDArray[np.bool_]  # (N,) whether training has nearly seen a test sample
     answers: Mapping[str, Array]  # metric -> scores (N, C) of the labels as answers; empty where people gave none
     probe: Array | None = None
 
@@ -114,6 +115,7 @@ def load_results(job: Job[ReportParams]) -> dict[str, DatasetResults]:
             methods=methods[name],
             answers=read_answer_scores(prepared[name], labels=names),
             groups=picture_groups(prepared[name]),
+            near_copies=near_copies(prepared[name]),
             probe=probe,
         )
         _check_rows(results[name], prepared[name])

@@ -26,6 +26,7 @@ from msd.tables.comparisons import (
 from msd.tables.descriptions import classes_table, cost_table, grid_table, lesson_table
 from msd.tables.digests import prediction_digests
 from msd.tables.names import combined_pairs, table_names, weighting_pairs
+from msd.tables.near_copies import near_copies_table
 from msd.tables.render import RENDERINGS
 from msd.tables.results import (
     VIEWS,
@@ -93,6 +94,7 @@ def build_tables(job: Job[ReportParams], study: StudyResults) -> dict[str, Table
         "missing": lambda: missing_table(study),
         "weighting": lambda: pairs_table(study, "weighting", weighting_pairs(names), caption=unweighted),
         "combined": lambda: pairs_table(study, "combined", combined_pairs(names), caption=on_top),
+        "near-copies": lambda: near_copies_table(study),
         "thresholds": lambda: thresholds_table(study),
         "lesson": lambda: lesson_table(study, answers),
         "saliency": lambda: saliency_table(summaries, job.params),

@@ -66,7 +66,7 @@ def _check_layout(job: Job) -> dict[str, pd.DataFrame]:
         assert all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist())
         assert Image.open(io.BytesIO(archive.read(names[0]))).mode == "RGB"
     for table in tables.values():
-        assert list(table) == ["uid", "image", "text", "target", "score"]
+        assert list(table) == ["uid", "image", "text", "target", "score", "near_copy"]
         assert all(0 <= label < len(labels) for target in table["target"] for label in target)
         assert all((score == 1).all() for score in table["score"])
     images = {split: set(table["image"]) for split, table in tables.items()}
@@ -101,6 +101,11 @@ def test_clipart_tags_has_forty_labels_that_train_and_test_hold(tmp_path: Path) 
     assert len(json.loads(Path(job.outputs["labels"]).read_text())) == 40
     for split in ("train", "test"):
         assert {label for target in tables[split]["target"] for label in target} == set(range(40))
+    titles = {plain_text(text) for text in tables["train"]["text"]}
+    copied = [plain_text(text) in titles for text in tables["test"]["text"]]
+    assert sum(copied) >= 89
+    assert tables["test"]["near_copy"][copied].all()
+    assert not tables["train"]["near_copy"].any()
     rows = sum(map(len, tables.values()))
     assert sum(count for reason, count in counts.items() if reason.startswith("dropped")) + rows == 8121
     other = clipart_tags.prepare(

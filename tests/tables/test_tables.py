@@ -5,9 +5,11 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
+from sklearn.metrics import average_precision_score
 from synthetic_study import METHODS, TASKS
 
 from msd.errors import UserError
@@ -269,6 +271,18 @@ def test_what_a_teacher_adds_to_the_labels(made):
         "Warning: on Match the teacher knows its training set by heart (less than 0.02"
     )
     assert "Tags" not in lesson["notes"][1]
+
+
+def test_near_copies_of_training_samples_are_left_out_of_a_second_score(made, fake_study):
+    table = made["near-copies.json"]
+    assert {cell["dataset"] for cell in table["cells"]} == {"tags"}  # the others have none
+    whole = find(made["main.json"], dataset="tags", method="kd")
+    assert find(table, method="kd", measure="all")["values"] == pytest.approx(whole["values"])
+    gold, logits = fake_study.targets("tags", "test"), fake_study.logits("tags", "test", "teacher", "both")
+    apart = np.arange(len(gold)) % 4 != 0
+    expected = average_precision_score(gold[apart].ravel(), logits[apart].ravel())
+    assert find(table, method="teacher", measure="apart")["mean"] == pytest.approx(expected, rel=1e-5)
+    assert f"Tags: {sum(~apart)} of {len(gold)} test samples" in table["notes"][-1]
 
 
 def test_f1_stands_at_both_thresholds_beside_the_primary_metric(made):

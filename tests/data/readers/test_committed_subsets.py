@@ -9,7 +9,7 @@ import yaml
 from PIL import Image, ImageDraw
 
 from msd.data.committed_subset import unpack
-from msd.data.near_copies import average_hash, linked, plain_text
+from msd.data.near_copies import average_hash, linked, plain_text, seen_in_training
 from msd.data.pictures import rgb
 from msd.data.raw_files import sha256
 from msd.data.readers import cataclysm_build, openclipart_build
@@ -88,6 +88,14 @@ def test_items_that_share_something_are_linked_directly_or_not() -> None:
     shared = {"a": {1}, "b": {2}, "c": {1, 3}, "d": {4}, "e": {3}, "f": set()}
     assert linked(shared) == {"a": "a", "b": "b", "c": "a", "d": "d", "e": "a", "f": "f"}
     assert plain_text("It's  A “Cat”!") == plain_text("it s a cat") != plain_text("a cat")
+
+
+def test_training_has_nearly_seen_a_text_a_picture_or_where_texts_recur_both() -> None:
+    looks = {"a": b"1", "b": b"2", "c": b"1"}
+    training = [("a", "A cat."), ("b", "the dog")]
+    samples = [("c", "a bird"), ("d", "a CAT"), ("c", "The dog!"), ("c", "a cat"), ("d", "a bird")]
+    found = {both: seen_in_training(samples, training, looks | {"d": b"3"}, both=both) for both in (False, True)}
+    assert found == {False: [True, True, True, True, False], True: [False, False, False, True, False]}
 
 
 def test_near_copies_have_the_same_hash() -> None:
