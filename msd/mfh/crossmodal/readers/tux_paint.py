@@ -18,6 +18,7 @@ from msd.config.strict import Seed, Side
 from msd.data.findings import Findings, Row
 from msd.data.pictures import decode, fit
 from msd.data.raw_files import sha256
+from msd.data.readers.tux_kind import KINDS
 from msd.data.sound import power
 from msd.data.splits import Shares, prefix, split_by_group
 from msd.errors import UserError
@@ -26,11 +27,6 @@ from msd.mfh.crossmodal.reader import DataReader
 from msd.mfh.crossmodal.samples import Samples, gathered, standardised
 from msd.text_file import read_text
 
-KINDS = (
-    *("animals", "clothes", "food", "hobbies", "household", "plants"),
-    *("seasonal", "space", "sports", "symbols", "town", "vehicles"),
-)
-"""Folders of a dozen stamps or more."""
 SHARES = Shares(train=0.65, val=0.15, test=0.2)
 RATE, SECONDS, WINDOW, HOP, SIDE = 11_025, 2, 256, 128, 32
 GRAMS, LENGTHS = 3000, (2, 4)  # of letters inside words
