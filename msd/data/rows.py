@@ -82,7 +82,10 @@ class StoredRows:
         size, content = self.row_bytes, stored.reshape(-1).view(np.uint8).data
         with open(self.path, "r+b", buffering=0) as file:
             for place, row in enumerate(rows.tolist()):
-                os.pwrite(file.fileno(), content[place * size : (place + 1) * size], self.start + row * size)
+                done = 0
+                while done < size:  # a disk that fills up takes a part, and refuses the rest
+                    rest = content[place * size + done : (place + 1) * size]
+                    done += os.pwrite(file.fileno(), rest, self.start + row * size + done)
 
     @property
     def row_bytes(self) -> int:

@@ -13,8 +13,12 @@ from torch import Tensor
 
 from msd.errors import UserError, decoding
 
+FORMS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG")
+"""Of those that libsndfile reads, the ones whose end is known."""
 RATES = range(1000, 1_000_001)
 """Samples a second that a recording may have."""
+LONGEST_PAGE = 65_307
+"""Bytes of a page of an OGG file."""
 
 
 def recording(path: Path) -> tuple[NDArray[np.float32], int]:
@@ -27,31 +31,47 @@ def recording(path: Path) -> tuple[NDArray[np.float32], int]:
 
     if not path.is_file():
         raise UserError(f"there is no recording {path}")
-    with decoding(f"the recording {path} is broken", "fetch its source again"):
-        wave, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    with decoding(f"the recording {path} is broken", "fetch its source again"), soundfile.SoundFile(path) as file:
+        form, rate, wave = file.format, file.samplerate, file.read(dtype="float32", always_2d=True)
+    if form not in FORMS:
+        raise UserError(f"the recording {path} is of the form {form}; save it as WAV, FLAC or OGG")
     if rate not in RATES:
         raise UserError(f"the recording {path} has {rate} samples a second; fetch its source again")
+    if _is_cut(path):
+        raise UserError(f"the recording {path} is cut off: it lacks its end; fetch its source again")
     if not wave.size:
         raise UserError(f"the recording {path} is empty; fetch its source again")
-    if _is_cut(path):
-        raise UserError(f"the recording {path} is cut off: its header promises more sound; fetch its source again")
     if not np.isfinite(wave).all():
         raise UserError(f"the recording {path} holds values that are not finite; fetch its source again")
     return wave.mean(1), int(rate)
 
 
 def _is_cut(path: Path) -> bool:
-    """Whether a WAV file is shorter than its header says; libsndfile reads what is there without a word."""
+    """Whether a WAV or OGG file ends before its own mark; libsndfile reads what is there without a word."""
     with open(path, "rb") as file:
         head = file.read(12)
-        if head[:4] != b"RIFF" or head[8:] != b"WAVE":
+        if head[:4] == b"OggS":
+            file.seek(-min(LONGEST_PAGE, os.path.getsize(path)), os.SEEK_END)
+            return not _ends(file.read())
+        if head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
             return False
+        whole = 0xFFFFFFFF  # what a stream's writer states, who did not know the length; RF64 states it before
         while len(chunk := file.read(8)) == 8:
             name, size = struct.unpack("<4sI", chunk)
-            if name == b"data":  # a stream's writer may not have known its length
+            if name == b"data":
+                size = whole if size == 0xFFFFFFFF else size
                 return bool(size != 0xFFFFFFFF and file.tell() + size > os.path.getsize(path))
-            file.seek(size + size % 2, os.SEEK_CUR)
+            start = file.tell()
+            if name == b"ds64":
+                whole = int.from_bytes(file.read(16)[8:], "little")
+            file.seek(start + size + size % 2)
     return False
+
+
+def _ends(tail: bytes) -> bool:
+    """Whether the last page of an OGG file is the last of its stream, and whole."""
+    page = tail[tail.rfind(b"OggS") :]
+    return len(page) > 26 and bool(page[5] & 4) and len(page) >= 27 + page[26] + sum(page[27 : 27 + page[26]])
 
 
 def resampled(wave: NDArray[np.float32], found: int, wanted: int) -> NDArray[np.float32]:

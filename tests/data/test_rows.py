@@ -1,7 +1,9 @@
 """Rows in files: those that are asked for, in any process; a file that ends too early."""
 
 import pickle
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -51,6 +53,15 @@ def test_a_file_that_ends_too_early_is_named(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"\x02\0\0\0\0\0\0\0no file of rows")
         with pytest.raises(UserError, match=name):
             read(tmp_path / name)
+
+
+def test_a_row_that_only_in_part_fits_on_the_disk_is_not_taken_as_written(
+    tmp_path: Path, small_files: Callable
+) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((1, 5), np.float32))
+    rows = replace(npy_rows(tmp_path / "a.npy"), shape=(1, 5000))
+    with small_files(), pytest.raises(OSError, match="File too large"):
+        rows.write(torch.tensor([0]), torch.ones(1, 5000))
 
 
 def test_ragged_rows_are_padded_with_zeros() -> None:

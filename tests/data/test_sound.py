@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from faults import one_sentence
 
 from msd.data.sound import recording
 from msd.errors import UserError
@@ -33,6 +34,26 @@ def test_a_recording_that_was_cut_or_is_broken_is_told(tmp_path: Path) -> None:
     soundfile.write(path, WAVE[:0], 16_000)
     with pytest.raises(UserError, match=r"a.wav is empty"):
         recording(path)
+
+
+@pytest.mark.parametrize("form", ["WAV", "WAVEX", "RF64", "FLAC", "OGG"])
+def test_a_recording_of_every_form_that_an_interrupted_download_cut_is_told(tmp_path: Path, form: str) -> None:
+    """Noise makes an OGG file of many pages."""
+    path = tmp_path / "a.sound"
+    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 80_000), 16_000, format=form)
+    assert len(recording(path)[0]) == 80_000
+    whole = path.read_bytes()
+    for share in (0.3, 0.5, 0.99):
+        path.write_bytes(whole[: int(share * len(whole))])
+        with one_sentence(r"a\.sound is (cut off|broken)"):
+            recording(path)
+
+
+@pytest.mark.parametrize("form", ["W64", "AIFF", "AU", "CAF"])
+def test_a_form_whose_cut_would_not_be_seen_is_refused(tmp_path: Path, form: str) -> None:
+    soundfile.write(tmp_path / "a.wav", WAVE, 16_000, format=form, subtype="PCM_16")
+    with one_sentence(f"a.wav is of the form {form}; save it as WAV, FLAC or OGG"):
+        recording(tmp_path / "a.wav")
 
 
 def test_values_that_are_not_finite_are_told(tmp_path: Path) -> None:

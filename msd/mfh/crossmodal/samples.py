@@ -14,6 +14,8 @@ from msd.memory import fits_in_memory
 
 IGNORED = 255
 """Label of a pixel that neither loss nor metric counts."""
+LARGEST = 1e9
+"""Of numbers that are read; the deviation of larger ones need not be finite."""
 
 
 class Samples(NamedTuple):
@@ -42,6 +44,10 @@ def gathered(
             values = read(row.content)
             if isinstance(values, str):
                 findings.drop(row.names[0], row.where, values, split=split)
+                continue
+            wild = [name for name, value in values.items() if not bool(value.abs().max() <= LARGEST)]
+            if wild:
+                findings.drop(row.names[0], row.where, f"numbers beyond ±{LARGEST:g}: {', '.join(wild)}", split=split)
                 continue
             if not tensors:
                 needed = len(rows) * sum(value.nbytes for value in values.values())

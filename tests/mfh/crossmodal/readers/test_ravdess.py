@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from faults import one_sentence
 from PIL import Image
@@ -145,6 +146,11 @@ WAV, MP4 = f"03-{TRIAL}.wav", f"02-{TRIAL}.mp4"
         (lambda f: (f / "03-01-09-01-01-01-01.wav").touch(), "seven two-digit codes", "no name of RAVDESS"),
         (lambda f: (f / WAV).write_bytes(b"RIFF"), f"03-{TRIAL}.wav is broken", "cannot be read"),
         (lambda f: cut(f / WAV), f"03-{TRIAL}.wav is cut off", "cannot be read"),
+        (
+            lambda f: soundfile.write(f / WAV, np.full(8000, 1e30), 16_000, subtype="FLOAT"),
+            "numbers beyond .1e.09: audio",
+            "numbers beyond ±1e+09",
+        ),
         (lambda f: (f / MP4).write_bytes(b"x"), f"02-{TRIAL}.mp4 is broken", "cannot be read"),
         (lambda f: (f / MP4).write_bytes(b""), f"02-{TRIAL}.mp4 is broken", "cannot be read"),
         (lambda f: (f / f"._03-{TRIAL}.wav").touch(), f"._03-{TRIAL}.wav: left behind", "left behind by a system"),

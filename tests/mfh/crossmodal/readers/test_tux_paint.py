@@ -70,6 +70,11 @@ def test_stamps_that_differ_by_a_number_stay_together(folder: Path) -> None:
             "the recording .*food.a_desc_f",
             "cannot be read",
         ),
+        (
+            lambda f: (p := f / "food.a_desc_fr.ogg").write_bytes(p.read_bytes()[:-10]),
+            "food.a_desc_fr.ogg is cut off",
+            "cannot be read",
+        ),
         (lambda f: (f / "food.a.png").write_text("no picture"), "the picture .*food.a.png is broken", "cannot be read"),
         (lambda f: (f / "food.a.txt").write_text("\n"), "food.a.txt has no name in its first line", "no name"),
         (lambda f: (f / "food.a.txt").write_text(" … \n"), "food.a.txt has no name in its first line", "no name"),
