@@ -83,6 +83,9 @@ def parser() -> argparse.ArgumentParser:
     _add_study(crate)
     crate.add_argument("--out", help="the new folder (default: crates/<study>)")
     _add_study(add("plan", _plan, "what a study would run and cost; runs nothing"))
+    power = add("power", _power, "the smallest difference that a study can see, and the seeds that one needs")
+    _add_study(power)
+    power.add_argument("--difference", type=float, help="of a score: the seeds that each test needs to see it")
     _add_study(add("publish", _publish, "copy a study's tables to results/published and the README"))
     return top
 
@@ -157,6 +160,14 @@ def _plan(options: argparse.Namespace) -> object:
     from msd.plan import plan
 
     return plan(find_study(options.study)[1])
+
+
+def _power(options: argparse.Namespace) -> object:
+    from msd.tables.power import power
+
+    if options.difference is not None and not 0 < options.difference < 1:
+        raise UserError(f"--difference: a difference in score lies between 0 and 1; got {options.difference:g}")
+    return power(find_study(options.study)[0], options.difference)
 
 
 def _publish(options: argparse.Namespace) -> object:

@@ -68,6 +68,7 @@ def test_help_and_the_answer_to_a_command_that_resembles_none_name_them_all(caps
         ("track --study demo", {"study"}),
         ("plan --study config/demo.yaml", {"study"}),
         ("publish --study demo", {"study"}),
+        ("power --study demo --difference .005", {"study", "difference"}),
         ("crate --study a --out b", {"study", "out"}),
         ("trace results/demo/report.html --json", {"study", "place", "json"}),
         ("compare demo HEAD --study demo --json", {"before", "after", "study", "json"}),
@@ -78,7 +79,7 @@ def test_the_options_are_these(line: str, options: set[str]) -> None:
     assert vars(parser().parse_args(line.split())).keys() == {"name", "command", *options}
 
 
-@pytest.mark.parametrize("command", ["audit", "track", "plan", "crate", "publish", "sync", "trace"])
+@pytest.mark.parametrize("command", ["audit", "track", "plan", "crate", "publish", "power", "sync", "trace"])
 def test_a_study_is_named_with_or_without_the_option(command: str) -> None:
     place = ["main#clipart-tags/kd"] if command == "trace" else []
     for words in (["mfh"], ["--study", "mfh"], ["--study=mfh"]):
