@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from msd.errors import UserError
 from msd.measure.metric import METRICS
+from msd.report.glance import glance
 from msd.report.page import LAST_FIGURE, group, page_figure, page_table, paragraphs, sections, template
 from msd.report.page_lineage import as_script, page_lineage
 from msd.report.registered import registration
@@ -42,6 +43,7 @@ def report(job: Job[ReportParams]) -> dict[str, float]:
         params=job.params,
         titles=titles(job.params),
         sections=sections({name: page_table(table) for name, table in tables.items()}, groups),
+        glance=glance(tables["claims"], titles(job.params)["dataset"]) if "claims" in tables else None,
         claims=tables["claims"].more["claims"] if "claims" in tables else {},
         registration=registration(job.inputs["records"], job.inputs["environment"]),
         rule_graph=groups.get(LAST_FIGURE),

@@ -46,10 +46,10 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
-    """A function that opens the report: visit(size, scheme)."""
+    """A function that opens the report: visit(size, scheme), its tables unfolded unless they shall stay as they are."""
     contexts = []
 
-    def open_report(size: str = "wide", scheme: Any = "light") -> Visit:
+    def open_report(size: str = "wide", scheme: Any = "light", *, unfold: bool = True) -> Visit:
         width, height = SIZES[size]
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
         contexts.append(context)
@@ -58,6 +58,8 @@ def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
         visited.page.on("pageerror", lambda error: visited.errors.append(str(error)))
         visited.page.on("request", lambda request: visited.requests.append(request.url))
         visited.page.goto(REPORT.resolve().as_uri(), wait_until="load")
+        if unfold:
+            visited.page.evaluate("document.querySelectorAll('figure details').forEach(part => { part.open = true; })")
         return visited
 
     yield open_report

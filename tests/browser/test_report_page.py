@@ -134,6 +134,24 @@ def test_every_number_and_figure_has_a_panel(visit):
     assert visited.errors == []
 
 
+@pytest.mark.parametrize("size", ["wide", "phone"])
+def test_the_verdicts_are_on_the_first_screen_and_all_tables_are_folded(visit, screenshots, size):
+    page = visit(size, unfold=False).page
+    marks = page.locator(".marks tbody td button")
+    assert marks.count() >= 7
+    for place in (page.locator(".marks"), page.locator(".key")):
+        box = place.bounding_box()
+        assert box["y"] + box["height"] <= page.viewport_size["height"]
+    words = page.locator(".marks .unseen").all_text_contents()
+    assert len(words) == marks.count()
+    assert set(words) <= set(page.locator(".key span").evaluate_all("all => all.map(one => one.textContent.slice(2))"))
+    assert page.locator("figure.table details[open]").count() == 0
+    assert page.locator("figure.table summary").count() == page.locator("figure.table").count()
+    page.screenshot(path=screenshots / f"{size}-glance.png")
+    marks.first.click()
+    assert "Verdict" in page.locator(PANEL).inner_text()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", ["wide", "phone"])
 def test_axe_finds_nothing_serious_and_the_page_fits(visit, axe, screenshots, scheme, size):

@@ -213,6 +213,7 @@ for (const host of document.querySelectorAll("[data-figure]")) {
   host.replaceChildren(element("span", {}, host.textContent));
   opener(host, () => showRecord(found.record, host.textContent, found.place));
 }
+addEventListener("beforeprint", () => document.querySelectorAll("main details").forEach((part) => { part.open = true; }));
 document.getElementById("panel").addEventListener("click", (event) => {
   if (event.target === event.currentTarget) event.currentTarget.close(); // a click beside the panel
 });
