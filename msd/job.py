@@ -29,6 +29,7 @@ from typing_extensions import TypeVar
 from msd.errors import UserError, nearest
 from msd.lineage import digest, record
 from msd.lineage.digest import code_digest
+from msd.processor import settle_arithmetic
 from msd.refusals import explained
 from msd.temporary import paths_of, place, temporary_folders, temporary_path, write_whole
 
@@ -173,7 +174,7 @@ def run(job: Job) -> None:
     Raises UserError for a job that cannot run, and whatever the stage raises; the log then holds the
     sentence and the traceback.
     """
-    os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")  # torch reads them when first imported
+    settle_arithmetic()
     logs = [] if job.log is None else [Path(job.log).parent]
     with explained(logs), _logging(job):
         final = paths_of(job.outputs)
@@ -264,8 +265,7 @@ def _clean_metrics(rule: str, metrics: dict[str, float]) -> dict[str, float | No
 
 
 def _write_json(path: str, content: dict[str, Any]) -> None:
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-    Path(path).write_text(text + "\n", encoding="utf-8")
+    Path(path).write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
 @contextlib.contextmanager

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from msd.processor import settle_arithmetic
+
 if TYPE_CHECKING:
     from synthetic_jobs import FakeStudy
 
-for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # torch reads them when first imported; so does each job
-    os.environ.setdefault(variable, "1")
+settle_arithmetic()  # torch is not imported yet; each job does the same
 os.environ |= {f"GIT_{role}_NAME": "t" for role in ("AUTHOR", "COMMITTER")}
 os.environ |= {f"GIT_{role}_EMAIL": "t@example.org" for role in ("AUTHOR", "COMMITTER")}
 

@@ -61,7 +61,7 @@ def describe_environment(*, load_torch: bool = False) -> dict[str, Any]:
         "lock_sha256": file_sha256(LOCK) if LOCK.is_file() else None,
         "versions": versions,
         "host": platform.node(),
-        "cpu": {"model": _cpu_model(), "count": os.cpu_count()},
+        "cpu": {"model": _cpu_model(), "count": os.cpu_count(), "asked_for": os.environ.get("ATEN_CPU_CAPABILITY")},
         "gpu": _gpu_name(),
     }
 

@@ -112,11 +112,12 @@ def jobs(folder: Path, *targets: str) -> list[str]:
 def first_clone(folder: Path) -> None:
     """A study run by `dvc repro`, committed, and pushed to a DVC remote beside it."""
     folder.mkdir()
-    shutil.copytree(PROJECT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("tmp", "cache"))
     texts = {"stages.py": STAGES, "Snakefile": SNAKEFILE, "dvc.yaml": PIPELINE, "toy.yaml": "start: 1\nstep: 2\n"}
     for name, text in (texts | {".gitignore": "/results/\n.snakemake/\n__pycache__/\n"}).items():
         (folder / name).write_text(text)
     call(folder, "git", "init", "-q")
+    call(folder, DVC, "init", "-q")  # not the project's own, to which its user may have added a remote
+    call(folder, DVC, "config", "core.analytics", "false")
     call(folder, DVC, "remote", "add", "-q", "-d", "storage", str(folder.with_name("storage")))
     call(folder, "git", "add", "-A")
     call(folder, DVC, "repro", "-q")

@@ -61,6 +61,17 @@ def test_two_processes_are_one_within_rounding(tmp_path: Path) -> None:
         assert_equal_training(trained(name), result, within=2e-5)
 
 
+def test_other_instructions_of_the_processor_change_a_training_by_rounding_alone(tmp_path: Path) -> None:
+    """Those that this process does not use: it asks for AVX2, as every job does (`msd.processor`)."""
+    script, asked = Path(__file__).with_name("in_processes.py"), os.environ.get("ATEN_CPU_CAPABILITY")
+    other = {"ATEN_CPU_CAPABILITY": "avx2" if asked == "default" else "default", "RANK": "0", "WORLD_SIZE": "1"}
+    path = os.pathsep.join(["tests", os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, script, tmp_path / "other.pt", "kd", "msd-instance"]
+    subprocess.run(command, check=True, env={**os.environ, **other, "PYTHONPATH": path})
+    for name, result in torch.load(tmp_path / "other.pt", weights_only=False).items():
+        assert_equal_training(trained(name), result, within=2e-5)
+
+
 def test_a_job_starts_the_processes_that_its_engine_names(student_job, tmp_path: Path, monkeypatch) -> None:
     options = {"lambda": 0.7, "temperature": 2}
     small = {"architecture": {**student_job("kd", options).params.architecture.model_dump(), "dropout": 0.0}}
