@@ -36,7 +36,7 @@ SECTIONS: dict[str, tuple[str, list[str], list[str]]] = {
         ["saliency", "saliency-classes"],
         ["saliency", "examples", "weights"],
     ),
-    "cost": ("What teacher and student cost", ["cost"], []),
+    "cost": ("What teacher and student cost", ["cost", "latency"], []),
     "training": ("Training curves", [], ["curves"]),
     "sensitivity": ("Does it depend on the hyper-parameters?", ["grid"], ["sensitivity"]),
 }

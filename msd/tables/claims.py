@@ -11,7 +11,7 @@ from msd.config.claims import Claim, Claims
 from msd.tables.cell import Cell, Value, Verdict
 from msd.tables.claim_tests import ALL, ClaimTests
 from msd.tables.comparisons import make_table, titles
-from msd.tables.descriptions import COSTS
+from msd.tables.descriptions import COUNTED
 from msd.tables.study_results import StudyResults
 from msd.tables.table import Table
 from msd.tables.text import number, score_text
@@ -120,7 +120,7 @@ def _measured(claim: Claim) -> str:
     if claim.rule == "separate":
         return "saliency of image and of text"
     if claim.rule == "smaller":
-        return ", ".join(COSTS[measure].lower() if measure != "flops" else "FLOPs" for measure in claim.measures)
+        return ", ".join(COUNTED[measure].lower() if measure != "flops" else "FLOPs" for measure in claim.measures)
     if not claim.measures:
         return "test score"
     kind = claim.measures[0].partition("/")[0]
@@ -150,7 +150,8 @@ def _smaller(claim: Claim, cells: Sequence[Cell]) -> tuple[Verdict, Cell] | None
     if not pairs:
         return None
     evidence = "; ".join(
-        f"{COSTS[str(ours.place['measure'])]} {score_text(ours)} against {score_text(theirs)}" for ours, theirs in pairs
+        f"{COUNTED[str(ours.place['measure'])]} {score_text(ours)} against {score_text(theirs)}"
+        for ours, theirs in pairs
     )
     below = [_bound(ours, "high") < _bound(theirs, "low") for ours, theirs in pairs]
     above = [_bound(ours, "low") > _bound(theirs, "high") for ours, theirs in pairs]

@@ -20,12 +20,8 @@ from msd.tables.table import Table
 if TYPE_CHECKING:
     from msd.config.contracts.tables import ReportParams
 
-COSTS = {
-    "parameters": "Parameters",
-    "bytes": "Bytes",
-    "flops": "FLOPs",
-    "latency_ms": "Latency, ms",
-}
+COUNTED = {"parameters": "Parameters", "bytes": "Bytes", "flops": "FLOPs"}
+MEASURED = {"latency_ms": "Latency, ms"}
 
 
 def classes_table(study: StudyResults, saliency: Mapping[str, pd.DataFrame]) -> Table:
@@ -127,35 +123,53 @@ def _lesson_cell(
 
 
 def cost_table(costs: Mapping[str, Any], params: ReportParams) -> Table:
-    """Size, arithmetic, time and bytes of teacher and student, as the cost stage measured them."""
-    cells: list[Cell] = []
-    for dataset, found in costs.items():
-        for model, entry in found["models"].items():
-            for measure in COSTS:
-                values = entry[measure] if measure == "latency_ms" else [entry[measure]]
-                by_round = {str(index): float(value) for index, value in enumerate(values)}
-                value = Value.over_seeds(by_round, metric=measure)
-                details: dict[str, Any] = {"better": "lower"}
-                if measure != "latency_ms":
-                    value, details = replace(value, why=None), details | {"counted": True}
-                about: dict[str, Any] = {"dataset": dataset, "method": model, "metric": measure, "split": "test"}
-                place = {"measure": measure, "over": "rounds"}
-                cells.append(Cell(**about, value=value, place=place, runs=[entry["run"]], details=details))
+    """Size, arithmetic and bytes of teacher and student, which are counted."""
     return make_table(
         "cost",
-        cells,
+        _cost_cells(costs, COUNTED),
         params,
         rows=["dataset", "method"],
         columns=["measure"],
-        measures=COSTS,
-        caption="What teacher and student cost: size, bytes of the saved model, arithmetic and time of one sample.",
+        measures=COUNTED,
+        caption="What teacher and student cost: size, bytes of the saved model, arithmetic of one sample.",
         notes=[
             "Regions are read from the cache: the picture encoder that both share is not counted.",
             "FLOPs: of the test sample of median length, a multiplication and an addition counted as two.",
-            "Latency: one sample at a time, one thread; the median of each of n rounds of samples of all lengths.",
         ],
         with_metric=False,
     )
+
+
+def latency_table(costs: Mapping[str, Any], params: ReportParams) -> Table:
+    """Time of teacher and student: what another machine, or a second run, does not repeat; so a table of its own."""
+    return make_table(
+        "latency",
+        _cost_cells(costs, MEASURED),
+        params,
+        rows=["dataset", "method"],
+        columns=["measure"],
+        measures=MEASURED,
+        caption="How long teacher and student take for one sample, on the machine that made this study.",
+        notes=["One sample at a time, one thread; the median of each of n rounds of samples of all lengths."],
+        with_metric=False,
+    )
+
+
+def _cost_cells(costs: Mapping[str, Any], measures: Mapping[str, str]) -> list[Cell]:
+    """A cell of each measure of each model; what is counted is one number, what is measured one a round."""
+    cells = []
+    for dataset, found in costs.items():
+        for model, entry in found["models"].items():
+            for measure in measures:
+                is_counted = measure in COUNTED
+                values = [entry[measure]] if is_counted else entry[measure]
+                by_round = {str(index): float(value) for index, value in enumerate(values)}
+                value = Value.over_seeds(by_round, metric=measure)
+                value, counted = (replace(value, why=None), {"counted": True}) if is_counted else (value, {})
+                about: dict[str, Any] = {"dataset": dataset, "method": model, "metric": measure, "split": "test"}
+                about |= {"place": {"measure": measure, "over": "rounds"}, "details": {"better": "lower"} | counted}
+                cells.append(Cell(**about, value=value, runs=[entry["run"]]))
+    return cells
 
 
 def grid_table(study: StudyResults) -> Table:

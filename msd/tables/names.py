@@ -16,7 +16,7 @@ def table_names(methods: Sequence[str], tasks: Sequence[str]) -> list[str]:
     pairs = {"weighting": weighting_pairs(methods), "combined": combined_pairs(methods)}
     compared = [name for name, found in pairs.items() if found]
     thresholds = ["thresholds"] if "multilabel" in tasks else []
-    others = ["saliency", "saliency-classes", "views", "missing", "teacher", "lesson", "cost", "grid"]
+    others = ["saliency", "saliency-classes", "views", "missing", "teacher", "lesson", "cost", "latency", "grid"]
     return ["claims", "main", "near-copies", *thresholds, *compared, *others]
 
 

@@ -23,7 +23,7 @@ from msd.tables.comparisons import (
     thresholds_table,
     views_table,
 )
-from msd.tables.descriptions import classes_table, cost_table, grid_table, lesson_table
+from msd.tables.descriptions import classes_table, cost_table, grid_table, latency_table, lesson_table
 from msd.tables.digests import prediction_digests
 from msd.tables.names import combined_pairs, table_names, weighting_pairs
 from msd.tables.near_copies import near_copies_table
@@ -100,6 +100,7 @@ def build_tables(job: Job[ReportParams], study: StudyResults) -> dict[str, Table
         "saliency": lambda: saliency_table(summaries, job.params),
         "saliency-classes": lambda: classes_table(study, frames),
         "cost": lambda: cost_table(costs, job.params),
+        "latency": lambda: latency_table(costs, job.params),
         "grid": lambda: grid_table(study),
     }
     made = {name: makers[name]() for name in table_names(names, tasks) if name in makers}

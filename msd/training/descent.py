@@ -60,7 +60,7 @@ def train(
     method.to(engine.device)
     rows = method.training_rows()
     optimiser, full = _optimiser(method, schedule, rates or {})
-    steps = total_steps(schedule, len(rows))
+    steps, epoch_steps = total_steps(schedule, len(rows)), -(-len(rows) // schedule.batch_size)
     training = Training(
         name=f"{setting.dataset}, seed {setting.seed}",
         seed=setting.seed,
@@ -68,8 +68,8 @@ def train(
         optimiser=optimiser,
         rates=lambda step: [rate * _warm_then_decay(step, steps, schedule.warmup) for rate in full],
         batches=_batches(method, rows, schedule),
-        steps=steps,
-        epoch_steps=-(-len(rows) // schedule.batch_size),
+        steps=steps if schedule.stop is None else min(steps, schedule.stop * epoch_steps),
+        epoch_steps=epoch_steps,
         load=method.batch,
         loss=lambda batch, part, step: _outcome(method, batch, part, step, compiled=engine.options.compile),
         clip=schedule.clip,

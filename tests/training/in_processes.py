@@ -19,13 +19,15 @@ from msd.training.history import History
 SCHEDULE = {"epochs": 3, "batch_size": 5, "learning_rate": 1e-3, "weight_decay": 0.01, "warmup": 0.1, "clip": 1.0}
 
 
-def trained(name: str, task: str = "multiclass", **options: Any) -> tuple[dict[str, torch.Tensor], list[Any]]:
+def trained(
+    name: str, task: str = "multiclass", stop: int | None = None, **options: Any
+) -> tuple[dict[str, torch.Tensor], list[Any]]:
     """Weights and curves of a student of 12 samples in batches of 5, 5 and 2, with an engine of these options."""
     config = read_model(MethodConfig, Path(f"config/methods/{name}.yaml"))
     setting, history, engine = new_setting(task=task), History(), new_engine(**options)
     engine.place(setting.student)
     method = method_class(config.implementation)(config.points[0][1], setting)
-    train(method, schedule=Schedule(**SCHEDULE), history=history, validate=dict, engine=engine)
+    train(method, schedule=Schedule(**SCHEDULE, stop=stop), history=history, validate=dict, engine=engine)
     return setting.student.state_dict(), history.rows
 
 

@@ -53,6 +53,15 @@ class Schedule(Strict):
     warmup: Fraction
     clip: Positive
     max_steps: Count | None = None
+    stop: Count | None = Field(
+        default=None, description="epochs after which training ends, its rates still decaying as for all of them"
+    )
+
+    @model_validator(mode="after")
+    def _stops_in_time(self) -> Schedule:
+        if self.stop is not None and self.stop > self.epochs:
+            raise ValueError(f"stop: {self.stop} epochs are more than the {self.epochs} that there are")
+        return self
 
 
 class EngineParams(Strict):
