@@ -14,6 +14,7 @@ ROOMS = (
         "memory",
         "refusals",
         "seeds",
+        "processor",
         "text_file",
         "temporary",
         "lineage",

@@ -26,7 +26,9 @@ def trained(
     config = read_model(MethodConfig, Path(f"config/methods/{name}.yaml"))
     setting, history, engine = new_setting(task=task), History(), new_engine(**options)
     engine.place(setting.student)
-    method = method_class(config.implementation)(config.points[0][1], setting)
+    options = config.points[0][1]
+    options |= {"meta_share": 0.5} if "meta_share" in options else {}  # of 12 samples, with 4 labels
+    method = method_class(config.implementation)(options, setting)
     train(method, schedule=Schedule(**SCHEDULE, stop=stop), history=history, validate=dict, engine=engine)
     return setting.student.state_dict(), history.rows
 
