@@ -28,7 +28,7 @@ FIGURE_TITLES = {
 # Section -> title, tables, kinds of figures; what is in none gets a section of its own below them.
 SECTIONS: dict[str, tuple[str, list[str], list[str]]] = {
     "verdicts": ("Verdicts", ["claims"], []),
-    "scores": ("Scores", ["main", "near-copies", "weighting", "combined"], ["main"]),
+    "scores": ("Scores", ["main", "thresholds", "near-copies", "weighting", "combined"], ["main"]),
     "outputs": ("What students predict from one modality", ["views", "missing"], ["densities"]),
     "teacher": ("Is there something to distil?", ["teacher", "lesson"], []),
     "saliency": (

@@ -82,8 +82,8 @@ def lesson_table(study: StudyResults, answers: Mapping[str, Mapping[str, float |
     ]
     notes = [
         "On the training split, but for the test score; in nats, summed over classes or labels. Off the labels: half "
-        "the summed distance of labels and answers (several labels: all of it). By so much, at most, the gradients of "
-        "distillation at temperature 1 differ from those of fine-tuning.",
+        "the summed distance of labels and answers (several labels: all of it). By so much, at most, the gradient of "
+        "distillation at temperature 1 differs from that of fine-tuning in any logit.",
     ]
     apart = {cell.dataset: cell.value.mean for cell in cells if cell.place["measure"] == "off_label"}
     same = [study.datasets[name].title for name, value in apart.items() if value is not None and value < SAME]
