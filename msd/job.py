@@ -44,6 +44,7 @@ STAGES: dict[str, tuple[str, str | None]] = {
     "teacher_outputs": ("msd.training.teacher_outputs:teacher_outputs", "msd.config.contracts.training:OutputsParams"),
     "saliency": ("msd.training.saliency:saliency", "msd.config.contracts.training:SaliencyParams"),
     "student": ("msd.training.student:train_students", "msd.config.contracts.training:StudentParams"),
+    "choose": ("msd.tables.collect:choose", "msd.config.contracts.tables:CollectParams"),
     "collect": ("msd.tables.collect:collect", "msd.config.contracts.tables:CollectParams"),
     "cost": ("msd.training.cost:cost", "msd.config.contracts.training:StudentParams"),
     "tables": ("msd.tables.tables:tables", "msd.config.contracts.tables:ReportParams"),

@@ -73,10 +73,11 @@ def check_methods(study: Study) -> Study:
             raise UserError(f"{path}: implementation: {error}") from error
         if method.live_teacher and config.teacher != "model":
             raise UserError(f"{path}: {config.implementation} runs the teacher, and needs `teacher: model`")
-        for _, values in config.points:
-            _check_options(study, name, method, values)
-        for dataset in study.datasets:
-            _check_engine(study.engine_of("student", dataset), name, method)
+        for dataset, other in study.cell_configs:
+            if other == name:
+                for _, values in study.points(dataset, name):
+                    _check_options(study, dataset, name, values)
+                _check_engine(study.engine_of("student", dataset), name, method)
     scratch = study.report.from_scratch
     if study.method_configs[scratch].implementation != "finetune":
         raise UserError(f"{study.file}: report.from_scratch: {scratch!r} has a teacher; name a method of fine-tuning")
@@ -105,12 +106,17 @@ def _learns_weights(config: MethodConfig) -> bool:
     return any(term.startswith("weight/") for term in method_class(config.implementation).kept)
 
 
-def _check_options(study: Study, name: str, method: type[Method], values: dict[str, Scalar]) -> None:
+def _check_options(study: Study, dataset: str, name: str, values: dict[str, Scalar]) -> None:
     """One point of a method's grid; a fault is of the study where the study gives that value, else of the file."""
+    options = method_class(study.method_configs[name].implementation).Options
+    own = (study.datasets[dataset].methods or {}).get(name, {})
     try:
-        method.Options.model_validate(values)
+        options.model_validate(values)
     except ValidationError as error:
         key = first_fault(error)["loc"][:1]
+        where: tuple[str | Path, tuple[str, ...]] = (named_file("methods", name), ("parameters",))
         if key and key[0] in study.methods[name]:
-            raise UserError(sentence(method.Options, error, study.file, ("methods", name))) from error
-        raise UserError(sentence(method.Options, error, named_file("methods", name), ("parameters",))) from error
+            where = (study.file, ("methods", name))
+        if key and key[0] in own:
+            where = (study.file, ("datasets", dataset, "methods", name))
+        raise UserError(sentence(options, error, *where)) from error

@@ -42,7 +42,10 @@ class FakeStudy(StudyFiles):
         params = {
             "study": self.study,
             "title": "A tiny study",
-            "datasets": [{"name": name, **about} for name, about in DATASETS.items()],
+            "datasets": [
+                {"name": name, "teachers": list(self.teachers), "methods": list(METHODS), **about}
+                for name, about in DATASETS.items()
+            ],
             "methods": [{"name": name, "title": title} for name, title in METHODS.items()],
             "baseline": "kd",
             "from_scratch": "finetune",
@@ -65,6 +68,7 @@ class FakeStudy(StudyFiles):
         self._path(f"{cell}/cell.json")
         params = {"study": self.study, "dataset": dataset, "method": method, "title": METHODS[method]}
         params |= {"metric": DATASETS[dataset]["metric"], "task": DATASETS[dataset]["task"]}
+        params |= {"search_seeds": sorted(seed for block in self.blocks for seed in block)}
         prepared = {"val": "val.parquet", "test": "test.parquet", "labels": "labels.json"}
         data = {name: f"results/data/{dataset}/prepared/{file}" for name, file in prepared.items()}
         return Job(
@@ -77,7 +81,7 @@ class FakeStudy(StudyFiles):
     def shared_inputs(self) -> dict[str, Any]:
         """Inputs that tables and figures share."""
         cells = [f"results/{self.study}/cells/{dataset}/{method}" for dataset in DATASETS for method in METHODS]
-        teachers = [f"results/{self.study}/teachers/{dataset}" for dataset in DATASETS]
+        teachers = self.teacher_folders()
         data = [f"results/data/{dataset}/prepared" for dataset in DATASETS]
         runs = sorted((self.root / f"results/{self.study}/students").rglob("history.parquet"))
         return {
@@ -93,7 +97,7 @@ class FakeStudy(StudyFiles):
     def tables_job(self, folder: str = "tables", **changed: Any) -> Job:
         """The tables job."""
         names = [f"{name}.{form}" for name in TABLES for form in FORMS]
-        teachers = [f"results/{self.study}/teachers/{dataset}" for dataset in DATASETS]
+        teachers = self.teacher_folders()
         own = {
             "teacher_metrics": [f"{teacher}/outputs/metrics.json" for teacher in teachers],
             "probes": [f"results/{self.study}/probes/{dataset}/predictions.safetensors" for dataset in DATASETS],
@@ -111,7 +115,7 @@ class FakeStudy(StudyFiles):
 
     def figures_job(self, folder: str = "figures", **changed: Any) -> Job:
         """The figures job."""
-        moves = [f"results/{self.study}/teachers/{dataset}/saliency" for dataset in DATASETS]
+        moves = self.teacher_folders("saliency")
         own = {
             "saliency": [f"{folder}/test.parquet" for folder in moves],
             "pictures": [f"results/data/{dataset}/prepared/pictures.zip" for dataset in DATASETS],

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import yaml
 from synthetic_study import DATASETS, parameters
 
 from msd.job import Job, plain
@@ -36,22 +37,25 @@ def write_record(rule: str, folder: str, *, outputs: Iterable[str], inputs: Iter
 def write_chain(study: str, datasets: Iterable[str] = DATASETS) -> None:
     """Records of all jobs before `collect`, in the working folder."""
     for dataset in datasets:
-        data, teacher = f"results/data/{dataset}", f"results/{study}/teachers/{dataset}"
+        data, of_teachers = f"results/data/{dataset}", {}
         probe, cost = f"results/{study}/probes/{dataset}", f"results/{study}/costs/{dataset}"
         raw, prepared = [f"{data}/raw/data.zip", f"{data}/source.json"], _files(f"{data}/prepared")
         write_record("fetch", data, outputs=raw, name=dataset)
         write_record("prepare", f"{data}/prepared", inputs=raw[:1], outputs=prepared, name=dataset)
-        model = [f"{teacher}/history.parquet"]
-        write_record("teacher", teacher, inputs=prepared, outputs=model, seed=7, seeds=[7])
-        answers = _files(f"{teacher}/outputs")
-        write_record("teacher_outputs", f"{teacher}/outputs", inputs=[*prepared, *model], outputs=answers)
-        moves = _files(f"{teacher}/saliency")
-        write_record("saliency", f"{teacher}/saliency", inputs=[*prepared, *answers], outputs=moves)
+        for teacher in sorted(Path(f"results/{study}/teachers/{dataset}").iterdir()):
+            seed, model = int(teacher.name.removeprefix("seed-")), [f"{teacher}/history.parquet"]
+            write_record("teacher", str(teacher), inputs=prepared, outputs=model, seed=seed, seeds=[seed])
+            answers = _files(f"{teacher}/outputs")
+            write_record("teacher_outputs", f"{teacher}/outputs", inputs=[*prepared, *model], outputs=answers)
+            moves = _files(f"{teacher}/saliency")
+            write_record("saliency", f"{teacher}/saliency", inputs=[*prepared, *answers], outputs=moves)
+            of_teachers[seed] = [*answers, *moves]
         write_record("probe", probe, inputs=prepared, outputs=_files(probe))
         for run in sorted(Path(f"results/{study}/students/{dataset}").glob("*/*/*")):
             seeds = list(range(int(run.name.split("-")[1]), int(run.name.split("-")[2]) + 1))
             own = {"method": run.parent.parent.name, "parameters": parameters(run.parent.name), "seeds": seeds}
-            write_record("student", str(run), inputs=[*prepared, *answers, *moves], outputs=_files(str(run)), **own)
+            read = of_teachers[yaml.safe_load((run / "run.yaml").read_text())["teacher"]]
+            write_record("student", str(run), inputs=[*prepared, *read], outputs=_files(str(run)), **own)
         measured = [*model, *_files(f"results/{study}/students/{dataset}/finetune/only/seeds-0-1")]
         write_record("cost", cost, inputs=measured, outputs=_files(cost))
 

@@ -6,6 +6,7 @@ Numbers are known by construction: `CORRECT` says how many of the test samples e
 import io
 import json
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -60,6 +61,7 @@ class StudyFiles:
     draws: int = 400
     datasets: tuple[str, ...] = tuple(DATASETS)
     blocks: tuple[list[int], ...] = BLOCKS
+    teachers: tuple[int, ...] = (7,)
 
     def targets(self, dataset: str, split: str) -> np.ndarray:
         """Gold targets: (N,) classes or (N, C) scores."""
@@ -97,13 +99,24 @@ class StudyFiles:
         noise = rng.normal(0, 0.1, (count, labels))
         return ((2 * predicted - 1) * (0.4 + strength) + noise).astype(np.float32)
 
+    def teacher_of(self, seeds: list[int]) -> int:
+        """The teacher of a block of seeds."""
+        return self.teachers[self.blocks.index(seeds) % len(self.teachers)]
+
+    def teacher_folders(self, part: str = "", datasets: Iterable[str] = DATASETS) -> list[str]:
+        """The folders of all teachers, or of a part of each."""
+        folders = [f"results/{self.study}/teachers/{dataset}" for dataset in datasets]
+        return [f"{folder}/seed-{seed}{part and f'/{part}'}" for folder in folders for seed in self.teachers]
+
     # Files
 
     def write(self) -> Self:
         """Write all that comes before `collect`."""
         for dataset in self.datasets:
             self._write_data(dataset)
-            self._write_teacher(dataset)
+            for seed in self.teachers:
+                self._write_teacher(dataset, seed)
+            self._write_references(dataset)
             for method, variants in VARIANTS.items():
                 for rank, variant in enumerate(variants):
                     for seeds in self.blocks:
@@ -157,14 +170,16 @@ class StudyFiles:
             table["answers"] = [[answer.upper() if row % 4 == 0 else answer] * 10 for row, answer in enumerate(answers)]
         table.to_parquet(self._path(name))
 
-    def _write_teacher(self, dataset: str) -> None:
-        folder = f"results/{self.study}/teachers/{dataset}"
-        by_view = {view: self.logits(dataset, "test", "teacher", view) for view in VIEWS}
+    def answers(self, dataset: str, split: str, view: str, teacher: int) -> np.ndarray:
+        """Logits of a teacher: the first one answers the share of CORRECT rightly, each later one a sample less."""
+        return self.logits(dataset, split, "teacher", view, seed=-self.teachers.index(teacher))
+
+    def _write_teacher(self, dataset: str, seed: int) -> None:
+        folder = f"results/{self.study}/teachers/{dataset}/seed-{seed}"
+        by_view = {view: self.answers(dataset, "test", view, seed) for view in VIEWS}
         outputs = {f"{view}/logits": logits for view, logits in by_view.items()}
         save_file(outputs, self._path(f"{folder}/outputs/test.safetensors"))
         self._write_json(f"{folder}/outputs/metrics.json", self._answer_metrics(dataset))
-        probe = self.logits(dataset, "test", "probe", "both")
-        save_file({"test/both": probe}, self._path(f"results/{self.study}/probes/{dataset}/predictions.safetensors"))
         scores = modality_saliency(
             {view: torch.from_numpy(logits) for view, logits in by_view.items()},
             task=DATASET_TASKS[DATASETS[dataset]["task"]],  # type: ignore[arg-type]
@@ -176,14 +191,18 @@ class StudyFiles:
         image, text = {"mean": 2.0, "low": 1.5, "high": 2.5, "n": 40}, {"mean": 1.0, "low": 0.75, "high": 1.25, "n": 40}
         entry = {"image": image, "text": text}
         self._write_json(f"{folder}/saliency/summary.json", {"test": entry, "train": entry})
+        self._write_history(f"{folder}/history.parquet", dataset, "teacher", seeds=[seed])
+
+    def _write_references(self, dataset: str) -> None:
+        probe = self.logits(dataset, "test", "probe", "both")
+        save_file({"test/both": probe}, self._path(f"results/{self.study}/probes/{dataset}/predictions.safetensors"))
         models: dict[str, dict[str, Any]] = {
             "teacher": {"parameters": 20_000, "bytes": 80_500, "flops": 9_000_000, "latency_ms": [4.0, 5.0, 6.0]},
             "student": {"parameters": 5_000, "bytes": 20_500, "flops": 1_000_000, "latency_ms": [3.0, 4.0, 8.0]},
         }
-        models["teacher"]["run"] = folder
+        models["teacher"]["run"] = self.teacher_folders(datasets=[dataset])[0]
         models["student"]["run"] = f"results/{self.study}/students/{dataset}/finetune/only/seeds-0-1"
         self._write_json(f"results/{self.study}/costs/{dataset}/cost.json", {"models": models})
-        self._write_history(f"{folder}/history.parquet", dataset, "teacher", seeds=[7])
 
     def _answer_metrics(self, dataset: str) -> dict[str, float]:
         """Metrics of a teacher that knows the training set of `match` by heart."""
@@ -204,7 +223,7 @@ class StudyFiles:
                     prefix = "" if view == "both" else f"{view}/"
                     for name, value in evaluate(*tensors, dataset_task=task).items():
                         rows.append((seed, split, f"{prefix}{name}", value))
-                    teacher = torch.from_numpy(self.logits(dataset, split, "teacher", view))
+                    teacher = torch.from_numpy(self.answers(dataset, split, view, self.teacher_of(seeds)))
                     rows.append((seed, split, f"kl/{view}", mean_divergence(tensors[0], teacher, dataset_task=task)))
             if task == "multilabel":
                 sides = [
@@ -219,6 +238,7 @@ class StudyFiles:
         frame.to_parquet(self._path(f"{folder}/metrics.parquet"))
         self._write_history(f"{folder}/history.parquet", dataset, method, seeds=seeds)
         run = {"dataset": dataset, "method": method, "variant": variant, "seeds": seeds}
+        run["teacher"] = self.teacher_of(seeds)
         self._path(f"{folder}/run.yaml").write_text(yaml.safe_dump(run | {"parameters": parameters(variant)}))
 
     def _write_history(self, name: str, dataset: str, method: str, *, seeds: list[int]) -> None:

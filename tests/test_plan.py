@@ -17,14 +17,16 @@ def rows(text: str) -> list[list[str]]:
 
 def test_a_fresh_study_has_every_job_open_and_no_time_known() -> None:
     study = load_study("config/smoke.yaml")
-    once = ["prepare", "tokenizer", "features", "probe", "teacher", "teacher_outputs", "saliency", "cost"]
+    once = ["prepare", "tokenizer", "features", "probe", "choose", "cost"]
     once += ["resolve", "tables", "figures", "write_report", "track"]
     once += [f"fetch_{name.replace('-', '_')}" for name in (*study.dataset_configs, *study.encoder_configs)]
     text = plan("config/smoke.yaml")
     jobs = {row[0]: int(row[1]) for row in rows(text) if row[2:] == ["?", "?"]}
-    assert jobs == {**dict.fromkeys(once, 1), "student": len(study.runs), "collect": len(study.methods)}
+    twice = dict.fromkeys(["teacher", "teacher_outputs", "saliency"], 2)
+    assert jobs == {**dict.fromkeys(once, 1), **twice, "student": len(study.runs), "collect": len(study.methods)}
     assert f"{sum(jobs.values())} jobs are not in the time of all" in text
-    assert "6 students: 1 dataset × 3 configurations of 3 methods × 2 seeds, in 3 jobs" in text
+    line = "2 teachers, 11 students of 3 methods, 4 configurations and 3 seeds, in 9 jobs"
+    assert f"clipart-tags: {line}" in text
     downloads = sum(
         source.bytes
         for config in (*study.dataset_configs.values(), *study.encoder_configs.values())
@@ -42,9 +44,9 @@ def test_times_are_means_of_the_study_s_own_benchmarks() -> None:
         for dataset, more in (("clipart-tags", -10), ("emoji-relation", 10)):
             (folder / f"{dataset}.tsv").write_text(f"s\th:m:s\n{seconds + more}\t0:00:00\n")
     planned = rows(plan("config/smoke.yaml"))
-    assert ["teacher", "1", "20", "s", "20", "s"] in planned
-    assert ["student", "3", "?", "?"] in planned
-    assert next(row for row in planned if row[:1] == ["all"])[2:] == ["20", "s"]
+    assert ["teacher", "2", "20", "s", "40", "s"] in planned
+    assert ["student", "9", "?", "?"] in planned
+    assert next(row for row in planned if row[:1] == ["all"])[2:] == ["40", "s"]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from msd.config.contracts.training import (
     TeacherSchedule,
     Words,
 )
-from msd.config.strict import Count, Draws, LearningRate, Seed, Strict, distinct
+from msd.config.strict import Count, Draws, LearningRate, Seeds, Strict, distinct
 
 
 class Data(Strict):
@@ -41,6 +41,10 @@ class Overrides(Strict):
 
     part: Part = Field(
         "primary", description="claims are decided on primary datasets; a control is one where a claim should not hold"
+    )
+    seeds: Seeds | None = Field(None, description="seeds of its students, those of the study if null")
+    methods: dict[str, dict[str, Any]] | None = Field(
+        None, description="the methods that run on it, all if null, with the parameters that differ for this dataset"
     )
     teacher: dict[str, Any] = Field({}, description="keys of `teacher` that differ for this dataset")
     student: dict[str, Any] = Field({}, description="keys of `student` that differ for this dataset")
@@ -81,7 +85,9 @@ class Student(Training):
 class Teacher(Training):
     """The teacher, which starts from the text encoder."""
 
-    seed: Seed = Field(description="seed of initial weights, dropout and order of samples")
+    seeds: Seeds = Field(
+        description="a teacher is trained with each, and students are dealt to them in turn; a count n means 0 to n−1"
+    )
     outputs: OutputsForm = Field(OutputsForm(), description="how its outputs are stored for the students")
     pretrained_learning_rate: LearningRate = Field(description="peak learning rate of what the text encoder brings")
 

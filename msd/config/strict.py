@@ -1,8 +1,8 @@
 """What every class of the configuration is built from: the strict base and the types of its values."""
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 Value = TypeVar("Value")
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -40,3 +40,21 @@ def distinct(values: list[Value]) -> list[Value]:
     if len(set(values)) < len(values):
         raise ValueError(f"a value is given twice: {values}")
     return values
+
+
+def _listed(seeds: Any) -> Any:
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        if not 1 <= seeds <= MOST_SEEDS:
+            raise ValueError(f"a count of seeds must be at least 1 and at most {MOST_SEEDS:,}")
+        return list(range(seeds))
+    return seeds
+
+
+MOST_SEEDS = 100_000
+Seeds = Annotated[
+    list[Seed],
+    Field(min_length=1),
+    AfterValidator(distinct),
+    BeforeValidator(_listed, json_schema_input_type=Count | list[Seed]),
+]
+"""A list; a count n means 0 to n − 1."""

@@ -1,8 +1,9 @@
 """Intervals and paired comparisons: what a table may say about a number.
 
-A cell is a mean over seeds with a t-interval. A difference between two methods is paired by seed and by test
-picture, and both vary: seeds and pictures are crossed random effects. Draws depend on names alone, so that adding a
-method changes no other number.
+A cell is a mean over seeds with a t-interval. A difference between two methods is paired by seed, hence by the
+teacher that the seed was dealt to, and by test picture, and all vary: seeds nested in teachers, crossed with pictures,
+are random effects (`msd.measure.variance`). Draws depend on names alone, so that adding a method changes no other
+number.
 """
 
 import hashlib
@@ -16,8 +17,8 @@ from scipy.stats import t as student_t
 
 from msd.measure.intervals import LEVEL
 from msd.measure.scorers import FloatArray, Scorer
+from msd.measure.variance import TeacherShare, grouped, standard_error
 
-LEAST_SHARE = 0.1
 _CHUNK = 2_000_000  # weights of samples held at once
 
 
@@ -27,7 +28,8 @@ class Difference:
 
     low, high: 95 % interval. p: two-sided, of no difference between the two ways to train; none where both sides give
     the same answers, which is no test. error, freedom: the standard error and its degrees of freedom. spread: origin ->
-    variance: of a single seed's difference, and what the test pictures add to that of any number of seeds.
+    variance: of a single seed given its teacher, and what the study's teachers and the test pictures add to
+    that of any number of seeds.
     effect: Cohen's d_z over the seeds. improvement: P(A > B).
     """
 
@@ -82,12 +84,21 @@ class Resampling:
         parts = np.split(self._times, range(chunk, len(self._times), chunk))
         return np.concatenate([scorer(part[:, self.groups].astype(np.float64)) for part in parts])
 
-    def compare(self, a: Sequence[FloatArray], b: Sequence[FloatArray]) -> Difference:
+    def compare(
+        self,
+        a: Sequence[FloatArray],
+        b: Sequence[FloatArray],
+        *,
+        teachers: Sequence[str] = (),
+        share: TeacherShare | None = None,
+    ) -> Difference:
         """Mean score of a minus that of b, paired over seeds and over test pictures, both resampled.
 
         a, b: `scores` of each seed, in the same order of seeds; a side with one model (a teacher, a probe) is held
         against every seed of the other.
-        The interval is difference ± t·√V, with V as in `_standard_error`; p is that of the same t, so that it is below
+        teachers: of each seed its teacher; none, or one for all, where the interval is to hold for that teacher alone.
+        share: what other tasks say of teachers, for two teachers have one degree of freedom between them.
+        The interval is difference ± t·√V, with V as in `standard_error`; p is that of the same t, so that it is below
         .05 exactly when the interval leaves out zero. Percentiles of a two-level bootstrap would not do: five resampled
         seeds have the spread of five, not of all (they covered .91 where seeds vary most), and noise that is neither
         of the seed nor of the picture would be counted once for each level (.98 where there is nothing else).
@@ -105,7 +116,11 @@ class Resampling:
         draws = draws[:, np.isfinite(draws).all(axis=0)]  # a draw without positives has no AUROC
         if not math.isfinite(mean) or draws.shape[1] < 2 or self.pictures < 2:
             return Difference(mean)
-        error, freedom, spread = _standard_error(whole[:, 0], draws, pictures=self.pictures)
+        covariance = np.atleast_2d(np.cov(draws))
+        groups = grouped(teachers) if teachers else np.zeros(seeds, dtype=int)
+        error, freedom, spread = standard_error(
+            whole[:, 0], covariance, teachers=groups, pictures=self.pictures, share=share
+        )
         half = float(student_t.ppf((1 + LEVEL) / 2, freedom)) * error
         runs_a, runs_b = (np.array([run[0] for run in side]) for side in (a, b))
         return Difference(
@@ -117,30 +132,6 @@ class Resampling:
             effect=effect_size(whole[:, 0]),
             improvement=probability_of_improvement(runs_a, runs_b),
         )
-
-
-def _standard_error(gaps: FloatArray, draws: FloatArray, *, pictures: int) -> tuple[float, float, dict[str, float]]:
-    """Standard error, freedom and spread of the mean of gaps (S,) whose bootstrap over pictures gave draws (S, K).
-
-    V = V_seeds + max(0, V_pictures − V_both): V_seeds = s²/S of the gaps, V_pictures the bootstrap's variance of
-    their mean, V_both the part of it that single seeds do not share, which is in V_seeds already. V is at least a
-    tenth of V_pictures: two or three seeds that count right answers often agree exactly, by chance.
-    Satterthwaite's degrees of freedom. V_pictures and G − 1 for a single seed.
-    Source: crossed random effects by analysis of variance (Searle, Casella, McCulloch, "Variance Components", 1992).
-    """
-    seeds = len(gaps)
-    covariance = np.atleast_2d(np.cov(draws))
-    of_pictures = float(covariance.mean())
-    if seeds == 1:
-        return math.sqrt(of_pictures), pictures - 1, {"pictures": of_pictures}
-    of_both = max(0.0, float(covariance.trace()) / seeds - of_pictures) / (seeds - 1)
-    of_seeds = float(gaps.var(ddof=1)) / seeds
-    spread = {"seeds": of_seeds * seeds, "pictures": max(0.0, of_pictures - of_both)}
-    variance = max(of_seeds + spread["pictures"], LEAST_SHARE * of_pictures)
-    others = (of_pictures**2 + of_both**2 / (seeds - 1)) / max(1, pictures - 1)
-    doubt = of_seeds**2 / (seeds - 1) + others
-    freedom = variance**2 / doubt if doubt else 0.0
-    return math.sqrt(variance), max(freedom, seeds - 1), spread
 
 
 def effect_size(gaps: FloatArray) -> float | None:

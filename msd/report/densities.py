@@ -47,7 +47,7 @@ def densities_figure(
     """One panel a view: densities over the test split of the teacher and of `methods`, all seeds together."""
     figure, panels = new_figure(len(VIEWS), row_height=1.55, sharex=True)
     for view, [axes] in zip(VIEWS, panels, strict=True):
-        drawn = {"teacher": [results.teacher[view]]}
+        drawn = {"teacher": list(results.teachers[view].values())}
         drawn |= {method: list(results.methods[method].logits("test", view).values()) for method in methods}
         for name, logits in drawn.items():
             values = np.concatenate(

@@ -80,14 +80,14 @@ def common(answers: Sequence[str]) -> str:
 
 
 def examples(
-    results: DatasetResults, methods: Sequence[str], *, prepared: str, saliency: str, titles: Mapping[str, str]
+    results: DatasetResults, methods: Sequence[str], *, prepared: str, saliency: pd.DataFrame, titles: Mapping[str, str]
 ) -> list[Example]:
     """The test samples to show of a dataset and what was answered; raises UserError for tables of different samples."""
-    table, moves = pd.read_parquet(prepared, columns=["uid", "image", "text"]), pd.read_parquet(saliency)
-    if list(table["uid"]) != list(moves["uid"]):
-        raise UserError(f"{saliency} and {prepared} hold different samples; run the workflow again")
-    measured = {modality: moves[modality].to_numpy(dtype=float) for modality in ("image", "text")}
-    asked = {titles["teacher"]: [results.teacher["both"]]}
+    table = pd.read_parquet(prepared, columns=["uid", "image", "text"])
+    if list(table["uid"]) != list(saliency["uid"]):
+        raise UserError(f"{prepared} and the saliency of {results.name} hold different samples; run the workflow again")
+    measured = {modality: saliency[modality].to_numpy(dtype=float) for modality in ("image", "text")}
+    asked = {titles["teacher"]: list(results.teachers["both"].values())}
     asked |= {titles[name]: list(results.methods[name].logits("test", "both").values()) for name in methods}
     found = []
     for kind, rows in most_salient(measured, list(table["image"])).items():

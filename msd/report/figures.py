@@ -20,7 +20,15 @@ from msd.report.sensitivity import searched, sensitivity_figure
 from msd.report.style import SETTINGS, looks, save
 from msd.report.weights import learned_weights, weights_figure
 from msd.tables.comparisons import titles
-from msd.tables.results import DatasetResults, histories, load_results, mean_by_epoch, parallel
+from msd.tables.results import (
+    DatasetResults,
+    histories,
+    load_results,
+    mean_by_epoch,
+    mean_saliency,
+    of_teachers,
+    parallel,
+)
 from msd.tables.table import read_table
 from msd.tables.tables import check_params, declared
 
@@ -92,14 +100,19 @@ def _examples(job: Job[ReportParams], results: DatasetResults) -> Figure:
     """Examples of one dataset, answered by the teacher, the baseline and the best method on validation."""
     name, params = results.name, job.params
     methods = list(dict.fromkeys([params.baseline, *filter(None, [results.best_on_validation(params.best_of)])]))
-    prepared, saliency, pictures = (parallel(job, files)[name] for files in ("prepared", "saliency", "pictures"))
-    shown = examples(results, methods, prepared=prepared, saliency=saliency, titles=titles(params)["method"])
+    prepared, pictures = (parallel(job, files)[name] for files in ("prepared", "pictures"))
+    moves = mean_saliency(job, "saliency")[name]
+    shown = examples(results, methods, prepared=prepared, saliency=moves, titles=titles(params)["method"])
     return examples_figure(shown, pictures=pictures, title=results.title, unit=UNITS.get(params.saliency_measure, ""))
 
 
 def _weights(job: Job[ReportParams], study: Mapping[str, DatasetResults], learned: str) -> dict[str, pd.DataFrame]:
-    """Dataset -> the learned weights of the selected variant."""
-    return {name: learned_weights(histories(job, name, results.methods[learned])) for name, results in study.items()}
+    """Dataset -> the learned weights of the selected variant, where that method runs."""
+    return {
+        name: learned_weights(histories(job, name, results.methods[learned]))
+        for name, results in study.items()
+        if learned in results.methods
+    }
 
 
 def density_methods(job: Job[ReportParams], results: DatasetResults) -> list[str]:
@@ -111,19 +124,19 @@ def density_methods(job: Job[ReportParams], results: DatasetResults) -> list[str
 
 def _saliency(job: Job[ReportParams], files: str) -> dict[str, dict[str, FloatArray]]:
     """Dataset -> modality -> (N,), from the input list `files`."""
-    frames = {name: pd.read_parquet(path) for name, path in parallel(job, files).items()}
+    frames = mean_saliency(job, files)
     return {
-        name: {column: frame[column].to_numpy(dtype=float) for column in frame.columns if column != "uid"}
+        name: {modality: frame[modality].to_numpy(dtype=float) for modality in ("image", "text")}
         for name, frame in frames.items()
     }
 
 
 def _curves(job: Job[ReportParams], study: Mapping[str, DatasetResults]) -> Curves:
     """dataset -> method -> loss and validation score over epochs."""
-    teachers = parallel(job, "teacher_histories")
+    teachers = of_teachers(job, "teacher_histories")
     curves: Curves = {}
     for name, results in study.items():
-        paths = {"teacher": [teachers[name]]}
+        paths = {"teacher": list(teachers[name].values())}
         paths |= {method: histories(job, name, collected) for method, collected in results.methods.items()}
         curves[name] = {
             method: {"loss": mean_by_epoch(files, "loss"), "score": mean_by_epoch(files, f"val/{results.metric}")}

@@ -31,7 +31,8 @@ def main_figure(table: Table, *, styles: Mapping[str, Look]) -> Figure:
                 label = table.titles["method"][name]
                 axes.axvline(mean, color=INK, linestyle=dash, linewidth=1.3, label=label, zorder=1)
         for row, method in enumerate(methods):
-            _dot(axes, cells[method], row=row, look=styles[method])
+            if method in cells:
+                _dot(axes, cells[method], row=row, look=styles[method])
         axes.set_yticks(range(len(methods)), [table.titles["method"][method] for method in methods])
         axes.set_ylim(len(methods) - 0.4, -0.6)
         axes.grid(visible=False, axis="y")

@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
+from msd.config.contracts.tables import CHOSEN
 from msd.report.style import FAINT, INK, PALETTE, WIDTH
 from msd.tables.results import read_json
 
@@ -27,14 +28,20 @@ def rule_graph(records: Iterable[str], *, last: str, read: Iterable[str]) -> tup
     makers: dict[str, str] = {}
     contents = {name: read_json(name) for name in records}
     for name, content in contents.items():
-        rule_of[name] = content["rule"]
-        jobs[content["rule"]] += 1
-        makers |= {output["path"]: content["rule"] for output in content["outputs"]}
-    for content in contents.values():
+        rule_of[name] = _node(content)
+        jobs[rule_of[name]] += 1
+        makers |= {output["path"]: rule_of[name] for output in content["outputs"]}
+    for name, content in contents.items():
         parents = {rule_of[item["record"]] for item in content["inputs"] if item["record"] in rule_of}
-        graph.setdefault(content["rule"], set()).update(parents - {content["rule"]})
+        graph.setdefault(rule_of[name], set()).update(parents - {rule_of[name]})
     graph[last] = {makers[path] for path in read if path in makers}
     return graph, jobs
+
+
+def _node(content: Mapping[str, Any]) -> str:
+    """A record's rule; students of a chosen point stand apart from those that chose it, or the graph had a circle."""
+    rule: str = content["rule"]
+    return f"{CHOSEN} {rule}" if content["params"].get("variant") == CHOSEN else rule
 
 
 def reduced(graph: Mapping[str, set[str]]) -> Graph:

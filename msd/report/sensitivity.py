@@ -51,17 +51,25 @@ def sensitivity_figure(
     Each method that searches it is a line, or one for each value of what else it searches; a filled mark is the point
     that was selected. Raises UserError when no method searches it.
     """
-    first = next(iter(study.values()))
-    methods = [name for name in first.methods if parameter in searched(first, name)]
-    if not methods:
+    searching = {
+        dataset: [name for name in results.methods if parameter in searched(results, name)]
+        for dataset, results in study.items()
+    }
+    study = {dataset: results for dataset, results in study.items() if searching[dataset]}
+    if not study:
         raise UserError(f"no method of the study searches {parameter!r}, so there is no figure of it")
-    variants = [variant for name in methods for variant in first.methods[name].content["variants"]]
+    variants = [
+        variant
+        for dataset, results in study.items()
+        for name in searching[dataset]
+        for variant in results.methods[name].content["variants"]
+    ]
     values = sorted({variant["parameters"][parameter] for variant in variants})
     figure, panels = new_figure(len(study), 2, row_height=1.9, sharey="row")
     for (dataset, results), row in zip(study.items(), panels, strict=True):
         lines = [
             drawn
-            for method in methods
+            for method in searching[dataset]
             for drawn in _lines(results, method, parameter, title=titles["method"][method], look=styles[method])
         ]
         for (split, name), axes in zip(SPLITS.items(), row, strict=True):

@@ -11,6 +11,7 @@ from msd.measure.stats import Difference
 
 ONE_SEED = "one seed: no interval over seeds"
 ONE_MODEL = "one model, not trained anew with further seeds: no interval over seeds"
+ONE_TEACHER = "one teacher: intervals do not cover the teacher's training"
 
 _MAIN = ("dataset", "method", "metric", "split")
 _VALUE = ("mean", "low", "high", "n", "values")

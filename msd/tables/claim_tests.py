@@ -58,7 +58,8 @@ class ClaimTests:
 
     def _cell(self, results: DatasetResults, method: str, other: str) -> Cell:
         """The score, or the mean of the claim's measures."""
-        kinds = [tuple(measure.split("/")) for measure in self.claim.measures] or [("score", "both")]
+        kinds = [(kind, view) for kind, _, view in (one.partition("/") for one in self.claim.measures)]
+        kinds = kinds or [("score", "both")]
         seeds = [seed for seed in results.methods[method].seeds if seed in results.methods[other].seeds]
         cells = [self.study.method_cell(results, method, view=view, kind=kind) for kind, view in kinds]
         sides = [
@@ -66,7 +67,9 @@ class ClaimTests:
             for name in (method, other)
         ]
         a, b = ([sum(runs) / len(kinds) for runs in zip(*side, strict=True)] for side in sides)
-        against = self.study.against(other, a, b, results)
+        teachers = [results.methods[method].teachers[seed] for seed in seeds]
+        share = self.study.teacher_share(results.name, kinds) if len(set(teachers)) > 1 else None
+        against = self.study.against(other, a, b, results, teachers=teachers, share=share)
         metric = " and ".join(cell.metric for cell in cells)
         by_seed = {seed: _mean([cell.value.by_seed[seed] for cell in cells]) for seed in cells[0].value.by_seed}
         return replace(

@@ -1,10 +1,10 @@
-"""Stage `collect`: choose a method's variant on validation and gather its seeds, one cell of the study."""
+"""Stages `choose` and `collect`: a method's variant is chosen on validation, and all its seeds make a cell."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,28 +37,47 @@ class Variant:
     parameters: dict[str, Any]
     runs: list[str] = field(default_factory=list)
     predictions: dict[str, str] = field(default_factory=dict)  # seed -> file
+    teachers: dict[str, str] = field(default_factory=dict)  # seed -> seed of its teacher
     metrics: Values = field(default_factory=dict)
 
-    def mean(self, split: str, metric: str) -> float:
-        """Mean over seeds."""
-        return math.fsum(self.metrics[split][metric].values()) / len(self.metrics[split][metric])
+    def mean(self, split: str, metric: str, seeds: Iterable[int | str] | None = None) -> float:
+        """Mean over seeds, all if None."""
+        values = self.metrics[split][metric]
+        chosen = [values[str(seed)] for seed in (values if seeds is None else seeds)]
+        return math.fsum(chosen) / len(chosen)
+
+
+def choose(job: Job[CollectParams]) -> dict[str, float]:
+    """Write choice.json: variant and parameters of the grid's best point, which all other seeds will train."""
+    variants = _read_variants(job)
+    best = _best(variants, job, splits=("val",))
+    choice = {"variant": best.name, "parameters": best.parameters, "seeds": job.params.search_seeds}
+    Path(job.outputs["choice"]).write_text(json.dumps(choice, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return {f"val/{variant.name}": variant.mean("val", job.params.metric) for variant in variants}
 
 
 def collect(job: Job[CollectParams]) -> dict[str, float]:
     """Write cell.json and the predictions of the variant with the best mean validation score.
 
-    The primary metric (params.metric) decides, averaged over seeds; of equal variants the first listed wins.
-    Raises UserError for seeds that are missing, occur twice or differ between variants.
+    The primary metric (params.metric) decides, averaged over params.search_seeds; of equal variants the first listed
+    wins. Raises UserError for seeds that are missing, occur twice or differ between variants.
     """
     params = job.params
     variants = _read_variants(job)
-    _add_answer_metrics(variants, job)
-    _check_seeds(variants, metric=params.metric, where=f"{params.dataset}/{params.method}")
-    best = max(variants, key=lambda variant: variant.mean("val", params.metric))
+    best = _best(variants, job, splits=("val", "test"))
+    _check_all_seeds(best, variants, where=f"{params.dataset}/{params.method}")
     _write_predictions(best, job.outputs["predictions"])
     cell = _describe(best, variants, params)
     Path(job.outputs["cell"]).write_text(json.dumps(cell, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return {f"{split}/{params.metric}": best.mean(split, params.metric) for split in ("val", "test")}
+
+
+def _best(variants: Sequence[Variant], job: Job[CollectParams], *, splits: Sequence[str]) -> Variant:
+    """The variant with the best mean validation score of the seeds that choose."""
+    params = job.params
+    _add_answer_metrics(variants, job, splits=splits)
+    _check_seeds(variants, params, splits=splits, where=f"{params.dataset}/{params.method}")
+    return max(variants, key=lambda variant: variant.mean("val", params.metric, params.search_seeds))
 
 
 def _read_variants(job: Job[CollectParams]) -> list[Variant]:
@@ -74,6 +93,7 @@ def _read_variants(job: Job[CollectParams]) -> list[Variant]:
         if run["parameters"] != variant.parameters:
             raise UserError(f"{run_path} has other parameters than {variant.runs[0]}/run.yaml of the same variant")
         variant.runs.append(str(Path(run_path).parent))
+        variant.teachers |= {str(seed): str(run["teacher"]) for seed in run["seeds"]}
         _add_block(variant, metrics_path, predictions_path, seeds=[str(seed) for seed in run["seeds"]])
     if not found:
         raise UserError(f"there are no runs of {job.params.dataset}/{job.params.method} to collect")
@@ -96,10 +116,10 @@ def _add_block(variant: Variant, metrics_path: str, predictions_path: str, *, se
         by_seed[str(row["seed"])] = float(row["value"])
 
 
-def _add_answer_metrics(variants: Sequence[Variant], job: Job[CollectParams]) -> None:
+def _add_answer_metrics(variants: Sequence[Variant], job: Job[CollectParams], *, splits: Sequence[str]) -> None:
     """Metrics of answers as people gave them, where the prepared tables have these, from the predictions."""
     labels = read_json(job.inputs["labels"])
-    for split in ("val", "test"):
+    for split in splits:
         answers = read_answer_scores(job.inputs[split], labels=labels)
         for variant in variants if answers else []:
             for seed, path in variant.predictions.items():
@@ -108,27 +128,37 @@ def _add_answer_metrics(variants: Sequence[Variant], job: Job[CollectParams]) ->
                         variant.metrics[split].setdefault(in_view(metric, view), {})[seed] = value
 
 
-def _check_seeds(variants: Sequence[Variant], *, metric: str, where: str) -> None:
-    """Every variant has the primary metric for the same seeds on both splits, finite on validation."""
-    seeds = sorted({seed for variant in variants for seed in variant.predictions}, key=int)
+def _check_seeds(variants: Sequence[Variant], params: CollectParams, *, splits: Sequence[str], where: str) -> None:
+    """Every variant has the primary metric for the seeds that choose on all splits, finite on validation."""
+    metric, choosing = params.metric, [str(seed) for seed in params.search_seeds]
     for variant in variants:
-        for split in ("val", "test"):
+        for split in splits:
             values = variant.metrics.get(split, {}).get(metric)
             if values is None:
                 of_answers = " of people's answers, and the prepared tables hold none: give `accuracy`"
                 hint = of_answers if metric in METRICS and METRICS[metric].of_answers else ""
                 raise UserError(f"{where}/{variant.name} has no {split} value of the metric {metric!r}{hint}")
-            missing = [seed for seed in seeds if seed not in values]
+            missing = [seed for seed in choosing if seed not in values]
             if missing:
                 raise UserError(f"{where}/{variant.name} lacks seed {missing[0]}, which another variant has; run it")
-        undefined = [seed for seed, value in variant.metrics["val"][metric].items() if not math.isfinite(value)]
+        undefined = [seed for seed in choosing if not math.isfinite(variant.metrics["val"][metric][seed])]
         if undefined:
             raise UserError(f"{where}/{variant.name} has no finite validation {metric} for seed {undefined[0]}")
 
 
+def _check_all_seeds(best: Variant, variants: Sequence[Variant], *, where: str) -> None:
+    """The chosen variant has every seed that another one has."""
+    for variant in variants:
+        missing = sorted(variant.predictions.keys() - best.predictions.keys(), key=int)
+        if missing:
+            raise UserError(
+                f"{where}/{best.name} is the best on validation, but lacks seed {missing[0]} of {variant.name}; run it"
+            )
+
+
 def _describe(best: Variant, variants: Sequence[Variant], params: CollectParams) -> dict[str, Any]:
     """cell.json; seeds in numeric order, undefined values null."""
-    metric, seeds = params.metric, sorted(best.predictions, key=int)
+    metric, seeds, all_seeds = params.metric, len(params.search_seeds), len(best.predictions)
 
     def score(variant: Variant, split: str) -> dict[str, Any]:
         mean = variant.mean(split, metric)
@@ -136,7 +166,9 @@ def _describe(best: Variant, variants: Sequence[Variant], params: CollectParams)
 
     return {
         **{"dataset": params.dataset, "method": params.method, "title": params.title, "selected": best.name},
-        "selection": f"mean validation {metric} over {len(seeds)} seed{'s' if len(seeds) > 1 else ''}",
+        "selection": f"mean validation {metric} over {seeds} seed{'s' if seeds > 1 else ''}"
+        + (f", the first of {all_seeds}" if seeds < all_seeds else ""),
+        "teachers": {seed: best.teachers[seed] for seed in sorted(best.teachers, key=int)},
         "variants": [
             {"variant": variant.name, "parameters": variant.parameters, "runs": variant.runs}
             | {split: score(variant, split) for split in ("val", "test")}

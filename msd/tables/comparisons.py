@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from msd.distill.likeness import LIKENESS
 from msd.measure.constant import best_constant
 from msd.measure.metric import METRICS, TUNED_F1
-from msd.measure.scorers import score
-from msd.tables.cell import Against, Cell, Value
+from msd.measure.scorers import FloatArray, score
+from msd.tables.cell import ONE_TEACHER, Against, Cell
 from msd.tables.names import Pair
 from msd.tables.results import VIEWS, Array, DatasetResults
-from msd.tables.study_results import Side, StudyResults
+from msd.tables.study_results import StudyResults
 from msd.tables.table import Table
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ def main_table(study: StudyResults) -> Table:
     """Datasets × methods on the test split, each method against the baseline; teacher and probe as references."""
     cells: list[Cell] = []
     for results in study.datasets.values():
-        cells.append(study.reference_cell(results, results.teacher["both"]))
+        cells.append(study.teacher_cell(results))
         if results.probe is not None:
-            cells.append(study.reference_cell(results, results.probe, name="probe"))
+            cells.append(study.probe_cell(results, results.probe))
         cells += [study.method_cell(results, name, against=study.against_baseline(name)) for name in results.methods]
     baseline = titles(study.params)["method"][study.params.baseline]
     return make_table(
@@ -50,7 +50,7 @@ def main_table(study: StudyResults) -> Table:
         rows=["method"],
         columns=["dataset"],
         caption=f"Test score of each method on each dataset, and its difference to {baseline}.",
-        notes=["Teacher and logistic probe are references: one model each, not part of the tests.", *_vqa_note(study)],
+        notes=["Teachers and the logistic probe are references, not part of the tests.", *_vqa_note(study)],
         more={"samples": {name: len(results.targets) for name, results in study.datasets.items()}},
     )
 
@@ -64,8 +64,8 @@ def teacher_table(study: StudyResults) -> Table:
         for view, against in _teacher_gaps(study, results):
             measure = f"{view}-{against.method}"
             measures[measure] = f"{_view_title(view)}, against {named[against.method].lower()}"
-            about: dict[str, Any] = {"view": view, "place": {"view": view, "measure": measure}, "against": against}
-            cells.append(study.reference_cell(results, results.teacher[view], **about))
+            place = {"view": view, "measure": measure}
+            cells.append(study.teacher_cell(results, view=view, place=place, against=against))
     return make_table(
         "teacher",
         cells,
@@ -76,7 +76,7 @@ def teacher_table(study: StudyResults) -> Table:
         caption="The teacher's test score with both modalities and with one alone, and its gap to what it should beat.",
         notes=[
             "The best constant answer is chosen on the test split itself: a generous chance level.",
-            "There is one teacher: intervals cover test pictures and a student's seeds, not the teacher's training.",
+            "A difference to the student without a teacher pairs each of its seeds with the teacher it was dealt to.",
         ],
     )
 
@@ -115,24 +115,30 @@ def _vqa_note(study: StudyResults) -> list[str]:
 
 
 def _teacher_gaps(study: StudyResults, results: DatasetResults) -> Iterator[tuple[str, Against]]:
-    """(view, against) of each comparison of a teacher that can be made."""
+    """(view, against) of each comparison of the teachers that can be made."""
 
-    def resampled(logits: Array) -> Side:
-        return [study.resampled(results, METRICS[results.metric].scorer(logits, results.gold, results.task))]
+    def resampled(logits: Array) -> FloatArray:
+        return study.resampled(results, METRICS[results.metric].scorer(logits, results.gold, results.task))
 
-    own = {view: resampled(logits) for view, logits in results.teacher.items()}
+    own = {view: {seed: resampled(one) for seed, one in asked.items()} for view, asked in results.teachers.items()}
+    seeds = list(own["both"])
+
+    def against(name: str, view: str, other: FloatArray) -> Against:
+        return study.against(name, list(own[view].values()), [other], results, teachers=seeds)
+
     if results.probe is not None:
-        yield "both", study.against("probe", own["both"], resampled(results.probe), results)
+        yield "both", against("probe", "both", resampled(results.probe))
     scratch = study.params.from_scratch
-    if scratch is not None:
-        runs = study.runs(results, scratch, seeds=results.methods[scratch].seeds)
-        yield "both", study.against(scratch, own["both"], runs, results)
+    students = results.methods[scratch]
+    runs, dealt = study.runs(results, scratch, seeds=students.seeds), list(students.teachers.values())
+    asked = [own["both"][seed] for seed in dealt]
+    yield "both", study.against(scratch, asked, runs, results, teachers=dealt)
     labels = len(results.labels)
     constant = best_constant(results.metric, results.gold, labels=labels, dataset_task=results.task)
     chance = score(constant, len(results.targets))
     for view in UNIMODAL:
-        against = study.against("constant", own[view], [study.resampled(results, constant)], results)
-        yield view, replace(against, details={"mean": chance})
+        found = against("constant", view, study.resampled(results, constant))
+        yield view, replace(found, details={"mean": chance})
 
 
 def views_table(study: StudyResults) -> Table:
@@ -170,7 +176,7 @@ def missing_table(study: StudyResults) -> Table:
     for results in study.datasets.values():
         for view in VIEWS:
             place = {"view": view, "measure": view}
-            cells.append(study.reference_cell(results, results.teacher[view], view=view, place=place))
+            cells.append(study.teacher_cell(results, view=view, place=place))
         for name in results.methods:
             for view in VIEWS:
                 against = study.against_baseline(name) if view in UNIMODAL else None
@@ -196,6 +202,7 @@ def pairs_table(study: StudyResults, name: str, pairs: Sequence[Pair], *, captio
         study.method_cell(results, method, against=other, place={"comparison": _pair_name(method, other)})
         for results in study.datasets.values()
         for method, other in pairs
+        if {method, other} <= {*results.methods, None}
     ]
     table = make_table(name, cells, study.params, rows=["comparison"], columns=["dataset"], caption=caption, notes=[])
     return replace(table, titles={**table.titles, "comparison": labels})
@@ -203,32 +210,6 @@ def pairs_table(study: StudyResults, name: str, pairs: Sequence[Pair], *, captio
 
 def _pair_name(method: str, other: str | None) -> str:
     return method if other is None else f"{method} - {other}"
-
-
-def saliency_table(summaries: Mapping[str, Any], params: ReportParams) -> Table:
-    """Claim C1: mean saliency of each modality per dataset and split, as the saliency stage summarised it."""
-    cells: list[Cell] = []
-    for dataset, summary in summaries.items():
-        runs = [f"results/{params.study}/teachers/{dataset}/saliency"]
-        for split in [split for split in ("train", "val", "test") if split in summary]:
-            for modality, entry in summary[split].items():
-                value = Value(*(entry[key] for key in ("mean", "low", "high", "n")))
-                place = {"modality": modality, "over": "samples"}
-                about: dict[str, Any] = {"dataset": dataset, "method": "teacher", "metric": "saliency", "split": split}
-                cells.append(Cell(**about, value=value, place=place, runs=runs))
-    return make_table(
-        "saliency",
-        cells,
-        params,
-        rows=["dataset", "split"],
-        columns=["modality"],
-        caption="Mean saliency of each modality: how far the teacher's answer moves when that modality is removed.",
-        notes=[
-            f"Measure: {MEASURES.get(params.saliency_measure, params.saliency_measure)}.",
-            "Here n counts samples, and the interval is over pictures.",
-        ],
-        with_metric=False,
-    )
 
 
 def titles(params: ReportParams) -> dict[str, dict[str, str]]:
@@ -244,6 +225,20 @@ def titles(params: ReportParams) -> dict[str, dict[str, str]]:
 
 def _view_title(view: str) -> str:
     return "Both" if view == "both" else f"{view.capitalize()} alone"
+
+
+def _teacher_notes(params: ReportParams) -> list[str]:
+    """On which datasets the brackets do not cover the teacher's training."""
+    single = [about.title for about in params.datasets if len(about.teachers) == 1]
+    everywhere = len(single) == len(params.datasets)
+    return [f"{'' if everywhere else ', '.join(single) + ': '}{ONE_TEACHER}."] if single else []
+
+
+def _selection(params: ReportParams) -> str:
+    """How a point of a grid is chosen."""
+    count = params.search_seeds
+    seeds = "all its seeds is chosen" if count is None else f"the first {count} seeds is chosen, and all train it"
+    return f"Of a method's grid, the point with the best mean validation score over {seeds}."
 
 
 def make_table(
@@ -264,16 +259,19 @@ def make_table(
     if tested:
         notes = [
             *notes,
-            "Brackets: 95 % interval of the difference, paired by seed and by test picture, both of which vary "
-            f"({params.draws:,} bootstrap draws of pictures, Student's t); p is two-sided, of the same t.",
+            "Brackets: 95 % interval of the difference, paired by seed, hence by teacher, and by test picture, all of "
+            f"which vary ({params.draws:,} bootstrap draws of pictures, Student's t); p is two-sided, of the same t.",
+            *_teacher_notes(params),
         ]
     if tested and name != "claims":
         notes = [
             *notes,
             f"Exploratory: p of {len(tested)} comparisons is uncorrected; another table decides the claims.",
         ]
+    if any(cell.selected for cell in cells):
+        notes = [_selection(params), *notes]
     if any(cell.value.low is not None and cell.value.by_seed for cell in cells):
-        notes = ["± is half a 95 % t-interval over the n seeds.", *notes]
+        notes = ["± is half a 95 % t-interval over the n seeds, of the teachers at hand.", *notes]
     named = titles(params) | ({} if with_metric else {"metric": {}})
     return Table(
         name=name,

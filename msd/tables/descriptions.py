@@ -11,7 +11,7 @@ import pandas as pd
 
 from msd.distill.lesson import SAME
 from msd.measure.intervals import clustered_interval
-from msd.tables.cell import ONE_MODEL, Cell, Value
+from msd.tables.cell import ONE_TEACHER, Cell, Value
 from msd.tables.comparisons import MEASURES, UNIMODAL, make_table
 from msd.tables.results import Array, DatasetResults
 from msd.tables.study_results import StudyResults
@@ -42,7 +42,8 @@ def classes_table(study: StudyResults, saliency: Mapping[str, pd.DataFrame]) -> 
         caption="Mean saliency of each modality on the test split, by gold label.",
         notes=[
             f"Measure: {MEASURES.get(measure, measure)}.",
-            "n counts samples; one with several labels counts for each. The interval is over pictures.",
+            "n counts samples; one with several labels counts for each.",
+            "The interval is over pictures, of the mean over the teachers at hand.",
         ],
         with_metric=False,
     )
@@ -51,7 +52,7 @@ def classes_table(study: StudyResults, saliency: Mapping[str, pd.DataFrame]) -> 
 def _class_cell(study: StudyResults, results: DatasetResults, values: Array, *, label: int, modality: str) -> Cell:
     gold = results.targets == label if results.targets.ndim == 1 else results.targets[:, label] > 0.5
     pictures = np.unique(results.groups[gold], return_inverse=True)[1]
-    runs = [f"results/{study.params.study}/teachers/{results.name}/saliency"]
+    runs = study.teacher_runs(results, "saliency")
     place = {"label": results.labels[label], "modality": modality, "over": "samples"}
     n = int(gold.sum())
     if not n:
@@ -73,8 +74,8 @@ LESSON = {
 }
 
 
-def lesson_table(study: StudyResults, answers: Mapping[str, Mapping[str, float | None]]) -> Table:
-    """How much each teacher adds to the labels; answers: dataset -> metrics of the `teacher_outputs` job."""
+def lesson_table(study: StudyResults, answers: Mapping[str, Mapping[str, Mapping[str, float | None]]]) -> Table:
+    """How much the teachers add to the labels; answers: dataset -> seed -> metrics of the `teacher_outputs` job."""
     cells = [
         _lesson_cell(study, results, measure, answers[name])
         for name, results in study.datasets.items()
@@ -106,19 +107,19 @@ def lesson_table(study: StudyResults, answers: Mapping[str, Mapping[str, float |
 
 
 def _lesson_cell(
-    study: StudyResults, results: DatasetResults, measure: str, answers: Mapping[str, float | None]
+    study: StudyResults, results: DatasetResults, measure: str, answers: Mapping[str, Mapping[str, float | None]]
 ) -> Cell:
     split = "test" if measure == "test" else "train"
     metric = results.metric if measure in ("train", "test") else measure
-    value = {study.teacher_seeds[results.name]: answers[f"{split}/both/{metric}"]}
+    values = {seed: metrics[f"{split}/both/{metric}"] for seed, metrics in answers.items()}
     return Cell(
         dataset=results.name,
         method="teacher",
         metric=metric,
         split=split,
-        value=Value.over_seeds(value, metric=metric, why=ONE_MODEL),
+        value=Value.over_seeds(values, metric=metric, why=ONE_TEACHER),
         place={"measure": measure},
-        runs=[f"results/{study.params.study}/teachers/{results.name}/outputs"],
+        runs=study.teacher_runs(results, "outputs"),
     )
 
 
@@ -193,5 +194,5 @@ def grid_table(study: StudyResults) -> Table:
         rows=["dataset", "method", "point"],
         columns=["split"],
         caption="Every grid point of every method: mean score over seeds on validation, which selects, and on test.",
-        notes=["The point with the best mean on validation is selected, the first of equals; test decides nothing."],
+        notes=["Of equal points the first one is selected; test decides nothing."],
     )

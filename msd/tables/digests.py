@@ -13,16 +13,17 @@ ABOUT = (
 )
 
 
-def prediction_digests(datasets: Mapping[str, DatasetResults], teacher_seeds: Mapping[str, str]) -> dict[str, Any]:
+def prediction_digests(datasets: Mapping[str, DatasetResults]) -> dict[str, Any]:
     """The content of predictions.json: model, as <dataset>/<method>/<seed>, -> digest."""
     models: dict[str, Any] = {}
     for name, results in datasets.items():
-        models |= {f"{name}/{model}": digest for model, digest in _of(results, teacher_seeds[name])}
+        models |= {f"{name}/{model}": digest for model, digest in _of(results)}
     return {"about": ABOUT, "models": models}
 
 
-def _of(results: DatasetResults, teacher_seed: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    yield f"teacher/{teacher_seed}", digest(results.teacher)
+def _of(results: DatasetResults) -> Iterator[tuple[str, dict[str, Any]]]:
+    for seed in results.teachers["both"]:
+        yield f"teacher/{seed}", digest({view: results.teachers[view][seed] for view in VIEWS})
     for method, own in results.methods.items():
         logits = {view: own.logits("test", view) for view in VIEWS}
         for seed in own.seeds:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from msd.measure.metric import METRICS
-from msd.tables.cell import ONE_MODEL, Cell, Value
+from msd.tables.cell import ONE_TEACHER, Cell, Value
 from msd.tables.comparisons import make_table
 
 if TYPE_CHECKING:
@@ -48,9 +48,8 @@ def _cells(study: StudyResults, results: DatasetResults) -> list[Cell]:
     """The teacher's and each method's cells with all samples, and with those apart from training."""
     cells = []
     metric, keep = METRICS[results.metric], ~results.near_copies
-    folder = f"results/{study.params.study}/teachers/{results.name}"
     models: Mapping[str, Mapping[str, Array]] = {
-        "teacher": {study.teacher_seeds[results.name]: results.teacher["both"]},
+        "teacher": results.teachers["both"],
         **{name: own.logits("test", "both") for name, own in results.methods.items()},
     }
     for name, by_seed in models.items():
@@ -60,7 +59,7 @@ def _cells(study: StudyResults, results: DatasetResults) -> list[Cell]:
                 seed: metric.value(logits[rows], results.gold[rows], results.task).value
                 for seed, logits in by_seed.items()
             }
-            value = Value.over_seeds(values, metric=metric.name, why=None if own else ONE_MODEL)
+            value = Value.over_seeds(values, metric=metric.name, why=None if own else ONE_TEACHER)
             cell = Cell(
                 dataset=results.name,
                 method=name,
@@ -69,7 +68,7 @@ def _cells(study: StudyResults, results: DatasetResults) -> list[Cell]:
                 value=value,
                 place={"measure": measure},
                 selected=own.content["selected"] if own else None,
-                runs=own.content["runs"] if own else [folder],
+                runs=own.content["runs"] if own else study.teacher_runs(results),
             )
             cells.append(cell)
     return cells

@@ -36,7 +36,13 @@ class MethodResults:
     @property
     def seeds(self) -> list[str]:
         """Seeds of the selected variant, in order."""
-        return list(next(iter(self.content["metrics"]["test"].values())))
+        return list(self.content["teachers"])
+
+    @property
+    def teachers(self) -> dict[str, str]:
+        """Seed -> the seed of the teacher that the student learned from, or is compared with."""
+        found: dict[str, str] = self.content["teachers"]
+        return found
 
     def values(self, split: str, metric: str) -> dict[str, float | None]:
         """Seed -> value; raises UserError for a metric that was never measured."""
@@ -64,7 +70,7 @@ class DatasetResults:
     metric: str
     labels: Sequence[str]
     targets: Array  # (N,) classes or (N, C) scores of the test split
-    teacher: Mapping[str, Array]  # view -> logits (N, C) of the test split
+    teachers: Mapping[str, Mapping[str, Array]]  # view -> seed of a teacher -> logits (N, C) of the test split
     methods: Mapping[str, MethodResults]
     groups: NDArray[np.int64]  # (N,) number of each test sample's picture
     near_copies: NDArray[np.bool_]  # (N,) whether training has nearly seen a test sample
@@ -78,7 +84,7 @@ class DatasetResults:
             known = [value for value in self.methods[method].values("val", self.metric).values() if value is not None]
             return sum(known) / len(known)
 
-        return max(methods, key=score) if methods else None
+        return max((name for name in methods if name in self.methods), key=score, default=None)
 
     @property
     def gold(self) -> Array:
@@ -96,22 +102,37 @@ def parallel(job: Job[ReportParams], name: str) -> dict[str, str]:
     return dict(zip(datasets, paths, strict=True))
 
 
+def of_teachers(job: Job[ReportParams], name: str) -> dict[str, dict[str, str]]:
+    """Dataset -> seed of a teacher -> path of an input list that runs parallel to all teachers of params.datasets."""
+    paths = job.inputs[name]
+    paths = [paths] if isinstance(paths, str) else paths
+    places = [(about.name, str(seed)) for about in job.params.datasets for seed in about.teachers]
+    if len(paths) != len(places):
+        raise UserError(f"the {job.rule} job has {len(paths)} inputs {name!r} for {len(places)} teachers")
+    found: dict[str, dict[str, str]] = {about.name: {} for about in job.params.datasets}
+    for (dataset, seed), path in zip(places, paths, strict=True):
+        found[dataset][seed] = path
+    return found
+
+
 def load_results(job: Job[ReportParams]) -> dict[str, DatasetResults]:
     """Dataset -> results, from the inputs cells, cell_predictions, prepared, labels, teacher_outputs (and probes)."""
     methods = _load_methods(job)
-    prepared, labels, outputs = (parallel(job, name) for name in ("prepared", "labels", "teacher_outputs"))
+    prepared, labels = (parallel(job, name) for name in ("prepared", "labels"))
+    outputs = of_teachers(job, "teacher_outputs")
     probes = parallel(job, "probes") if "probes" in job.inputs else {}
     results = {}
     for about in job.params.datasets:
         name = about.name
         names = read_json(labels[name])
-        teacher = read_tensors(outputs[name], {view: f"{view}/logits" for view in VIEWS})
+        keys = {view: f"{view}/logits" for view in VIEWS}
+        asked = {seed: read_tensors(path, keys) for seed, path in outputs[name].items()}
         probe = read_tensors(probes[name], {"both": "test/both"})["both"] if name in probes else None
         results[name] = DatasetResults(
             *(name, about.title, about.role, about.task, about.metric),
             labels=names,
             targets=read_targets(prepared[name], labels=len(names), task=DATASET_TASKS[about.task]),
-            teacher=teacher,
+            teachers={view: {seed: logits[view] for seed, logits in asked.items()} for view in VIEWS},
             methods=methods[name],
             answers=read_answer_scores(prepared[name], labels=names),
             groups=picture_groups(prepared[name]),
@@ -123,25 +144,25 @@ def load_results(job: Job[ReportParams]) -> dict[str, DatasetResults]:
 
 
 def _load_methods(job: Job[ReportParams]) -> dict[str, dict[str, MethodResults]]:
-    """Dataset -> method -> its results, methods in the order of params.methods; a missing one is an error."""
+    """Dataset -> method -> its results, for the methods that run on it, in their order; a missing one is an error."""
     collected = {}
     for path, predictions in zip(job.inputs["cells"], job.inputs["cell_predictions"], strict=True):
         content = read_json(path)
         collected[content["dataset"], content["method"]] = MethodResults(content, predictions)
     results: dict[str, dict[str, MethodResults]] = {}
-    for dataset in [about.name for about in job.params.datasets]:
-        results[dataset] = {}
-        for method in job.params.methods:
-            if (dataset, method.name) not in collected:
-                raise UserError(f"the {job.rule} job has no cell of {dataset}/{method.name} among its inputs")
-            results[dataset][method.name] = collected[dataset, method.name]
+    for about in job.params.datasets:
+        results[about.name] = {}
+        for method in about.methods:
+            if (about.name, method) not in collected:
+                raise UserError(f"the {job.rule} job has no cell of {about.name}/{method} among its inputs")
+            results[about.name][method] = collected[about.name, method]
     return results
 
 
 def _check_rows(results: DatasetResults, prepared: str) -> None:
     """Raise unless every prediction has one row per prepared sample."""
     rows = len(results.targets)
-    named = {f"the teacher's {view}": logits for view, logits in results.teacher.items()}
+    named = {f"the teacher's {view}": one for view, asked in results.teachers.items() for one in asked.values()}
     for method, collected in results.methods.items():
         named.update({f"{method} seed {seed}": logits for seed, logits in collected.logits("test", "both").items()})
     if results.probe is not None:
@@ -172,6 +193,16 @@ def histories(job: Job[ReportParams], dataset: str, collected: MethodResults) ->
         if path not in job.inputs["histories"]:
             raise UserError(f"the {job.rule} job lacks {path}, the history of a selected run of {dataset}")
     return paths
+
+
+def mean_saliency(job: Job[ReportParams], name: str) -> dict[str, pd.DataFrame]:
+    """Dataset -> columns uid, image and text: the saliency of each sample, its mean over teachers."""
+    found = {}
+    for dataset, paths in of_teachers(job, name).items():
+        frames = [pd.read_parquet(path) for path in paths.values()]
+        means = {key: np.mean([frame[key] for frame in frames], axis=0) for key in ("image", "text")}
+        found[dataset] = frames[0][["uid"]].assign(**means)
+    return found
 
 
 def read_json(path: str) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from msd.distill.likeness import LIKENESS
@@ -14,8 +15,9 @@ from msd.errors import UserError
 from msd.measure.metric import F1_THRESHOLD, METRICS, TUNED_F1, evaluate
 from msd.measure.scorers import FloatArray, Scorer, score
 from msd.measure.stats import Resampling
+from msd.measure.variance import MeanSquares, TeacherShare, grouped, mean_squares, teacher_share
 from msd.tables.answer_scores import answer_metrics
-from msd.tables.cell import ONE_MODEL, Against, Cell, Value
+from msd.tables.cell import ONE_MODEL, ONE_TEACHER, Against, Cell, Value
 from msd.tables.results import Array, DatasetResults, MethodResults, in_view
 
 if TYPE_CHECKING:
@@ -29,31 +31,50 @@ Side = Sequence[FloatArray]
 class StudyResults:
     """Everything the tables of a study are made from; makes their cells.
 
-    teacher_seeds: dataset -> the seed its teacher was trained with. What it resamples it keeps: tables share runs.
+    What it resamples it keeps: tables share runs.
     """
 
     params: ReportParams
     datasets: Mapping[str, DatasetResults]
-    teacher_seeds: Mapping[str, str]
     _resampling: dict[str, Resampling] = field(default_factory=dict)
     _resampled: dict[tuple[str, ...], FloatArray] = field(default_factory=dict)
+    _squares: dict[tuple[str, ...], list[MeanSquares]] = field(default_factory=dict)
 
-    def reference_cell(
-        self, results: DatasetResults, logits: Array, *, name: str = "teacher", view: str = "both", **more: Any
-    ) -> Cell:
-        """Cell of one model's logits on the test split, the teacher's in a view or the probe's; more: of the Cell."""
-        metric = in_view(results.metric, view)
-        value = evaluate_metrics(results, logits)[results.metric]
-        folder = f"results/{self.params.study}/{'probes' if name == 'probe' else 'teachers'}/{results.name}"
-        return Cell(
-            dataset=results.name,
-            method=name,
-            metric=metric,
-            split="test",
-            value=Value.over_seeds({self.teacher_seeds[results.name]: value}, metric=metric, why=ONE_MODEL),
-            runs=[folder],
-            **more,
+    def teacher_cell(self, results: DatasetResults, *, view: str = "both", **more: Any) -> Cell:
+        """Cell of the teachers' test score in a view, by the seed of each teacher; more: further fields of the Cell."""
+        asked = results.teachers[view]
+        values = {seed: evaluate_metrics(results, logits)[results.metric] for seed, logits in asked.items()}
+        return self._reference(
+            results, "teacher", values, self.teacher_runs(results), view=view, why=ONE_TEACHER, **more
         )
+
+    def probe_cell(self, results: DatasetResults, logits: Array) -> Cell:
+        """Cell of the probe's test score."""
+        values = {"0": evaluate_metrics(results, logits)[results.metric]}
+        runs = [f"results/{self.params.study}/probes/{results.name}"]
+        return self._reference(results, "probe", values, runs, view="both", why=ONE_MODEL)
+
+    def _reference(
+        self,
+        results: DatasetResults,
+        name: str,
+        values: Mapping[str, float],
+        runs: Sequence[str],
+        *,
+        view: str,
+        why: str,
+        **more: Any,
+    ) -> Cell:
+        metric = in_view(results.metric, view)
+        value = Value.over_seeds(values, metric=metric, why=why)
+        return Cell(
+            dataset=results.name, method=name, metric=metric, split="test", value=value, runs=list(runs), **more
+        )
+
+    def teacher_runs(self, results: DatasetResults, part: str = "") -> list[str]:
+        """The folders of a dataset's teachers, or of one part of each: outputs, saliency."""
+        folder = f"results/{self.params.study}/teachers/{results.name}"
+        return [f"{folder}/seed-{seed}{part and f'/{part}'}" for seed in results.teachers["both"]]
 
     def method_cell(
         self,
@@ -75,7 +96,9 @@ class StudyResults:
         if against is not None:
             seeds = [seed for seed in own.seeds if seed in results.methods[against].seeds]
             a, b = (self.runs(results, name, view=view, kind=kind, seeds=seeds) for name in (method, against))
-            compared = self.against(against, a, b, results)
+            teachers = [own.teachers[seed] for seed in seeds]
+            share = self.teacher_share(results.name, [(kind, view)]) if len(set(teachers)) > 1 else None
+            compared = self.against(against, a, b, results, teachers=teachers, share=share)
         return Cell(
             dataset=results.name,
             method=method,
@@ -110,18 +133,62 @@ class StudyResults:
             self._resampling[results.name] = Resampling(results.groups, draws=draws, rng_name=stream)
         return self._resampling[results.name].scores(of_metric)
 
-    def against(self, name: str, a: Side, b: Side, results: DatasetResults) -> Against:
-        """The difference a minus b, paired by seed and test picture."""
+    def teacher_share(self, dataset: str, kinds: Sequence[tuple[str, str]]) -> TeacherShare | None:
+        """What the other datasets say of the variance between teachers, by all differences to the baseline.
+
+        kinds: (kind, view) of what is compared, or of several of which it is the mean.
+        """
+        others = [results for name, results in self.datasets.items() if name != dataset]
+        found = [self._mean_squares(results, kinds) for results in others]
+        return teacher_share([squares for squares in found if squares])
+
+    def _mean_squares(self, results: DatasetResults, kinds: Sequence[tuple[str, str]]) -> list[MeanSquares]:
+        """Of each method's difference to the baseline, where several teachers have several students each."""
+        key = (results.name, *(part for kind in kinds for part in kind))
+        if key not in self._squares:
+            values = {
+                name: [method_values(results, own, view=view, kind=kind) for kind, view in kinds]
+                for name, own in results.methods.items()
+            }
+            base = values.pop(self.params.baseline)
+            found = []
+            for name, own in values.items():
+                gaps = _mean_gaps(own, base)
+                groups = grouped([results.methods[name].teachers[seed] for seed in gaps])
+                if len(gaps) > len(set(groups)) > 1:
+                    found.append(mean_squares(np.array(list(gaps.values())), groups))
+            self._squares[key] = found
+        return self._squares[key]
+
+    def against(
+        self,
+        name: str,
+        a: Side,
+        b: Side,
+        results: DatasetResults,
+        *,
+        teachers: Sequence[str] = (),
+        share: TeacherShare | None = None,
+    ) -> Against:
+        """The difference a minus b, paired by seed, hence by teacher, and test picture."""
         n = max(len(a), len(b))
         if not a or not b:
             return Against(name, n=n, why="no seed in common")
-        difference = self._resampling[results.name].compare(a, b)
+        difference = self._resampling[results.name].compare(a, b, teachers=teachers, share=share)
         if not math.isfinite(difference.difference):
             return Against(name, n=n, why="the metric is undefined for a seed")
         why = "one seed on both sides: pictures alone are drawn" if n == 1 else None
         if difference.difference == 0 and difference.error is None:
             why = "both give the same answers: nothing to test"
         return Against.of(name, difference, n=n, why=why)
+
+
+def _mean_gaps(a: Sequence[Mapping[str, float | None]], b: Sequence[Mapping[str, float | None]]) -> dict[str, float]:
+    """Seed -> mean over measures of a minus b, for the seeds for which all are defined."""
+    sides = [*a, *b]
+    seeds = [seed for seed in a[0] if all(side.get(seed) is not None for side in sides)]
+    means = [{seed: math.fsum(one[seed] or 0 for one in side) / len(side) for seed in seeds} for side in (a, b)]
+    return {seed: means[0][seed] - means[1][seed] for seed in seeds}
 
 
 def metric_name(results: DatasetResults, *, view: str = "both", kind: str = "score") -> str:
@@ -141,8 +208,9 @@ def seed_scorers(
         thresholds = own.values("val", F1_THRESHOLD)
         logits = {seed: own_logits - thresholds[seed] for seed, own_logits in logits.items()}
     of_metric = LIKENESS.get(kind) or METRICS[{"score": results.metric, TUNED_F1: "micro_f1"}.get(kind, kind)]
-    others = results.teacher[view] if kind in LIKENESS else results.gold
-    scorers = {seed: of_metric.scorer(logits[seed], others, results.task) for seed in seeds}
+    asked = results.teachers[view] if kind in LIKENESS else {}
+    others = {seed: asked.get(own.teachers[seed], results.gold) for seed in seeds}
+    scorers = {seed: of_metric.scorer(logits[seed], others[seed], results.task) for seed in seeds}
     stated = {} if kind == "agreement" else own.values("test", metric)  # no job has stated the agreement
     for seed, scorer in scorers.items():
         again, value = score(scorer, len(results.targets)), stated.get(seed)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from msd.config.claims import read_claims
-from msd.distill.likeness import LIKENESS
 from msd.errors import UserError, nearest
 from msd.measure.metric import measures
 from msd.tables.claims import claims_table
@@ -18,7 +17,6 @@ from msd.tables.comparisons import (
     main_table,
     missing_table,
     pairs_table,
-    saliency_table,
     teacher_table,
     thresholds_table,
     views_table,
@@ -35,10 +33,13 @@ from msd.tables.results import (
     histories,
     load_results,
     mean_by_epoch,
+    mean_saliency,
+    of_teachers,
     parallel,
     read_json,
 )
-from msd.tables.study_results import StudyResults, evaluate_metrics
+from msd.tables.saliency import saliency_table
+from msd.tables.study_results import StudyResults, evaluate_metrics, method_values
 from msd.tables.table import Table
 from msd.temporary import paths_of
 
@@ -56,7 +57,7 @@ def tables(job: Job[ReportParams]) -> dict[str, float]:
     study = read_study(job)
     made = build_tables(job, study)
     texts = {f"{name}.{form}": render(table) for name, table in made.items() for form, render in RENDERINGS.items()}
-    texts["predictions.json"] = _json(prediction_digests(study.datasets, study.teacher_seeds))
+    texts["predictions.json"] = _json(prediction_digests(study.datasets))
     texts["metrics.json"] = _json(_flat_metrics(study.datasets))
     texts["curves.csv"] = training_curves(job, study.datasets).to_csv(index=False, lineterminator="\n")
     for path in declared(job):
@@ -69,21 +70,23 @@ def tables(job: Job[ReportParams]) -> dict[str, float]:
 
 
 def read_study(job: Job[ReportParams]) -> StudyResults:
-    """The results of all datasets, with the seeds of their teachers."""
-    seeds = {
-        name: str(pd.read_parquet(path, columns=["seed"])["seed"].iloc[0])
-        for name, path in parallel(job, "teacher_histories").items()
-    }
-    return StudyResults(job.params, load_results(job), seeds)
+    """The results of all datasets."""
+    return StudyResults(job.params, load_results(job))
 
 
 def build_tables(job: Job[ReportParams], study: StudyResults) -> dict[str, Table]:
     """Table name -> table, for all that `table_names` lists."""
-    names = list(next(iter(study.datasets.values())).methods)
-    summaries = {name: read_json(path) for name, path in parallel(job, "saliency").items()}
-    frames = {name: pd.read_parquet(path) for name, path in parallel(job, "test_saliency").items()}
+    names = [method.name for method in job.params.methods]
+    summaries = {
+        name: {seed: read_json(path) for seed, path in paths.items()}
+        for name, paths in of_teachers(job, "saliency").items()
+    }
+    frames = mean_saliency(job, "test_saliency")
     costs = {name: read_json(path) for name, path in parallel(job, "costs").items()}
-    answers = {name: read_json(path) for name, path in parallel(job, "teacher_metrics").items()}
+    answers = {
+        name: {seed: read_json(path) for seed, path in paths.items()}
+        for name, paths in of_teachers(job, "teacher_metrics").items()
+    }
     tasks = [about.task for about in job.params.datasets]
     unweighted = "Test score of each weighting scheme of MSD, and its difference to another one."
     on_top = "Test score of other distillation losses, and what the terms of MSD on top of them change."
@@ -97,7 +100,7 @@ def build_tables(job: Job[ReportParams], study: StudyResults) -> dict[str, Table
         "near-copies": lambda: near_copies_table(study),
         "thresholds": lambda: thresholds_table(study),
         "lesson": lambda: lesson_table(study, answers),
-        "saliency": lambda: saliency_table(summaries, job.params),
+        "saliency": lambda: saliency_table(summaries, study),
         "saliency-classes": lambda: classes_table(study, frames),
         "cost": lambda: cost_table(costs, job.params),
         "latency": lambda: latency_table(costs, job.params),
@@ -110,8 +113,8 @@ def build_tables(job: Job[ReportParams], study: StudyResults) -> dict[str, Table
 def training_curves(job: Job[ReportParams], study: Mapping[str, DatasetResults]) -> pd.DataFrame:
     """step, epoch, dataset, method, value: mean training loss per epoch of the teacher and each selected variant."""
     parts = []
-    for name, path in parallel(job, "teacher_histories").items():
-        parts.append(mean_by_epoch([path], "loss").assign(dataset=name, method="teacher"))
+    for name, paths in of_teachers(job, "teacher_histories").items():
+        parts.append(mean_by_epoch(list(paths.values()), "loss").assign(dataset=name, method="teacher"))
         for method, collected in study[name].methods.items():
             curve = mean_by_epoch(histories(job, name, collected), "loss")
             parts.append(curve.assign(dataset=name, method=method))
@@ -136,20 +139,20 @@ def _flat_metrics(study: Mapping[str, DatasetResults]) -> dict[str, Any]:
     """dataset -> method -> metric -> mean test value (null where undefined), for DVC."""
     flat: dict[str, Any] = {}
     for name, results in study.items():
-        references = {"teacher": results.teacher["both"], "probe": results.probe}
-        flat[name] = {
-            method: _measured(results, [logits]) | evaluate_metrics(results, logits)
-            for method, logits in references.items()
-            if logits is not None
-        }
+        references = {"teacher": list(results.teachers["both"].values())}
+        references |= {} if results.probe is None else {"probe": [results.probe]}
+        flat[name] = {method: _measured(results, models) for method, models in references.items()}
+        for method, models in references.items():
+            scores = [evaluate_metrics(results, logits) for logits in models]
+            flat[name][method] |= {metric: _mean([one[metric] for one in scores]) for metric in scores[0]}
         for method, collected in results.methods.items():
             stated = collected.content["metrics"]["test"]
             predicted = {view: list(collected.logits("test", view).values()) for view in VIEWS}
             flat[name][method] = _measured(results, predicted["both"])
             flat[name][method] |= {metric: _mean(list(values.values())) for metric, values in stated.items()}
-            for view, seeds in predicted.items():
-                alike = [LIKENESS["agreement"].value(one, results.teacher[view], results.task).value for one in seeds]
-                flat[name][method][f"agreement/{view}"] = _mean(alike)
+            for view in VIEWS:
+                alike = method_values(results, collected, view=view, kind="agreement").values()
+                flat[name][method][f"agreement/{view}"] = _mean(list(alike))
     return flat
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -44,7 +45,7 @@ def train_students(job: Job[StudentParams]) -> dict[str, float]:
     compared with it, that of finetune and of a method that learns from a student too.
     """
     single_thread()
-    params = job.params
+    params = _chosen(job)
     dataset = Dataset.load(params, job.inputs, splits=SPLITS)
     if params.words == "pca":
         words = principal_words(job.inputs["encoder"], job.inputs["tokenizer"], width=params.architecture.width)
@@ -74,6 +75,14 @@ def train_students(job: Job[StudentParams]) -> dict[str, float]:
     Path(job.outputs["run"]).write_text(run, encoding="utf-8")
     means = metrics["value"].groupby(metrics["split"] + "/" + metrics["metric"]).mean()
     return {str(name): float(value) for name, value in means.items()}
+
+
+def _chosen(job: Job[StudentParams]) -> StudentParams:
+    """What the job is given, with the point of the grid that another job has chosen where there is one."""
+    if "choice" not in job.inputs:
+        return job.params
+    choice = json.loads(Path(job.inputs["choice"]).read_text(encoding="utf-8"))
+    return job.params.model_copy(update={key: choice[key] for key in ("variant", "parameters")})
 
 
 def _targets(job: Job[StudentParams]) -> TeacherTargets:

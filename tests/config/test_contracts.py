@@ -21,7 +21,7 @@ def test_what_a_study_plans_is_what_its_jobs_read() -> None:
         study.model_params(run.dataset),
         study.outputs_params(run.dataset),
         study.saliency_params(run.dataset),
-        study.teacher_params(run.dataset),
+        study.teacher_params(run.dataset, 0),
         *map(study.student_params, study.runs),
         study.collect_params(run.dataset, run.method),
         study.report_params(),

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from faults import changed_yaml, one_sentence
@@ -56,8 +57,35 @@ def test_a_list_is_a_grid_axis_and_names_the_variant() -> None:
 
 def test_blocks_of_seeds_cover_every_seed_once(tmp_path: Path) -> None:
     study = load_study(changed(tmp_path, lambda c: c.update(seeds=[0, 1, 2, 5, 7], seeds_per_job=2)))
-    assert study.blocks == [[0, 1], [2, 5], [7]]
+    assert study.blocks("easy-vqa", "kd") == ([[0, 1], [2, 5], [7]], [])
     assert {run.seeds for run in study.runs} == {"seeds-0-1", "seeds-2_5", "seeds-7-7"}
+
+
+def test_seeds_are_dealt_to_teachers_and_the_first_ones_choose_for_the_others(tmp_path: Path) -> None:
+    def change(content: dict[str, Any]) -> None:
+        content.update(seeds=7, search_seeds=3, seeds_per_job=2)
+        content["teacher"].update(seeds=2)
+        content["methods"]["finetune"] = {"seeds": 4}
+        content["datasets"]["easy-vqa"] = {"seeds": 3, "teacher": {"seeds": [5]}, "methods": {"finetune": {}, "kd": {}}}
+        content["datasets"]["clipart-tags"]["methods"] = {"finetune": {}, "kd": {"lambda": 0.5, "temperature": 2}}
+
+    study = load_study(changed(tmp_path, change))
+    assert study.blocks("clipart-match", "kd") == ([[0, 2], [1]], [[4, 6], [3, 5]])
+    assert study.blocks("clipart-tags", "kd") == ([[0, 2], [4, 6], [1, 3], [5]], [])  # one point: nothing to choose
+    searched = ["lambda-0.5", "lambda-0.9"]
+    runs = [run[2:] for run in study.runs_of("clipart-match", "kd")]
+    assert runs == [
+        *((point, block) for point in searched for block in ("seeds-0_2", "seeds-1-1")),
+        *(("chosen", block) for block in ("seeds-4_6", "seeds-3_5")),
+    ]
+    assert study.student_params(study.runs_of("clipart-match", "kd")[-1]).parameters == {}
+    assert [study.teacher_of(run) for run in study.runs_of("clipart-match", "kd")[-2:]] == [0, 1]
+    assert {run.variant for run in study.runs_of("clipart-tags", "kd")} == {"default"}
+    assert study.seeds_of("clipart-tags", "finetune") == [0, 1, 2, 3]
+    assert study.blocks("easy-vqa", "kd") == ([[0, 1], [2]], [])
+    assert study.teacher_of(study.runs_of("easy-vqa", "kd")[0]) == 5
+    assert study.methods_of("easy-vqa") == ["finetune", "kd"]
+    assert len(set(study.runs)) == len(study.runs)
 
 
 def test_a_born_again_student_learns_from_the_first_run_from_scratch_of_its_seeds(tmp_path: Path) -> None:
@@ -78,6 +106,24 @@ def test_a_dataset_overrides_training_values(tmp_path: Path) -> None:
     [
         (lambda c: c.update(sedes=[1]), r":\d+: unknown key 'sedes'; did you mean 'seeds'\?"),
         (lambda c: c["student"].update(layerz=2), r"unknown key 'student.layerz'; did you mean 'layers'\?"),
+        (lambda c: c.update(seeds=0), r"seeds: a count of seeds must be at least 1"),
+        (
+            lambda c: c["teacher"].update(seeds=4),
+            r"clipart-match has 4 teachers for 3 seeds of students; give it fewer",
+        ),
+        (lambda c: c["methods"].update(kd={"seeds": 0}), r"methods: kd.seeds: give a number of seeds, at least 1"),
+        (
+            lambda c: c["datasets"]["easy-vqa"].update(methods={"finetune": {}}),
+            r"datasets.easy-vqa.methods: 'kd' is missing, which the report compares with",
+        ),
+        (
+            lambda c: c["datasets"]["easy-vqa"].update(methods={"kdd": {}}),
+            r"datasets.easy-vqa.methods: unknown method 'kdd'; did you mean 'kd'\?",
+        ),
+        (
+            lambda c: c["datasets"]["easy-vqa"].update(methods={"finetune": {}, "kd": {"temperature": 0}}),
+            r":\d+: datasets.easy-vqa.methods.kd.temperature: Input should be greater than 0",
+        ),
         (lambda c: c.update(seeds=[1, 2, 1]), r"seeds: a value is given twice: \[1, 2, 1\]"),
         (lambda c: c.update(seeds=[]), r":\d+: seeds: "),
         (lambda c: c["datasets"].update({"clipart-tag": {}}), r"no dataset 'clipart-tag' .*mean 'clipart-tags'"),

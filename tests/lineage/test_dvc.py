@@ -26,7 +26,7 @@ RULES = {
     "teacher": ["teacher", "probe"],
     "outputs": ["teacher_outputs"],
     "saliency": ["saliency"],
-    "grid": ["student"],
+    "grid": ["student", "choose"],
     "cost": ["cost"],
     "tables": ["collect", "tables", "figures", "resolve", "report"],
     "mfh-data": ["fetch", "spoken_digits"],

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from synthetic_records import write_record
 
 from msd.config.contracts.tables import ReportedMethod
 from msd.errors import UserError
@@ -101,17 +102,16 @@ def test_answers_are_labels_and_the_most_frequent_of_the_seeds():
 def test_examples_show_what_everybody_answered(in_study):
     job = in_study.figures_job()
     results = load_results(job)["relation"]
-    files = {"prepared": job.inputs["prepared"][2], "saliency": job.inputs["saliency"][2]}
-    names = {"teacher": "Teacher", "kd": "KD"}
-    first = examples(results, ["kd"], titles=names, **files)[0]
+    saliency = pd.read_parquet(job.inputs["saliency"][2])
+    files = {"prepared": job.inputs["prepared"][2], "titles": {"teacher": "Teacher", "kd": "KD"}}
+    first = examples(results, ["kd"], saliency=saliency, **files)[0]
     assert first.kind == "image"
-    row = int(np.argmax(pd.read_parquet(files["saliency"])["image"]))
+    row = int(np.argmax(saliency["image"]))
     assert first.gold == f"label {results.targets[row]}"
-    assert first.answers["Teacher"] == f"label {results.teacher['both'][row].argmax()}"
+    assert first.answers["Teacher"] == f"label {results.teachers['both']['7'][row].argmax()}"
     assert first.answers["KD"].endswith("of 3 seeds)")
-    pd.read_parquet(files["saliency"]).iloc[::-1].to_parquet("turned.parquet")
     with pytest.raises(UserError, match="hold different samples"):
-        examples(results, ["kd"], titles=names, prepared=files["prepared"], saliency="turned.parquet")
+        examples(results, ["kd"], saliency=saliency.iloc[::-1], **files)
 
 
 def test_sensitivity_joins_points_that_differ_in_one_parameter():
@@ -169,3 +169,17 @@ def test_the_rule_graph_is_read_from_the_records(in_study):
     assert graph["report"] == {"tables"}
     assert graph["student"] == {"prepare", "teacher_outputs", "saliency"}
     assert (jobs["student"], jobs["collect"], jobs["report"]) == (4 * 6 * 2, 4 * 4, 1)
+
+
+def test_students_of_a_chosen_point_stand_apart_from_those_that_chose_it(working_folder):
+    for folder in ("searched", "choice", "later"):
+        Path(folder).mkdir()
+        Path(folder, "file").write_text(folder)
+    write_record("student", "searched", outputs=["searched/file"], variant="lambda-0.5")
+    write_record("choose", "choice", inputs=["searched/file"], outputs=["choice/file"])
+    write_record("student", "later", inputs=["choice/file"], outputs=["later/file"], variant="chosen")
+    records = [f"{folder}/record.json" for folder in ("searched", "choice", "later")]
+    graph, _ = rule_graph(records, last="report", read=["later/file"])
+    assert reduced(graph) == {
+        "student": set(), "choose": {"student"}, "chosen student": {"choose"}, "report": {"chosen student"}
+    }  # fmt: skip

@@ -43,7 +43,7 @@ def judged(study, differences, parts=("primary",) * 4, **claim):
     pairs = zip(study.params.datasets, parts, strict=True)
     datasets = [about.model_copy(update={"part": part}) for about, part in pairs]
     params = study.params.model_copy(update={"datasets": datasets})
-    given = ClaimTests("C", Claim.model_validate(SCORES | claim), 0.01, StudyResults(params, study.datasets, {}))
+    given = ClaimTests("C", Claim.model_validate(SCORES | claim), 0.01, StudyResults(params, study.datasets))
     vars(given)["compared"] = {name: compared(name, *one) for name, one in differences.items()}
     return given.cells()
 

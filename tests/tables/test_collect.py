@@ -1,6 +1,7 @@
 """Stage collect: selection on validation, merging of seed blocks, and what it refuses."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from faults import changed_yaml, one_sentence
 from safetensors.numpy import load_file
 
 from msd.measure.metric import primary_metrics
-from msd.tables.collect import collect
+from msd.tables.collect import choose, collect
 
 RUN_FILES = ("metrics", "runs", "predictions")
 
@@ -55,6 +56,31 @@ def test_test_scores_select_nothing(new_study):
     set_metric(study, "l0.9", split="test", metric="accuracy", value=1.0)
     collect(study.collect_job("match", "kd"))
     assert read_cell(study)["selected"] == "l0.5"
+
+
+def test_the_first_seeds_choose_and_the_others_train_the_choice(new_study):
+    study = new_study()
+    job = study.collect_job("match", "kd", search_seeds=[0, 1])
+    later = "results/tiny/students/match/kd/l0.5/seeds-2-2"
+    for name in RUN_FILES:
+        job.inputs[name] = [path for path in job.inputs[name] if "l0.9/seeds-2-2" not in path]
+    early = replace(job, inputs={name: [p for p in job.inputs[name] if later not in p] for name in RUN_FILES})
+    early = replace(early, inputs=early.inputs | {name: job.inputs[name] for name in ("val", "labels")})
+    assert choose(replace(early, outputs={"choice": "choice.json"})) == pytest.approx(
+        {"val/l0.5": 0.825, "val/l0.9": 0.725}
+    )
+    assert json.loads(Path("choice.json").read_text()) == {
+        "variant": "l0.5", "parameters": {"share": 0.5}, "seeds": [0, 1]
+    }  # fmt: skip
+    collect(job)
+    cell = read_cell(study)
+    assert cell["selection"] == "mean validation accuracy over 2 seeds, the first of 3"
+    assert [list(variant["val"]["values"]) for variant in cell["variants"]] == [["0", "1", "2"], ["0", "1"]]
+    assert cell["teachers"] == {"0": "7", "1": "7", "2": "7"}
+    for name in RUN_FILES:  # the later seed trained another point than is best now
+        job.inputs[name] = [path.replace(later, later.replace("l0.5", "l0.9")) for path in job.inputs[name]]
+    with one_sentence(r"match/kd/l0\.5 is the best on validation, but lacks seed 2 of l0\.9; run it"):
+        collect(job)
 
 
 def test_of_equal_variants_the_first_wins(new_study):

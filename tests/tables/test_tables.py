@@ -13,6 +13,7 @@ from sklearn.metrics import average_precision_score
 from synthetic_study import METHODS, TASKS
 
 from msd.errors import UserError
+from msd.tables.collect import collect
 from msd.tables.names import table_names
 from msd.tables.tables import tables
 
@@ -139,7 +140,7 @@ def test_effect_and_probability_of_improvement_are_those_of_the_seeds(made):
 
 
 def test_saliency_by_class_is_the_mean_of_its_samples(made, fake_study):
-    frame = pd.read_parquet(fake_study.root / "results/tiny/teachers/match/saliency/test.parquet")
+    frame = pd.read_parquet(fake_study.root / "results/tiny/teachers/match/seed-7/saliency/test.parquet")
     gold = fake_study.targets("match", "test") == 1
     cell = find(made["saliency-classes.json"], dataset="match", label="label 1", modality="text")
     assert cell["mean"] == pytest.approx(frame["text"][gold].mean())
@@ -253,6 +254,31 @@ def test_unknown_output_is_named(in_study):
     job.outputs["typo"] = "results/tiny/tables/mian.json"
     with pytest.raises(UserError, match=r"no table file 'mian\.json'; did you mean 'main\.json'"):
         tables(job)
+
+
+def test_each_student_pairs_with_its_teacher_and_intervals_cover_the_teachers(new_study):
+    study = new_study(teachers=(7, 8), blocks=([0, 2], [1]), samples={"val": 20, "test": 120})
+    for method in METHODS:
+        collect(study.collect_job("match", method))
+    params = study.params().model_dump(mode="json")
+    job = study.tables_job(datasets=params["datasets"][:1])
+    for name, paths in job.inputs.items():
+        if name not in ("histories", "claims"):
+            job.inputs[name] = [path for path in paths if "/match/" in path]
+    for form in ("json", "csv", "md", "tex"):
+        del job.outputs[f"thresholds.{form}"]
+    tables(job)
+    read = {name: json.loads(Path(f"results/tiny/tables/{name}.json").read_text()) for name in ("main", "views")}
+    teacher = find(read["main"], method="teacher")
+    assert (teacher["n"], list(teacher["values"])) == (2, ["7", "8"])
+    assert teacher["runs"] == [f"results/tiny/teachers/match/seed-{seed}" for seed in (7, 8)]
+    lead = find(read["main"], method="msd-uniform")["against"]
+    assert lead["spread"].keys() == {"seeds", "teachers", "pictures"}
+
+    assert not [note for note in read["main"]["notes"] if "do not cover the teacher" in note]
+    for seed, kl in find(read["views"], method="kd", measure="kl/both")["values"].items():
+        stated = json.loads(Path("results/tiny/cells/match/kd/cell.json").read_text())["metrics"]["test"]["kl/both"]
+        assert kl == stated[seed]
 
 
 def test_a_missing_cell_is_named(in_study):

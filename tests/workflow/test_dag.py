@@ -9,6 +9,7 @@ import pytest
 import yaml
 from calls import PROJECT, hold_against_dvc, outputs, planned, snakemake, success
 
+from msd.config.contracts.tables import CHOSEN
 from msd.config.study import load_study
 
 # They make no file of their own: targets for people, and for the stages of dvc.yaml.
@@ -40,18 +41,21 @@ def test_the_study_makes_each_job_once_and_keeps_every_file(files: dict[str, str
     assert sorted(kept[0].split(", ")) == sorted(files)
     study = load_study(PROJECT / "config/demo.yaml")
     jobs = Counter(rule for file, rule in files.items() if file.endswith(("record.json", "tracked")))
-    datasets = len(study.datasets)
+    datasets, teachers = len(study.datasets), sum(len(study.teacher_seeds(name)) for name in study.datasets)
     assert jobs.pop("student") == len(study.runs)
-    assert jobs.pop("collect") == datasets * len(study.methods)
-    for rule in ("prepare", "tokenizer", "features", "probe", "teacher", "teacher_outputs", "saliency", "cost"):
+    assert jobs.pop("collect") == len(study.cell_configs)
+    assert jobs.pop("choose", 0) == len({run[:2] for run in study.runs if run.variant == CHOSEN})
+    for rule in ("prepare", "tokenizer", "features", "probe", "cost"):
         assert jobs.pop(rule) == datasets, rule
+    for rule in ("teacher", "teacher_outputs", "saliency"):
+        assert jobs.pop(rule) == teachers, rule
     once = [f"fetch_{name.replace('-', '_')}" for name in (*study.dataset_configs, *study.encoder_configs)]
     assert jobs == dict.fromkeys([*once, "tables", "figures", "resolve", "write_report", "track"], 1)
     others = set(PROJECT.glob("workflow/rules/mfh*.smk"))  # of another kind of study
     paths = {PROJECT / "Snakefile", *PROJECT.glob("workflow/rules/*.smk")} - others
     texts = [path.read_text() for path in paths]
     rules = {rule for text in texts for rule in re.findall(r"^rule (\w+):", text, flags=re.MULTILINE)}
-    assert rules - set(files.values()) == PHONY
+    assert rules - set(files.values()) - {"choose"} == PHONY
 
 
 def test_every_file_is_in_exactly_one_out_of_dvc_yaml(files: dict[str, str]) -> None:
@@ -61,18 +65,20 @@ def test_every_file_is_in_exactly_one_out_of_dvc_yaml(files: dict[str, str]) -> 
 def test_a_student_s_job_is_given_of_its_teacher_what_its_method_learns_from(tmp_path: Path) -> None:
     content = yaml.safe_load((PROJECT / "config/smoke.yaml").read_text())
     content["methods"] = {"finetune": {}, "kd": {"lambda": 0.9}, "tinybert": {"lambda": 0.9}, "self": {"lambda": 0.9}}
+    content["seeds"] = 2
     content["report"]["best_of"] = ["kd"]
     path = tmp_path / "smoke.yaml"
     path.write_text(yaml.safe_dump(content))
     (tmp_path / "Snakefile").write_text(INPUTS.format(entry=str(PROJECT / "Snakefile")))
     lines = success("--snakefile", f"{tmp_path}/Snakefile", "--configfile", str(path), "--list-rules").splitlines()
     jobs = [json.loads(line.removeprefix("student ")) for line in lines if line.startswith("student {")]
+    jobs = [job for job in jobs if job["inputs"]["saliency"].endswith("seed-0/saliency/train.parquet")]
     given = {
         job["method"]: {name: file for name, file in job["inputs"].items() if name.startswith("teacher_")}
         for job in jobs
     }
-    folder = "results/smoke/teachers/clipart-tags"
-    run = "results/smoke/students/clipart-tags/finetune/default/seeds-0-1"
+    folder = "results/smoke/teachers/clipart-tags/seed-0"
+    run = "results/smoke/students/clipart-tags/finetune/default/seeds-0-0"
     assert given == {
         "finetune": {},
         "kd": {},

@@ -25,7 +25,7 @@ def msd_study(fresh_project: Path) -> set[str]:
         files |= {f"{data}/prepared/{name}" for name in ("train.parquet", "val.parquet", "test.parquet", "labels.json")}
         files |= {f"{data}/features/{teachers.msd.data.extractor}/{name}" for name in ("regions.npy", "spec.json")}
         files.add(f"{data}/tokenizer/{encoder.name}/tokenizer.json")
-        answers = f"results/{teachers.msd.study}/teachers/{dataset}/outputs"
+        answers = f"results/{teachers.msd.study}/teachers/{dataset}/seed-0/outputs"
         files |= {f"{answers}/{split}.safetensors" for split in ("train", "val", "test")}
     for file in files:
         (fresh_project / file).parent.mkdir(parents=True, exist_ok=True)
@@ -75,11 +75,11 @@ def test_a_data_set_whose_folder_is_given_joins_the_study(fresh_project: Path, m
 
 
 def test_without_the_teachers_one_sentence_says_what_makes_them(fresh_project: Path, msd_study: set[str]) -> None:
-    (fresh_project / "results/demo/teachers/easy-vqa/outputs/val.safetensors").unlink()
+    (fresh_project / "results/demo/teachers/easy-vqa/seed-0/outputs/val.safetensors").unlink()
     done = snakemake(*STUDY, "--dry-run", folder=fresh_project)
     assert done.returncode != 0
     text = " ".join((done.stdout + done.stderr).split())
-    assert "results/demo/teachers/easy-vqa/outputs/val.safetensors is not there" in text
+    assert "results/demo/teachers/easy-vqa/seed-0/outputs/val.safetensors is not there" in text
     assert "`snakemake --configfile config/demo.yaml outputs_all` makes them" in text
     assert "Traceback" not in text
     made = outputs(success("--summary", "--nolock", "outputs_all", folder=fresh_project))

@@ -21,7 +21,7 @@ from msd.lineage.sync import sync
 STUDY = ("--configfile", "config/smoke.yaml")
 TRACK = "Import what is new into MLflow"  # its database is an index, made again on each machine
 STUDENTS = [f"Train {name} (default, seeds-0-1) on clipart-tags" for name in ("finetune", "kd", "msd-instance")]
-TEACHER = "results/smoke/teachers/clipart-tags"
+TEACHER = "results/smoke/teachers/clipart-tags/seed-0"
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ COST = Stage(
 rule cost:
     input:
         **{name: DATASET[name] for name in DATASET if name not in ("train", "val")},
-        teacher=rules.teacher.output.model,
-        teacher_config=rules.teacher.output.config,
+        teacher=measured_teacher("model"),
+        teacher_config=measured_teacher("config"),
         students=measured_models,
     output:
         **recorded(COSTS),

@@ -1,7 +1,7 @@
 # collect, tables → figures.
 SEARCHED = {
     name: None
-    for config in study.method_configs.values()
+    for config in study.cell_configs.values()
     for name, value in config.parameters.items()
     if isinstance(value, list) and len(value) > 1
 }
@@ -18,8 +18,8 @@ DRAW = Stage("figures", RESULTS, "figures", lambda wildcards: study.report_param
 rule figures:
     input:
         **RESULTS_READ,
-        saliency=of_datasets(rules.saliency.output.test),
-        train_saliency=of_datasets(rules.saliency.output.train),
+        saliency=of_teachers(rules.saliency.output.test),
+        train_saliency=of_teachers(rules.saliency.output.train),
         pictures=of_datasets(rules.prepare.output.pictures),
         main=f"{RESULTS}/tables/main.json",
     output:

@@ -1,10 +1,40 @@
 # Which files and modules the jobs of an MSD study use: functions of wildcards, runs and cells.
-from msd.config.study import Run
+from msd.config.contracts.tables import CHOSEN
+from msd.config.grid import Run
 
 
 def of_cells(files):
-    """Files of all cells: every method on every dataset."""
-    return expand(files, dataset=study.datasets, method=study.methods)
+    """Files of all cells: every method on every dataset that it runs on."""
+    return [
+        file.format(dataset=dataset, method=method)
+        for dataset, method in study.cell_configs
+        for file in ([files] if isinstance(files, str) else files)
+    ]
+
+
+def of_choices(files):
+    """Files of all choices: of every cell whose point some of its seeds choose for the others."""
+    cells = {(run.dataset, run.method) for run in study.runs if run.variant == CHOSEN}
+    return [
+        file.format(dataset=dataset, method=method)
+        for dataset, method in study.cell_configs
+        if (dataset, method) in cells
+        for file in files
+    ]
+
+
+def of_teachers(files):
+    """Files of all teachers of all datasets."""
+    return [
+        file.format(dataset=dataset, teacher=f"seed-{seed}")
+        for dataset in study.datasets
+        for seed in study.teacher_seeds(dataset)
+        for file in ([files] if isinstance(files, str) else files)
+    ]
+
+
+def teacher_seed(wildcards):
+    return int(wildcards.teacher.removeprefix("seed-"))
 
 
 def dataset_module(wildcards):
@@ -29,19 +59,24 @@ def run_files(name, runs):
     return [rules.student.output[name].format(**run._asdict()) for run in runs]
 
 
-def live_teacher(wildcards):
-    """What a student's job reads of its teacher besides the cached outputs."""
-    kind = study.method_configs[wildcards.method].teacher
+def taught_by(wildcards):
+    """What a student's job reads of its teacher, and of the job that chose its point of the grid."""
+    run = Run(**wildcards)
+    files = OUTPUTS | {"saliency": rules.saliency.output.train}
+    kind = study.method_configs[run.method].teacher
     if kind == "model":
-        files = rules.teacher.output
-        return {
-            "teacher_model": files.model.format(**wildcards),
-            "teacher_config": files.config.format(**wildcards),
-        }
+        output = rules.teacher.output
+        files |= {"teacher_model": output.model, "teacher_config": output.config}
+    teacher = f"seed-{study.teacher_of(run)}"
+    read = {
+        name: file.format(dataset=run.dataset, teacher=teacher)
+        for name, file in files.items()
+    }
     if kind == "student":
-        source = study.from_scratch(Run(**wildcards))
-        return {"teacher_students": run_files("models", [source])[0]}
-    return {}
+        read["teacher_students"] = run_files("models", [study.from_scratch(run)])[0]
+    if run.variant == CHOSEN:
+        read["choice"] = rules.choose.output.choice.format(**wildcards)
+    return read
 
 
 def word_table(wildcards):
@@ -51,14 +86,17 @@ def word_table(wildcards):
     return {"encoder": encoder_file(study.data.text_encoder)}
 
 
-def runs_of(dataset, method):
-    """The runs of a cell, in the order of the grid."""
-    return [run for run in study.runs if (run.dataset, run.method) == (dataset, method)]
-
-
 def measured_student(wildcards):
     """The run whose first student stands for all: they share one architecture."""
-    return runs_of(wildcards.dataset, study.report.from_scratch)[0]
+    return study.runs_of(wildcards.dataset, study.report.from_scratch)[0]
+
+
+def measured_teacher(name):
+    """Input function: one output of the teacher that stands for all of a dataset."""
+    return lambda wildcards: rules.teacher.output[name].format(
+        dataset=wildcards.dataset,
+        teacher=f"seed-{study.teacher_seeds(wildcards.dataset)[0]}",
+    )
 
 
 def measured_models(wildcards):
@@ -67,4 +105,9 @@ def measured_models(wildcards):
 
 def cell_files(name):
     """Input function: one output of each run of a cell."""
-    return lambda cell: run_files(name, runs_of(cell.dataset, cell.method))
+    return lambda cell: run_files(name, study.runs_of(cell.dataset, cell.method))
+
+
+def searched_files(name):
+    """Input function: one output of each run of a cell that has a part in choosing its point."""
+    return lambda cell: run_files(name, study.searched_runs(cell.dataset, cell.method))

@@ -1,7 +1,30 @@
 # Files of the MSD study whose teachers a study of the Modality Focusing Hypothesis reads.
+from types import SimpleNamespace
+
+
+def first_teacher(file):
+    """Input function: a file of the first teacher of a dataset, the one that is asked here."""
+
+    def of_dataset(wildcards):
+        seed = study.teachers.msd.teacher_seeds(wildcards.dataset)[0]
+        return file.format(dataset=wildcards.dataset, teacher=f"seed-{seed}")
+
+    return of_dataset
+
+
 def of_teachers(files):
     """Files of all datasets, and of both modalities where the file has one."""
-    return expand(files, dataset=study.teachers.datasets, modality=["image", "text"])
+    given = [files] if isinstance(files, str) or callable(files) else files
+    return [
+        path
+        for file in given
+        for dataset in study.teachers.datasets
+        for path in (
+            [file(SimpleNamespace(dataset=dataset))]
+            if callable(file)
+            else expand(file, dataset=dataset, modality=["image", "text"])
+        )
+    ]
 
 
 def check_teachers(files):

@@ -1,11 +1,14 @@
-# teacher_variants: γ of the teachers of an MSD study, whose files are read as they are.
+# teacher_variants: γ of the first teacher of each dataset of an MSD study, whose files are read as they are.
 TEACHER_STUDY = study.teachers.msd
 MSD_DATA = f"{DATA}/{{dataset}}"
-MSD_OUTPUTS = f"results/{TEACHER_STUDY.study}/teachers/{{dataset}}/outputs"
+MSD_OUTPUTS = f"results/{TEACHER_STUDY.study}/teachers/{{dataset}}/{{teacher}}/outputs"
 TEACHER_FILES = {
     **{split: f"{MSD_DATA}/prepared/{split}.parquet" for split in SPLITS},
     "labels": f"{MSD_DATA}/prepared/labels.json",
-    **{f"{split}_outputs": f"{MSD_OUTPUTS}/{split}.safetensors" for split in SPLITS},
+    **{
+        f"{split}_outputs": first_teacher(f"{MSD_OUTPUTS}/{split}.safetensors")
+        for split in SPLITS
+    },
 }
 VARIANTS = f"{RESULTS}/teachers/{{dataset}}"
 TEACHER_VARIANTS = Stage(

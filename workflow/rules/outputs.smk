@@ -1,7 +1,10 @@
 # teacher → teacher_outputs → saliency: what a teacher predicts with and without each modality.
-LOGITS = f"{RESULTS}/teachers/{{dataset}}/outputs"
+LOGITS = f"{RESULTS}/teachers/{{dataset}}/{{teacher}}/outputs"
 TEACHER_OUTPUTS = Stage(
-    "teacher_outputs", RESULTS, "{dataset}", lambda w: study.outputs_params(w.dataset)
+    "teacher_outputs",
+    RESULTS,
+    "{dataset}-{teacher}",
+    lambda w: study.outputs_params(w.dataset),
 )
 
 
@@ -24,16 +27,19 @@ rule teacher_outputs:
     params:
         **TEACHER_OUTPUTS.params,
     message:
-        "Ask the teacher of {wildcards.dataset} for its answers to image and text, image alone, text alone"
+        "Ask a teacher of {wildcards.dataset} ({wildcards.teacher}) for its answers to image and text, image alone, text alone"
     shell:
         TEACHER_OUTPUTS.shell
 
 
 # The cached outputs, by split.
 OUTPUTS = {f"{split}_outputs": rules.teacher_outputs.output[split] for split in SPLITS}
-SALIENCIES = f"{RESULTS}/teachers/{{dataset}}/saliency"
+SALIENCIES = f"{RESULTS}/teachers/{{dataset}}/{{teacher}}/saliency"
 SALIENCY = Stage(
-    "saliency", RESULTS, "{dataset}", lambda w: study.saliency_params(w.dataset)
+    "saliency",
+    RESULTS,
+    "{dataset}-{teacher}",
+    lambda w: study.saliency_params(w.dataset),
 )
 
 
@@ -56,6 +62,6 @@ rule saliency:
     params:
         **SALIENCY.params,
     message:
-        "Measure how much each prediction on {wildcards.dataset} depends on image and on text"
+        "Measure how much each prediction on {wildcards.dataset} ({wildcards.teacher}) depends on image and on text"
     shell:
         SALIENCY.shell

@@ -1,4 +1,4 @@
-# The grid: one job trains one configuration of one method with a block of seeds.
+# The grid: one job trains one configuration of one method with a block of seeds; some of them choose for the others.
 STUDENT = Stage(
     "student",
     RESULTS,
@@ -11,10 +11,9 @@ RUN = f"{RESULTS}/students/{{dataset}}/{{method}}/{{variant}}/{{seeds}}"
 
 rule student:
     input:
-        unpack(live_teacher),
+        unpack(taught_by),
         unpack(word_table),
-        **DATASET | OUTPUTS,
-        saliency=rules.saliency.output.train,
+        **DATASET,
     output:
         **recorded(RUN),
         metrics_table=f"{RUN}/metrics.parquet",
@@ -35,3 +34,36 @@ rule student:
         "Train {wildcards.method} ({wildcards.variant}, {wildcards.seeds}) on {wildcards.dataset}"
     shell:
         STUDENT.shell
+
+
+CHOICE = f"{RESULTS}/choices/{{dataset}}/{{method}}"
+CHOOSE = Stage(
+    "choose",
+    RESULTS,
+    "{dataset}-{method}",
+    lambda wildcards: study.collect_params(wildcards.dataset, wildcards.method),
+)
+
+
+rule choose:
+    input:
+        **{name: DATASET[name] for name in ("val", "labels")},
+        metrics=searched_files("metrics_table"),
+        runs=searched_files("run"),
+        predictions=searched_files("predictions"),
+    output:
+        **recorded(CHOICE),
+        choice=f"{CHOICE}/choice.json",
+    log:
+        CHOOSE.log,
+    benchmark:
+        CHOOSE.benchmark
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        **CHOOSE.params,
+    message:
+        "Choose the point of {wildcards.method} on {wildcards.dataset} that all its seeds train"
+    shell:
+        CHOOSE.shell

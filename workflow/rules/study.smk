@@ -36,4 +36,5 @@ wildcard_constraints:
     dataset="[^/]+",
     method="[^/]+",
     variant="[^/]+",
+    teacher=r"seed-\d+",
     seeds=r"seeds-[\w-]+",

@@ -9,8 +9,8 @@ RESULTS_READ = {
     "cell_predictions": of_cells(rules.collect.output.predictions),
     "prepared": of_datasets(rules.prepare.output.test),
     "labels": of_datasets(rules.prepare.output.labels),
-    "teacher_outputs": of_datasets(rules.teacher_outputs.output.test),
-    "teacher_histories": of_datasets(rules.teacher.output.history),
+    "teacher_outputs": of_teachers(rules.teacher_outputs.output.test),
+    "teacher_histories": of_teachers(rules.teacher.output.history),
     "histories": run_files("history", study.runs),
 }
 TABLES = Stage("tables", RESULTS, "tables", lambda wildcards: study.report_params())
@@ -19,10 +19,10 @@ TABLES = Stage("tables", RESULTS, "tables", lambda wildcards: study.report_param
 rule tables:
     input:
         **RESULTS_READ,
-        teacher_metrics=of_datasets(rules.teacher_outputs.output.metrics),
+        teacher_metrics=of_teachers(rules.teacher_outputs.output.metrics),
         probes=of_datasets(rules.probe.output.predictions),
-        saliency=of_datasets(rules.saliency.output.summary),
-        test_saliency=of_datasets(rules.saliency.output.test),
+        saliency=of_teachers(rules.saliency.output.summary),
+        test_saliency=of_teachers(rules.saliency.output.test),
         costs=of_datasets(rules.cost.output.cost),
         claims="config/claims.yaml",
     output:

@@ -13,23 +13,24 @@ rule features_all:
 
 rule teachers:
     input:
-        of_datasets(rules.teacher.output),
+        of_teachers(rules.teacher.output),
         of_datasets(rules.probe.output),
 
 
 rule outputs_all:
     input:
-        of_datasets(rules.teacher_outputs.output),
+        of_teachers(rules.teacher_outputs.output),
 
 
 rule saliency_all:
     input:
-        of_datasets(rules.saliency.output),
+        of_teachers(rules.saliency.output),
 
 
 rule grid:
     input:
         [run_files(name, study.runs) for name in rules.student.output.keys()],
+        of_choices(rules.choose.output),
 
 
 rule costs:

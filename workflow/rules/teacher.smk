@@ -1,4 +1,4 @@
-# The teacher of each dataset, and the logistic probe that it has to reach.
+# The teachers of each dataset, and the logistic probe that they have to reach.
 PROBED = f"{RESULTS}/probes/{{dataset}}"
 PROBE = Stage("probe", RESULTS, "{dataset}", lambda w: study.model_params(w.dataset))
 
@@ -25,9 +25,12 @@ rule probe:
         PROBE.shell
 
 
-TRAINED = f"{RESULTS}/teachers/{{dataset}}"
+TRAINED = f"{RESULTS}/teachers/{{dataset}}/{{teacher}}"
 TEACHER = Stage(
-    "teacher", RESULTS, "{dataset}", lambda w: study.teacher_params(w.dataset)
+    "teacher",
+    RESULTS,
+    "{dataset}-{teacher}",
+    lambda w: study.teacher_params(w.dataset, teacher_seed(w)),
 )
 
 
@@ -52,6 +55,6 @@ rule teacher:
     params:
         **TEACHER.params,
     message:
-        "Fine-tune the teacher of {wildcards.dataset}"
+        "Fine-tune a teacher of {wildcards.dataset} ({wildcards.teacher})"
     shell:
         TEACHER.shell

@@ -6,13 +6,15 @@ from pydantic import Field, RootModel
 
 from msd.config.contracts.data import DatasetTask
 from msd.config.contracts.training import Measure
-from msd.config.strict import Draws, Strict
+from msd.config.strict import Count, Draws, Seed, Strict
 
+CHOSEN = "chosen"
+"""The variant of the runs that take the point of the grid which was chosen with the first seeds."""
 Part = Literal["primary", "control", "other"]
 
 
 class CollectParams(Strict):
-    """Stage `collect`: one method on one dataset."""
+    """Stages `choose` and `collect`: one method on one dataset, whose point the seeds of `search_seeds` choose."""
 
     study: str
     dataset: str
@@ -20,6 +22,7 @@ class CollectParams(Strict):
     title: str
     metric: str
     task: DatasetTask
+    search_seeds: Annotated[list[Seed], Field(min_length=1)]
 
 
 class ResolveParams(RootModel[Annotated[dict[str, Any], Field(min_length=1)]]):
@@ -27,7 +30,7 @@ class ResolveParams(RootModel[Annotated[dict[str, Any], Field(min_length=1)]]):
 
 
 class ReportedDataset(Strict):
-    """A dataset as tables name it."""
+    """A dataset as tables name it, with the seeds of its teachers and the methods that run on it."""
 
     name: str
     title: str
@@ -35,6 +38,8 @@ class ReportedDataset(Strict):
     task: DatasetTask
     metric: str
     part: Part = "primary"
+    teachers: Annotated[list[Seed], Field(min_length=1)]
+    methods: Annotated[list[str], Field(min_length=1)]
 
 
 class ReportedMethod(Strict):
@@ -51,6 +56,7 @@ class ReportParams(Strict):
     title: str
     datasets: Annotated[list[ReportedDataset], Field(min_length=1)]
     methods: Annotated[list[ReportedMethod], Field(min_length=1)]
+    search_seeds: Count | None = None
     saliency_measure: Measure
     baseline: str
     from_scratch: str

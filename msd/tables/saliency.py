@@ -1,0 +1,89 @@
+"""Claim C1's table: how far a teacher's answers move when a modality is removed, by dataset and split."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy.stats import t as student_t
+
+from msd.measure.intervals import LEVEL
+from msd.measure.variance import freedom_of_parts
+from msd.tables.cell import ONE_TEACHER, Cell, Value
+from msd.tables.comparisons import MEASURES, make_table
+from msd.tables.study_results import StudyResults
+from msd.tables.table import Table
+
+Entries = list[Mapping[str, float]]
+"""Of each teacher what its saliency stage summarised: mean, low, high over pictures, and n samples."""
+
+
+def saliency_table(summaries: Mapping[str, Mapping[str, Any]], study: StudyResults) -> Table:
+    """Mean saliency of each modality; summaries: dataset -> seed of a teacher -> what its stage wrote."""
+    params, cells = study.params, []
+    relative = {
+        dataset: {split: _relative_variances(of_teachers, split) for split in ("train", "val", "test")}
+        for dataset, of_teachers in summaries.items()
+    }
+    for dataset, of_teachers in summaries.items():
+        first = next(iter(of_teachers.values()))
+        for split in [split for split in ("train", "val", "test") if split in first]:
+            known = [by_split[split] for name, by_split in relative.items() if name != dataset]
+            others = [variance for variance in known if variance is not None]
+            for modality in first[split]:
+                entries = [summary[split][modality] for summary in of_teachers.values()]
+                place = {"modality": modality, "over": "samples"}
+                about: dict[str, Any] = {"dataset": dataset, "method": "teacher", "metric": "saliency", "split": split}
+                runs = study.teacher_runs(study.datasets[dataset], "saliency")
+                cells.append(Cell(**about, value=_value(entries, others), place=place, runs=runs))
+    return make_table(
+        "saliency",
+        cells,
+        params,
+        rows=["dataset", "split"],
+        columns=["modality"],
+        caption="Mean saliency of each modality: how far the teacher's answer moves when that modality is removed.",
+        notes=[
+            f"Measure: {MEASURES.get(params.saliency_measure, params.saliency_measure)}.",
+            "Here n counts samples. The interval is over pictures and, where there are several, over teachers, whose "
+            "variance relative to the squared mean is moderated by that of the other datasets.",
+        ],
+        with_metric=False,
+    )
+
+
+def _relative_variances(of_teachers: Mapping[str, Any], split: str) -> tuple[float, int] | None:
+    """Variance between teachers over the squared mean, averaged over modalities, and its freedom; None of one."""
+    freedom = len(of_teachers) - 1
+    if not freedom or not all(split in summary for summary in of_teachers.values()):
+        return None
+    by_modality = [
+        np.array([summary[split][modality]["mean"] for summary in of_teachers.values()])
+        for modality in next(iter(of_teachers.values()))[split]
+    ]
+    known = [means.var(ddof=1) / means.mean() ** 2 for means in by_modality if means.mean() > 0]
+    return (float(np.mean(known)), freedom) if known else None
+
+
+def _value(entries: Entries, others: list[tuple[float, int]]) -> Value:
+    """The mean over teachers. Its variance is s²/T of the teachers, with the other datasets' as a prior, and the
+    pictures' of one teacher on average: an upper bound, because part of the second is in the first."""
+    means = np.array([entry["mean"] for entry in entries])
+    mean, count, n = float(means.mean()), len(entries), int(entries[0]["n"])
+    if count == 1:
+        return Value(mean, entries[0]["low"], entries[0]["high"], n, why=ONE_TEACHER)
+    quantile = float(student_t.ppf((1 + LEVEL) / 2, n - 1))
+    of_pictures = float(np.mean([((entry["high"] - entry["low"]) / 2 / quantile) ** 2 for entry in entries]))
+    prior = sum(freedom for _, freedom in others)
+    expected = mean**2 * sum(variance * freedom for variance, freedom in others)
+    freedom = count - 1 + prior
+    of_teachers = ((count - 1) * float(means.var(ddof=1)) + expected) / freedom / count
+    variance = of_teachers + of_pictures
+    if not variance:
+        return Value(mean, mean, mean, n)
+    half = math.sqrt(variance) * float(
+        student_t.ppf((1 + LEVEL) / 2, freedom_of_parts(of_teachers, freedom, of_pictures, n - 1))
+    )
+    return Value(mean, mean - half, mean + half, n)
