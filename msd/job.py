@@ -38,6 +38,7 @@ STAGES: dict[str, tuple[str, str | None]] = {
     "fetch": ("msd.data.fetch:fetch", "msd.config.contracts.data:FetchParams"),
     "prepare": ("msd.data.prepare:prepare", "msd.config.contracts.data:PrepareParams"),
     "tokenizer": ("msd.data.tokenizer:build_tokenizer", "msd.config.strict:Strict"),
+    "transfer": ("msd.data.transfer:transfer", "msd.config.contracts.data:TransferParams"),
     "features": ("msd.features.extract:extract", "msd.config.contracts.data:FeaturesParams"),
     "probe": ("msd.training.probe:probe", "msd.config.contracts.training:ModelParams"),
     "teacher": ("msd.training.teacher:train_teacher", "msd.config.contracts.training:TeacherParams"),
@@ -98,10 +99,9 @@ def write_job(file: str, description: dict[str, Any]) -> None:
     """Write a job's file, whole or not at all, unless it says the same already."""
     path = Path(file)
     text = json.dumps(description, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
-        return
-    with explained([path.parent]):
-        write_whole(path, text)
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        with explained([path.parent]):
+            write_whole(path, text)
 
 
 def read_job(rule: str, file: str) -> Job:

@@ -36,6 +36,14 @@ class SaliencyConfig(Strict):
     measure: Measure = Field(description="distance of the teacher's predictions with and without a modality")
 
 
+class Transfer(Strict):
+    """Samples without labels, of which students learn what the teacher says."""
+
+    pairs: int = Field(
+        0, ge=0, le=1000, description="random pairs of a training picture and a training text for each training sample"
+    )
+
+
 class Overrides(Strict):
     """Values for one dataset alone."""
 
@@ -46,6 +54,7 @@ class Overrides(Strict):
     methods: dict[str, dict[str, Any]] | None = Field(
         None, description="the methods that run on it, all if null, with the parameters that differ for this dataset"
     )
+    transfer: Transfer | None = Field(None, description="pairs for transfer, those of the study if null")
     teacher: dict[str, Any] = Field({}, description="keys of `teacher` that differ for this dataset")
     student: dict[str, Any] = Field({}, description="keys of `student` that differ for this dataset")
 

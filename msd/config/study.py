@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from msd.config.contracts.data import FeaturesParams, PrepareParams
+from msd.config.contracts.data import FeaturesParams, PrepareParams, TransferParams
 from msd.config.contracts.tables import CHOSEN, CollectParams, ReportedDataset, ReportedMethod, ReportParams
 from msd.config.contracts.training import (
     EngineParams,
@@ -22,7 +22,7 @@ from msd.config.contracts.training import (
 from msd.config.encoders import check_encoders
 from msd.config.files import DatasetConfig, EncoderConfig, read_named
 from msd.config.grid import Grid, Run, check_keys
-from msd.config.sections import Data, Report, SaliencyConfig, Student, Teacher, Training
+from msd.config.sections import Data, Report, SaliencyConfig, Student, Teacher, Training, Transfer
 from msd.config.strict import Title
 from msd.config.yaml_file import read_model, read_yaml, validated
 from msd.errors import UserError, nearest
@@ -34,6 +34,7 @@ class Study(Grid):
     title: Title = Field(description="title of the report")
     data: Data = Field(description="what the models read")
     saliency: SaliencyConfig = Field(description="how saliency is measured")
+    transfer: Transfer = Field(Transfer(pairs=0), description="training texts and pictures paired anew, without labels")
     teacher: Teacher = Field(description="the teacher of each dataset, which starts from the text encoder")
     student: Student = Field(description="every student, which starts from random weights")
     engine: EngineParams = Field(EngineParams(), description="where and how exactly models are trained")
@@ -79,7 +80,7 @@ class Study(Grid):
     @property
     def rules(self) -> tuple[str, ...]:
         """The files of workflow/rules that run the study, in the order in which they use each other."""
-        trained = ("grid", "prepare", "features", "teacher", "outputs", "student")
+        trained = ("grid", "prepare", "features", "teacher", "outputs", "transfer", "student")
         return (*trained, "collect", "cost", "tables", "figures", "targets", "report")
 
     @property
@@ -173,6 +174,14 @@ class Study(Grid):
     def saliency_params(self, dataset: str) -> SaliencyParams:
         """What the `saliency` job of a dataset is given."""
         return SaliencyParams(**dict(self.model_params(dataset)), measure=self.saliency.measure)
+
+    def pairs(self, dataset: str) -> int:
+        """Pairs for transfer of each training sample of a dataset; 0: its students learn from none."""
+        return (self.datasets[dataset].transfer or self.transfer).pairs
+
+    def transfer_params(self, dataset: str) -> TransferParams:
+        """What the `transfer` job of a dataset is given."""
+        return TransferParams(dataset=dataset, pairs=self.pairs(dataset))
 
     def teacher_params(self, dataset: str, seed: int) -> TeacherParams:
         """What a `teacher` job of a dataset is given."""

@@ -172,6 +172,35 @@ class Ragged:
         return self.values[found.clamp_max(len(self.values) - 1)] * (places < lengths[:, None])
 
 
+def joined(first: Ragged, second: Ragged) -> Ragged:
+    """The rows of both, the first ones in front."""
+    starts = torch.cat((first.starts, first.starts[-1] + second.starts[1:]))
+    return Ragged(starts, torch.cat((first.values, second.values)))
+
+
+@dataclass(frozen=True)
+class Chained:
+    """Rows of two files as those of one, the first ones in front."""
+
+    first: Rows
+    second: Rows
+
+    def __len__(self) -> int:
+        return len(self.first) + len(self.second)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, …) of both together."""
+        return len(self), *self.first.shape[1:]
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        is_first = rows < len(self.first)
+        found = torch.empty(len(rows), *self.first.shape[1:])
+        found[is_first] = self.first[rows[is_first]]
+        found[~is_first] = self.second[rows[~is_first] - len(self.first)]
+        return found
+
+
 @dataclass(frozen=True)
 class SparseScores:
     """(N, C) scores most of which are zero; those of a batch are made dense.

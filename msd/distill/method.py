@@ -210,8 +210,13 @@ class Method(nn.Module):
         self.teacher = setting.teacher
 
     def training_rows(self) -> Tensor:
-        """Rows of the training split that the student is trained on: all of them."""
-        return torch.arange(len(self.setting.samples))
+        """Rows of the training split that the student is trained on: without a teacher those with a label, else all."""
+        samples = self.setting.samples
+        return torch.arange(samples.labelled if type(self).loss is Method.loss else len(samples))
+
+    def has_label(self, step: Step) -> Tensor:
+        """(B,) whether each sample of a batch has a label: pairs for transfer have none."""
+        return step.here(step.rows < self.setting.samples.labelled)
 
     def batch(self, rows: Tensor) -> Batch:
         """The training samples `rows` (B,), on the processor."""
@@ -246,8 +251,9 @@ class Method(nn.Module):
         return task, {"task": task}
 
     def task_loss(self, step: Step, view: View = "both") -> Tensor:
-        """The loss against the gold labels on `view`, per sample (B,)."""
-        return task_loss(step.logits(view), step.targets, task=self.task)
+        """The loss against the gold labels on `view`, per sample (B,); 0 for one without a label."""
+        loss = task_loss(step.logits(view), step.targets, task=self.task)
+        return loss * self.has_label(step) if self.setting.samples.unlabelled else loss
 
     def target(self, view: View, rows: Tensor) -> Tensor:
         """The logits (B, C) that the student imitates on `view` of the training samples `rows` (B,): the teacher's."""

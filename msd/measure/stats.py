@@ -28,8 +28,8 @@ class Difference:
 
     low, high: 95 % interval. p: two-sided, of no difference between the two ways to train; none where both sides give
     the same answers, which is no test. error, freedom: the standard error and its degrees of freedom. spread: origin ->
-    variance: of a single seed given its teacher, and what the study's teachers and the test pictures add to
-    that of any number of seeds.
+    variance: of a single seed's difference given its teacher, and what the study's teachers and the test pictures add
+    to that of any number of seeds.
     effect: Cohen's d_z over the seeds. improvement: P(A > B).
     """
 

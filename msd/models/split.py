@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from msd.data.prepared_table import classes, read_labels
-from msd.data.rows import Ragged, Rows, SparseScores, npy_rows
+from msd.data.rows import Ragged, Rows, SparseScores, all_of, joined, npy_rows
 from msd.errors import UserError
 from msd.models.views import Inputs
 
@@ -35,6 +35,7 @@ class Split:
         pictures: (N,) row of each sample in `regions`.
         regions: P rows (R, D) float32, shared by the splits of a dataset.
         targets: (N,) class indices for a multiclass loss, N rows (C,) of scores for a multilabel one.
+        unlabelled: samples at the end, in transfer pairs, that have no label: what stands in its place means nothing.
     """
 
     tokens: Rows
@@ -42,9 +43,15 @@ class Split:
     pictures: Tensor
     regions: Rows
     targets: Rows
+    unlabelled: int = 0
 
     def __len__(self) -> int:
         return len(self.lengths)
+
+    @property
+    def labelled(self) -> int:
+        """How many samples have a label: the first ones."""
+        return len(self) - self.unlabelled
 
     def take(self, rows: Tensor) -> Split:
         """The samples with the numbers `rows` (B,), but for their regions in memory."""
@@ -112,10 +119,31 @@ def load_regions(features: str | Path, *, side: int) -> RegionWindows:
     return RegionWindows(grid, given - side + 1)
 
 
+def with_transfer(train: Split, pairs: Split) -> Split:
+    """A training split with unlabelled pairs of its texts and pictures behind it."""
+    targets: Rows
+    if isinstance(train.targets, SparseScores) and isinstance(pairs.targets, SparseScores):
+        ours, theirs = train.targets, pairs.targets
+        targets = SparseScores(joined(ours.labels, theirs.labels), joined(ours.scores, theirs.scores), ours.count)
+    else:
+        targets = torch.cat((all_of(train.targets), all_of(pairs.targets)))
+    assert isinstance(train.tokens, Ragged), "as load_split opens it"
+    assert isinstance(pairs.tokens, Ragged), "as load_split opens it"
+    tokens, pictures = joined(train.tokens, pairs.tokens), torch.cat((train.pictures, pairs.pictures))
+    return Split(tokens, tokens.lengths, pictures, train.regions, targets, unlabelled=len(pairs))
+
+
 def load_split(
-    prepared: str | Path, *, tokenizer: Tokenizer, regions: Rows, pictures: list[str], labels: int, task: str
+    prepared: str | Path,
+    *,
+    tokenizer: Tokenizer,
+    regions: Rows,
+    pictures: list[str],
+    labels: int,
+    task: str,
+    has_labels: bool = True,
 ) -> Split:
-    """Open one prepared split; `pictures` names the rows of `regions`.
+    """Open one prepared split; `pictures` names the rows of `regions`. Without labels, zeros stand in their place.
 
     Raises:
         UserError: a sample's picture has no region features, or a target is no label of the dataset.
@@ -123,7 +151,9 @@ def load_split(
     found = read_labels(prepared, labels=labels)
     targets: Rows
     if task == "multiclass":
-        targets = torch.from_numpy(classes(found, prepared))
+        targets = (
+            torch.from_numpy(classes(found, prepared)) if has_labels else torch.zeros(len(found.starts) - 1).long()
+        )
     else:
         starts, of_samples, scores = (torch.from_numpy(part) for part in found)
         targets = SparseScores(Ragged(starts, of_samples), Ragged(starts, scores), labels)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from msd.data.rows import all_of
 from msd.data.tokenizer import read_tokenizer
+from msd.data.transfer import TRANSFER
 from msd.distill.losses import DATASET_TASKS, Task
 from msd.measure.metric import F1_THRESHOLD, TUNED_F1, evaluate, tuned_f1
 from msd.models.build import new_model
@@ -46,7 +47,13 @@ class Dataset:
         tokenizer = read_tokenizer(inputs["tokenizer"], max_tokens=params.data.max_tokens)
         loaded = {
             split: load_split(
-                inputs[split], tokenizer=tokenizer, regions=regions, pictures=pictures, labels=labels, task=task
+                inputs[split],
+                tokenizer=tokenizer,
+                regions=regions,
+                pictures=pictures,
+                labels=labels,
+                task=task,
+                has_labels=split != TRANSFER,
             )
             for split in splits
         }

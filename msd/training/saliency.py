@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import torch
 
-from msd.data import SPLITS
 from msd.data.rows import blocks
+from msd.data.transfer import splits_of
 from msd.distill.losses import DATASET_TASKS
 from msd.distill.saliency import WITHOUT, modality_saliency
 from msd.measure.intervals import clustered_interval
@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 
 
 def saliency(job: Job[SaliencyParams]) -> dict[str, float]:
-    """Write {split}.parquet (uid, image, text) and summary.json {split: {modality: mean, low, high, n}}."""
+    """Write {split}.parquet (uid, image, text) and summary.json {split: {modality: mean, low, high, n}}.
+
+    Of the splits that the job has outputs for: of the data set, or the pairs for transfer.
+    """
     task = DATASET_TASKS[job.params.dataset_task]
     summary: dict[str, dict[str, dict[str, float]]] = {}
-    for split in SPLITS:
+    for split in splits_of(job):
         outputs = stored_views(job.inputs[f"{split}_outputs"], prepared=job.inputs[split])
         parts = [
             modality_saliency({view: of[rows] for view, of in outputs.items()}, task=task, measure=job.params.measure)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,14 @@ import yaml
 from torch import Tensor
 
 from msd.data import SPLITS
+from msd.data.rows import Chained, Rows
+from msd.data.transfer import TRANSFER
 from msd.distill.likeness import mean_divergence
 from msd.distill.method import Setting, TeacherTargets, method_class
 from msd.models.build import principal_words
 from msd.models.files import load_model, load_student, save_students
 from msd.models.predict import predict, predict_views
+from msd.models.split import Split, with_transfer
 from msd.models.views import VIEWS
 from msd.models.visualbert import VisualBertClassifier
 from msd.seeds import derive_seed
@@ -46,7 +49,7 @@ def train_students(job: Job[StudentParams]) -> dict[str, float]:
     """
     single_thread()
     params = _chosen(job)
-    dataset = Dataset.load(params, job.inputs, splits=SPLITS)
+    dataset = Dataset.load(params, job.inputs, splits=[*SPLITS, *([TRANSFER] if TRANSFER in job.inputs else [])])
     if params.words == "pca":
         words = principal_words(job.inputs["encoder"], job.inputs["tokenizer"], width=params.architecture.width)
         dataset = replace(dataset, words=words)
@@ -87,23 +90,41 @@ def _chosen(job: Job[StudentParams]) -> StudentParams:
 
 def _targets(job: Job[StudentParams]) -> TeacherTargets:
     """The teacher's outputs on the training split."""
-    table = pd.read_parquet(job.inputs["saliency"])
     files, model = job.inputs, None
+    splits = ["train", *([TRANSFER] if TRANSFER in files else [])]
+    saliency = pd.concat(
+        [pd.read_parquet(files["saliency" if split == "train" else "transfer_saliency"]) for split in splits]
+    )
+    logits, features = (
+        [stored_views(files[f"{split}_outputs"], prepared=files[split], part=part) for split in splits]
+        for part in ("logits", "features")
+    )
     if "teacher_model" in files:
         model = load_model(config=files["teacher_config"], weights=files["teacher_model"])
     return TeacherTargets(
-        logits=stored_views(files["train_outputs"], prepared=files["train"]),
-        features=stored_views(files["train_outputs"], prepared=files["train"], part="features"),
-        saliency={modality: torch.tensor(table[modality].to_numpy()) for modality in ("image", "text")},
+        logits=_chained(logits),
+        features=_chained(features),
+        saliency={modality: torch.tensor(saliency[modality].to_numpy()) for modality in ("image", "text")},
         model=model,
     )
+
+
+def _chained(splits: list[dict[str, Rows]]) -> dict[str, Rows]:
+    """By view the rows of all splits, one after the other."""
+    return {view: reduce(Chained, [of_split[view] for of_split in splits]) for view in splits[0]}
+
+
+def _training_samples(dataset: Dataset) -> Split:
+    """The training split, with the pairs for transfer behind it where there are any."""
+    train, pairs = dataset.splits["train"], dataset.splits.get(TRANSFER)
+    return train if pairs is None else with_transfer(train, pairs)
 
 
 def _targets_from_student(dataset: Dataset, job: Job[StudentParams], *, seed: int) -> TeacherTargets:
     """Where a student of the same seed takes the teacher's place: its outputs on image and text."""
     config = dataset.config(job.params.architecture.model_dump())
     model = load_student(job.inputs["teacher_students"], seed=seed, config=config)
-    logits, features = predict(model, dataset.splits["train"], "both", removal=job.params.removal)
+    logits, features = predict(model, _training_samples(dataset), "both", removal=job.params.removal)
     return TeacherTargets({"both": logits.clone()}, {"both": features.clone()})  # outside inference mode
 
 
@@ -122,7 +143,7 @@ def train_one(
     engine.place(student)
     if teacher.model is not None:
         teacher.model.to(engine.device)
-    setting = Setting(dataset.name, seed, dataset.task, dataset.splits["train"], student, teacher, params.removal)
+    setting = Setting(dataset.name, seed, dataset.task, _training_samples(dataset), student, teacher, params.removal)
     torch.manual_seed(setting.stream("method"))  # of what a method adds to the student
     train(
         method_class(params.implementation)(params.parameters, setting),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from msd.data import SPLITS
+from msd.data.transfer import TRANSFER, splits_of
 from msd.distill.lesson import lesson
 from msd.models.files import load_model
 from msd.training.cached_outputs import stored_views, write_outputs
@@ -23,13 +23,16 @@ JUDGED = 2**25
 
 
 def teacher_outputs(job: Job[OutputsParams]) -> dict[str, float]:
-    """Write {split}.safetensors, see `write_outputs`; its metrics say what is lost where the outputs are not whole."""
+    """Write {split}.safetensors of the splits that it has as outputs, see `write_outputs`.
+
+    Its metrics are the teacher's scores, and say what is lost where the outputs are not whole.
+    """
     single_thread()
     params = job.params
-    dataset = Dataset.load(params, job.inputs, splits=SPLITS)
+    dataset = Dataset.load(params, job.inputs, splits=splits_of(job))
     teacher = load_model(config=job.inputs["config"], weights=job.inputs["model"]).to(chosen_device(params.device))
     metrics, answers = {}, {}
-    for split in SPLITS:
+    for split in dataset.splits:
         path, prepared, samples = job.outputs[split], job.inputs[split], dataset.splits[split]
         lost = write_outputs(
             teacher,
@@ -42,6 +45,8 @@ def teacher_outputs(job: Job[OutputsParams]) -> dict[str, float]:
         )
         taken = min(len(samples), max(1, JUDGED // dataset.labels))
         rows = torch.arange(taken) * len(samples) // taken
+        if split == TRANSFER:
+            continue  # without labels there is nothing to judge
         for view, logits in stored_views(path, prepared=prepared).items():
             scores = dataset.evaluate(logits[rows], split, rows)
             if not params.outputs.is_whole:
@@ -51,5 +56,6 @@ def teacher_outputs(job: Job[OutputsParams]) -> dict[str, float]:
                 if split == "train":
                     scores |= lesson(answers[split], samples.targets[rows], task=dataset.task)
             metrics.update({f"{split}/{view}/{name}": value for name, value in scores.items()})
-    tuned = dataset.tuned(answers) if len(answers["val"]) == len(dataset.splits["val"]) else []
+    is_whole = "val" in answers and len(answers["val"]) == len(dataset.splits["val"])
+    tuned = dataset.tuned(answers) if is_whole else []
     return metrics | {f"{split}/both/{name}": value for split, name, value in tuned}

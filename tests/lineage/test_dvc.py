@@ -25,7 +25,7 @@ RULES = {
     "features": ["features"],
     "teacher": ["teacher", "probe"],
     "outputs": ["teacher_outputs"],
-    "saliency": ["saliency"],
+    "saliency": ["saliency", "transfer"],
     "grid": ["student", "choose"],
     "cost": ["cost"],
     "tables": ["collect", "tables", "figures", "resolve", "report"],

@@ -33,6 +33,17 @@ def of_teachers(files):
     ]
 
 
+def of_transfer(files):
+    """Files of all datasets whose students learn from pairs without labels."""
+    with_pairs = [dataset for dataset in study.datasets if study.pairs(dataset)]
+    return [
+        file.format(dataset=dataset, teacher=f"seed-{seed}")
+        for dataset in with_pairs
+        for seed in study.teacher_seeds(dataset)
+        for file in files
+    ]
+
+
 def teacher_seed(wildcards):
     return int(wildcards.teacher.removeprefix("seed-"))
 
@@ -63,6 +74,8 @@ def taught_by(wildcards):
     """What a student's job reads of its teacher, and of the job that chose its point of the grid."""
     run = Run(**wildcards)
     files = OUTPUTS | {"saliency": rules.saliency.output.train}
+    if study.pairs(run.dataset):
+        files |= TRANSFERRED
     kind = study.method_configs[run.method].teacher
     if kind == "model":
         output = rules.teacher.output

@@ -25,6 +25,9 @@ rule outputs_all:
 rule saliency_all:
     input:
         of_teachers(rules.saliency.output),
+        of_transfer(rules.transfer.output),
+        of_transfer(rules.transfer_outputs.output),
+        of_transfer(rules.transfer_saliency.output),
 
 
 rule grid:

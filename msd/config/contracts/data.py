@@ -64,3 +64,10 @@ class FeaturesParams(Strict):
     module: str
     size: Side
     processes: Count = 1
+
+
+class TransferParams(Strict):
+    """Stage `transfer`: pairs of training texts and pictures without labels."""
+
+    dataset: str
+    pairs: Count

@@ -60,6 +60,11 @@ class DKD(Method):
         share, temperature = self.options.share, self.options.temperature
         student, teacher = step.logits("both"), step.here(self.teacher.logits["both"][step.rows])
         task = self.task_loss(step)
-        tckd, nckd = decoupled_losses(student, teacher, step.targets, temperature=temperature, task=self.task)
+        targets = step.targets
+        if (
+            self.task == "multiclass" and self.setting.samples.unlabelled
+        ):  # the teacher's answer where there is no label
+            targets = torch.where(self.has_label(step), targets, teacher.argmax(-1))
+        tckd, nckd = decoupled_losses(student, teacher, targets, temperature=temperature, task=self.task)
         distilled = self.options.alpha * tckd + self.options.beta * nckd
         return (1 - share) * task + share * distilled, {"task": task, "dkd/target": tckd, "dkd/rest": nckd}

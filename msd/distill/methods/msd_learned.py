@@ -48,9 +48,10 @@ class LearnedMSD(Method):
 
     def __init__(self, options: Mapping[str, Any], setting: Setting) -> None:
         super().__init__(options, setting)
-        self.rows, self.held_out = meta_split(
-            setting.samples.targets, share=self.options.meta_share, seed=setting.stream("meta split")
-        )
+        samples = setting.samples
+        targets = samples.targets[torch.arange(samples.labelled)] if samples.unlabelled else samples.targets
+        rows, self.held_out = meta_split(targets, share=self.options.meta_share, seed=setting.stream("meta split"))
+        self.rows = torch.cat((rows, torch.arange(samples.labelled, len(samples))))
         self.order = torch.Generator().manual_seed(setting.stream("meta order"))
         self.saliency = torch.stack([self.teacher.saliency[modality].float() for modality in MODALITIES], dim=1)
         features = len(VIEWS) + len(MODALITIES)
