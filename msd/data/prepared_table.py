@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
+from msd.data.columns import numbers, read_columns
 from msd.errors import UserError
 
 
@@ -39,13 +39,13 @@ def read_targets(path: str | Path, *, labels: int, task: str) -> NDArray[Any]:
 
 def read_labels(path: str | Path, *, labels: int) -> Targets:
     """The labels of a prepared table's samples, and their scores; UserError where one is none of the C labels."""
-    table = pq.read_table(path, columns=["target", "score"])
+    table = read_columns(path, "target", "score")
     (starts, indices), (others, scores) = (_ragged(table[column]) for column in ("target", "score"))
     lacking = np.flatnonzero(np.diff(starts) != np.diff(others))
     outside = np.flatnonzero((indices < 0) | (indices >= labels))
     if len(lacking) or len(outside):
         row = int(lacking[0] if len(lacking) else np.searchsorted(starts, outside[0], side="right") - 1)
-        uid, target, score = pq.read_table(path, columns=["uid", "target", "score"]).slice(row, 1).to_pydict().values()
+        uid, target, score = read_columns(path, "uid", "target", "score").slice(row, 1).to_pydict().values()
         raise UserError(
             f"{path}: sample {uid[0]!r} has targets {target[0]} with scores {score[0]}; the dataset has {labels} labels"
         )
@@ -69,22 +69,24 @@ def _samples(targets: Targets) -> NDArray[np.int64]:
 def _ragged(column: Any) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """Where each list of a column begins, and what all of them hold."""
     lists = column.combine_chunks()
-    lengths = lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
-    return np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))), lists.flatten().to_numpy(zero_copy_only=False)
+    starts = numbers(lists.offsets).astype(np.int64)
+    return starts - starts[0], numbers(lists.flatten())
 
 
 def picture_groups(path: str | Path) -> NDArray[np.int64]:
     """(N,) the number of the picture of each sample, equal for samples of one picture."""
-    return np.asarray(pd.factorize(pd.read_parquet(path, columns=["image"])["image"])[0])
+    images = read_columns(path, "image")["image"].combine_chunks()
+    return numbers(images.dictionary_encode().indices).astype(np.int64)
 
 
 def near_copies(path: str | Path) -> NDArray[np.bool_]:
     """(N,) whether training has nearly seen each sample: the same text or picture, see `msd.data.near_copies`."""
-    return np.asarray(pd.read_parquet(path, columns=["near_copy"])["near_copy"])
+    return np.array(read_columns(path, "near_copy")["near_copy"].to_pylist(), dtype=bool)
 
 
 def read_answers(path: str | Path) -> Sequence[Sequence[str]] | None:
     """The answers that people gave to each question; None for a table without them."""
     if "answers" not in pq.read_schema(path).names:
         return None
-    return pd.read_parquet(path, columns=["answers"])["answers"].tolist()
+    answers: list[list[str]] = read_columns(path, "answers")["answers"].to_pylist()
+    return answers

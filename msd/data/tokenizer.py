@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
+from msd.data.columns import read_columns
 from msd.data.raw_files import read_member
 from msd.errors import UserError
 
@@ -28,7 +27,7 @@ def build_tokenizer(job: Job) -> dict[str, float]:
     unseen words can still be spelt.
     """
     full = read_member(job.inputs["encoder"], "tokenizer.json").decode()
-    texts = sorted({text for path in job.inputs["prepared"] for text in pd.read_parquet(path)["text"]})
+    texts = sorted({text for path in job.inputs["prepared"] for text in read_columns(path, "text")["text"].to_pylist()})
     small = cut_vocabulary(full, texts)
     Path(job.outputs["tokenizer"]).write_text(small, encoding="utf-8")
     return {"pieces": float(len(json.loads(small)["model"]["vocab"]))}

@@ -8,6 +8,7 @@ from torch.autograd import forward_ad
 from torch.nn import functional as F
 
 from msd.data.rows import Rows, all_of, blocks
+from msd.distill.optimisers import Adam
 from msd.errors import UserError
 
 Parameters = Mapping[str, Tensor]
@@ -151,7 +152,7 @@ class WeightLearner:
 
     def __init__(self, features: int, terms: int, *, hidden: int, learning_rate: float) -> None:
         self.net = WeightNet(features, terms, hidden=hidden)
-        self.optimiser = torch.optim.Adam(self.net.parameters(), lr=learning_rate)
+        self.optimiser = Adam(self.net.parameters(), lr=learning_rate)
 
     def learn(self, weights: Tensor, hypergradient: Tensor) -> None:
         """One Adam step along ∂meta/∂w (B, J), for weights (B, J) that carry the net's graph.

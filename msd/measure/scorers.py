@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
@@ -78,6 +77,8 @@ def average_precision_scorer(scores: Array, gold: NDArray[np.bool_]) -> Scorer:
     thresholds = np.unique(scores[gold])
     reached = len(thresholds) - np.searchsorted(thresholds, scores, side="right")  # its first threshold, from above
     samples = np.broadcast_to(np.arange(len(scores))[:, None], scores.shape)
+
+    from scipy.sparse import csr_array  # a training, which has no resampled splits, does without
 
     def counts(which: NDArray[np.bool_]) -> csr_array:
         """(T, N) how many of each sample's pairs are first reached at each threshold."""

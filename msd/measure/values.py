@@ -52,33 +52,46 @@ def f1_per_sample(logits: Array, targets: Array, _: str) -> FloatArray:
 
 
 def area_under_curve(logits: Array, targets: Array, _: str) -> Measured:
-    """AUROC by scikit-learn: the second of two classes', the mean of one against the rest, or of all labels (micro)."""
-    from sklearn.metrics import roc_auc_score
-
+    """AUROC: the second of two classes', the mean of one class against the rest, or that of all labels (micro)."""
     wide = logits.astype(np.float64)
     if targets.ndim == 2:
         gold = targets > 0.5
         if gold.all() or not gold.any():
             return Measured(None, "AUROC is undefined: no label, or every label, is gold")
-        return Measured(float(roc_auc_score(gold.ravel(), wide.ravel())))
+        return Measured(_area(gold.ravel(), wide.ravel()))
     missing = set(range(logits.shape[1])) - set(np.unique(targets).tolist())
     if missing:
         return Measured(None, f"AUROC is undefined: no sample is of class {min(missing)}")
     if logits.shape[1] == 2:
-        return Measured(float(roc_auc_score(targets, wide[:, 1] - wide[:, 0])))
+        return Measured(_area(targets == 1, wide[:, 1] - wide[:, 0]))
     from scipy.special import softmax
 
-    return Measured(float(roc_auc_score(targets, softmax(wide, axis=1), multi_class="ovr")))
+    of_classes = enumerate(softmax(wide, axis=1).T)
+    return Measured(float(np.mean([_area(targets == label, scores) for label, scores in of_classes])))
 
 
 def average_precision(logits: Array, targets: Array, _: str) -> Measured:
-    """Average precision over all pairs of sample and label (micro), by scikit-learn."""
-    from sklearn.metrics import average_precision_score
-
+    """Average precision over all pairs of sample and label (micro): Σ_n (recall_n − recall_n−1)·precision_n."""
     gold = targets > 0.5
     if not gold.any():
         return Measured(None, "average precision is undefined: no label is gold")
-    return Measured(float(average_precision_score(gold, logits, average="micro")))
+    true, false = _positives(gold.ravel(), logits.ravel())[:2]
+    return Measured(float(np.sum(np.diff(true / true[-1]) * (true / np.maximum(true + false, 1))[1:])))
+
+
+def _area(gold: NDArray[np.bool_], scores: FloatArray) -> float:
+    """Area under the ROC curve of N samples, of which some are gold and some are not."""
+    true, false = _positives(gold, scores)[:2]
+    return float(np.sum(np.diff(false) * (true[1:] + true[:-1])) / 2 / (true[-1] * false[-1]))
+
+
+def _positives(gold: NDArray[np.bool_], scores: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """How many samples from each score upwards are gold, and are not, the first of none; and the T scores, falling."""
+    order = np.argsort(-scores, kind="stable")
+    falling = scores[order]
+    last = np.flatnonzero(np.append(np.diff(falling) != 0, True))
+    true = np.cumsum(gold[order])[last]
+    return np.append(0.0, true), np.append(0.0, last + 1 - true), falling[last]
 
 
 def expected_calibration_error(logits: Array, targets: Array, dataset_task: str) -> Measured:
@@ -107,13 +120,11 @@ def best_threshold(logits: Array, targets: Array, dataset_task: str) -> float:
 
     logits: (N, C). targets: (N, C) scores, those above one half gold. It lies half-way between two logits.
     """
-    from sklearn.metrics import precision_recall_curve
-
     if dataset_task != "multilabel":
         return 0.0
     gold, scores = (targets > 0.5).ravel(), logits.astype(np.float64).ravel()
-    precision, recall, thresholds = precision_recall_curve(gold, scores)
-    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
-    best = int(f1[:-1].argmax())
-    below = scores[scores < thresholds[best]]  # "yes" from the threshold on: the middle of the gap below it
-    return float((thresholds[best] + below.max()) / 2) if len(below) else float(thresholds[best]) - 1.0
+    true, false, thresholds = _positives(gold, scores)
+    f1 = (2 * true / (true + false + true[-1]).clip(1))[1:]
+    best = thresholds[f1 == f1.max()].min()
+    below = scores[scores < best]  # "yes" from the threshold on: the middle of the gap below it
+    return float((best + below.max()) / 2) if len(below) else float(best) - 1.0

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from msd.data.columns import numbers, read_columns
 from msd.data.prepared_table import classes, read_labels
 from msd.data.rows import Ragged, Rows, SparseScores, all_of, joined, npy_rows
 from msd.errors import UserError
@@ -175,7 +176,7 @@ def _tokens(prepared: str | Path, tokenizer: Tokenizer) -> Ragged:
 def _pictures(prepared: str | Path, names: list[str]) -> Tensor:
     """(N,) the number of each sample's picture among `names`."""
     rows = {name: row for row, name in enumerate(names)}
-    images = pq.read_table(prepared, columns=["image"])["image"].combine_chunks().dictionary_encode()
+    images = read_columns(prepared, "image")["image"].combine_chunks().dictionary_encode()
     used = images.dictionary.to_pylist()
     absent = sorted(set(used) - set(rows))
     if absent:
@@ -183,4 +184,4 @@ def _pictures(prepared: str | Path, names: list[str]) -> Tensor:
             f"{prepared}: picture {absent[0]!r} has no region features ({len(absent)} missing); "
             "run the rule `features` again"
         )
-    return torch.tensor([rows[name] for name in used])[torch.tensor(images.indices.to_numpy())]
+    return torch.tensor([rows[name] for name in used])[torch.tensor(numbers(images.indices)).long()]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from msd.distill.losses import unchecked
 from msd.distill.method import Batch, Method
+from msd.distill.optimisers import AdamW
 from msd.models.views import VIEWS
 from msd.training.checkpoint import Checkpoint
 from msd.training.engine import Engine, Part
@@ -123,7 +124,7 @@ def _optimiser(
         groups.setdefault(rate, []).append(parameter)
     rates = sorted(groups)
     parameters = [{"params": groups[rate], "lr": rate} for rate in rates]
-    return torch.optim.AdamW(parameters, weight_decay=schedule.weight_decay, fused=True), rates
+    return AdamW(parameters, weight_decay=schedule.weight_decay, fused=True), rates
 
 
 def _warm_then_decay(step: int, total: int, warmup: float) -> float:

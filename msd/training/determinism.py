@@ -9,6 +9,6 @@ def single_thread() -> None:
     """One thread, no denormals, deterministic kernels: the same numbers whatever runs beside."""
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     torch.set_flush_denormal(True)
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode("error")  # as `use_deterministic_algorithms`, which imports the compiler
     # A debugging aid that costs a tenth of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from accelerate import PartialState
-from accelerate.utils import reduce, send_to_device
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -61,12 +59,11 @@ class _Gather(torch.autograd.Function):
         ctx.own = own
         whole = values.new_zeros(size, *values.shape[1:])
         whole[own] = values
-        summed: Tensor = reduce(whole, "sum")
-        return summed
+        return _reduced(whole)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
-        return reduce(gradients[0].contiguous(), "sum")[ctx.own], None, None
+        return _reduced(gradients[0].contiguous())[ctx.own], None, None
 
 
 def chosen_device(name: str) -> torch.device:
@@ -88,15 +85,19 @@ class Engine:
 
     def __init__(self, options: EngineParams) -> None:
         self.options, self.device = options, chosen_device(options.device)
-        state = PartialState(cpu=self.device.type == "cpu")
-        self.index, self.processes = state.process_index, state.num_processes
+        self.index, self.processes, local = 0, int(os.environ.get("WORLD_SIZE", "1")), 0
+        if self.processes > 1:
+            from accelerate import PartialState  # slow to import
+
+            state = PartialState(cpu=self.device.type == "cpu")
+            self.index, self.processes, local = state.process_index, state.num_processes, state.local_process_index
         if self.processes != options.processes:
             raise UserError(
                 f"engine.processes is {options.processes}, but {self.processes} were started; "
                 f"start them with torchrun --nproc-per-node {options.processes}"
             )
         if self.device.type == "cuda":
-            self.device = torch.device("cuda", state.local_process_index)
+            self.device = torch.device("cuda", local)
 
     def autocast(self) -> AbstractContextManager[Any]:
         """In which the forward pass runs: matrix products in bfloat16 where the precision says so."""
@@ -106,6 +107,7 @@ class Engine:
         """Put a model onto the device, compiled where the options say so, for batches of any size."""
         model.to(self.device)
         if self.options.compile:
+            torch.use_deterministic_algorithms(torch.are_deterministic_algorithms_enabled())  # of the compiler too
             model.compile(dynamic=True)
 
     def parts(self, batch: Tensor) -> list[Part]:
@@ -137,6 +139,11 @@ class Engine:
             pin_memory=on_gpu,
             generator=torch.Generator(),  # of its own, so that no other stream moves
         )
+        if not on_gpu:
+            yield from loader
+            return
+        from accelerate.utils import send_to_device  # slow to import
+
         for parts in loader:
             yield [(part, send_to_device(loaded, self.device, non_blocking=True)) for part, loaded in parts]
 
@@ -146,14 +153,21 @@ class Engine:
             return
         trained = list(parameters)
         gradients = [torch.zeros_like(each) if each.grad is None else each.grad for each in trained]
-        summed = reduce(torch.cat([gradient.flatten() for gradient in gradients]), "sum")
+        summed = _reduced(torch.cat([gradient.flatten() for gradient in gradients]))
         for parameter, part in zip(trained, summed.split([each.numel() for each in trained]), strict=True):
             parameter.grad = part.view_as(parameter)
 
     def add(self, values: Tensor) -> Tensor:
         """The sum of `values` over all processes."""
-        summed: Tensor = values if self.processes == 1 else reduce(values, "sum")
-        return summed
+        return values if self.processes == 1 else _reduced(values)
+
+
+def _reduced(values: Tensor) -> Tensor:
+    """The sum of `values` over all processes."""
+    from accelerate.utils import reduce
+
+    summed: Tensor = reduce(values, "sum")
+    return summed
 
 
 class _Loaded(Dataset[Any]):

@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
 from torch import Tensor
+
+from msd.data.columns import write_columns
+
+COLUMNS: dict[str, type] = {
+    **{"seed": np.int64, "step": np.int64, "epoch": np.int64},
+    **{"term": str, "value": np.float64, "sample": np.int32},
+}
 
 
 @dataclass
@@ -22,7 +30,5 @@ class History:
 
     def write(self, path: str) -> None:
         """Write history.parquet: seed, step, epoch, term, value, sample (null: the mean of the batch)."""
-        import pandas as pd
-
-        table = pd.DataFrame(self.rows, columns=["seed", "step", "epoch", "term", "value", "sample"])
-        table.astype({"sample": "Int32"}).to_parquet(path, index=False)
+        columns = zip(*self.rows, strict=True) if self.rows else [()] * len(COLUMNS)
+        write_columns(path, dict(zip(COLUMNS, zip(COLUMNS.values(), columns, strict=True), strict=True)))

@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
+import numpy as np
 import torch
 
+from msd.data.columns import read_columns, write_columns
+from msd.data.prepared_table import picture_groups
 from msd.data.rows import blocks
 from msd.data.transfer import splits_of
 from msd.distill.losses import DATASET_TASKS
@@ -35,11 +37,11 @@ def saliency(job: Job[SaliencyParams]) -> dict[str, float]:
             for rows in blocks(*outputs["both"].shape)
         ]
         scores = {modality: torch.cat([part[modality] for part in parts]) for modality in WITHOUT}
-        samples = pd.read_parquet(job.inputs[split], columns=["uid", "image"])
-        columns = {modality: values.numpy() for modality, values in scores.items()}
-        pd.DataFrame({"uid": samples["uid"], **columns}).to_parquet(job.outputs[split], index=False)
+        uids = read_columns(job.inputs[split], "uid")["uid"].to_pylist()
+        columns = {modality: (np.float32, values.tolist()) for modality, values in scores.items()}
+        write_columns(job.outputs[split], {"uid": (str, uids), **columns})
         summary[split] = {}
-        pictures = pd.factorize(samples["image"])[0]
+        pictures = picture_groups(job.inputs[split])
         for modality, values in scores.items():
             mean, low, high = clustered_interval(values.double().tolist(), pictures)
             summary[split][modality] = {"mean": mean, "low": low, "high": high, "n": len(values)}

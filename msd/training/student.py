@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from dataclasses import replace
 from functools import partial, reduce
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+import numpy as np
 import safetensors.torch
 import torch
 import yaml
 from torch import Tensor
 
 from msd.data import SPLITS
+from msd.data.columns import numbers, read_columns, write_columns
 from msd.data.rows import Chained, Rows
 from msd.data.transfer import TRANSFER
 from msd.distill.likeness import mean_divergence
@@ -69,15 +72,18 @@ def train_students(job: Job[StudentParams]) -> dict[str, float]:
             predictions |= {f"seed-{seed}/{split}/{view}": values for view, values in logits.items()}
             scores += [(seed, split, name, value) for name, value in score(dataset, logits, teacher[split], split)]
         scores += [(seed, *found) for found in dataset.tuned({split: by_split[split]["both"] for split in by_split})]
-    metrics = pd.DataFrame(scores, columns=["seed", "split", "metric", "value"])
-    metrics.to_parquet(job.outputs["metrics_table"], index=False)
+    kinds: dict[str, type] = {"seed": np.int64, "split": str, "metric": str, "value": np.float64}
+    columns = zip(kinds.values(), zip(*scores, strict=True), strict=True)
+    write_columns(job.outputs["metrics_table"], dict(zip(kinds, columns, strict=True)))
     safetensors.torch.save_file(predictions, job.outputs["predictions"])
     save_students(students, job.outputs["models"])
     history.write(job.outputs["history"])
     run = yaml.safe_dump(params.model_dump(mode="json"), sort_keys=True)
     Path(job.outputs["run"]).write_text(run, encoding="utf-8")
-    means = metrics["value"].groupby(metrics["split"] + "/" + metrics["metric"]).mean()
-    return {str(name): float(value) for name, value in means.items()}
+    values = defaultdict[str, list[float]](list)
+    for _, split, name, value in scores:
+        values[f"{split}/{name}"].append(value)
+    return {name: fmean(of_seeds) for name, of_seeds in values.items()}
 
 
 def _chosen(job: Job[StudentParams]) -> StudentParams:
@@ -92,9 +98,10 @@ def _targets(job: Job[StudentParams]) -> TeacherTargets:
     """The teacher's outputs on the training split."""
     files, model = job.inputs, None
     splits = ["train", *([TRANSFER] if TRANSFER in files else [])]
-    saliency = pd.concat(
-        [pd.read_parquet(files["saliency" if split == "train" else "transfer_saliency"]) for split in splits]
-    )
+    tables = [
+        read_columns(files["saliency" if split == "train" else "transfer_saliency"], "image", "text")
+        for split in splits
+    ]
     logits, features = (
         [stored_views(files[f"{split}_outputs"], prepared=files[split], part=part) for split in splits]
         for part in ("logits", "features")
@@ -104,7 +111,10 @@ def _targets(job: Job[StudentParams]) -> TeacherTargets:
     return TeacherTargets(
         logits=_chained(logits),
         features=_chained(features),
-        saliency={modality: torch.tensor(saliency[modality].to_numpy()) for modality in ("image", "text")},
+        saliency={
+            modality: torch.tensor(np.concatenate([numbers(table[modality]) for table in tables]))
+            for modality in ("image", "text")
+        },
         model=model,
     )
 

@@ -1,6 +1,9 @@
 """Students: what is written, what is learned, and what is refused."""
 
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import torch
 import yaml
 
 from msd.errors import UserError
+from msd.job import plain, write_job
 from msd.models.build import principal_words
 from msd.training.student import train_students
 
@@ -93,3 +97,18 @@ def test_a_teacher_of_another_table_is_refused(student_job, toy) -> None:
     table.iloc[::-1].to_parquet(toy["train"])
     with pytest.raises(UserError, match="does not belong to"):
         train_students(student_job("kd", KD))
+
+
+@pytest.mark.parametrize("task", ["multiclass", "multilabel"])
+def test_a_job_imports_no_library_that_costs_a_second(student_job, task: str, tmp_path: Path, monkeypatch) -> None:
+    job = student_job("kd", KD, seeds=[0], dataset_task=task)
+    monkeypatch.chdir(tmp_path)
+    outputs = {name: os.path.relpath(path) for name, path in {**job.outputs, "record": "run-0/record.json"}.items()}
+    write_job("job.json", {"params": plain(job.params), "inputs": job.inputs, "outputs": outputs})
+    program = "import sys; from msd.job import main; print(main('student', 'job.json'), *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    status, *modules = done.stdout.split()
+    assert (status, {"accelerate", "pandas", "scipy", "sklearn", "torch._dynamo", "transformers"} & set(modules)) == (
+        "0",
+        set(),
+    )
