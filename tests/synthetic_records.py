@@ -54,7 +54,8 @@ def write_chain(study: str, datasets: Iterable[str] = DATASETS) -> None:
         for run in sorted(Path(f"results/{study}/students/{dataset}").glob("*/*/*")):
             seeds = list(range(int(run.name.split("-")[1]), int(run.name.split("-")[2]) + 1))
             own = {"method": run.parent.parent.name, "parameters": parameters(run.parent.name), "seeds": seeds}
-            read = of_teachers[yaml.safe_load((run / "run.yaml").read_text())["teacher"]]
+            taught_by = dict.fromkeys(yaml.safe_load((run / "run.yaml").read_text())["teachers"])
+            read = [file for teacher in taught_by for file in of_teachers[teacher]]
             write_record("student", str(run), inputs=[*prepared, *read], outputs=_files(str(run)), **own)
         measured = [*model, *_files(f"results/{study}/students/{dataset}/finetune/only/seeds-0-1")]
         write_record("cost", cost, inputs=measured, outputs=_files(cost))

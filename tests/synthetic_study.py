@@ -238,7 +238,7 @@ class StudyFiles:
         frame.to_parquet(self._path(f"{folder}/metrics.parquet"))
         self._write_history(f"{folder}/history.parquet", dataset, method, seeds=seeds)
         run = {"dataset": dataset, "method": method, "variant": variant, "seeds": seeds}
-        run["teacher"] = self.teacher_of(seeds)
+        run["teachers"] = [self.teacher_of(seeds)] * len(seeds)
         self._path(f"{folder}/run.yaml").write_text(yaml.safe_dump(run | {"parameters": parameters(variant)}))
 
     def _write_history(self, name: str, dataset: str, method: str, *, seeds: list[int]) -> None:

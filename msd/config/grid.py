@@ -21,7 +21,7 @@ SEEDS = "seeds"
 
 
 class Run(NamedTuple):
-    """One job of the grid: a configuration with a block of seeds that learn from one teacher."""
+    """One job of the grid: a configuration with a block of seeds."""
 
     dataset: str
     method: str
@@ -110,21 +110,19 @@ class Grid(NamedStudy):
         seeds = self.seeds_of(dataset, method)
         return seeds[: self.search_seeds] if len(self.points(dataset, method)) > 1 else seeds
 
-    def teacher_of(self, run: Run) -> int:
-        """The seed of the teacher that a run learns from: seeds are dealt to the teachers in turn."""
-        teachers = self.teacher_seeds(run.dataset)
-        return teachers[self.seeds_of(run.dataset).index(self.block(run)[0]) % len(teachers)]
+    def teachers_of(self, run: Run) -> list[int]:
+        """The seed of the teacher that each seed of a run learns from: seeds are dealt to the teachers in turn."""
+        teachers, seeds = self.teacher_seeds(run.dataset), self.seeds_of(run.dataset)
+        return [teachers[seeds.index(seed) % len(teachers)] for seed in self.block(run)]
 
     def blocks(self, dataset: str, method: str) -> tuple[list[list[int]], list[list[int]]]:
-        """The seeds of each job: those that choose a point, and the others; each block has one teacher."""
+        """The seeds of each job: those that choose a point, and the others."""
         seeds, step = self.seeds_of(dataset, method), self.seeds_per_job
-        count, teachers = len(self.searching_seeds(dataset, method)), len(self.teacher_seeds(dataset))
-        searching: list[list[int]] = []
-        others: list[list[int]] = []
-        for number in range(teachers):
-            for part, blocks in ((range(count), searching), (range(count, len(seeds)), others)):
-                own = [seeds[place] for place in part if place % teachers == number]
-                blocks += [own[first : first + step] for first in range(0, len(own), step)]
+        count = len(self.searching_seeds(dataset, method))
+        searching, others = (
+            [seeds[first : min(first + step, stop)] for first in range(start, stop, step)]
+            for start, stop in ((0, count), (count, len(seeds)))
+        )
         return searching, others
 
     def runs_of(self, dataset: str, method: str) -> list[Run]:

@@ -204,7 +204,7 @@ class Study(Grid):
             implementation=method.implementation,
             variant=run.variant,
             parameters={} if run.variant == CHOSEN else dict(method.points)[run.variant],
-            teacher=self.teacher_of(run),
+            teachers=self.teachers_of(run),
             seeds=self.block(run),
             architecture=student.architecture(positions=self.data.max_tokens),
             schedule=student.schedule(),

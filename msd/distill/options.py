@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field
 
 from msd.config.strict import Share, Strict, Temperature, Weight
 
-Weighting = Literal["uniform", "population", "instance"]
+Weighting = Literal["uniform", "population", "instance", "swapped"]
 Lambda = Annotated[Share, Field(alias="lambda", description="λ, the share of distillation in the loss; 1−λ: task")]
 Strength = Annotated[Weight, Field(description="c, how much the auxiliary terms of MSD count")]
 Small = Annotated[float, Field(gt=0, le=100)]

@@ -37,6 +37,12 @@ def instance_weights(saliency: Mapping[str, Tensor], *, strength: float) -> dict
     return _shares({modality: saliency[modality].double() for modality in MODALITIES}, strength)
 
 
+def swapped_weights(saliency: Mapping[str, Tensor], *, strength: float) -> dict[str, Tensor]:
+    """Those of `instance_weights` exchanged between the modalities: a control, which follows the wrong saliency."""
+    weights = instance_weights(saliency, strength=strength)
+    return {"image": weights["text"], "text": weights["image"]}
+
+
 def _shares(values: Mapping[Modality, Tensor], strength: float) -> dict[str, Tensor]:
     total = values["image"] + values["text"]
     safe = torch.where(total > 0, total, torch.ones_like(total))
@@ -58,4 +64,9 @@ def _check(saliency: Mapping[str, Tensor], strength: float) -> None:
         raise ValueError(f"strength: must be a finite number, 0 or more, not {strength}")
 
 
-WEIGHTINGS = {"uniform": uniform_weights, "population": population_weights, "instance": instance_weights}
+WEIGHTINGS = {
+    "uniform": uniform_weights,
+    "population": population_weights,
+    "instance": instance_weights,
+    "swapped": swapped_weights,
+}

@@ -56,21 +56,22 @@ def train_students(job: Job[StudentParams]) -> dict[str, float]:
     if params.words == "pca":
         words = principal_words(job.inputs["encoder"], job.inputs["tokenizer"], width=params.architecture.width)
         dataset = replace(dataset, words=words)
-    teacher = {split: read_views(job.inputs[f"{split}_outputs"], prepared=job.inputs[split]) for split in EVALUATED}
-    targets = _targets(job)
+    teachers = {seed: _teacher(files) for seed, files in _files_of_teachers(job).items()}
     history, scores, engine = History(), [], Engine(params.engine)
     predictions: dict[str, Tensor] = {}
     students: dict[int, VisualBertClassifier] = {}
-    for seed in params.seeds:
-        own_targets = _targets_from_student(dataset, job, seed=seed) if "teacher_students" in job.inputs else targets
+    for seed, of_teacher in zip(params.seeds, params.teachers, strict=True):
+        targets, answers = teachers[of_teacher]
+        if "teacher_students" in job.inputs:
+            targets = _targets_from_student(dataset, job, seed=seed)
         how: dict[str, Any] = {"history": history, "scratch": job.scratch, "engine": engine}
-        students[seed] = train_one(dataset, own_targets, params, seed=seed, **how)
+        students[seed] = train_one(dataset, targets, params, seed=seed, **how)
         by_split = {
             split: predict_views(students[seed], dataset.splits[split], removal=params.removal) for split in EVALUATED
         }
         for split, logits in by_split.items():
             predictions |= {f"seed-{seed}/{split}/{view}": values for view, values in logits.items()}
-            scores += [(seed, split, name, value) for name, value in score(dataset, logits, teacher[split], split)]
+            scores += [(seed, split, name, value) for name, value in score(dataset, logits, answers[split], split)]
         scores += [(seed, *found) for found in dataset.tuned({split: by_split[split]["both"] for split in by_split})]
     kinds: dict[str, type] = {"seed": np.int64, "split": str, "metric": str, "value": np.float64}
     columns = zip(kinds.values(), zip(*scores, strict=True), strict=True)
@@ -94,9 +95,17 @@ def _chosen(job: Job[StudentParams]) -> StudentParams:
     return job.params.model_copy(update={key: choice[key] for key in ("variant", "parameters")})
 
 
-def _targets(job: Job[StudentParams]) -> TeacherTargets:
-    """The teacher's outputs on the training split."""
-    files, model = job.inputs, None
+def _files_of_teachers(job: Job[StudentParams]) -> dict[int, dict[str, Any]]:
+    """Seed of a teacher -> the job's inputs, of a list of one for each teacher the one of this teacher."""
+    return {
+        seed: {name: paths[place] if isinstance(paths, list) else paths for name, paths in job.inputs.items()}
+        for place, seed in enumerate(dict.fromkeys(job.params.teachers))
+    }
+
+
+def _teacher(files: dict[str, Any]) -> tuple[TeacherTargets, dict[str, dict[str, Tensor]]]:
+    """A teacher's outputs on what students train on, and by split and view its logits on the evaluated splits."""
+    model = None
     splits = ["train", *([TRANSFER] if TRANSFER in files else [])]
     tables = [
         read_columns(files["saliency" if split == "train" else "transfer_saliency"], "image", "text")
@@ -108,7 +117,8 @@ def _targets(job: Job[StudentParams]) -> TeacherTargets:
     )
     if "teacher_model" in files:
         model = load_model(config=files["teacher_config"], weights=files["teacher_model"])
-    return TeacherTargets(
+    answers = {split: read_views(files[f"{split}_outputs"], prepared=files[split]) for split in EVALUATED}
+    targets = TeacherTargets(
         logits=_chained(logits),
         features=_chained(features),
         saliency={
@@ -117,6 +127,7 @@ def _targets(job: Job[StudentParams]) -> TeacherTargets:
         },
         model=model,
     )
+    return targets, answers
 
 
 def _chained(splits: list[dict[str, Rows]]) -> dict[str, Rows]:

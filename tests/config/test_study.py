@@ -15,11 +15,19 @@ from msd.config.yaml_file import read_yaml
 from msd.errors import UserError
 from msd.studies import open_study
 
-DEMO = Path("config/demo.yaml")
+FULL = Path("config/demo-full.yaml")
+"""Of which tests change a copy, whose datasets have all seeds, methods and one teacher."""
 
 
 def changed(tmp_path: Path, change) -> Path:
-    return changed_yaml(DEMO, tmp_path / "study.yaml", change)
+    def simpler(content: dict[str, Any]) -> None:
+        content.update(seeds=[0, 1, 2], search_seeds=None)
+        content["teacher"]["seeds"] = [0]
+        for name, own in content["datasets"].items():
+            content["datasets"][name] = {key: own[key] for key in ("part", "student") if key in own}
+        change(content)
+
+    return changed_yaml(FULL, tmp_path / "study.yaml", simpler)
 
 
 def test_every_study_in_config_is_valid() -> None:
@@ -70,20 +78,20 @@ def test_seeds_are_dealt_to_teachers_and_the_first_ones_choose_for_the_others(tm
         content["datasets"]["clipart-tags"]["methods"] = {"finetune": {}, "kd": {"lambda": 0.5, "temperature": 2}}
 
     study = load_study(changed(tmp_path, change))
-    assert study.blocks("clipart-match", "kd") == ([[0, 2], [1]], [[4, 6], [3, 5]])
-    assert study.blocks("clipart-tags", "kd") == ([[0, 2], [4, 6], [1, 3], [5]], [])  # one point: nothing to choose
+    assert study.blocks("clipart-match", "kd") == ([[0, 1], [2]], [[3, 4], [5, 6]])
+    assert study.blocks("clipart-tags", "kd") == ([[0, 1], [2, 3], [4, 5], [6]], [])  # one point: nothing to choose
     searched = ["lambda-0.5", "lambda-0.9"]
     runs = [run[2:] for run in study.runs_of("clipart-match", "kd")]
     assert runs == [
-        *((point, block) for point in searched for block in ("seeds-0_2", "seeds-1-1")),
-        *(("chosen", block) for block in ("seeds-4_6", "seeds-3_5")),
+        *((point, block) for point in searched for block in ("seeds-0-1", "seeds-2-2")),
+        *(("chosen", block) for block in ("seeds-3-4", "seeds-5-6")),
     ]
     assert study.student_params(study.runs_of("clipart-match", "kd")[-1]).parameters == {}
-    assert [study.teacher_of(run) for run in study.runs_of("clipart-match", "kd")[-2:]] == [0, 1]
+    assert [study.teachers_of(run) for run in study.runs_of("clipart-match", "kd")[-2:]] == [[1, 0], [1, 0]]
     assert {run.variant for run in study.runs_of("clipart-tags", "kd")} == {"default"}
     assert study.seeds_of("clipart-tags", "finetune") == [0, 1, 2, 3]
     assert study.blocks("easy-vqa", "kd") == ([[0, 1], [2]], [])
-    assert study.teacher_of(study.runs_of("easy-vqa", "kd")[0]) == 5
+    assert study.teachers_of(study.runs_of("easy-vqa", "kd")[0]) == [5, 5]
     assert study.methods_of("easy-vqa") == ["finetune", "kd"]
     assert len(set(study.runs)) == len(study.runs)
 

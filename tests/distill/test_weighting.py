@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from msd.distill.weighting import instance_weights, population_weights, uniform_weights
+from msd.distill.weighting import instance_weights, population_weights, swapped_weights, uniform_weights
 
 SALIENCY = {"image": torch.tensor([3.0, 0.0, 0.0, 1.0]), "text": torch.tensor([1.0, 2.0, 0.0, 1.0])}
 
@@ -31,6 +31,12 @@ def test_swapping_modalities_swaps_weights() -> None:
     for scheme in (population_weights, instance_weights):
         weights, exchanged = scheme(SALIENCY, strength=1.0), scheme(swapped, strength=1.0)
         assert torch.allclose(weights["image"], exchanged["text"])
+
+
+def test_swapped_weights_give_each_term_the_weight_of_the_other() -> None:
+    weights = swapped_weights(SALIENCY, strength=2.0)
+    assert weights["image"].tolist() == pytest.approx([0.5, 2.0, 1.0, 1.0])
+    assert weights["text"].tolist() == pytest.approx([1.5, 0.0, 1.0, 1.0])
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,8 @@ def student_job(toy: dict[str, str], tmp_path: Path):
         names = {"metrics_table": "metrics.parquet", "run": "run.yaml", "history": "history.parquet"}
         names |= {name: f"{name}.safetensors" for name in ("predictions", "models")}
         own = {"method": implementation, "implementation": implementation, "variant": "default"}
-        params = {**PARAMS, **own, "parameters": parameters, "teacher": 0, "seeds": [0, 1], **changes}
+        params = {**PARAMS, **own, "parameters": parameters, "seeds": [0, 1], **changes}
+        params = {"teachers": [0] * len(params["seeds"]), **params}
         outputs = {name: str(folder / file) for name, file in names.items()}
         return Job("student", params=StudentParams.model_validate(params), inputs=toy, outputs=outputs)
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,9 @@ import pytest
 import safetensors.torch
 import torch
 import yaml
+from teacher_files import write_outputs
 
+from msd.data import SPLITS
 from msd.errors import UserError
 from msd.job import plain, write_job
 from msd.models.build import principal_words
@@ -31,6 +34,25 @@ def test_a_seed_does_not_depend_on_the_block_it_is_trained_in(student_job) -> No
     block = predictions(student_job("kd", KD))
     alone = predictions(student_job("kd", KD, seeds=[1]))
     assert torch.equal(block["seed-1/test/text"], alone["seed-1/test/text"])
+
+
+def test_a_student_learns_from_its_own_teacher_of_those_of_its_block(student_job, toy, tmp_path: Path) -> None:
+    other = {name: str(tmp_path / f"other-{name}") for name in ("saliency", *(f"{s}_outputs" for s in SPLITS))}
+    table = pd.read_parquet(toy["saliency"])
+    table.rename(columns={"image": "text", "text": "image"}).to_parquet(other["saliency"])
+    for split in SPLITS:
+        answers = safetensors.torch.load_file(toy[f"{split}_outputs"])
+        write_outputs({key: -values for key, values in answers.items()}, other[f"{split}_outputs"], prepared=toy[split])
+    msd = {**KD, "weighting": "instance", "strength": 0.5}
+    job = student_job("msd", msd, seeds=[0, 1, 2], teachers=[4, 6, 4])
+    both = replace(job, inputs={**toy, **{name: [toy[name], other[name]] for name in other}})
+    block, metrics = predictions(both), pd.read_parquet(both.outputs["metrics_table"])
+    for seed, inputs in ((0, toy), (1, {**toy, **other}), (2, toy)):
+        alone = replace(student_job("msd", msd, seeds=[seed]), inputs=inputs)
+        expected = predictions(alone)
+        assert all(torch.equal(block[key], expected[key]) for key in expected)
+        own = metrics[metrics["seed"] == seed].reset_index(drop=True)
+        pd.testing.assert_frame_equal(own, pd.read_parquet(alone.outputs["metrics_table"]))
 
 
 def test_files_have_the_documented_keys_and_columns(student_job) -> None:

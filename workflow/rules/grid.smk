@@ -71,20 +71,21 @@ def run_files(name, runs):
 
 
 def taught_by(wildcards):
-    """What a student's job reads of its teacher, and of the job that chose its point of the grid."""
+    """What a student's job reads of each of its teachers, and of the job that chose its point of the grid."""
     run = Run(**wildcards)
     files = OUTPUTS | {"saliency": rules.saliency.output.train}
+    read = {}
     if study.pairs(run.dataset):
         files |= TRANSFERRED
+        read["transfer"] = rules.transfer.output.transfer.format(dataset=run.dataset)
     kind = study.method_configs[run.method].teacher
     if kind == "model":
         output = rules.teacher.output
         files |= {"teacher_model": output.model, "teacher_config": output.config}
-    teacher = f"seed-{study.teacher_of(run)}"
-    read = {
-        name: file.format(dataset=run.dataset, teacher=teacher)
-        for name, file in files.items()
-    }
+    for teacher in dict.fromkeys(study.teachers_of(run)):
+        for name, file in files.items():
+            path = file.format(dataset=run.dataset, teacher=f"seed-{teacher}")
+            read.setdefault(name, []).append(path)
     if kind == "student":
         read["teacher_students"] = run_files("models", [study.from_scratch(run)])[0]
     if run.variant == CHOSEN:

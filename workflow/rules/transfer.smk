@@ -94,9 +94,8 @@ rule transfer_saliency:
         WEIGH.shell
 
 
-# What a student's job reads of them.
+# What a student's job reads of each teacher's.
 TRANSFERRED = {
-    "transfer": rules.transfer.output.transfer,
     "transfer_outputs": rules.transfer_outputs.output.transfer,
     "transfer_saliency": rules.transfer_saliency.output.transfer,
 }

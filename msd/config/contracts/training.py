@@ -135,15 +135,16 @@ class StudentParams(ModelParams):
     """Stages `student` and `cost`: one configuration of a method, and the seeds of one job.
 
     `parameters` are the values of the `Options` of msd/distill/methods/<implementation>.py; those of the variant
-    `chosen` stand in the file that the job `choose` wrote. `teacher`: the seed of the one that it learns from.
+    `chosen` stand in the file that the job `choose` wrote. `teachers`: for each of `seeds` the seed of the teacher that
+    it learns from.
     """
 
     method: str
     implementation: str
     variant: str
     parameters: dict[str, Scalar]
-    teacher: Seed
     seeds: Annotated[list[Seed], Field(min_length=1)]
+    teachers: Annotated[list[Seed], Field(min_length=1)]
     architecture: Architecture
     schedule: Schedule
     words: Words = "scratch"
