@@ -25,7 +25,7 @@ def test_a_fresh_study_has_every_job_open_and_no_time_known() -> None:
     twice = dict.fromkeys(["teacher", "teacher_outputs", "saliency"], 2)
     assert jobs == {**dict.fromkeys(once, 1), **twice, "student": len(study.runs), "collect": len(study.methods)}
     assert f"{sum(jobs.values())} jobs are not in the time of all" in text
-    line = "2 teachers, 11 students of 3 methods, 4 configurations and 3 seeds, in 9 jobs"
+    line = "2 teachers, 11 students of 3 methods, 4 configurations and 3 seeds, in 7 jobs"
     assert f"clipart-tags: {line}" in text
     downloads = sum(
         source.bytes
@@ -45,7 +45,7 @@ def test_times_are_means_of_the_study_s_own_benchmarks() -> None:
             (folder / f"{dataset}.tsv").write_text(f"s\th:m:s\n{seconds + more}\t0:00:00\n")
     planned = rows(plan("config/smoke.yaml"))
     assert ["teacher", "2", "20", "s", "40", "s"] in planned
-    assert ["student", "9", "?", "?"] in planned
+    assert ["student", "7", "?", "?"] in planned
     assert next(row for row in planned if row[:1] == ["all"])[2:] == ["40", "s"]
 
 
@@ -54,7 +54,7 @@ def test_times_are_means_of_the_study_s_own_benchmarks() -> None:
     [
         ("smok", "there is no file config/smok.yaml; did you mean 'config/smoke.yaml'?"),
         ("config/smoke.yml", "there is no file config/smoke.yml; did you mean 'config/smoke.yaml'?"),
-        ("faulty", "unknown key 'sedes'; did you mean 'seeds'?"),
+        ("faulty", "unknown key 'teacher.sedes'; did you mean 'seeds'?"),
         ("smoke", "Snakemake cannot plan config/smoke.yaml: MissingInputException"),
     ],
 )

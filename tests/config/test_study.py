@@ -23,6 +23,9 @@ def changed(tmp_path: Path, change) -> Path:
     def simpler(content: dict[str, Any]) -> None:
         content.update(seeds=[0, 1, 2], search_seeds=None)
         content["teacher"]["seeds"] = [0]
+        content["methods"] = {name: own for name, own in content["methods"].items() if name != "self"}
+        for own in content["methods"].values():
+            own.pop("seeds", None)
         for name, own in content["datasets"].items():
             content["datasets"][name] = {key: own[key] for key in ("part", "student") if key in own}
         change(content)
@@ -38,14 +41,29 @@ def test_every_study_in_config_is_valid() -> None:
             assert len(set(study.runs)) == len(study.runs)
 
 
-def test_the_demo_has_three_seeds_four_roles_and_equal_grids_for_kd_and_the_msd_forms() -> None:
-    study = load_study(DEMO)
-    assert len(study.seeds) >= 3
-    assert len(study.datasets) == 4
-    compared = ["kd", "msd-uniform", "msd-population", "msd-instance"]
-    points = [[name for name, _ in study.method_configs[method].points] for method in compared]
-    assert points == [points[0]] * len(compared)
-    assert len(points[0]) > 1
+COMPARED = ["kd", "msd-uniform", "msd-population", "msd-instance", "msd-learned", "msd-swapped-weights"]
+
+
+@pytest.mark.parametrize("path", [FULL, Path("config/search/demo-search.yaml")])
+def test_kd_and_the_forms_of_msd_choose_between_the_same_four_points(path: Path) -> None:
+    study = load_study(path)
+    for dataset in study.datasets:
+        points = [study.points(dataset, name) for name in COMPARED if name in study.methods_of(dataset)]
+        values = [[(of["lambda"], of["temperature"]) for _, of in found] for found in points]
+        assert values == [[(0.5, 1), (0.5, 2), (0.9, 1), (0.9, 2)]] * len(values)
+
+
+def test_the_studies_train_as_the_search_did() -> None:
+    """But for the seeds, and for the points of which the search chose one."""
+    search, demo, full = (load_study(path) for path in ("config/search/demo-search.yaml", "config/demo.yaml", FULL))
+    for study in (demo, full):
+        assert (study.data, study.saliency, study.engine) == (search.data, search.saliency, search.engine)
+        for dataset in search.datasets:
+            assert study.training("student", dataset) == search.training("student", dataset)
+            teachers = [one.training("teacher", dataset).model_dump(exclude={"seeds"}) for one in (study, search)]
+            assert teachers[0] == teachers[1]
+    assert not {*search.seeds} & {*demo.seeds, *full.seeds}
+    assert {*search.datasets} == {*demo.datasets} < {*full.datasets}
 
 
 def test_a_dataset_is_primary_unless_it_is_called_something_else(tmp_path: Path) -> None:
@@ -53,8 +71,9 @@ def test_a_dataset_is_primary_unless_it_is_called_something_else(tmp_path: Path)
     study = load_study(
         changed(tmp_path, lambda c: [c["datasets"][key].update(part=part) for key, part in parts.items()])
     )
-    assert (study.primary, study.controls) == (["clipart-tags", "easy-vqa"], ["clipart-match"])
-    assert [about.part for about in study.report_params().datasets] == ["control", "primary", "other", "primary"]
+    assert study.primary == ["clipart-tags", "easy-vqa", "cataclysm-kind", "emoji-kind"]
+    assert study.controls == ["clipart-match"]
+    assert [about.part for about in study.report_params().datasets][3:] == ["primary", "control", "other", "other"]
 
 
 def test_a_list_is_a_grid_axis_and_names_the_variant() -> None:
@@ -73,7 +92,7 @@ def test_seeds_are_dealt_to_teachers_and_the_first_ones_choose_for_the_others(tm
     def change(content: dict[str, Any]) -> None:
         content.update(seeds=7, search_seeds=3, seeds_per_job=2)
         content["teacher"].update(seeds=2)
-        content["methods"]["finetune"] = {"seeds": 4}
+        content["methods"].update(finetune={"seeds": 4}, kd={"temperature": 2})
         content["datasets"]["easy-vqa"] = {"seeds": 3, "teacher": {"seeds": [5]}, "methods": {"finetune": {}, "kd": {}}}
         content["datasets"]["clipart-tags"]["methods"] = {"finetune": {}, "kd": {"lambda": 0.5, "temperature": 2}}
 
@@ -117,7 +136,7 @@ def test_a_dataset_overrides_training_values(tmp_path: Path) -> None:
         (lambda c: c.update(seeds=0), r"seeds: a count of seeds must be at least 1"),
         (
             lambda c: c["teacher"].update(seeds=4),
-            r"clipart-match has 4 teachers for 3 seeds of students; give it fewer",
+            r"clipart-tags has 4 teachers for 3 seeds of students; give it fewer",
         ),
         (lambda c: c["methods"].update(kd={"seeds": 0}), r"methods: kd.seeds: give a number of seeds, at least 1"),
         (
@@ -152,15 +171,15 @@ def test_a_dataset_overrides_training_values(tmp_path: Path) -> None:
             lambda c: (c["methods"].update({"self": {}}), c["report"].update(from_scratch="self")),
             r"report.from_scratch: 'self' would be its own teacher",
         ),
-        (lambda c: c["teacher"].update(layers=8), r"teacher of clipart-match has 8 layers .*at most 6 layers of width"),
+        (lambda c: c["teacher"].update(layers=8), r"teacher of clipart-tags has 8 layers .*at most 6 layers of width"),
         (
             lambda c: c["student"].update(words="pca", width=512),
-            r"students of clipart-match are 512 wide, but minilm-l6 has 384 principal components",
+            r"students of clipart-tags are 512 wide, but minilm-l6 has 384 principal components",
         ),
         (lambda c: c["teacher"].update(heads=6), r"with 6 heads .*minilm-l6 gives at most 6 layers .* with 12 heads"),
         (lambda c: c["teacher"].update(feed_forward=9), r"feed_forward 9; minilm-l6 gives .* feed_forward 1536"),
         (lambda c: c["report"].update(from_scratch="kd"), r"report.from_scratch: 'kd' has a teacher; name a method"),
-        (lambda c: c["methods"].update(kd={"lambda": [n / 1001 for n in range(1001)]}), r"grid has 1,001 points, more"),
+        (lambda c: c["methods"].update(kd={"lambda": [n / 1001 for n in range(1001)]}), r"grid has 2,002 points, more"),
         (lambda c: c.update(seeds=[*range(10_000)], seeds_per_job=1), r"jobs are more than the 20,000 that a study"),
         (lambda c: c.update(title="two\nlines"), r"title: String should match pattern"),
         (lambda c: c.update(title="x" * 9999), r"title: .*at most 200 characters \(given: 'x{79}…\)"),

@@ -168,7 +168,7 @@ def test_a_role_has_an_engine_of_its_own() -> None:
     study = open_study(
         "config/smoke.yaml", {"engine": {"precision": "bf16"}, "teacher": {**content, "engine": {"accumulate": 4}}}
     )
-    assert study.teacher_params("clipart-tags").engine == EngineParams(precision="bf16", accumulate=4)
+    assert study.teacher_params("clipart-tags", 0).engine == EngineParams(precision="bf16", accumulate=4)
     assert study.student_params(study.runs[0]).engine == EngineParams(precision="bf16")
 
 

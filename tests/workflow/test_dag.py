@@ -55,7 +55,8 @@ def test_the_study_makes_each_job_once_and_keeps_every_file(files: dict[str, str
     paths = {PROJECT / "Snakefile", *PROJECT.glob("workflow/rules/*.smk")} - others
     texts = [path.read_text() for path in paths]
     rules = {rule for text in texts for rule in re.findall(r"^rule (\w+):", text, flags=re.MULTILINE)}
-    assert rules - set(files.values()) - {"choose"} == PHONY
+    of_other_studies = {"choose", "transfer", "transfer_outputs", "transfer_saliency"}
+    assert rules - set(files.values()) - of_other_studies == PHONY
 
 
 def test_every_file_is_in_exactly_one_out_of_dvc_yaml(files: dict[str, str]) -> None:
@@ -64,25 +65,28 @@ def test_every_file_is_in_exactly_one_out_of_dvc_yaml(files: dict[str, str]) -> 
 
 def test_a_student_s_job_is_given_of_its_teacher_what_its_method_learns_from(tmp_path: Path) -> None:
     content = yaml.safe_load((PROJECT / "config/smoke.yaml").read_text())
-    content["methods"] = {"finetune": {}, "kd": {"lambda": 0.9}, "tinybert": {"lambda": 0.9}, "self": {"lambda": 0.9}}
-    content["seeds"] = 2
+    one = {"lambda": 0.9, "temperature": 1}
+    content["methods"] = {"finetune": {}, "kd": one, "tinybert": one, "self": one}
+    content.update(study="given", seeds=2)
     content["report"]["best_of"] = ["kd"]
-    path = tmp_path / "smoke.yaml"
+    path = tmp_path / "given.yaml"
     path.write_text(yaml.safe_dump(content))
     (tmp_path / "Snakefile").write_text(INPUTS.format(entry=str(PROJECT / "Snakefile")))
     lines = success("--snakefile", f"{tmp_path}/Snakefile", "--configfile", str(path), "--list-rules").splitlines()
     jobs = [json.loads(line.removeprefix("student ")) for line in lines if line.startswith("student {")]
-    jobs = [job for job in jobs if job["inputs"]["saliency"].endswith("seed-0/saliency/train.parquet")]
     given = {
         job["method"]: {name: file for name, file in job["inputs"].items() if name.startswith("teacher_")}
         for job in jobs
     }
-    folder = "results/smoke/teachers/clipart-tags/seed-0"
-    run = "results/smoke/students/clipart-tags/finetune/default/seeds-0-0"
+    folders = [f"results/given/teachers/clipart-tags/seed-{seed}" for seed in (0, 1)]
+    for job in jobs:
+        assert job["inputs"]["saliency"] == [f"{folder}/saliency/train.parquet" for folder in folders]
+    run = "results/given/students/clipart-tags/finetune/default/seeds-0-1"
+    files = {"teacher_model": "model.safetensors", "teacher_config": "config.json"}
     assert given == {
         "finetune": {},
         "kd": {},
-        "tinybert": {"teacher_model": f"{folder}/model.safetensors", "teacher_config": f"{folder}/config.json"},
+        "tinybert": {name: [f"{folder}/{file}" for folder in folders] for name, file in files.items()},
         "self": {"teacher_students": f"{run}/models.safetensors"},
     }
 
@@ -90,7 +94,7 @@ def test_a_student_s_job_is_given_of_its_teacher_what_its_method_learns_from(tmp
 def test_a_faulty_study_is_refused_before_any_job(tmp_path: Path) -> None:
     """Which faults are found, tests/config/test_study.py shows."""
     path = tmp_path / "faulty.yaml"
-    path.write_text((PROJECT / "config/demo.yaml").read_text().replace("kd: {}", "kd: {temperature: 0}"))
+    path.write_text((PROJECT / "config/smoke.yaml").read_text().replace("temperature: 1}", "temperature: 0}"))
     done = snakemake("--configfile", str(path), "--dry-run", "--nolock")
     assert done.returncode != 0
     assert f"{path}:" in done.stdout
@@ -105,7 +109,7 @@ def test_values_on_the_command_line_are_validated_too() -> None:
 
 
 def test_values_on_the_command_line_are_yaml_as_in_a_file() -> None:
-    listed = success("--configfile", "config/smoke.yaml", "--dry-run", "--nolock", "--config", "seeds=[7]")
-    assert any("seeds-7-7" in message for message in planned(listed))
+    listed = success("--configfile", "config/smoke.yaml", "--dry-run", "--nolock", "--config", "seeds=[7,8]")
+    assert any("seeds-7-8" in message for message in planned(listed))
     done = snakemake("--configfile", "config/smoke.yaml", "--dry-run", "--nolock", "--config", "seeds=[010]")
     assert "seeds.0: Input should be a valid integer (given: '010')" in done.stdout

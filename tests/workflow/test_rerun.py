@@ -15,15 +15,22 @@ from calls import planned, snakemake, success
 from msd.lineage.sync import sync
 
 STUDY = ("--configfile", "config/smoke.yaml")
-METHODS = ("finetune", "kd", "msd-instance")
 RESOLVE = "Write down the study with everything it names"
 OF_MODELS = [
     "Fit logistic regression on the frozen features of clipart-tags",
-    "Fine-tune the teacher of clipart-tags",
-    "Ask the teacher of clipart-tags for its answers to image and text, image alone, text alone",
-    "Measure how much each prediction on clipart-tags depends on image and on text",
     "Measure size, arithmetic and time of teacher and student of clipart-tags",
+    *(
+        message.format(seed)
+        for seed in ("seed-0", "seed-1")
+        for message in (
+            "Fine-tune a teacher of clipart-tags ({})",
+            "Ask a teacher of clipart-tags ({}) for its answers to image and text, image alone, text alone",
+            "Measure how much each prediction on clipart-tags ({}) depends on image and on text",
+        )
+    ),
 ]
+POINTS = {"finetune": ["default"], "kd": ["lambda-0.5", "lambda-0.9"], "msd-instance": ["default"]}
+CHOOSE = "Choose the point of kd on clipart-tags that all its seeds train"
 END = ["Make the tables", "Draw the figures", "Write the report", "Import what is new into MLflow"]
 
 
@@ -58,8 +65,15 @@ def next_jobs(project: Path) -> list[str]:
 
 
 def of_method(method: str) -> list[str]:
-    train = f"Train {method} (default, seeds-0-1) on clipart-tags"
-    return [train, f"Choose the configuration of {method} on clipart-tags by validation"]
+    points = POINTS[method]
+    searched = [f"Train {method} ({point}, seeds-0-1) on clipart-tags" for point in points]
+    rest = "chosen" if len(points) > 1 else points[0]
+    trained = [*searched, f"Train {method} ({rest}, seeds-2-2) on clipart-tags"]
+    end = [
+        *([CHOOSE] if len(points) > 1 else []),
+        f"Choose the configuration of {method} on clipart-tags by validation",
+    ]
+    return [*trained, *end]
 
 
 def test_comments_docstrings_and_new_times_run_nothing(project: Path) -> None:
@@ -76,10 +90,10 @@ def test_comments_docstrings_and_new_times_run_nothing(project: Path) -> None:
         ("msd/distill/methods/kd.py", "(1 - share) * task", "(2 - share) * task", of_method("kd")),
         (
             *("msd/models/visualbert.py", "text * image)", "text * image * 2)"),
-            [*OF_MODELS, *(message for method in METHODS for message in of_method(method))],
+            [*OF_MODELS, *(message for method in POINTS for message in of_method(method))],
         ),
         (
-            *("config/smoke.yaml", "msd-instance: {lambda: 0.9}", "msd-instance: {lambda: 0.8} # a remark"),
+            *("config/smoke.yaml", "msd-instance: {lambda: 0.9,", "msd-instance: {lambda: 0.8, # a remark\n   "),
             [*of_method("msd-instance"), RESOLVE],
         ),
     ],
@@ -92,14 +106,21 @@ def test_an_edit_runs_what_depends_on_it(project: Path, file: str, old: str, new
 
 def test_lost_students_are_trained_again_with_their_cell_and_the_tables(project: Path) -> None:
     """So that a table's n is never that of seeds which are gone."""
-    shutil.rmtree(project / "results/smoke/students/clipart-tags/kd/default/seeds-0-1")
-    assert next_jobs(project) == sorted([*of_method("kd"), *END])
+    shutil.rmtree(project / "results/smoke/students/clipart-tags/msd-instance/default/seeds-0-1")
+    trained, _, collected = of_method("msd-instance")
+    assert next_jobs(project) == sorted([trained, collected, *END])
 
 
-def test_a_later_seed_leaves_the_students_of_earlier_seeds_alone(project: Path) -> None:
-    replace(project / "config/smoke.yaml", "seeds: [0, 1]", "seeds: [0, 1, 2]")
+def test_a_later_seed_leaves_the_full_jobs_of_earlier_seeds_alone(project: Path) -> None:
+    smoke = project / "config/smoke.yaml"
+    smoke.write_text(smoke.read_text().replace("\nseeds: 3\n", "\nseeds: 5\n"))
     trainings = [message for message in next_jobs(project) if message.startswith(("Fine-tune", "Train"))]
-    assert trainings == [f"Train {method} (default, seeds-2-2) on clipart-tags" for method in METHODS]
+    points = {"finetune": "default", "kd": "chosen", "msd-instance": "default"}
+    assert trainings == [
+        f"Train {method} ({point}, {block}) on clipart-tags"
+        for method, point in points.items()
+        for block in ("seeds-2-3", "seeds-4-4")
+    ]
 
 
 def test_a_lost_file_that_nothing_reads_comes_back_and_a_new_caption_only_writes_the_report(project: Path) -> None:

@@ -20,8 +20,18 @@ from msd.lineage.sync import sync
 
 STUDY = ("--configfile", "config/smoke.yaml")
 TRACK = "Import what is new into MLflow"  # its database is an index, made again on each machine
-STUDENTS = [f"Train {name} (default, seeds-0-1) on clipart-tags" for name in ("finetune", "kd", "msd-instance")]
-TEACHER = "results/smoke/teachers/clipart-tags/seed-0"
+POINTS = {
+    "finetune": {"default": ["seeds-0-1", "seeds-2-2"]},
+    "kd": {"lambda-0.5": ["seeds-0-1"], "lambda-0.9": ["seeds-0-1"], "chosen": ["seeds-2-2"]},
+    "msd-instance": {"default": ["seeds-0-1", "seeds-2-2"]},
+}
+STUDENTS = {
+    method: sorted(
+        f"Train {method} ({point}, {block}) on clipart-tags" for point, blocks in points.items() for block in blocks
+    )
+    for method, points in POINTS.items()
+}
+TEACHERS = "results/smoke/teachers/clipart-tags"
 
 
 @pytest.fixture
@@ -61,25 +71,26 @@ def test_records_from_before_job_files_count_too(clone: Path) -> None:
 
 
 def test_who_gets_the_teacher_s_outputs_alone_trains_the_students_alone(clone: Path) -> None:
-    for name in ("students", "cells", "tables", "figures", "config", "probes"):
+    for name in ("students", "choices", "cells", "tables", "figures", "config", "probes"):
         shutil.rmtree(f"results/smoke/{name}")
-    for path in (path for path in Path(TEACHER).glob("*") if path.is_file()):
+    for path in (path for path in Path(TEACHERS).glob("seed-*/*") if path.is_file()):
         path.unlink()
     sync()
-    assert next_jobs("grid") == STUDENTS
+    choose = "Choose the point of kd on clipart-tags that all its seeds train"
+    assert next_jobs("grid") == sorted([choose, *(message for messages in STUDENTS.values() for message in messages)])
 
 
 def test_what_another_branch_left_is_made_again(clone: Path) -> None:
     """Whether its file came alone or with its record: the tables here were made from others."""
-    run = Path("results/smoke/students/clipart-tags/kd/default/seeds-0-1")
+    run = Path("results/smoke/students/clipart-tags/msd-instance/default/seeds-0-1")
     (run / "run.yaml").write_text("of another branch")
     assert sync().doubts == {f"{run}/record.json": f"{run}/run.yaml is not the file that it recorded"}
     jobs = next_jobs()
-    assert STUDENTS[1] in jobs
-    assert not {STUDENTS[0], STUDENTS[2]} & set(jobs)
+    assert STUDENTS["msd-instance"][0] in jobs
+    assert not {*STUDENTS["msd-instance"][1:], *STUDENTS["finetune"], *STUDENTS["kd"]} & {*jobs}
     described = describe_outputs({output: output for output in map(str, run.iterdir()) if "record" not in output})
     edit_record(run / "record.json", lambda content: content.update(outputs=described))
-    cell = "results/smoke/cells/clipart-tags/kd/record.json"
+    cell = "results/smoke/cells/clipart-tags/msd-instance/record.json"
     assert sync().doubts[cell] == f"it was made from another {run}/run.yaml"
 
 
@@ -88,15 +99,16 @@ def test_changed_code_and_settings_still_count(clone: Path) -> None:
     kd = clone / "msd/distill/methods/kd.py"
     kd.write_text(kd.read_text().replace("(1 - share) * task", "(2 - share) * task"))
     smoke = clone / "config/smoke.yaml"
-    smoke.write_text(smoke.read_text().replace("msd-instance: {lambda: 0.9}", "msd-instance: {lambda: 0.8}"))
-    assert [message for message in next_jobs() if message.startswith(("Train", "Fine-tune"))] == STUDENTS[1:]
+    smoke.write_text(smoke.read_text().replace("msd-instance: {lambda: 0.9,", "msd-instance: {lambda: 0.8,"))
+    trainings = [message for message in next_jobs() if message.startswith(("Train", "Fine-tune"))]
+    assert trainings == [*STUDENTS["kd"], *STUDENTS["msd-instance"]]
 
 
 def test_an_altered_record_and_altered_sources_are_seen(clone: Path) -> None:
     caption = Path("workflow/report/main.rst")
     caption.write_text(caption.read_text() + "And more.\n")
     assert sync().doubts == {"results/smoke/record.json": f"it was made from another {caption}"}
-    record = Path(TEACHER) / "outputs/record.json"
+    record = Path(TEACHERS) / "seed-0/outputs/record.json"
     record.write_text(record.read_text().replace('"seeds": []', '"seeds": [1]'))
     assert sync().doubts == {
         "results/smoke/record.json": f"it was made from another {record}",

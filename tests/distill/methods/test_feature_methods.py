@@ -194,8 +194,10 @@ def test_the_file_adds_what_msd_has_and_changes_nothing(name: str) -> None:
     assert with_msd["implementation"] == plain["implementation"]
     assert with_msd["parameters"].keys() == plain["parameters"].keys() | msd["parameters"].keys()
     assert {key: with_msd["parameters"][key] for key in plain["parameters"]} == plain["parameters"]
-    for key in ("weighting", "temperature", "strength"):
+    for key in ("weighting", "strength"):
         assert with_msd["parameters"][key] == msd["parameters"][key]
+    for key in ("lambda", "temperature"):
+        assert with_msd["parameters"][key] in msd["parameters"][key]
 
 
 @pytest.mark.parametrize("task", ["multiclass", "multilabel"])
