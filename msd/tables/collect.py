@@ -93,8 +93,8 @@ def _read_variants(job: Job[CollectParams]) -> list[Variant]:
         if run["parameters"] != variant.parameters:
             raise UserError(f"{run_path} has other parameters than {variant.runs[0]}/run.yaml of the same variant")
         variant.runs.append(str(Path(run_path).parent))
-        variant.teachers |= {str(seed): str(of) for seed, of in zip(run["seeds"], run["teachers"], strict=True)}
         _add_block(variant, metrics_path, predictions_path, seeds=[str(seed) for seed in run["seeds"]])
+        variant.teachers |= {str(seed): str(of) for seed, of in zip(run["seeds"], run["teachers"], strict=True)}
     if not found:
         raise UserError(f"there are no runs of {job.params.dataset}/{job.params.method} to collect")
     return list(found.values())

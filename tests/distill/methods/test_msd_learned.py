@@ -195,7 +195,7 @@ def late_weights(shuffled: str, *, seed: int) -> dict[str, float]:
     setting = Setting("generated", seed, "multiclass", samples, student, teacher)
     torch.manual_seed(setting.stream("method"))
     points = dict(read_model(MethodConfig, "config/methods/msd-learned.yaml").points)
-    method = method_class("msd_learned")({**points["lambda-0.9"], "meta_samples": 256}, setting)
+    method = method_class("msd_learned")({**points["lambda-0.9_temperature-2"], "meta_samples": 256}, setting)
     history = trained(method, epochs=5, batch_size=256, learning_rate=4e-3)
     late = history[history["term"].isin(WEIGHTS) & (history["step"] > history["step"].max() / 2)]
     return late.groupby("term")["value"].mean().to_dict()
