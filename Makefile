@@ -5,7 +5,7 @@ export PYTHONPATH :=
 # Each job imports thousands of modules, three times as fast once their bytecode is kept.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup reproduce reproduce-mfh smoke test test-pythons fuzz test-browser lint bench clean
+.PHONY: setup reproduce reproduce-mfh smoke test test-pythons fuzz test-browser lint bench bench-gpu clean
 
 # The page that `make test-browser` opens.
 REPORT ?= results/smoke/report.html
@@ -61,6 +61,11 @@ lint: setup
 bench: setup
 	python bench/student_step.py
 	python bench/audit.py
+	python bench/store.py
+
+# On a machine with a GPU, with a torch that sees it; builds nothing. It has not run on one yet.
+bench-gpu:
+	python bench/gpu.py
 
 clean:
 	rm -rf results/smoke .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -5,19 +5,17 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from msd.config.contracts.tables import CHOSEN
 from msd.config.files import DatasetConfig, MethodConfig, named_file, read_named
 from msd.config.names import NamedStudy, block_name, check_run_names
-from msd.config.sections import Overrides
+from msd.config.sections import SEEDS, MethodChanges, Overrides
 from msd.config.strict import Count, Scalar, Seeds
 from msd.config.yaml_file import read_yaml, validated
 from msd.errors import UserError, nearest
 
 MOST_JOBS = 20_000
-SEEDS = "seeds"
-"""The key of a method in a study that is none of its parameters."""
 
 
 class Run(NamedTuple):
@@ -38,20 +36,11 @@ class Grid(NamedStudy):
     )
     seeds_per_job: Count = Field(description="seeds that one job trains, so that it reads its inputs once")
     datasets: dict[str, Overrides] = Field(min_length=1, description="names of files in config/datasets")
-    methods: dict[str, dict[str, Any]] = Field(
+    methods: MethodChanges = Field(
         min_length=1,
         description="names of files in config/methods, with the parameters that differ in this study; "
         "`seeds`: how many seeds of a dataset it gets, the first ones",
     )
-
-    @field_validator("methods")
-    @classmethod
-    def _count_seeds(cls, methods: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        for name, changes in methods.items():
-            count = changes.get(SEEDS, 1)
-            if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-                raise ValueError(f"{name}.{SEEDS}: give a number of seeds, at least 1 (given: {count})")
-        return methods
 
     @cached_property
     def dataset_configs(self) -> dict[str, DatasetConfig]:
@@ -103,7 +92,10 @@ class Grid(NamedStudy):
         """The seeds of a dataset's students, or of one method's there: the first ones of them."""
         own = self.datasets[dataset].seeds
         seeds = self.seeds if own is None else own
-        return seeds if method is None else seeds[: self.methods[method].get(SEEDS)]
+        if method is None:
+            return seeds
+        changes = {**self.methods[method], **(self.datasets[dataset].methods or {}).get(method, {})}
+        return seeds[: changes.get(SEEDS)]
 
     def searching_seeds(self, dataset: str, method: str) -> list[int]:
         """The seeds that choose a method's point on a dataset: all where there is one, or the study does not say."""

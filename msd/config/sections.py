@@ -1,8 +1,8 @@
 """The sections of an MSD study's file."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from msd.config.contracts.tables import Part
 from msd.config.contracts.training import (
@@ -44,6 +44,22 @@ class Transfer(Strict):
     )
 
 
+SEEDS = "seeds"
+"""The key of a method in a study that is none of its parameters: how many seeds it gets, the first ones."""
+
+
+def _counted(methods: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    for name, changes in methods.items():
+        count = changes.get(SEEDS, 1)
+        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+            raise ValueError(f"{name}.{SEEDS}: give a number of seeds, at least 1 (given: {count})")
+    return methods
+
+
+MethodChanges = Annotated[dict[str, dict[str, Any]], AfterValidator(_counted)]
+"""Method -> parameters that differ from its file, and `SEEDS`."""
+
+
 class Overrides(Strict):
     """Values for one dataset alone."""
 
@@ -51,7 +67,7 @@ class Overrides(Strict):
         "primary", description="claims are decided on primary datasets; a control is one where a claim should not hold"
     )
     seeds: Seeds | None = Field(None, description="seeds of its students, those of the study if null")
-    methods: dict[str, dict[str, Any]] | None = Field(
+    methods: MethodChanges | None = Field(
         None, description="the methods that run on it, all if null, with the parameters that differ for this dataset"
     )
     transfer: Transfer | None = Field(None, description="pairs for transfer, those of the study if null")

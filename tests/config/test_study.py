@@ -93,7 +93,8 @@ def test_seeds_are_dealt_to_teachers_and_the_first_ones_choose_for_the_others(tm
         content.update(seeds=7, search_seeds=3, seeds_per_job=2)
         content["teacher"].update(seeds=2)
         content["methods"].update(finetune={"seeds": 4}, kd={"temperature": 2})
-        content["datasets"]["easy-vqa"] = {"seeds": 3, "teacher": {"seeds": [5]}, "methods": {"finetune": {}, "kd": {}}}
+        own = {"finetune": {"seeds": 2}, "kd": {}}
+        content["datasets"]["easy-vqa"] = {"seeds": 3, "teacher": {"seeds": [5]}, "methods": own}
         content["datasets"]["clipart-tags"]["methods"] = {"finetune": {}, "kd": {"lambda": 0.5, "temperature": 2}}
 
     study = load_study(changed(tmp_path, change))
@@ -109,6 +110,7 @@ def test_seeds_are_dealt_to_teachers_and_the_first_ones_choose_for_the_others(tm
     assert [study.teachers_of(run) for run in study.runs_of("clipart-match", "kd")[-2:]] == [[1, 0], [1, 0]]
     assert {run.variant for run in study.runs_of("clipart-tags", "kd")} == {"default"}
     assert study.seeds_of("clipart-tags", "finetune") == [0, 1, 2, 3]
+    assert study.seeds_of("easy-vqa", "finetune") == [0, 1]
     assert study.blocks("easy-vqa", "kd") == ([[0, 1], [2]], [])
     assert study.teachers_of(study.runs_of("easy-vqa", "kd")[0]) == [5, 5]
     assert study.methods_of("easy-vqa") == ["finetune", "kd"]
