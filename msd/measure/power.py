@@ -20,12 +20,15 @@ class Design:
     """A paired test whose difference has these variances.
 
     spread: origin -> variance, as in `msd.measure.stats.Difference`: more seeds make that of `seeds` smaller and leave
-    the others, such as `pictures`, as they are. level: of the test, two-sided; .05 over the number of tests where Holm
-    corrects them, which is its first and strictest step.
+    the others, `pictures` and `teachers`, as they are. level: of the test, two-sided; .05 over the number of tests
+    where Holm corrects them, which is its first and strictest step.
+    freedom: of the study's own test where several teachers give it, for more seeds leave their number as it is; None
+    with one teacher.
     """
 
     spread: Mapping[str, float]
     level: float
+    freedom: float | None = None
 
     def error(self, seeds: int) -> float:
         """Standard error of the difference with so many seeds."""
@@ -36,9 +39,9 @@ class Design:
         return sum(value for origin, value in self.spread.items() if origin != "seeds")
 
     def power(self, difference: float, seeds: int) -> float:
-        """Probability that a true difference > 0 is found above zero: noncentral t, Satterthwaite's freedom.
+        """Probability that a true difference > 0 is found above zero: noncentral t.
 
-        Raises ValueError for fewer than two seeds.
+        Its freedom is Satterthwaite's if none is given. Raises ValueError for fewer than two seeds.
         """
         return self._power_of(difference / self.error(seeds), seeds) if self.error(seeds) else 1.0
 
@@ -46,8 +49,10 @@ class Design:
         """Power at a shift of so many standard errors."""
         if seeds < 2:
             raise ValueError(f"seeds: one seed says nothing about others; got {seeds}")
-        share = self.spread["seeds"] / seeds / self.error(seeds) ** 2
-        freedom = (seeds - 1) / share**2 if share > 1e-3 else (seeds - 1) * 1e6
+        freedom = self.freedom
+        if freedom is None:
+            share = self.spread["seeds"] / seeds / self.error(seeds) ** 2
+            freedom = (seeds - 1) / share**2 if share > 1e-3 else (seeds - 1) * 1e6
         reach = float(student_t.ppf(1 - self.level / 2, freedom))
         return float(ndtr(shift - reach * np.sqrt(chi2.ppf(_POINTS, freedom) / freedom)).mean())
 

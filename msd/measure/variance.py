@@ -112,7 +112,7 @@ def standard_error(
     variance = max(of_top + rest, LEAST_SHARE * of_pictures)
     spread = {"seeds": squares.within if squares.seeds > squares.groups else squares.between, "pictures": rest}
     if several:
-        added = squares.of_teacher * squares.size * squares.ratio / squares.seeds
+        added = of_top - squares.ratio * squares.within / squares.seeds
         spread["teachers"] = max(0.0, added) if squares.seeds > squares.groups else 0.0
         return math.sqrt(variance), freedom_of_parts(of_top, freedom, variance - of_top, max(1, pictures - 1)), spread
     others = (of_pictures**2 + of_both**2 / (squares.groups - 1)) / max(1, pictures - 1)

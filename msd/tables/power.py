@@ -34,15 +34,19 @@ class TestPower:
 def powers(table: Table) -> list[TestPower]:
     """Every test of a primary task over more than one seed, at the strictest step of Holm's correction."""
     tested = [
-        (cell, cell.against.spread, cell.against.n)
+        (cell, cell.against.spread, cell.against.freedom, cell.against.n)
         for cell in table.cells
         if cell.details.get("part") == "primary" and cell.against is not None and cell.against.spread is not None
         and (cell.against.n or 0) > 1
     ]  # fmt: skip
-    size = Counter(cell.place["claim"] for cell, _, _ in tested)
+    size = Counter(cell.place["claim"] for cell, *_ in tested)
     return [
-        TestPower(cell, Design(spread, SIGNIFICANT / size[cell.place["claim"]]), int(n or 0))
-        for cell, spread, n in tested
+        TestPower(
+            cell,
+            Design(spread, SIGNIFICANT / size[cell.place["claim"]], freedom if "teachers" in spread else None),
+            int(n or 0),
+        )
+        for cell, spread, freedom, n in tested
     ]
 
 
@@ -82,5 +86,5 @@ def _lines(table: Table, found: list[TestPower], difference: float | None) -> It
         line += f"{one.design.error(one.seeds):>10.4f}{one.smallest:>10.4f}"
         if difference is not None and not table.more["claims"][claim]["measures"]:
             seeds = one.design.seeds_for(difference)
-            line += f"  {seeds or f'more than {MOST_SEEDS:,}: too few pictures':>{len(title) - 2}}"
+            line += f"  {seeds or f'more than {MOST_SEEDS:,}: too few pictures or teachers':>{len(title) - 2}}"
         yield line

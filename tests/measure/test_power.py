@@ -7,6 +7,7 @@ from scipy import stats as scipy_stats
 from msd.measure.power import Design
 from msd.measure.scorers import mean_scorer
 from msd.measure.stats import Resampling, generator
+from msd.measure.variance import standard_error
 
 
 @pytest.mark.parametrize(("seeds", "pictures"), [(3, 0.0), (5, 0.0), (20, 0.0), (5, 0.5), (10, 2.0)])
@@ -33,6 +34,21 @@ def test_the_comparison_of_a_study_has_the_power_that_is_said() -> None:
         one = resampling.compare([resampling.scores(mean_scorer(row + lead)) for row in parts], nothing)
         found.append(one.p is not None and one.p < 0.05 and one.difference > 0)
     assert np.mean(found) == pytest.approx(0.8, abs=0.05)
+
+
+@pytest.mark.parametrize(("teachers", "ratio"), [(4, 0.5), (8, 2.0)])
+def test_studies_of_several_teachers_have_it_too(teachers: int, ratio: float) -> None:
+    """A teacher's variance is `ratio` times a seed's, and the freedom of V that of its teachers."""
+    seeds, size = 20, 4000
+    design = Design({"seeds": 1.0, "teachers": ratio / teachers, "pictures": 0.0}, 0.05, freedom=teachers - 1)
+    rng, dealt = generator(f"power of {teachers} teachers"), np.arange(seeds) % teachers
+    lead, hits = design.smallest(seeds), 0
+    for _ in range(size):
+        gaps = lead + rng.normal(0, np.sqrt(ratio), teachers)[dealt] + rng.normal(0, 1, seeds)
+        error, freedom, _ = standard_error(gaps, np.zeros((seeds, seeds)), teachers=dealt, pictures=100)
+        hits += gaps.mean() > scipy_stats.t.ppf(0.975, freedom) * error
+    assert hits / size == pytest.approx(0.8, abs=0.03)
+    assert design.seeds_for(design.smallest(10**6) * 0.9) is None, "more seeds are no more teachers"
 
 
 def test_seeds_alone_have_the_power_of_the_t_test() -> None:
