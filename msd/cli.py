@@ -86,7 +86,7 @@ def parser() -> argparse.ArgumentParser:
     power = add("power", _power, "the smallest difference that a study can see, and the seeds that one needs")
     _add_study(power)
     power.add_argument("--difference", type=float, help="of a score: the seeds that each test needs to see it")
-    _add_study(add("publish", _publish, "copy a study's tables to results/published and the README"))
+    _add_study(add("publish", _publish, "copy a study's tables to results/published and docs/"))
     return top
 
 

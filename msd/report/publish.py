@@ -1,4 +1,4 @@
-"""Copy a finished study's tables to results/published/, which git keeps; the README shows those it has a place for."""
+"""Copy a finished study's tables to results/published/, which git keeps; docs/ shows those it has places for."""
 
 import re
 import shutil
@@ -10,32 +10,35 @@ from msd.temporary import write_whole
 BLOCK = re.compile(r"<!-- (\w+) table of ([\w-]+): written by `msd publish` -->\n.*?<!-- end -->", re.DOTALL)
 
 
-def publish(study: str, *, readme: Path = Path("README.md"), results: Path = Path("results")) -> str:
+def publish(study: str, *, docs: Path = Path("docs"), results: Path = Path("results")) -> str:
     """Copy tables, record and main figure; returns what was done. UserError without report or a table to show."""
     source, target = results / study, results / "published" / study
     if not (source / "report.html").is_file():
         raise UserError(f"{source} holds no report.html; run the study before you publish it")
     files = [*sorted((source / "tables").glob("*.json")), *sorted((source / "tables").glob("*.md"))]
     tables = {file.stem: file.read_text(encoding="utf-8") for file in files if file.suffix == ".md"}
-    changed = with_tables(readme.read_text(encoding="utf-8"), study, tables)
+    pages = {page: page.read_text(encoding="utf-8") for page in sorted(docs.glob("*.md"))}
+    shown = {page: with_tables(text, study, tables, page=str(page)) for page, text in pages.items()}
     files += (source / "figures").glob("main.png")
     target.mkdir(parents=True, exist_ok=True)
     for file in files:
         shutil.copyfile(file, target / file.name)
-    write_whole(readme, changed)
-    return f"{len(files)} files in {target}; {readme} shows the tables that it has a place for"
+    for page in pages:
+        if shown[page] != pages[page]:
+            write_whole(page, shown[page])
+    return f"{len(files)} files in {target}; {docs} shows the tables that it has a place for"
 
 
-def with_tables(text: str, study: str, tables: dict[str, str]) -> str:
-    """The README's text with a study's tables (name -> Markdown) between their marks, the main one below its figure."""
+def with_tables(text: str, study: str, tables: dict[str, str], *, page: str) -> str:
+    """A page's text with a study's tables (name -> Markdown) between their marks, the main one below its figure."""
 
     def block(match: re.Match[str]) -> str:
         name, of = match.groups()
         if of != study:
             return match[0]
         if name not in tables:
-            raise UserError(f"README.md has a place for the table {name!r} of {study}, which has {', '.join(tables)}")
-        picture = f"![Test score of every method on every dataset](results/published/{study}/main.png)\n\n"
+            raise UserError(f"{page} has a place for the table {name!r} of {study}, which has {', '.join(tables)}")
+        picture = f"![Test score of every method on every dataset](../results/published/{study}/main.png)\n\n"
         return (
             f"<!-- {name} table of {study}: written by `msd publish` -->\n"
             f"{picture if name == 'main' else ''}{tables[name].strip()}\n<!-- end -->"

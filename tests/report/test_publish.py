@@ -1,4 +1,4 @@
-"""The README shows what was published, and publishing says what is missing."""
+"""docs/ shows what was published, and publishing says what is missing."""
 
 from pathlib import Path
 
@@ -8,12 +8,14 @@ from msd.errors import UserError
 from msd.report.publish import publish, with_tables
 
 
-def test_the_readme_shows_the_published_tables() -> None:
-    text = Path("README.md").read_text()
-    assert "<!-- main table of demo" in text
+def test_every_page_shows_the_published_tables() -> None:
+    pages = {page: page.read_text() for page in Path("docs").glob("*.md")}
+    assert any("<!-- main table of demo" in text for text in pages.values())
     for folder in Path("results/published").iterdir():
         tables = {file.stem: file.read_text() for file in folder.glob("*.md")}
-        assert with_tables(text, folder.name, tables) == text, f"run `msd publish --study {folder.name}`"
+        for page, text in pages.items():
+            shown = with_tables(text, folder.name, tables, page=str(page))
+            assert shown == text, f"run `msd publish {folder.name}`"
 
 
 def test_tables_are_copied_and_shown(tmp_path: Path) -> None:
@@ -23,25 +25,28 @@ def test_tables_are_copied_and_shown(tmp_path: Path) -> None:
     (tables / "main.json").write_text("{}")
     (tables / "main.md").write_text("| a |\n|---|\n| 1 |\n")
     (figures / "main.png").write_bytes(b"png")
-    readme = tmp_path / "README.md"
-    readme.write_text("Before\n<!-- main table of toy: written by `msd publish` -->\nold\n<!-- end -->\nafter\n")
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    page = docs / "results.md"
+    page.write_text("Before\n<!-- main table of toy: written by `msd publish` -->\nold\n<!-- end -->\nafter\n")
     with pytest.raises(UserError, match=r"no report.html; run the study"):
-        publish("toy", readme=readme, results=tmp_path / "results")
+        publish("toy", docs=docs, results=tmp_path / "results")
     (tmp_path / "results/toy/report.html").write_text("<html>")
-    publish("toy", readme=readme, results=tmp_path / "results")
-    assert "| 1 |\n<!-- end -->\nafter" in readme.read_text()
-    assert "old" not in readme.read_text()
+    publish("toy", docs=docs, results=tmp_path / "results")
+    assert "| 1 |\n<!-- end -->\nafter" in page.read_text()
+    assert "old" not in page.read_text()
     assert (tmp_path / "results/published/toy/main.png").read_bytes() == b"png"
 
 
 def test_each_place_gets_its_own_table_and_other_studies_keep_theirs() -> None:
     mark = "<!-- {} table of {}: written by `msd publish` -->\nold\n<!-- end -->\n"
     text = mark.format("main", "toy") + mark.format("claims", "toy") + mark.format("main", "other")
-    shown = with_tables(text, "toy", {"main": "scores", "claims": "verdicts"})
+    shown = with_tables(text, "toy", {"main": "scores", "claims": "verdicts"}, page="p.md")
     assert shown.count("old") == 1
     assert shown.index("main.png") < shown.index("scores") < shown.index("verdicts") < shown.index("old")
 
 
 def test_a_place_for_a_table_that_is_not_there_is_refused() -> None:
-    with pytest.raises(UserError, match="a place for the table 'claims' of toy, which has main"):
-        with_tables("<!-- claims table of toy: written by `msd publish` -->\n<!-- end -->", "toy", {"main": "| a |"})
+    mark = "<!-- claims table of toy: written by `msd publish` -->\n<!-- end -->"
+    with pytest.raises(UserError, match=r"p\.md has a place for the table 'claims' of toy, which has main"):
+        with_tables(mark, "toy", {"main": "| a |"}, page="p.md")
