@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from msd.data.columns import numbers, read_columns
 from msd.data.prepared_table import classes, read_labels
-from msd.data.rows import Ragged, Rows, SparseScores, all_of, blocks, joined, npy_rows
+from msd.data.rows import Ragged, Rows, SparseScores, all_of, joined, npy_rows
 from msd.errors import UserError
 from msd.models.views import Inputs
 
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 
 TEXTS = 8192
 """Texts that are cut to word pieces at once: the tokenizer needs thousands of bytes for each."""
-
-
-FEW = 2**26
-"""Numbers of averaged regions that memory holds, 256 MB: reading them in each step took a tenth of it."""
 
 
 @dataclass(frozen=True)
@@ -114,20 +110,14 @@ class RegionWindows:
         return F.avg_pool2d(grid, self.window, stride=1).permute(0, 2, 3, 1).flatten(1, 2)
 
 
-def load_regions(features: str | Path, *, side: int) -> Rows:
-    """`side` × `side` averages of the regions of regions.npy (P, R, D); UserError if R is no square of that side.
-
-    They are read once where all together are few, else when they are asked for.
-    """
+def load_regions(features: str | Path, *, side: int) -> RegionWindows:
+    """`side` × `side` averages of the regions of regions.npy (P, R, D); UserError if R is no square of that side."""
     grid = npy_rows(features)
     regions = grid.shape[1]
     given = math.isqrt(regions)
     if given**2 != regions or not 1 <= side <= given:
         raise UserError(f"{features}: {regions} regions are no square of {side} regions a side or more")
-    windows = RegionWindows(grid, given - side + 1)
-    if math.prod(windows.shape) > FEW:
-        return windows
-    return torch.cat([windows[rows] for rows in blocks(len(grid), math.prod(grid.shape[1:]))])
+    return RegionWindows(grid, given - side + 1)
 
 
 def with_transfer(train: Split, pairs: Split) -> Split:
