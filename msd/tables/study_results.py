@@ -136,11 +136,20 @@ class StudyResults:
     def teacher_share(self, dataset: str, kinds: Sequence[tuple[str, str]]) -> TeacherShare | None:
         """What the other datasets say of the variance between teachers, by all differences to the baseline.
 
-        kinds: (kind, view) of what is compared, or of several of which it is the mean.
+        kinds: (kind, view) of what is compared, or of several of which it is the mean. A dataset without such a metric
+        says it by its score.
         """
         others = [results for name, results in self.datasets.items() if name != dataset]
-        found = [self._mean_squares(results, kinds) for results in others]
+        found = [
+            self._mean_squares(results, [(kind if self._has(results, kind) else "score", view) for kind, view in kinds])
+            for results in others
+        ]
         return teacher_share([squares for squares in found if squares])
+
+    def _has(self, results: DatasetResults, kind: str) -> bool:
+        """Whether a dataset's students have that metric, or likeness to the teacher."""
+        measured = results.methods[self.params.baseline].content["metrics"]["test"]
+        return kind in ("score", *LIKENESS) or kind in measured
 
     def _mean_squares(self, results: DatasetResults, kinds: Sequence[tuple[str, str]]) -> list[MeanSquares]:
         """Of each method's difference to the baseline, where several teachers have several students each."""
