@@ -70,10 +70,9 @@ STAGES: dict[str, tuple[str, str | None]] = {
 class Job(Generic[Params]):
     """What one job is given, reads and writes.
 
-    `inputs` and `outputs` map a name to a path or a list of paths, relative to the project's folder;
-    `modules` are the `msd` modules whose source decides the result; `params` are fully resolved: an object of the
-    class that `STAGES` names for the rule; `file` is where all this but the rule is written down. `scratch` is a
-    folder for what a killed job goes on from: another one for other params, inputs or code.
+    `inputs` and `outputs` map a name to a path or a list of paths, relative to the project's folder; `modules` are the
+    `msd` modules whose source decides the result; `params` an object of the class that `STAGES` names; `file` holds all
+    but the rule. `scratch` is a folder of what a killed job goes on from: another for other params, inputs or code.
     """
 
     rule: str

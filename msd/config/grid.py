@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ class Run(NamedTuple):
     seeds: str
 
 
-class Grid(NamedStudy):
+class Grid(NamedStudy, ABC):
     """Datasets × methods × points × seeds of a study."""
 
     seeds: Seeds = Field(description="a student of every configuration is trained with each; a count n means 0 to n−1")
@@ -84,9 +85,9 @@ class Grid(NamedStudy):
         """(variant, parameters) of every point that a method has on a dataset."""
         return self.cell_configs[dataset, method].points
 
+    @abstractmethod
     def teacher_seeds(self, dataset: str) -> list[int]:
         """The seeds of a dataset's teachers, no more of them than students have seeds."""
-        raise NotImplementedError
 
     def seeds_of(self, dataset: str, method: str | None = None) -> list[int]:
         """The seeds of a dataset's students, or of one method's there: the first ones of them."""
@@ -146,13 +147,10 @@ class Grid(NamedStudy):
             teachers, seeds = len(self.teacher_seeds(dataset)), len(self.seeds_of(dataset))
             if teachers > seeds:
                 raise UserError(f"{dataset} has {teachers} teachers for {seeds} seeds of students; give it fewer")
-        points = sum(
-            len(config.points) * sum(map(len, self.blocks(*cell))) for cell, config in self.cell_configs.items()
-        )
-        if points > MOST_JOBS:
-            raise UserError(
-                f"{points:,} jobs are more than the {MOST_JOBS:,} that a study may have; raise seeds_per_job"
-            )
+        blocks = {cell: self.blocks(*cell) for cell in self.cell_configs}
+        jobs = sum(len(self.points(*cell)) * len(first) + len(others) for cell, (first, others) in blocks.items())
+        if jobs > MOST_JOBS:
+            raise UserError(f"{jobs:,} jobs are more than the {MOST_JOBS:,} that a study may have; raise seeds_per_job")
         check_run_names([*self.runs])
 
 

@@ -36,7 +36,7 @@ class Study(Grid):
     saliency: SaliencyConfig = Field(description="how saliency is measured")
     transfer: Transfer = Field(Transfer(pairs=0), description="training texts and pictures paired anew, without labels")
     teacher: Teacher = Field(description="the teacher of each dataset, which starts from the text encoder")
-    student: Student = Field(description="every student, which starts from random weights")
+    student: Student = Field(description="every student, which starts from random weights, but for its words")
     engine: EngineParams = Field(EngineParams(), description="where and how exactly models are trained")
     report: Report = Field(description="what tables and figures compare")
 

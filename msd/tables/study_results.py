@@ -217,8 +217,8 @@ def seed_scorers(
         thresholds = own.values("val", F1_THRESHOLD)
         logits = {seed: own_logits - thresholds[seed] for seed, own_logits in logits.items()}
     of_metric = LIKENESS.get(kind) or METRICS[{"score": results.metric, TUNED_F1: "micro_f1"}.get(kind, kind)]
-    asked = results.teachers[view] if kind in LIKENESS else {}
-    others = {seed: asked.get(own.teachers[seed], results.gold) for seed in seeds}
+    asked = results.teachers[view]
+    others = {seed: asked[own.teachers[seed]] if kind in LIKENESS else results.gold for seed in seeds}
     scorers = {seed: of_metric.scorer(logits[seed], others[seed], results.task) for seed in seeds}
     stated = {} if kind == "agreement" else own.values("test", metric)  # no job has stated the agreement
     for seed, scorer in scorers.items():

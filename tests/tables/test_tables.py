@@ -10,10 +10,9 @@ import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
 from sklearn.metrics import average_precision_score
-from synthetic_study import METHODS, TASKS
+from synthetic_study import DATASETS, METHODS, TASKS
 
 from msd.errors import UserError
-from msd.tables.collect import collect
 from msd.tables.names import table_names
 from msd.tables.tables import tables
 
@@ -257,26 +256,33 @@ def test_unknown_output_is_named(in_study):
 
 
 def test_each_student_pairs_with_its_teacher_and_intervals_cover_the_teachers(new_study):
-    study = new_study(teachers=(7, 8), blocks=([0, 2], [1]), samples={"val": 20, "test": 120})
-    for method in METHODS:
-        collect(study.collect_job("match", method))
-    params = study.params().model_dump(mode="json")
-    job = study.tables_job(datasets=params["datasets"][:1])
-    for name, paths in job.inputs.items():
-        if name not in ("histories", "claims"):
-            job.inputs[name] = [path for path in paths if "/match/" in path]
-    for form in ("json", "csv", "md", "tex"):
-        del job.outputs[f"thresholds.{form}"]
+    """Tasks of all kinds, each of which says something of teachers to the others; one of them has fewer methods."""
+    study = new_study(teachers=(7, 8), blocks=([0, 2], [1]), samples={"val": 20, "test": 120}, datasets=tuple(DATASETS))
+    study.collect()
+    datasets = study.params().model_dump(mode="json")["datasets"]
+    fewer = next(about for about in datasets if about["name"] == "relation")
+    fewer["methods"] = ["finetune", "kd", "msd-instance"]
+    job = study.tables_job(datasets=datasets)
+    for name in ("cells", "cell_predictions"):
+        job.inputs[name] = [path for path in job.inputs[name] if "relation/msd-uniform" not in path]
     tables(job)
-    read = {name: json.loads(Path(f"results/tiny/tables/{name}.json").read_text()) for name in ("main", "views")}
-    teacher = find(read["main"], method="teacher")
+    read = {
+        name: json.loads(Path(f"results/tiny/tables/{name}.json").read_text())
+        for name in ("main", "views", "thresholds")
+    }
+    tuned = find(read["thresholds"], dataset="tags", method="msd-uniform", measure="micro_f1_tuned")
+    assert tuned["against"]["spread"].keys() == {"seeds", "teachers", "pictures"}
+    assert not [
+        cell for cell in read["main"]["cells"] if (cell["dataset"], cell["method"]) == ("relation", "msd-uniform")
+    ]
+    teacher = find(read["main"], dataset="match", method="teacher")
     assert (teacher["n"], list(teacher["values"])) == (2, ["7", "8"])
     assert teacher["runs"] == [f"results/tiny/teachers/match/seed-{seed}" for seed in (7, 8)]
-    lead = find(read["main"], method="msd-uniform")["against"]
+    lead = find(read["main"], dataset="match", method="msd-uniform")["against"]
     assert lead["spread"].keys() == {"seeds", "teachers", "pictures"}
 
     assert not [note for note in read["main"]["notes"] if "do not cover the teacher" in note]
-    for seed, kl in find(read["views"], method="kd", measure="kl/both")["values"].items():
+    for seed, kl in find(read["views"], dataset="match", method="kd", measure="kl/both")["values"].items():
         stated = json.loads(Path("results/tiny/cells/match/kd/cell.json").read_text())["metrics"]["test"]["kl/both"]
         assert kl == stated[seed]
 
