@@ -5,7 +5,7 @@ export PYTHONPATH :=
 # Each job imports thousands of modules, three times as fast once their bytecode is kept.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup reproduce reproduce-mfh smoke test test-pythons fuzz test-browser lint bench bench-gpu clean
+.PHONY: setup reproduce reproduce-mfh smoke test test-pythons fuzz test-browser test-gpu lint bench bench-gpu clean
 
 # The page that `make test-browser` opens.
 REPORT ?= results/smoke/report.html
@@ -51,6 +51,10 @@ test-browser: smoke
 	tests/browser/install.sh
 	REPORT=$(REPORT) pytest -m browser tests/browser
 
+# On a machine with a GPU, as `bench-gpu`, with a torch that sees it; builds nothing.
+test-gpu:
+	python -m pytest -m gpu tests/training
+
 lint: setup
 	ruff check .
 	ruff format --check .
@@ -63,7 +67,6 @@ bench: setup
 	python bench/audit.py
 	python bench/store.py
 
-# On a machine with a GPU, with a torch that sees it; builds nothing. It has not run on one yet.
 bench-gpu:
 	python bench/gpu.py
 

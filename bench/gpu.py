@@ -3,14 +3,17 @@
     make bench-gpu                                  # on a machine with a GPU, minutes; builds nothing
     python bench/gpu.py --device cpu --divide 16    # does it run? A sixteenth of the sizes, fp32; numbers mean nothing
 
-Trainings are the package's own, on random samples, with one thing at a time changed from the first row. Operations are
-counted by PyTorch as the steps run; the rate that they are held against is that of a large matrix product in the same
-precision, measured in the same run. The table is printed and written to bench/gpu-<device>.md.
+Trainings are the package's own, on random samples, with one thing at a time changed from the first row; `jobs` are
+processes that train a student each at the same time, their samples a second added up. Operations are counted by PyTorch
+as a step runs; the rate that they are held against is that of a large matrix product in the same precision, measured in
+the same run. The table is printed and written to bench/gpu-<device>.md.
 """
 
 import argparse
+import multiprocessing
 import re
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +32,7 @@ from msd.training.determinism import single_thread
 from msd.training.engine import Engine
 from msd.training.history import History
 
-LABELS, REGION_WIDTH, VOCABULARY, WARM_UP = 3129, 2048, 30522, 4
+LABELS, REGION_WIDTH, VOCABULARY = 3129, 2048, 30522
 TEACHER = {"layers": 12, "width": 768, "heads": 12, "feed_forward": 3072}
 STUDENT = {"layers": 4, "width": 312, "heads": 12, "feed_forward": 1200}
 METHODS: dict[str, dict[str, Any]] = {
@@ -41,7 +44,7 @@ METHODS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Case:
-    """One training: its model's sizes, method, batch, and engine."""
+    """One training, or as many at once as `jobs` says: its model's sizes, method, batch, and engine."""
 
     model: str = "VisualBERT-base"
     method: str = "finetune"
@@ -50,6 +53,7 @@ class Case:
     tokens: int = 64
     precision: str = "bf16"
     compile: bool = False
+    jobs: int = 1
 
 
 FIRST = Case()
@@ -59,8 +63,9 @@ CASES = [
     *(replace(FIRST, batch=batch) for batch in (64, 480)),
     replace(FIRST, regions=100, tokens=128),
     *(SMALL, replace(SMALL, method="msd"), replace(SMALL, precision="fp32"), replace(SMALL, compile=True)),
-    *(replace(SMALL, method="msd", batch=batch) for batch in (64, 480)),
+    replace(SMALL, method="msd", batch=480),
     *(replace(SMALL, method=method, regions=100, tokens=128) for method in ("kd", "msd")),
+    *(replace(SMALL, method=method, batch=64, jobs=jobs) for jobs in (1, 4, 8) for method in ("kd", "msd")),
 ]
 
 
@@ -69,24 +74,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
     parser.add_argument("--divide", type=int, default=1, help="by which sizes are divided")
-    parser.add_argument("--steps", type=int, default=20, help="that are timed")
+    parser.add_argument("--steps", type=int, default=30, help="that are timed, after as many to warm up")
     options = parser.parse_args()
-    if options.device == "cpu":
-        single_thread()
+    single_thread()
     name = torch.cuda.get_device_name() if options.device == "cuda" else "processor"
     cases = CASES if options.device == "cuda" else [*dict.fromkeys(map(plain, CASES))]
     peak = {each: matrix_rate(options.device, each, options.divide) for each in {case.precision: 0 for case in cases}}
     rates = ", ".join(f"{precision} {rate / 1e12:.1f} TFLOP/s" for precision, rate in peak.items())
     lines = [
-        f"{name}, PyTorch {torch.__version__}; a large matrix product: {rates}.",
+        f"{name}, PyTorch {torch.__version__}; the rate of a large matrix product: {rates}.",
         "",
-        "| model | method | batch | regions | tokens | precision | compiled | samples/s | TFLOP/s | of that rate |",
-        "|---|---|---:|---:|---:|---|---|---:|---:|---:|",
+        "| model | method | batch | regions | tokens | precision | compiled | jobs | samples/s | TFLOP/s | share |",
+        "|---|---|---:|---:|---:|---|---|---:|---:|---:|---:|",
     ]
     for case in cases:
-        samples, operations = measured(case, options.device, options.divide, options.steps)
+        samples = at_once(case, options.device, options.divide, options.steps)
+        operations = samples * operations_of_a_sample(case, options.device, options.divide)
         share = operations / peak[case.precision]
         sizes = f"{case.batch} | {case.regions} | {case.tokens} | {case.precision} | {'yes' if case.compile else 'no'}"
+        sizes = f"{sizes} | {case.jobs}"
         lines.append(
             f"| {case.model} | {case.method} | {sizes} | {samples:,.0f} | {operations / 1e12:.2f} | {share:.0%} |"
         )
@@ -114,49 +120,61 @@ def matrix_rate(device: str, precision: str, divide: int) -> float:
     return repeats * 2 * size**3 / seconds
 
 
-def measured(case: Case, device: str, divide: int, steps: int) -> tuple[float, float]:
-    """Samples a second, and operations of matrix products a second, of `steps` steps after some to warm up."""
+def at_once(case: Case, device: str, divide: int, steps: int) -> float:
+    """Samples a second of a case's jobs together, each in a process of its own, all timed from the same moment on."""
+    if case.jobs == 1:
+        return measured(case, device, divide, steps)
+    spawn = multiprocessing.get_context("spawn")
+    with spawn.Manager() as manager, ProcessPoolExecutor(case.jobs, mp_context=spawn) as pool:
+        together = manager.Barrier(case.jobs)
+        jobs = [pool.submit(measured, case, device, divide, steps, together) for _ in range(case.jobs)]
+        return sum(job.result() for job in jobs)
+
+
+def measured(case: Case, device: str, divide: int, steps: int, together: Any = None) -> float:
+    """Samples a second of the second of two epochs of `steps` steps, which starts when all jobs have come so far."""
+    single_thread()
     engine = Engine(EngineParams(device=device, precision=case.precision, compile=case.compile))
-    setting = random_setting(case, divide)
+    setting, times = random_setting(case, divide, steps), list[float]()
     engine.place(setting.student)
     method = method_class(case.method)(METHODS[case.method], setting)
 
-    def run(count: int) -> None:
-        schedule = {"epochs": 1_000_000, "batch_size": case.batch // divide, "max_steps": count, "learning_rate": 1e-5}
-        schedule |= {"weight_decay": 0.01, "warmup": 0.1, "clip": 1.0}
-        train(method, schedule=Schedule(**schedule), history=History(), validate=dict, engine=engine)
+    def epoch_ends() -> dict[str, float]:
+        torch.cuda.synchronize() if device == "cuda" else None
+        if together is not None and not times:
+            together.wait()
+        times.append(time.perf_counter())
+        return {}
 
-    run(WARM_UP)
+    train(method, schedule=schedule(case, divide, epochs=2), history=History(), validate=epoch_ends, engine=engine)
+    return len(setting.samples) / (times[1] - times[0])
+
+
+def operations_of_a_sample(case: Case, device: str, divide: int) -> float:
+    """Operations of the matrix products of a step, by the sample: counted in one step that is not compiled."""
+    engine, setting = Engine(EngineParams(device=device, precision=case.precision)), random_setting(case, divide, 1)
+    engine.place(setting.student)
+    method = method_class(case.method)(METHODS[case.method], setting)
     with FlopCounterMode(display=False) as counter:
-        plain = Engine(EngineParams(device=device, precision=case.precision))
-        eager = replace(setting, student=same_model(setting.student).to(plain.device))
-        counted = method_class(case.method)(METHODS[case.method], eager)
-        train(counted, schedule=one_step(case.batch // divide), history=History(), validate=dict, engine=plain)
-    start = now(device)
-    run(steps)
-    seconds = now(device) - start
-    return steps * (case.batch // divide) / seconds, steps * counter.get_total_flops() / seconds
+        train(method, schedule=schedule(case, divide, epochs=1), history=History(), validate=dict, engine=engine)
+    return float(counter.get_total_flops() / len(setting.samples))
 
 
-def one_step(batch: int) -> Schedule:
-    """A single step."""
-    sizes = {"epochs": 1, "batch_size": batch, "max_steps": 1, "learning_rate": 1e-5}
+def schedule(case: Case, divide: int, *, epochs: int) -> Schedule:
+    """That of a fine-tuning."""
+    sizes = {"epochs": epochs, "batch_size": case.batch // divide, "learning_rate": 1e-5}
     return Schedule(**sizes, weight_decay=0.01, warmup=0.1, clip=1.0)
 
 
-def same_model(model: VisualBertClassifier) -> VisualBertClassifier:
-    """Another model of the same sizes, not compiled."""
-    return VisualBertClassifier(model.config)
-
-
-def random_setting(case: Case, divide: int) -> Setting:
-    """A student, and enough random samples of full length for a few batches."""
+def random_setting(case: Case, divide: int, steps: int) -> Setting:
+    """A student, and random samples of full length for so many steps, of twice a batch of pictures."""
     sizes = TEACHER if case.model == "VisualBERT-base" else STUDENT
     width = sizes["width"] // divide // sizes["heads"] * sizes["heads"] or sizes["heads"]
     config = {**sizes, "width": width, "feed_forward": sizes["feed_forward"] // divide, "dropout": 0.1}
     config |= {"pool": "first", "vocabulary": VOCABULARY // divide, "labels": LABELS // divide}
     config |= {"positions": case.tokens, "region_width": REGION_WIDTH // divide}
-    samples, generator = 2 * case.batch // divide, torch.Generator().manual_seed(0)
+    samples, generator = steps * (case.batch // divide), torch.Generator().manual_seed(0)
+    pictures = min(samples, 2 * case.batch // divide)
 
     def numbers(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator)
@@ -164,8 +182,8 @@ def random_setting(case: Case, divide: int) -> Setting:
     split = Split(
         tokens=torch.randint(5, config["vocabulary"], (samples, case.tokens), generator=generator),
         lengths=torch.full((samples,), case.tokens),
-        pictures=torch.arange(samples),
-        regions=numbers(samples, case.regions, config["region_width"]),
+        pictures=torch.arange(samples) % pictures,
+        regions=numbers(pictures, case.regions, config["region_width"]),
         targets=torch.rand(samples, config["labels"], generator=generator),
     )
     teacher = TeacherTargets(

@@ -22,7 +22,7 @@ MSD = {**KD, "weighting": "instance", "strength": 1}
 
 
 def new_engine(**options: Any) -> Engine:
-    return Engine(EngineParams(device="cpu", **options))
+    return Engine(EngineParams(**{"device": "cpu", **options}))
 
 
 def new_model(seed: int, **changes: Any) -> VisualBertClassifier:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -106,6 +106,14 @@ class Batch:
         return Batch(self.rows, self.inputs.pin_memory(), self.targets.pin_memory())
 
 
+Given = TypeVar("Given", Tensor, Batch)
+
+
+def sent(values: Given, device: torch.device) -> Given:
+    """`values` from the processor on a device, without waiting for a GPU."""
+    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values
+
+
 @dataclass
 class Step:
     """One batch, and the student's outputs for it by view.
@@ -137,8 +145,7 @@ class Step:
 
     def here(self, values: Tensor) -> Tensor:
         """Values of samples from the processor, on the device of the batch."""
-        device = self.targets.device
-        return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values
+        return sent(values, self.targets.device)
 
     @property
     def all_rows(self) -> Tensor:

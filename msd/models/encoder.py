@@ -25,18 +25,18 @@ class Dropout:
     """Dropout with a random stream for each view, so that the masks of a view do not depend on the views beside it.
 
     Masks equal those of `torch.nn.functional.dropout` after `torch.manual_seed` on a CPU, bit for bit. Without
-    streams it is that function, which can be compiled.
+    streams it is that function, which is one kernel of a GPU, and can be compiled.
     """
 
     def __init__(self, rate: float, streams: Sequence[torch.Generator]) -> None:
-        self.keep, self.streams = 1 - rate, streams
+        self.rate, self.keep, self.streams = rate, 1 - rate, streams
 
     def __call__(self, values: Tensor, sizes: Sequence[int], *, view: int = 0) -> Tensor:
         """`values` some of which are zero, the others larger; `sizes`: the rows of each view, from number `view` on."""
         if self.keep == 1:
             return values
         if not self.streams:
-            return F.dropout(values, 1 - self.keep)
+            return F.dropout(values, self.rate)
         mask = torch.empty_like(values, memory_format=torch.contiguous_format)
         for part, stream in zip(mask.split(list(sizes)), self.streams[view:], strict=False):
             part.bernoulli_(self.keep, generator=stream)
@@ -72,26 +72,35 @@ class _Layer(nn.Module):
         self.intermediate = nn.ModuleDict({"dense": nn.Linear(width, feed_forward)})
         self.output = _Residual(feed_forward, width)
 
-    def forward(self, states: Tensor, masks: Sequence[Tensor], dropout: Dropout) -> tuple[Tensor, list[Tensor]]:
-        """States (T, W) of all views' tokens after this layer, and the attentions of each view.
+    def forward(
+        self, states: Tensor, masks: Sequence[Tensor], dropout: Dropout, *, internals: bool
+    ) -> tuple[Tensor, list[Tensor]]:
+        """States (T, W) of all views' tokens after this layer, and with `internals` the attentions of each view.
 
         Linear layers see the tokens of all views at once, attention those of one view; masks: (B, 1, 1, S) of each.
         """
         sizes = [mask.shape[0] * mask.shape[3] for mask in masks]
         mixed, attentions = [], []
         for view, (part, mask) in enumerate(zip(self.attention["self"](states).split(sizes), masks, strict=True)):
-            context, attention = self._attend(part, mask, dropout, view)
-            mixed.append(context)
-            attentions.append(attention)
+            batch, size = mask.shape[0], mask.shape[3]
+            of_heads = part.view(batch, size, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+            if part.is_cuda and not internals:  # one kernel, that does not keep the attention
+                query, key, value = of_heads
+                context = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout.rate)
+            else:
+                context, attention = _attend(of_heads, mask, dropout, view)
+                attentions.append(attention)
+            mixed.append(context.transpose(1, 2).reshape(batch * size, -1))
         states = self.attention["output"](torch.cat(mixed), states, dropout, sizes)
         return self.output(F.gelu(self.intermediate["dense"](states)), states, dropout, sizes), attentions
 
-    def _attend(self, projected: Tensor, mask: Tensor, dropout: Dropout, view: int) -> tuple[Tensor, Tensor]:
-        batch, size = mask.shape[0], mask.shape[3]
-        query, key, value = projected.view(batch, size, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        scores = query @ key.transpose(2, 3) / math.sqrt(query.shape[3])
-        attention = dropout((scores + mask).softmax(3), [batch], view=view)
-        return (attention @ value).transpose(1, 2).reshape(batch * size, -1), attention
+
+def _attend(of_heads: Tensor, mask: Tensor, dropout: Dropout, view: int) -> tuple[Tensor, Tensor]:
+    """Queries, keys and values (3, B, heads, S, w) -> what is attended to (B, heads, S, w), and attention."""
+    query, key, value = of_heads
+    scores = query @ key.transpose(2, 3) / math.sqrt(query.shape[3])
+    attention = dropout((scores + mask).softmax(3), [len(mask)], view=view)
+    return attention @ value, attention
 
 
 class _Embeddings(nn.Module):
@@ -175,7 +184,7 @@ class Encoder(nn.Module):
         states = dropout(self.embeddings(views), sizes)
         kept, attentions = [states], list[list[Tensor]]()
         for layer in self.encoder.layer:
-            states, seen = layer(states, masks, dropout)
+            states, seen = layer(states, masks, dropout, internals=internals)
             kept, attentions = ([*kept, states], [*attentions, seen]) if internals else ([states], [])
         of_views = zip(*(each.split(sizes) for each in kept), strict=True)
         seen_in_views = zip(*attentions, strict=True) if attentions else itertools.repeat(())

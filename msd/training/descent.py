@@ -52,8 +52,9 @@ def train(
 ) -> None:
     """Train the student of a method's setting in place, on the rows that the method chooses.
 
-    The order of the samples and the dropout of each step and view are drawn from streams named by dataset and seed,
-    so that two methods with the same seed see the same batches, and a further view changes no other view's dropout.
+    The order of the samples and the dropout of each step are drawn from streams named by dataset and seed, so that two
+    methods with the same seed see the same batches; where the engine says so, also the dropout of each view, so that a
+    further view changes no other view's.
     rates: learning rates of parameters that have another than the schedule's. checkpoint, errors: as of `fit`.
     The student is on the engine's device already.
     """
@@ -72,7 +73,7 @@ def train(
         steps=steps if schedule.stop is None else min(steps, schedule.stop * epoch_steps),
         epoch_steps=epoch_steps,
         load=method.batch,
-        loss=lambda batch, part, step: _outcome(method, batch, part, step, compiled=engine.options.compile),
+        loss=lambda batch, part, step: _outcome(method, batch, part, step, of_views=engine.streams_of_views),
         clip=schedule.clip,
         validate=validate,
     )
@@ -88,21 +89,22 @@ def _batches(method: Method, trained_on: Tensor, schedule: Schedule) -> Iterator
             yield trained_on[batch]
 
 
-def _outcome(method: Method, batch: Batch, part: Part, step: int, *, compiled: bool) -> Outcome:
+def _outcome(method: Method, batch: Batch, part: Part, step: int, *, of_views: bool) -> Outcome:
     """A method's loss on a part of a batch.
 
-    Each view has a dropout stream of its own, which a second pass of the same step draws anew; a compiled model draws
-    from the default one.
+    Where `of_views`, each view has a dropout stream of its own; else all are drawn from the default one. A second pass
+    of the same step draws the same again.
     """
     purpose = "dropout" if part.number == 0 else f"dropout {part.number}"
     first = (method.setting.stream(purpose) >> 8) + len(VIEWS) * step
-    seeds, device = [first + VIEWS.index(view) for view in method.views], batch.targets.device
+    seeds = [first + VIEWS.index(view) for view in method.views]
 
     def streams() -> list[torch.Generator]:
-        return [] if compiled else [torch.Generator(device).manual_seed(seed) for seed in seeds]
-
-    if compiled:
+        if of_views:
+            return [torch.Generator().manual_seed(seed) for seed in seeds]
         torch.manual_seed(first)
+        return []
+
     given = method.step(batch, streams, together=part.together)
     with unchecked():
         per_sample, terms = method.loss(given)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from msd.errors import UserError
 
 if TYPE_CHECKING:
     from msd.config.contracts.training import EngineParams
 
-WORKERS = 4
-"""Processes that read batches ahead for a GPU."""
+READERS = 4
+"""Threads that read batches ahead for a GPU, two each: a process that is forked beside a GPU can end it."""
 
 
 class Part(NamedTuple):
@@ -103,6 +104,11 @@ class Engine:
         """In which the forward pass runs: matrix products in bfloat16 where the precision says so."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.precision == "bf16")
 
+    @property
+    def streams_of_views(self) -> bool:
+        """Whether the dropout of each view has a random stream of its own: kernels of a GPU have one for all."""
+        return self.device.type == "cpu" and not self.options.compile
+
     def place(self, model: torch.nn.Module) -> None:
         """Put a model onto the device, compiled where the options say so, for batches of any size."""
         model.to(self.device)
@@ -127,25 +133,33 @@ class Engine:
     def loaded(self, batches: Iterable[Tensor], load: Callable[[Tensor], Any]) -> Iterator[list[tuple[Part, Any]]]:
         """For each batch (B,) its parts, with what `load` makes of their rows on the device.
 
-        load: gives tensors in dicts, or an object with `to(device)` and `pin_memory()`. For a GPU, processes read
-        ahead into pinned memory.
+        load: gives tensors in dicts, or an object with `to(device)` and `pin_memory()`. For a GPU, threads read ahead
+        into pinned memory.
         """
-        on_gpu = self.device.type == "cuda"
-        loader: DataLoader[Any] = DataLoader(
-            _Loaded(self, load),
-            sampler=batches,
-            batch_size=None,
-            num_workers=min(WORKERS, os.cpu_count() or 1) if on_gpu else 0,
-            pin_memory=on_gpu,
-            generator=torch.Generator(),  # of its own, so that no other stream moves
-        )
-        if not on_gpu:
-            yield from loader
-            return
-        from accelerate.utils import send_to_device  # slow to import
 
-        for parts in loader:
-            yield [(part, send_to_device(loaded, self.device, non_blocking=True)) for part, loaded in parts]
+        def read(batch: Tensor) -> list[tuple[Part, Any]]:
+            return [(part, load(part.rows)) for part in self.parts(batch)]
+
+        def pinned(batch: Tensor) -> list[tuple[Part, Any]]:
+            return [(part, _each(content, lambda values: values.pin_memory())) for part, content in read(batch)]
+
+        def sent(parts: list[tuple[Part, Any]]) -> list[tuple[Part, Any]]:
+            return [
+                (part, _each(content, lambda values: values.to(self.device, non_blocking=True)))
+                for part, content in parts
+            ]
+
+        if self.device.type != "cuda":
+            yield from map(read, batches)
+            return
+        ahead = deque[Future[list[tuple[Part, Any]]]]()
+        with ThreadPoolExecutor(READERS) as readers:
+            for batch in batches:
+                ahead.append(readers.submit(pinned, batch))
+                if len(ahead) > 2 * READERS:
+                    yield sent(ahead.popleft().result())
+            while ahead:
+                yield sent(ahead.popleft().result())
 
     def add_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
         """Make each parameter's gradient the sum over all processes."""
@@ -170,9 +184,8 @@ def _reduced(values: Tensor) -> Tensor:
     return summed
 
 
-class _Loaded(Dataset[Any]):
-    def __init__(self, engine: Engine, load: Callable[[Tensor], Any]) -> None:
-        self.engine, self.load = engine, load
-
-    def __getitem__(self, batch: Tensor) -> list[tuple[Part, Any]]:
-        return [(part, self.load(part.rows)) for part in self.engine.parts(batch)]
+def _each(content: Any, change: Callable[[Any], Any]) -> Any:
+    """What `change` makes of each value of nested dicts, or of anything else."""
+    if isinstance(content, dict):
+        return {name: _each(value, change) for name, value in content.items()}
+    return change(content)

@@ -7,10 +7,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from msd.config.strict import Count, NotNegative, Width
 from msd.distill.losses import task_loss
-from msd.distill.method import Method, Setting, Step
+from msd.distill.method import Method, Setting, Step, sent
 from msd.distill.options import MixedOptions, Small
 from msd.distill.weight_learning import Parameters, WeightLearner, meta_gradient, meta_split, weighted_loss
 from msd.distill.weighting import MODALITIES
@@ -74,6 +75,7 @@ class LearnedMSD(Method):
     def training_rows(self) -> Tensor:
         return self.rows
 
+    @sdpa_kernel(SDPBackend.MATH)  # a GPU's other kernels have no derivative along a direction
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         task, divergences = self._losses(step)
         features = torch.cat((divergences.detach(), step.here(self.saliency[step.rows])), dim=1)
@@ -117,7 +119,7 @@ class LearnedMSD(Method):
 
     def _meta_loss(self, parameters: Parameters, rows: Tensor) -> Tensor:
         """Mean task loss of held-out samples on `both`, of the whole network: without dropout."""
-        student, batch = self.setting.student, self.batch(rows).to(next(iter(parameters.values())).device)
+        student, batch = self.setting.student, sent(self.batch(rows), next(iter(parameters.values())).device)
         student.eval()
         logits = functional_call(student, dict(parameters), (batch.inputs,))["both"].logits
         student.train()
