@@ -11,11 +11,14 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Source(Strict):
-    """One file to fetch: from a package index, a host, or this repository."""
+    """One file to fetch: from a package index, a host, or this repository; or that a person brings (`manual`).
 
-    kind: Literal["pypi", "debian", "url", "committed"]
+    Without a `sha256`, which is for files whose digest nobody has published, that of the file that came is on record.
+    """
+
+    kind: Literal["pypi", "debian", "url", "committed", "manual"]
     file: str
-    sha256: Sha256 | list[Sha256]
+    sha256: Sha256 | list[Sha256] | None = None
     bytes: Large | None = None
     package: str | None = None
     version: str | None = None
