@@ -42,16 +42,13 @@ class Prediction:
         return "\n".join(lines)
 
     def to_json(self) -> str:
-        """Everything, an object for each picture and text."""
-        return json.dumps(
-            [
-                {"image": str(picture), "text": text, **{view: dict(ranked) for view, ranked in answer.views.items()}}
-                | {"saliency": answer.saliency}
-                for (picture, text), answer in zip(self.asked, self.answers, strict=True)
-            ],
-            indent=1,
-            ensure_ascii=False,
-        )
+        """An object for each picture and text, with the probabilities by view."""
+        objects = []
+        for (picture, text), answer in zip(self.asked, self.answers, strict=True):
+            probabilities = {view: dict(ranked) for view, ranked in answer.views.items()}
+            asked = {"image": str(picture), "text": text}
+            objects.append({**asked, "probabilities": probabilities, "saliency": answer.saliency})
+        return json.dumps(objects, indent=1, ensure_ascii=False)
 
 
 def predict(
@@ -66,11 +63,11 @@ def predict(
     Raises:
         UserError: nothing or too much is asked, or a picture or the table cannot be read.
     """
-    asked = _of_table(Path(table)) if table is not None else _of_arguments(images, texts)
-    if table is not None and (images or texts):
-        raise UserError("--csv names pictures and texts; leave out --image and --text")
     if top < 1:
         raise UserError(f"--top: at least one label is shown; got {top}")
+    if table is not None and (images or texts):
+        raise UserError("--csv names pictures and texts; leave out --image and --text")
+    asked = _of_table(Path(table)) if table is not None else _of_arguments(images, texts)
     student = open_student(place, seed=seed)
     answers = []
     for start in range(0, len(asked), BATCH):
