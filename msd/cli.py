@@ -86,6 +86,20 @@ def parser() -> argparse.ArgumentParser:
     power = add("power", _power, "the smallest difference that a study can see, and the seeds that one needs")
     _add_study(power)
     power.add_argument("--difference", type=float, help="of a score: the seeds that each test needs to see it")
+    export = add("export", _export, "write a trained student as PyTorch and ONNX models, with all that it needs")
+    export.add_argument("run", help="a run, e.g. results/demo/students/easy-vqa/kd/…/seeds-…")
+    export.add_argument("--seed", type=int, help="which of its students (default: the best on validation)")
+    export.add_argument("--out", help="the new folder (default: exports/<study>-<dataset>-<method>-seed-<seed>)")
+    predict = add("predict", _predict, "what a student says of pictures and texts, and how salient each is")
+    predict.add_argument("student", help="a run, or a folder that `msd export` made")
+    predict.add_argument("--seed", type=int, help="which student of a run (default: the best on validation)")
+    predict.add_argument(
+        "--image", action="append", default=[], help="a picture, or a folder of pictures; again for more"
+    )
+    predict.add_argument("--text", action="append", default=[], help="for all pictures, or once for each")
+    predict.add_argument("--csv", help="a table with the columns image and text instead")
+    predict.add_argument("--top", type=int, default=5, help="labels that are shown (default: 5)")
+    predict.add_argument("--json", action="store_true", help="for programs: all labels, of each modality alone too")
     _add_study(add("publish", _publish, "copy a study's tables to results/published and docs/"))
     return top
 
@@ -168,6 +182,20 @@ def _power(options: argparse.Namespace) -> object:
     if options.difference is not None and not 0 < options.difference < 1:
         raise UserError(f"--difference: a difference in score lies between 0 and 1; got {options.difference:g}")
     return power(find_study(options.study)[0], options.difference)
+
+
+def _export(options: argparse.Namespace) -> object:
+    from msd.deploy.bundle import export
+
+    return export(options.run, seed=options.seed, out=options.out)
+
+
+def _predict(options: argparse.Namespace) -> object:
+    from msd.deploy.predict import predict
+
+    asked = {"images": options.image, "texts": options.text, "table": options.csv}
+    prediction = predict(options.student, **asked, seed=options.seed, top=options.top)
+    return prediction.to_json() if options.json else prediction
 
 
 def _publish(options: argparse.Namespace) -> object:

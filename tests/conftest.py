@@ -75,7 +75,7 @@ def fresh_project(working_folder: Path) -> Path:
     return working_folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_tokenizer() -> Callable[[Path], None]:
     """A function that writes a tokenizer.json of a few words."""
     from tokenizers import Tokenizer

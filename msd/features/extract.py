@@ -1,7 +1,7 @@
 """Stage `features`: a grid of region features for each distinct picture of a prepared dataset.
 
-An extractor is a module of this package with `build(weights)`, which gives a function from pictures
-(N, H, W, 3) in bytes to features (N, rows, columns, D); `module` of config/encoders/<name>.yaml names it.
+An extractor is a module of this package with `build(weights)`, which gives a network from pictures (N, H, W, 3) in
+bytes to features (N, rows, columns, D); `module` of config/encoders/<name>.yaml names it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from msd.data.raw_files import sha256
 from msd.errors import UserError, nearest
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from msd.job import Job
 
 BATCH = 32
-Extractor = Callable[[np.ndarray], np.ndarray]
+Extractor = Callable[[Tensor], Tensor]
 
 
 def extract(job: Job[FeaturesParams]) -> dict[str, float]:
@@ -77,7 +79,9 @@ def find(module: str) -> Callable[[Path], Extractor]:
 
 def features_of(names: list[str], *, archive: Path, weights: Path, params: FeaturesParams) -> np.ndarray:
     """Features (B, rows, columns, D) float16 of the pictures `names`; raises UserError naming a faulty one."""
-    grids = _extractor(params.module, weights)(read_pictures(archive, names, size=params.size))
+    pixels = torch.from_numpy(read_pictures(archive, names, size=params.size))
+    with torch.inference_mode():
+        grids = _extractor(params.module, weights)(pixels).numpy()
     with np.errstate(over="ignore"):  # the next line names it
         stored = grids.astype(np.float16)
     if not np.isfinite(stored).all():

@@ -99,7 +99,7 @@ def _attend(of_heads: Tensor, mask: Tensor, dropout: Dropout, view: int) -> tupl
     """Queries, keys and values (3, B, heads, S, w) -> what is attended to (B, heads, S, w), and attention."""
     query, key, value = of_heads
     scores = query @ key.transpose(2, 3) / math.sqrt(query.shape[3])
-    attention = dropout((scores + mask).softmax(3), [len(mask)], view=view)
+    attention = dropout((scores + mask).softmax(3), [mask.shape[0]], view=view)
     return attention @ value, attention
 
 
@@ -189,7 +189,7 @@ class Encoder(nn.Module):
         of_views = zip(*(each.split(sizes) for each in kept), strict=True)
         seen_in_views = zip(*attentions, strict=True) if attentions else itertools.repeat(())
         return [
-            Encoded(tuple(part.view(len(mask), mask.shape[3], -1) for part in parts), seen)
+            Encoded(tuple(part.view(mask.shape[0], mask.shape[3], -1) for part in parts), seen)
             for parts, seen, mask in zip(of_views, seen_in_views, masks, strict=False)
         ]
 

@@ -67,7 +67,7 @@ def take_view(inputs: Inputs, view: View, *, removal: Removal = "mask") -> Input
         return _zeroed(inputs, view)
     if view == "text":
         return replace(inputs, regions=None, image=False)
-    rows = torch.arange(len(inputs.tokens), device=inputs.tokens.device)
+    rows = torch.arange(inputs.tokens.shape[0], device=inputs.tokens.device)
     last = inputs.token_mask.sum(1).long() - 1
     ends = torch.stack((inputs.tokens[:, 0], inputs.tokens[rows, last]), dim=1)
     words = None if inputs.words is None else torch.stack((inputs.words[:, 0], inputs.words[rows, last]), dim=1)
@@ -82,5 +82,5 @@ def _zeroed(inputs: Inputs, view: View) -> Inputs:
     assert inputs.words is not None
     content = torch.zeros_like(inputs.token_mask)
     content[:, 0] = 1
-    content[torch.arange(len(content), device=content.device), inputs.token_mask.sum(1).long() - 1] = 1
+    content[torch.arange(content.shape[0], device=content.device), inputs.token_mask.sum(1).long() - 1] = 1
     return replace(inputs, words=inputs.words * content[:, :, None])

@@ -75,7 +75,7 @@ class VisualBertClassifier(nn.Module):
         encoded = self.encoder(taken, streams, internals=internals)
         pooled = [self._pool(states.hidden[-1], each) for states, each in zip(encoded, taken, strict=True)]
         dropout = Dropout(self.config["dropout"] if self.training else 0.0, streams)
-        logits = self.head(dropout(torch.cat(pooled), [len(inputs.tokens)] * len(views)))
+        logits = self.head(dropout(torch.cat(pooled), [inputs.tokens.shape[0]] * len(views)))
         return {
             view: Output(*of_view, *(states if internals else ()))
             for view, states, *of_view in zip(views, encoded, logits.chunk(len(views)), pooled, strict=True)
@@ -97,7 +97,7 @@ class VisualBertClassifier(nn.Module):
         if self.pool == "first":
             return self.encoder.pooled(states)
         length = inputs.tokens.shape[1]
-        text = image = states.new_zeros(len(states), states.shape[2])
+        text = image = states.new_zeros(states.shape[0], states.shape[2])
         if inputs.text:
             mask = inputs.token_mask[:, :, None]
             text = (states[:, :length] * mask).sum(1) / mask.sum(1)

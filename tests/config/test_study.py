@@ -1,5 +1,6 @@
 """Study files: what they expand to, and one clear sentence for each way to get them wrong."""
 
+import json
 import re
 import subprocess
 import sys
@@ -64,6 +65,21 @@ def test_the_studies_train_as_the_search_did() -> None:
             assert teachers[0] == teachers[1]
     assert not {*search.seeds} & {*demo.seeds, *full.seeds}
     assert {*search.datasets} == {*demo.datasets} < {*full.datasets}
+
+
+def test_the_embedded_study_has_the_points_that_the_search_found() -> None:
+    study, grid = (
+        load_study("config/demo.yaml"),
+        json.loads(Path("results/published/demo-search/grid.json").read_text()),
+    )
+    found = {(cell["dataset"], cell["method"]): cell["selected"] for cell in grid["cells"]}
+    for dataset in study.datasets:
+        for name in set(study.methods_of(dataset)) - {"finetune"}:
+            [(_, point)] = study.points(dataset, name)
+            assert f"lambda-{point['lambda']}_temperature-{point['temperature']}" == found[dataset, name], (
+                dataset,
+                name,
+            )
 
 
 def test_a_dataset_is_primary_unless_it_is_called_something_else(tmp_path: Path) -> None:

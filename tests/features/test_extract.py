@@ -32,7 +32,7 @@ def corners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
     (tmp_path / "package").mkdir()
     (tmp_path / "package" / "corners.py").write_text(
-        "def build(weights):\n    return lambda pixels: pixels[:, ::4, ::4].astype('float32') * float(weights.read_text())\n"
+        "def build(weights):\n    return lambda pixels: pixels[:, ::4, ::4].float() * float(weights.read_text())\n"
     )
     monkeypatch.setattr(msd.features, "__path__", [*msd.features.__path__, str(tmp_path / "package")])
     yield "corners"

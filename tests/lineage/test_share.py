@@ -99,8 +99,8 @@ def call(folder: Path, *command: str) -> str:
     return reply.stdout
 
 
-def sync(folder: Path) -> str:
-    return call(folder, sys.executable, "-m", "msd", "sync")
+def sync(folder: Path, *study: str) -> str:
+    return call(folder, sys.executable, "-m", "msd", "sync", *study)
 
 
 def jobs(folder: Path, *targets: str) -> list[str]:
@@ -134,6 +134,10 @@ def test_what_is_pulled_is_not_made_again_and_experiments_are_compared(tmp_path:
     call(second, DVC, "pull", "-q")
     assert sync(second) == "3 jobs are as recorded, 0 are not\n"
     assert jobs(second) == []
+    shutil.copytree(second / "results/toy", second / "results/other")
+    assert sync(second).startswith("6 jobs")
+    assert sync(second, "toy") == "3 jobs are as recorded, 0 are not\n"
+    shutil.rmtree(second / "results/other")
     shutil.rmtree(second / ".dvc/cache")
     shutil.rmtree(second / ".snakemake")
     assert "every file is what its record says" in call(second, sys.executable, "-m", "msd", "audit", "--full")

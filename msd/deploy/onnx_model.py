@@ -1,0 +1,121 @@
+"""A student as ONNX: in float32, and with the weights of its matrix products in 8 bits."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from msd.errors import UserError, decoding
+from msd.models.views import VIEWS, Inputs, Removal, View
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession  # type: ignore[import-untyped]
+
+    from msd.models.visualbert import VisualBertClassifier
+
+INPUTS = ("tokens", "token_mask", "regions")
+"""tokens (B, L) int64, token_mask (B, L) float32, regions (B, R, D) float32; B and L are free."""
+
+
+class ThreeViews(nn.Module):
+    """A model with tensors as arguments and results: the logits (B, C) of image and text, image alone, text alone."""
+
+    def __init__(self, model: VisualBertClassifier, removal: Removal) -> None:
+        super().__init__()
+        self.model, self.removal = model.eval(), removal
+
+    def forward(self, tokens: Tensor, token_mask: Tensor, regions: Tensor) -> tuple[Tensor, ...]:
+        """The logits in the order of VIEWS."""
+        outputs = self.model(Inputs(tokens, token_mask, regions), VIEWS, removal=self.removal)
+        return tuple(outputs[view].logits for view in VIEWS)
+
+
+def export_student(model: VisualBertClassifier, path: Path, *, regions: int, removal: Removal) -> None:
+    """Write a student that sees `regions` of each picture as ONNX, for batches and texts of any size."""
+    tokens = torch.ones(3, 5, dtype=torch.long)
+    example = (tokens, torch.ones(3, 5), torch.zeros(3, regions, model.config["region_width"]))
+    free = {0: Dim.DYNAMIC, 1: Dim.DYNAMIC}
+    sizes = {"tokens": free, "token_mask": free, "regions": {0: Dim.DYNAMIC}}
+    _export(ThreeViews(model, removal), example, path, sizes=sizes, inputs=INPUTS, outputs=VIEWS)
+
+
+def export_extractor(extractor: Callable[[Tensor], Tensor], path: Path, *, size: int) -> None:
+    """Write a network of pictures (B, size, size, 3) in bytes -> features (B, rows, columns, D) as ONNX."""
+    if not isinstance(extractor, nn.Module):
+        raise UserError("the extractor of the pictures is no network of PyTorch, and cannot be exported")
+    example = (torch.zeros(3, size, size, 3, dtype=torch.uint8),)
+    _export(extractor, example, path, sizes=({0: Dim.DYNAMIC},), inputs=("pictures",), outputs=("features",))
+
+
+def _export(
+    module: nn.Module,
+    example: tuple[Tensor, ...],
+    path: Path,
+    *,
+    sizes: object,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+) -> None:
+    with _quiet():
+        program = torch.export.export(module, example, dynamic_shapes=sizes, strict=False)  # type: ignore[arg-type]
+        # The exporter's own optimiser fails at sizes that are not known; onnxruntime optimises what it loads.
+        written = torch.onnx.export(
+            program, dynamo=True, input_names=inputs, output_names=outputs, optimize=False, verbose=False
+        )
+        assert written is not None, "as the exporter of programs returns it"
+        written.save(path)
+
+
+def quantise(path: Path, target: Path) -> None:
+    """Write an ONNX model whose matrix products have weights in 8 bits; activations are scaled as they come."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic  # type: ignore[import-untyped]
+
+    with _quiet():
+        quantize_dynamic(path, target, weight_type=QuantType.QInt8)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the libraries' advice to those who develop them."""
+    loggers = [logging.getLogger(), logging.getLogger("torch.onnx._internal.exporter._registration")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def onnx_student(path: Path) -> Callable[[Inputs], dict[View, Tensor]]:
+    """The function of an exported student: inputs -> view -> logits (B, C), on one core; UserError for another file."""
+    session = open_session(path)
+
+    def run(inputs: Inputs) -> dict[View, Tensor]:
+        assert inputs.regions is not None
+        given = dict(zip(INPUTS, (inputs.tokens, inputs.token_mask, inputs.regions), strict=True))
+        logits = session.run(list(VIEWS), {name: values.numpy() for name, values in given.items()})
+        return dict(zip(VIEWS, map(torch.from_numpy, logits), strict=True))
+
+    return run
+
+
+def open_session(path: Path) -> InferenceSession:
+    """An ONNX model, to be run on one core."""
+    from onnxruntime import InferenceSession, SessionOptions
+
+    options = SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    with decoding(f"{path} is no ONNX model", "export it again"):
+        return InferenceSession(path, options, providers=["CPUExecutionProvider"])
