@@ -7,6 +7,7 @@ import json
 import pickle
 import shutil
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from scipy.io import savemat
 from msd.config.claims import read_claims
 from msd.config.published import read_published
 from msd.data.pictures import open_archive, rgb, write_archive
-from msd.data.readers import openmoji, vqa_v2
+from msd.data.readers import openmoji, snli_ve, vqa_v2
 from msd.data.sound import recording
 from msd.mfh.av_mnist.spoken_digits import MEMBER
 from msd.mfh.crossmodal.files import array
@@ -147,6 +148,23 @@ def vqa(folder: Path) -> None:
             write_archive(folder / f"v2_{kind}_{part}_mscoco.zip", {name: json.dumps(entries).encode()})
         images = {f"{subset}/COCO_{subset}_{image:012d}.jpg": stored(noise(), "JPEG") for image, _ in ids}
         write_archive(folder / f"{subset}.zip", images)
+
+
+def entailment(folder: Path) -> None:
+    ids = [str(number) for number in range(1003)]
+    (folder / "flickr30k_train_val.lst").write_text("\n".join(ids[1:]))
+    (folder / "flickr30k_test.lst").write_text(ids[0])
+    shown = (*ids[:3], ids[-1])
+    members = {}
+    for part in snli_ve.PARTS.values():
+        rows = [{"pairID": f"{one}.jpg#{part}", "gold_label": "neutral", "sentence2": "A cat – here."} for one in shown]
+        members[f"snli_1.0/snli_1.0_{part}.jsonl"] = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    write_archive(folder / "snli_1.0.zip", members)
+    with tarfile.open(folder / "flickr30k-images.tar.gz", "w:gz") as archive:
+        for one in shown:
+            entry, content = tarfile.TarInfo(f"flickr30k-images/{one}.jpg"), stored(noise(), "JPEG")
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
 
 
 def easy(folder: Path) -> None:

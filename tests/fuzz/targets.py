@@ -9,7 +9,7 @@ from folders import ONE, SHARES, each
 
 from msd.data.findings import Findings
 from msd.data.prepared import Prepared, check
-from msd.data.readers import cataclysm_kind, clipart_tags, easy_vqa, emoji_relation, vqa_v2
+from msd.data.readers import cataclysm_kind, clipart_tags, easy_vqa, emoji_relation, snli_ve, vqa_v2
 from msd.mfh.av_mnist.archive import read_av_mnist
 from msd.mfh.av_mnist.spoken_digits import read_mnist
 from msd.mfh.crossmodal.reader import DataReader
@@ -56,6 +56,7 @@ TARGETS: dict[str, tuple[Callable[[Path], None], Callable[[Path], object], int]]
         prepared(vqa_v2, seed=1, least_questions=1, pictures={"train": 3, "val": 1, "test": 2}, side=9),
         10,
     ),
+    "snli-ve": (folders.entailment, prepared(snli_ve, premise="hypothesis", seed=1, pictures=None, side=9), 8),
     "easy-vqa": (
         folders.easy,
         prepared(easy_vqa, seed=1, pictures={"train": 4, "val": 2, "test": 4}, questions=dict.fromkeys(ONE, 9)),
