@@ -199,9 +199,11 @@ class StudyFiles:
         models: dict[str, dict[str, Any]] = {
             "teacher": {"parameters": 20_000, "bytes": 80_500, "flops": 9_000_000, "latency_ms": [4.0, 5.0, 6.0]},
             "student": {"parameters": 5_000, "bytes": 20_500, "flops": 1_000_000, "latency_ms": [3.0, 4.0, 8.0]},
+            "student-int8": {"bytes": 9_500, "score": 0.75, "latency_ms": [1.0, 2.0, 3.0]},
         }
         models["teacher"]["run"] = self.teacher_folders(datasets=[dataset])[0]
-        models["student"]["run"] = f"results/{self.study}/students/{dataset}/finetune/only/seeds-0-1"
+        for name in ("student", "student-int8"):
+            models[name]["run"] = f"results/{self.study}/students/{dataset}/finetune/only/seeds-0-1"
         self._write_json(f"results/{self.study}/costs/{dataset}/cost.json", {"models": models})
 
     def _answer_metrics(self, dataset: str) -> dict[str, float]:

@@ -14,13 +14,12 @@ import torch
 import yaml
 from torch import Tensor
 
-from msd.deploy.onnx_model import export_extractor, export_student, onnx_student, open_session, quantise
 from msd.deploy.run import Run, open_run
 from msd.deploy.student import Preprocessing, Student, read_labels, read_tokens, written
 from msd.distill.losses import DATASET_TASKS
 from msd.errors import UserError
-from msd.measure.metric import METRICS
 from msd.models.files import save_model
+from msd.models.onnx_model import export_extractor, export_student, onnx_student, open_session, quantise
 from msd.models.predict import predict
 from msd.models.views import VIEWS
 from msd.text_file import read_json
@@ -102,8 +101,9 @@ def _judged(run: Run, folder: Path) -> Exported:
     difference = _difference(run, folder, split.rows_by_length(min(CHECKED, len(split))), dataset)
     if difference > TOLERANCE:
         raise UserError(f"{run.folder}: ONNX and PyTorch differ by {difference:.1e} in a logit; it is not exported")
-    metric = run.params.metric if METRICS[run.params.metric].always_normalise is None else "accuracy"
-    scores = {form: dataset.evaluate(values, "test")[metric] for form, values in logits.items()}
+    found = {form: dataset.evaluate(values, "test") for form, values in logits.items()}
+    metric = run.params.metric if run.params.metric in found["torch"] else "accuracy"
+    scores = {form: values[metric] for form, values in found.items()}
     files = {"torch": "model.safetensors", "onnx": "model.onnx", "int8": "model.int8.onnx"}
     sizes = {form: (folder / file).stat().st_size for form, file in files.items()}
     return Exported(folder, metric, scores, sizes, difference)

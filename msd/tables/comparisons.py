@@ -24,6 +24,8 @@ REFERENCES = {
     "probe": "Logistic probe",
     "constant": "Best constant answer",
     "student": "Student",
+    "student-onnx": "Student, ONNX",
+    "student-int8": "Student, ONNX, 8 bits",
 }
 UNIMODAL = VIEWS[1:]
 MEASURES = {

@@ -15,11 +15,11 @@ from shades import RUN, Made
 
 from msd.cli import main
 from msd.deploy.bundle import TOLERANCE, export
-from msd.deploy.onnx_model import onnx_student
 from msd.deploy.predict import predict
 from msd.deploy.student import open_student
 from msd.distill.saliency import modality_saliency
 from msd.errors import UserError
+from msd.models.onnx_model import onnx_student
 from msd.models.views import VIEWS, Inputs
 from msd.text_file import read_json
 

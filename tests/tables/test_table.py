@@ -14,7 +14,7 @@ from msd.tables.text import number, score_text
 from msd.tables.verdict import INCONCLUSIVE, NOT_SUPPORTED, SUPPORTED, of_difference, of_interval
 
 PUBLISHED = Path(__file__).parents[2] / "results/published"
-OTHERS = ("record", "metrics", "published")  # the last of older versions alone
+OTHERS = ("record", "metrics", "predictions", "published")  # the last of older versions alone
 FILES = [path for path in sorted(PUBLISHED.glob("*/*.json")) if path.stem not in OTHERS]
 
 

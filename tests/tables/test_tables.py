@@ -151,7 +151,10 @@ def test_costs_are_printed_in_full(made):
     assert find(made["cost.json"], dataset="match", method="student", measure="bytes")["mean"] == 20_500
     latency = find(made["latency.json"], dataset="match", method="teacher")
     assert (latency["mean"], latency["n"]) == (5.0, 3)
-    assert "| Match | Student | 5000.0 | 20,500 | 1,000,000 |" in made["cost.md"].replace("|  |", "| Match |")
+    assert "| Match | Student | 5000.0 | 20,500 | 1,000,000 |  |" in made["cost.md"].replace(
+        "|  | Stu", "| Match | Stu"
+    )
+    assert "|  | Student, ONNX, 8 bits |  | 9500.0 |  | 0.750 |" in made["cost.md"]
 
 
 def test_grid_has_every_point_and_names_the_selected_one(made):

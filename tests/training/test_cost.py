@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+import pandas as pd
+import pytest
+
 from msd.job import Job
 from msd.models.files import save_model
 from msd.models.visualbert import VisualBertClassifier
@@ -28,4 +31,11 @@ def test_both_models_are_measured(student_job, tmp_path: Path) -> None:
     for entry in measured.values():
         assert len(entry["latency_ms"]) == ROUNDS
         assert min(entry["latency_ms"]) > 0
-    assert measured["student"]["run"] == str(Path(run.outputs["models"]).parent)
+    scores = [measured[form]["score"] for form in ("student", "student-onnx", "student-int8")]
+    table = pd.read_parquet(run.outputs["metrics_table"]).query("split == 'test' and metric == 'accuracy'")
+    assert scores[:2] == [pytest.approx(table["value"].item())] * 2
+    assert 0 <= scores[2] <= 1
+    assert "score" not in measured["teacher"]
+    assert {entry["run"] for name, entry in measured.items() if name != "teacher"} == {
+        str(Path(run.outputs["models"]).parent)
+    }

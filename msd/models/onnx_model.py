@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,26 +25,27 @@ INPUTS = ("tokens", "token_mask", "regions")
 """tokens (B, L) int64, token_mask (B, L) float32, regions (B, R, D) float32; B and L are free."""
 
 
-class ThreeViews(nn.Module):
-    """A model with tensors as arguments and results: the logits (B, C) of image and text, image alone, text alone."""
+class _Views(nn.Module):
+    """A model with tensors as arguments and results: the logits (B, C) of some views, in their order."""
 
-    def __init__(self, model: VisualBertClassifier, removal: Removal) -> None:
+    def __init__(self, model: VisualBertClassifier, views: Sequence[View], removal: Removal) -> None:
         super().__init__()
-        self.model, self.removal = model.eval(), removal
+        self.model, self.views, self.removal = model.eval(), views, removal
 
     def forward(self, tokens: Tensor, token_mask: Tensor, regions: Tensor) -> tuple[Tensor, ...]:
-        """The logits in the order of VIEWS."""
-        outputs = self.model(Inputs(tokens, token_mask, regions), VIEWS, removal=self.removal)
-        return tuple(outputs[view].logits for view in VIEWS)
+        outputs = self.model(Inputs(tokens, token_mask, regions), self.views, removal=self.removal)
+        return tuple(outputs[view].logits for view in self.views)
 
 
-def export_student(model: VisualBertClassifier, path: Path, *, regions: int, removal: Removal) -> None:
+def export_student(
+    model: VisualBertClassifier, path: Path, *, regions: int, removal: Removal, views: Sequence[View] = VIEWS
+) -> None:
     """Write a student that sees `regions` of each picture as ONNX, for batches and texts of any size."""
     tokens = torch.ones(3, 5, dtype=torch.long)
     example = (tokens, torch.ones(3, 5), torch.zeros(3, regions, model.config["region_width"]))
     free = {0: Dim.DYNAMIC, 1: Dim.DYNAMIC}
     sizes = {"tokens": free, "token_mask": free, "regions": {0: Dim.DYNAMIC}}
-    _export(ThreeViews(model, removal), example, path, sizes=sizes, inputs=INPUTS, outputs=VIEWS)
+    _export(_Views(model, views, removal), example, path, sizes=sizes, inputs=INPUTS, outputs=views)
 
 
 def export_extractor(extractor: Callable[[Tensor], Tensor], path: Path, *, size: int) -> None:
@@ -61,8 +62,8 @@ def _export(
     path: Path,
     *,
     sizes: object,
-    inputs: tuple[str, ...],
-    outputs: tuple[str, ...],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
 ) -> None:
     with _quiet():
         program = torch.export.export(module, example, dynamic_shapes=sizes, strict=False)  # type: ignore[arg-type]
@@ -99,14 +100,15 @@ def _quiet() -> Iterator[None]:
 
 
 def onnx_student(path: Path) -> Callable[[Inputs], dict[View, Tensor]]:
-    """The function of an exported student: inputs -> view -> logits (B, C), on one core; UserError for another file."""
+    """An exported student: inputs -> view -> logits (B, C), on one core; raises UserError for a file that is none."""
     session = open_session(path)
+    views = [output.name for output in session.get_outputs()]
 
     def run(inputs: Inputs) -> dict[View, Tensor]:
         assert inputs.regions is not None
         given = dict(zip(INPUTS, (inputs.tokens, inputs.token_mask, inputs.regions), strict=True))
-        logits = session.run(list(VIEWS), {name: values.numpy() for name, values in given.items()})
-        return dict(zip(VIEWS, map(torch.from_numpy, logits), strict=True))
+        logits = session.run(views, {name: values.numpy() for name, values in given.items()})
+        return dict(zip(views, map(torch.from_numpy, logits), strict=True))
 
     return run
 
