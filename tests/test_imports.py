@@ -24,7 +24,7 @@ ROOMS = (
         "data",
         "features",
     ),
-    *("models", "distill", "training", "tables", "report", "mfh", "studies", "plan", "running", "job", "cli"),
+    *("models", "distill", "training", "tables", "report", "mfh", "studies", "plan", "doctor", "running", "job", "cli"),
     "__main__",
 )
 """Left to right; lineage and tracking know files, and those after mfh run what stands before them."""
