@@ -57,9 +57,8 @@ class FetchingStudy(NamedStudy):
         known = [config.name for config in self.sources]
         for name in self.accept_licences:
             if name not in known:
-                raise UserError(
-                    f"accept_licences: {name!r} is no dataset or encoder of the study{nearest(name, known)}"
-                )
+                wrong = f"accept_licences: {name!r} is no dataset or encoder of the study"
+                raise UserError(f"{self.file}: {wrong}{nearest(name, known)}")
 
     def check_licences(self) -> None:
         """Raise UserError where a licence must be accepted first: its name, its address and the line that says so."""
