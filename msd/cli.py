@@ -83,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
     _add_study(crate)
     crate.add_argument("--out", help="the new folder (default: crates/<study>)")
     _add_study(add("plan", _plan, "what a study would run and cost; runs nothing"))
+    _add_study(add("doctor", _doctor, "what a study needs to start, and what to do where something is missing"))
     power = add("power", _power, "the smallest difference that a study can see, and the seeds that one needs")
     _add_study(power)
     power.add_argument("--difference", type=float, help="of a score: the seeds that each test needs to see it")
@@ -174,6 +175,12 @@ def _plan(options: argparse.Namespace) -> object:
     from msd.plan import plan
 
     return plan(find_study(options.study)[1])
+
+
+def _doctor(options: argparse.Namespace) -> object:
+    from msd.doctor import doctor
+
+    return doctor(find_study(options.study)[1])
 
 
 def _power(options: argparse.Namespace) -> object:

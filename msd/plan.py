@@ -4,13 +4,13 @@ import csv
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import mean
 
+from msd.config.contracts.data import Source
 from msd.errors import UserError
-from msd.studies import AnyStudy, check_owners, open_study
-
-RESULTS = Path("results")
+from msd.studies import RESULTS, AnyStudy, check_owners, folder_of, open_study
 
 
 def plan(path: str) -> str:
@@ -23,6 +23,7 @@ def plan(path: str) -> str:
     """
     loaded = open_study(path)
     check_owners(loaded)
+    loaded.check_licences()
     jobs = open_jobs(path)
     parts = [
         [f"Study {loaded.study}: {loaded.title}", *(f"  {line}" for line in loaded.summary())],
@@ -90,8 +91,7 @@ def _duration(seconds: float) -> str:
 
 
 def _disk(study: AnyStudy) -> list[str]:
-    folders = [RESULTS / "data" / name for name in study.datasets]
-    folders += [RESULTS / "data" / "encoders" / name for name in study.encoder_configs]
+    folders = [folder_of(study, name) for name in (*study.datasets, *study.encoder_configs)]
     shared, own = (sum(map(_megabytes, group)) for group in (folders, [RESULTS / study.study]))
     return [f"On disk now: {shared:.1f} MB of data and encoders, {own:.1f} MB in {RESULTS / study.study}"]
 
@@ -102,15 +102,30 @@ def _megabytes(folder: Path) -> float:
 
 def _sources(study: AnyStudy, jobs: dict[str, int]) -> list[str]:
     """Data and weights with their licences, and what a licence demands first."""
-    lines, missing = [], 0.0
+    lines, missing = [], 0
     for config in study.sources:
-        size = sum(source.bytes or 0 for source in config.sources) / 1e6
-        kinds = {source.kind for source in config.sources}
         is_open = f"fetch_{config.name.replace('-', '_')}" in jobs
-        missing += size if is_open and kinds != {"committed"} else 0.0
-        origin = "in git" if kinds == {"committed"} else "/".join(sorted(kinds))
+        missing += download_bytes(config.sources) if is_open else 0
         gate = "" if config.licence.gate == "none" else f" (first: {config.licence.gate})"
         state = "to fetch" if is_open else "present"
-        unit = "MB" if all(source.bytes for source in config.sources) else "MB+"
-        lines.append(f"  {config.name:<22}{size:>8.1f} {unit:<4}{state:<9}{origin:<7} {config.licence.name}{gate}")
-    return [f"Data and weights, {missing:.1f} MB of them to download", *lines]
+        number, unit = size(config.sources).split()
+        origin = origins(config.sources)
+        lines.append(f"  {config.name:<22}{number:>8} {unit:<4}{state:<9}{origin:<7} {config.licence.name}{gate}")
+    return [f"Data and weights, {missing / 1e6:.1f} MB of them to download", *lines]
+
+
+def download_bytes(sources: Iterable[Source]) -> int:
+    """Bytes of the files that come over a network, as far as their sizes are known."""
+    return sum(source.bytes or 0 for source in sources if source.kind not in ("committed", "manual"))
+
+
+def size(sources: Iterable[Source]) -> str:
+    """Megabytes of files; "MB+" where the size of one is not known."""
+    sizes = [source.bytes for source in sources]
+    return f"{sum(filter(None, sizes)) / 1e6:.1f} {'MB' if all(sizes) else 'MB+'}"
+
+
+def origins(sources: Iterable[Source]) -> str:
+    """The kinds of sources, those of this repository in words."""
+    kinds = {source.kind for source in sources}
+    return "in git" if kinds == {"committed"} else "/".join(sorted(kinds))

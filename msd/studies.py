@@ -1,8 +1,10 @@
 """Any study file: the key `kind` says which model reads it, a study without one is of MSD."""
 
+from __future__ import annotations
+
 import importlib.util
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -12,12 +14,25 @@ from msd.config.names import check_owner
 from msd.config.strict import Scalar
 from msd.config.study import Study, load_study
 from msd.config.yaml_file import first_fault, read_yaml, sentence, validated
-from msd.distill.method import Method, method_class
 from msd.errors import UserError, nearest
 from msd.mfh.study import MfhStudy, load_mfh_study
 
+if TYPE_CHECKING:
+    from msd.distill.method import Method
+
 AnyStudy = Study | MfhStudy
 KINDS = ("mfh",)
+RESULTS = Path("results")
+
+
+def read_study(path: str | Path, overrides: dict[str, Any] | None = None) -> AnyStudy:
+    """Read and validate a study file, as `open_study`, but for what only the code of methods and readers knows."""
+    kind = {**read_yaml(path), **(overrides or {})}.get("kind")
+    if kind is None:
+        return load_study(path, overrides)
+    if kind not in KINDS:
+        raise UserError(f"{path}: there is no kind of study {kind!r}{nearest(str(kind), list(KINDS))}")
+    return load_mfh_study(path, overrides)
 
 
 def open_study(path: str | Path, overrides: dict[str, Any] | None = None) -> AnyStudy:
@@ -26,15 +41,17 @@ def open_study(path: str | Path, overrides: dict[str, Any] | None = None) -> Any
     Raises:
         UserError: one sentence that names file, line, key and the nearest valid name.
     """
-    kind = {**read_yaml(path), **(overrides or {})}.get("kind")
-    if kind is None:
-        return check_prepare(check_methods(load_study(path, overrides)), "msd.data.readers")
-    if kind not in KINDS:
-        raise UserError(f"{path}: there is no kind of study {kind!r}{nearest(str(kind), list(KINDS))}")
-    study = load_mfh_study(path, overrides)
+    study = read_study(path, overrides)
+    if isinstance(study, Study):
+        return check_prepare(check_methods(study), "msd.data.readers")
     if study.teachers is not None:
         check_prepare(check_methods(study.teachers.msd), "msd.data.readers")
     return check_prepare(study, "msd.mfh.av_mnist")
+
+
+def folder_of(study: AnyStudy, name: str) -> Path:
+    """Where what is fetched and made of a dataset or encoder of a study lies."""
+    return RESULTS / "data" / name if name in study.datasets else RESULTS / "data/encoders" / name
 
 
 def check_owners(study: AnyStudy) -> None:
@@ -65,6 +82,8 @@ def check_methods(study: Study) -> Study:
     Raises:
         UserError: no such method, an option that is missing, unknown, of a wrong type or out of range.
     """
+    from msd.distill.method import method_class  # loads torch, which reading a study does not need
+
     for name, config in study.method_configs.items():
         path = named_file("methods", name)
         try:
@@ -103,11 +122,15 @@ def _check_engine(engine: EngineParams, name: str, method: type[Method]) -> None
 
 
 def _learns_weights(config: MethodConfig) -> bool:
+    from msd.distill.method import method_class
+
     return any(term.startswith("weight/") for term in method_class(config.implementation).kept)
 
 
 def _check_options(study: Study, dataset: str, name: str, values: dict[str, Scalar]) -> None:
     """One point of a method's grid; a fault is of the study where the study gives that value, else of the file."""
+    from msd.distill.method import method_class
+
     options = method_class(study.method_configs[name].implementation).Options
     own = (study.datasets[dataset].methods or {}).get(name, {})
     try:

@@ -12,7 +12,7 @@ from msd.errors import UserError
 
 PROJECT = Path(__file__).resolve().parents[1]
 HEAVY = {"torch", "numpy", "pandas", "pyarrow", "transformers", "mlflow", "pydantic", "yaml", "sklearn", "snakemake"}
-COMMANDS = ["audit", "compare", "crate", "plan", "stage", "sync", "track"]
+COMMANDS = ["audit", "compare", "crate", "doctor", "plan", "stage", "sync", "track"]
 
 
 def modules_loaded_by(statements: str) -> set[str]:
@@ -67,6 +67,7 @@ def test_help_and_the_answer_to_a_command_that_resembles_none_name_them_all(caps
         ("sync --study demo", {"study"}),
         ("track --study demo", {"study"}),
         ("plan --study config/demo.yaml", {"study"}),
+        ("doctor --study config/demo.yaml", {"study"}),
         ("publish --study demo", {"study"}),
         ("power --study demo --difference .005", {"study", "difference"}),
         ("crate --study a --out b", {"study", "out"}),

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from pydantic import Field
 
 from msd.config.contracts.tables import CHOSEN
+from msd.config.fetching import FetchingStudy
 from msd.config.files import DatasetConfig, MethodConfig, named_file, read_named
-from msd.config.names import NamedStudy, block_name, check_run_names
+from msd.config.names import block_name, check_run_names
 from msd.config.sections import SEEDS, MethodChanges, Overrides
 from msd.config.strict import Count, Scalar, Seeds
 from msd.config.yaml_file import read_yaml, validated
@@ -28,7 +29,7 @@ class Run(NamedTuple):
     seeds: str
 
 
-class Grid(NamedStudy, ABC):
+class Grid(FetchingStudy, ABC):
     """Datasets × methods × points × seeds of a study."""
 
     seeds: Seeds = Field(description="a student of every configuration is trained with each; a count n means 0 to n−1")

@@ -78,6 +78,11 @@ class Study(Grid):
         return validated(EngineParams, {**self.engine.model_dump(), **changes}, self._file, (role, "engine"))
 
     @property
+    def devices(self) -> set[str]:
+        """The values of `engine.device` that its trainings have."""
+        return {self.engine_of(role, name).device for role in ("teacher", "student") for name in self.datasets}
+
+    @property
     def rules(self) -> tuple[str, ...]:
         """The files of workflow/rules that run the study, in the order in which they use each other."""
         trained = ("grid", "prepare", "features", "teacher", "outputs", "transfer", "student")
@@ -122,6 +127,7 @@ class Study(Grid):
         for dataset in self.datasets:
             self._check_compared(dataset)
         check_encoders(self)
+        self.check_accepted()
         for dataset in self.datasets:
             self.training("teacher", dataset)
             self.training("student", dataset)
@@ -248,7 +254,8 @@ class Study(Grid):
             kind: {name: config.model_dump(exclude_none=True) for name, config in getattr(self, kind).items()}
             for kind in ("dataset_configs", "encoder_configs", "method_configs")
         }
-        return {"file": self.origin, **self.model_dump(exclude_none=True), **files}
+        own = self.model_dump(exclude_none=True, exclude={"data_root"})
+        return {"file": self.origin, **own, **files}
 
 
 def number_of(count: int, noun: str) -> str:

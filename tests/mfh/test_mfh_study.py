@@ -50,6 +50,10 @@ def test_the_study_has_the_settings_and_seeds_of_the_paper() -> None:
             lambda c: c["teachers"].update(datasets={"clipart-tag": 9}),
             r"no dataset 'clipart-tag'; did .* 'clipart-tags'",
         ),
+        (
+            lambda c: c.update(accept_licences=["spoken"]),
+            r"'spoken' is no dataset or encoder .*; did .* 'spoken-digits'",
+        ),
         (lambda c: c["teachers"].update(study="config/demos.yaml"), r"no file config/demos.yaml; did you mean"),
         (lambda c: c["teachers"]["student"].update(kd_weigth=1), r"'teachers.student.kd_weigth'; did .* 'kd_weight'"),
     ],

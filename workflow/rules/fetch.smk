@@ -11,7 +11,7 @@ for config in study.sources:
         name:
             fetch_rule(config)
         output:
-            files=[f"{folder}/raw/{item.file}" for item in config.sources],
+            files=[f"{folder}/raw/{item.name}" for item in config.sources],
             source=f"{folder}/source.json",
             record=f"{folder}/record.json",
         log:

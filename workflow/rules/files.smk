@@ -44,13 +44,13 @@ def fetched(configs):
 
 
 def source_folder(name):
-    return f"{DATA}/{name}" if name in study.datasets else f"{DATA}/encoders/{name}"
+    return str(folder_of(study, name))
 
 
 def raw_files(wildcards):
     sources = study.dataset_configs[wildcards.dataset].sources
-    return [f"{source_folder(wildcards.dataset)}/raw/{item.file}" for item in sources]
+    return [f"{source_folder(wildcards.dataset)}/raw/{item.name}" for item in sources]
 
 
 def encoder_file(name):
-    return f"{source_folder(name)}/raw/{study.encoder_configs[name].sources[0].file}"
+    return f"{source_folder(name)}/raw/{study.encoder_configs[name].sources[0].name}"

@@ -1,37 +1,87 @@
 """What the stages of data and features are given."""
 
-from typing import Annotated, Any, Literal
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from msd.config.strict import Count, Large, Side, Strict
 
 DatasetTask = Literal["binary", "multiclass", "multilabel", "vqa"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+Repository = Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)?$")]
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+PLACES = {
+    "pypi": ({"package", "version"}, set()),
+    "debian": ({"package", "version"}, set()),
+    "url": ({"urls"}, set()),
+    "committed": ({"package"}, {"version"}),
+    "manual": (set(), set()),
+    "hub": ({"repo", "revision"}, {"repo_type"}),
+}
+"""Kind of source -> the keys that say where its file is: those it needs, and those it may have."""
 
 
 class Source(Strict):
-    """One file to fetch: from a package index, a host, or this repository; or that a person brings (`manual`).
+    """One file to fetch: from a package index, a host, a hub, or this repository; or that a person brings (`manual`).
 
     Without a `sha256`, which is for files whose digest nobody has published, that of the file that came is on record.
     """
 
-    kind: Literal["pypi", "debian", "url", "committed", "manual"]
+    kind: Literal["pypi", "debian", "url", "committed", "manual", "hub"]
     file: str
     sha256: Sha256 | list[Sha256] | None = None
     bytes: Large | None = None
     package: str | None = None
     version: str | None = None
     urls: list[str] = Field(default_factory=list)
+    repo: Repository | None = None
+    revision: Commit | None = None
+    repo_type: Literal["model", "dataset", "space"] | None = None
+
+    @property
+    def name(self) -> str:
+        """What its file is called among the raw files: the last part of its path in a repository of the hub."""
+        return PurePosixPath(self.file).name
+
+    @field_validator("file")
+    @classmethod
+    def _is_a_file_name(cls, file: str) -> str:
+        parts = file.split("/")
+        if {"", ".", ".."} & {*parts} or "\\" in file or not file.isprintable() or len(file.encode()) > 255:
+            raise ValueError("give the name of a file, no folder above it")
+        return file
+
+    @model_validator(mode="after")
+    def _says_where_the_file_is(self) -> Self:
+        needed, allowed = PLACES[self.kind]
+        given = {key for _, keys in PLACES.items() for key in keys[0] | keys[1] if getattr(self, key)}
+        for key in sorted(needed - given):
+            raise ValueError(f"a source of kind {self.kind} needs the key {key!r}")
+        for key in sorted(given - needed - allowed):
+            raise ValueError(f"a source of kind {self.kind} has no key {key!r}")
+        if "/" in self.file and self.kind != "hub":
+            raise ValueError("`file` is a name without folders, but for a source of kind hub")
+        return self
 
 
 class Licence(Strict):
-    """Terms of a dataset; `gate` says what a person must do before it may be fetched."""
+    """Terms of a dataset; `gate` says what a person must do before it may be fetched.
+
+    `environment` names variables whose values come with the licence and are told to nobody, such as a password.
+    """
 
     name: str
     url: str | None = None
     text: str | None = None
     gate: Literal["none", "manual", "token"] = "none"
+    environment: list[Variable] | None = None
+
+    @property
+    def terms(self) -> str:
+        """Where its terms can be read."""
+        return self.url or self.text or "its address is not known"
 
 
 class FetchParams(Strict):

@@ -1,0 +1,71 @@
+"""What a study says of the files that it fetches: where people put those that they bring, which licences it accepts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field, field_validator
+
+from msd.config.names import NamedStudy
+from msd.config.strict import distinct
+from msd.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from msd.config.files import DatasetConfig, EncoderConfig
+
+
+class FetchingStudy(NamedStudy):
+    """A study that fetches files."""
+
+    data_root: str | None = Field(
+        None,
+        min_length=1,
+        description="folder of the files that people bring, each at `<data_root>/<dataset>/<file>`; relative to the "
+        "project's folder; `~` and variables are not expanded; if null, that of the variable MSD_DATA_ROOT",
+    )
+    accept_licences: list[str] = Field(
+        [], description="datasets and encoders whose licence you have read and accept, where it asks for that (`gate`)"
+    )
+
+    _once = field_validator("accept_licences")(distinct)
+
+    @field_validator("data_root")
+    @classmethod
+    def _is_plain(cls, folder: str | None) -> str | None:
+        if folder is not None and (folder.startswith("~") or "$" in folder):
+            raise ValueError("`~` and variables are not expanded here; write the path in full")
+        return folder
+
+    @property
+    def sources(self) -> list[DatasetConfig | EncoderConfig]:
+        """All that is fetched: datasets, then encoders."""
+        raise NotImplementedError
+
+    @property
+    def unaccepted(self) -> list[DatasetConfig | EncoderConfig]:
+        """The datasets and encoders whose licence must be accepted, and is not."""
+        gated = [config for config in self.sources if config.licence.gate != "none"]
+        return [config for config in gated if config.name not in self.accept_licences]
+
+    @property
+    def accepting_line(self) -> str:
+        """The line of the study with which it accepts all that it must."""
+        return f"accept_licences: [{', '.join([*self.accept_licences, *(one.name for one in self.unaccepted)])}]"
+
+    def check_accepted(self) -> None:
+        """Raise UserError, with the nearest name, where the licence of something else is accepted."""
+        known = [config.name for config in self.sources]
+        for name in self.accept_licences:
+            if name not in known:
+                wrong = f"accept_licences: {name!r} is no dataset or encoder of the study"
+                raise UserError(f"{self.file}: {wrong}{nearest(name, known)}")
+
+    def check_licences(self) -> None:
+        """Raise UserError where a licence must be accepted first: its name, its address and the line that says so."""
+        if self.unaccepted:
+            asked = "; ".join(
+                f"{config.name}: {config.licence.name} ({config.licence.terms})" for config in self.unaccepted
+            )
+            raise UserError(
+                f"{self.file}: read and accept before anything runs: {asked}; then write `{self.accepting_line}`"
+            )
