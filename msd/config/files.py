@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from msd.config.contracts.data import DatasetTask, FetchParams, Licence, Source
 from msd.config.names import PLAIN, SHARED
-from msd.config.strict import Count, Large, Scalar, Side, Strict
+from msd.config.strict import Count, Large, Scalar, Side, Strict, distinct
 from msd.config.yaml_file import read_model
 from msd.errors import UserError, nearest
 from msd.measure.metric import METRICS, primary_metrics, requested_metrics
@@ -37,6 +37,8 @@ class DatasetConfig(Strict):
     labels: str = Field(description="what the labels are")
     size: Side | None = Field(None, description="pixels of a side at which its pictures are read, if not the encoder's")
     prepare: dict[str, Any] = Field(description="values of the `Parameters` of its module in msd/data/readers")
+
+    _once = field_validator("further_metrics")(distinct)
 
     @model_validator(mode="after")
     def _metric_fits_task(self) -> DatasetConfig:

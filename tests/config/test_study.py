@@ -304,12 +304,12 @@ def test_how_a_data_set_is_prepared_is_checked_before_any_job(fresh_project, nam
             "macro_f1_mff",
             "'macro_f1_mff' is none that 'multilabel' can ask for; did you mean 'macro_f1_mmf'?",
         ),
-        ("easy-vqa", "macro_f1_mmf", "'macro_f1_mmf' is none that 'vqa' can ask for"),
+        ("easy-vqa", ["macro_f1_mmf"], "'macro_f1_mmf' is none that 'vqa' can ask for"),
     ],
 )
-def test_a_data_set_asks_for_metrics_of_its_task(fresh_project, name: str, asked: str, sentence: str) -> None:
+def test_a_data_set_asks_for_metrics_of_its_task(fresh_project, name: str, asked: list[str], sentence: str) -> None:
     path = Path(f"config/datasets/{name}.yaml")
-    changed_yaml(path, path, lambda content: content.update(further_metrics=[asked]))
+    changed_yaml(path, path, lambda content: content.update(further_metrics=asked))
     with one_sentence(rf"config/datasets/{name}.yaml.*further_metrics: {re.escape(sentence)}"):
         open_study("config/demo.yaml", {"datasets": {name: {}}})
 
