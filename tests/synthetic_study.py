@@ -25,7 +25,10 @@ from msd.measure.metric import F1_THRESHOLD, METRICS, TUNED_F1, evaluate, tuned_
 
 DATASETS: dict[str, dict[str, Any]] = {
     "match": {"title": "Match", "role": "Hateful Memes", "task": "binary", "metric": "accuracy"},
-    "tags": {"title": "Tags", "role": "MM-IMDB", "task": "multilabel", "metric": "micro_ap"},
+    "tags": {
+        **{"title": "Tags", "role": "MM-IMDB", "task": "multilabel", "metric": "micro_ap"},
+        "further_metrics": ["macro_f1_mmf"],
+    },
     "relation": {"title": "Relation", "role": "SNLI-VE", "task": "multiclass", "metric": "accuracy"},
     "answers": {"title": "Answers", "role": "VQA v2", "task": "vqa", "metric": "vqa_accuracy"},
 }

@@ -15,7 +15,7 @@ from msd.config.names import PLAIN, SHARED
 from msd.config.strict import Count, Large, Scalar, Side, Strict, distinct
 from msd.config.yaml_file import read_model
 from msd.errors import UserError, nearest
-from msd.measure.metric import METRICS, primary_metrics
+from msd.measure.metric import METRICS, primary_metrics, requested_metrics
 
 CONFIG = Path("config")
 MOST_POINTS = 1000
@@ -33,9 +33,12 @@ class DatasetConfig(Strict):
     citation: str = Field(description="whom to cite")
     task: DatasetTask = Field(description="one label of two or of many, any number of labels, or answers to questions")
     metric: str = Field(description="primary metric, one that fits the task")
+    further_metrics: list[str] = Field([], description="metrics that metrics.json holds for this dataset alone")
     labels: str = Field(description="what the labels are")
     size: Side | None = Field(None, description="pixels of a side at which its pictures are read, if not the encoder's")
     prepare: dict[str, Any] = Field(description="values of the `Parameters` of its module in msd/data/readers")
+
+    _once = field_validator("further_metrics")(distinct)
 
     @field_validator("sources")
     @classmethod
@@ -47,6 +50,11 @@ class DatasetConfig(Strict):
     def _metric_fits_task(self) -> DatasetConfig:
         if self.metric not in (fitting := primary_metrics(self.task)):
             raise ValueError(f"metric {self.metric!r} does not fit the task {self.task!r}: {fitting}")
+        for name in self.further_metrics:
+            if name not in (known := requested_metrics(self.task)):
+                raise ValueError(
+                    f"further_metrics: {name!r} is none that {self.task!r} can ask for{nearest(name, known)}"
+                )
         return self
 
     @property

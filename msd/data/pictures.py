@@ -1,6 +1,8 @@
 """Reading, fitting and storing pictures, so that the same pictures always give the same bytes."""
 
 import io
+import tempfile
+import weakref
 import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
@@ -38,6 +40,26 @@ class Lazy(Mapping[str, Read], Generic[Read]):
         return len(self._names)
 
 
+class Spool(Lazy[Image.Image]):
+    """RGB pictures that wait on disk, in a file of a folder that has no name there and so ends with the process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - open as long as the pictures are asked for
+        weakref.finalize(self, self._file.close)
+        self._places: dict[str, tuple[int, tuple[int, int]]] = {}
+        super().__init__(self._places, self._picture)
+
+    def put(self, name: str, picture: Image.Image) -> None:
+        """Keep a picture under a name, in the place of an earlier one."""
+        self._places[name] = self._file.seek(0, io.SEEK_END), picture.size
+        self._file.write(picture.tobytes())
+
+    def _picture(self, name: str) -> Image.Image:
+        start, (width, height) = self._places[name]
+        self._file.seek(start)
+        return Image.frombytes("RGB", (width, height), self._file.read(3 * width * height))
+
+
 def decode(content: bytes, *, name: str) -> Image.Image:
     """A picture from its bytes, decoded in full and upright: turned as its EXIF data says, 16 bits brought to 8.
 
@@ -51,6 +73,8 @@ def decode(content: bytes, *, name: str) -> Image.Image:
             picture = Image.open(io.BytesIO(content))
         except UnidentifiedImageError as error:
             raise OSError("no known format of pictures") from error
+        except Image.DecompressionBombError as error:
+            raise OSError(str(error).partition(",")[0]) from error
         picture.load()
         upright = ImageOps.exif_transpose(picture)
         return _eight_bits(upright, name) if upright.mode in DEEP or upright.mode.startswith("I;16") else upright

@@ -5,7 +5,7 @@ A new metric is one entry of `METRICS`: configurations, training and tables take
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,6 +28,7 @@ from msd.measure.values import (
     expected_calibration_error,
     f1_per_sample,
     indicators,
+    macro_f1_with_unknown,
     right,
 )
 
@@ -53,6 +54,7 @@ class Metric:
             1; None for a metric by which no methods are compared.
         watched: tasks whose runs are measured by it on validation and test.
         reported: tasks for which the tables have it of saved predictions.
+        requested: tasks for which they have it of the datasets that ask for it (`further_metrics`).
         always_normalise: for a metric of several people's answers, whose targets are
             `msd.measure.vqa.answer_scores`: whether these normalise every answer; None for all others.
         better: "higher" or "lower" values.
@@ -64,6 +66,7 @@ class Metric:
     resampled: Callable[[Array, Array, str], Scorer] | None = None
     watched: tuple[str, ...] = ()
     reported: tuple[str, ...] = ()
+    requested: tuple[str, ...] = ()
     always_normalise: bool | None = None
     better: Literal["higher", "lower"] = "higher"
 
@@ -138,6 +141,7 @@ METRICS = {
         Metric.f1("weighted", watched=("multilabel",), reported=LABELS),
         Metric.mean_of("samples_f1", "samples-F1", f1_per_sample, watched=("multilabel",), reported=("multilabel",)),
         Metric("ece", "calibration error", expected_calibration_error, reported=TASKS, better="lower"),
+        Metric("macro_f1_mmf", "macro-F1, MMF's", macro_f1_with_unknown, requested=("multilabel",)),
         _answer("vqa_accuracy", "VQA accuracy, official", always_normalise=False),
         _answer("vqa_accuracy_normalised", "VQA accuracy, always normalised", always_normalise=True),
     )
@@ -148,6 +152,11 @@ METRICS = {
 def primary_metrics(dataset_task: str) -> tuple[str, ...]:
     """Names of the metrics by which a task's variants may be selected and its methods compared."""
     return tuple(name for name, one in METRICS.items() if dataset_task in one.watched and one.resampled is not None)
+
+
+def requested_metrics(dataset_task: str) -> tuple[str, ...]:
+    """Names of the metrics for which a dataset of a task may ask."""
+    return tuple(name for name, one in METRICS.items() if dataset_task in one.requested)
 
 
 def evaluate(logits: Tensor, targets: Tensor, *, dataset_task: str) -> dict[str, float]:
@@ -166,10 +175,10 @@ def evaluate(logits: Tensor, targets: Tensor, *, dataset_task: str) -> dict[str,
     return {one.name: one.value(*arrays, dataset_task).number for one in of_targets}
 
 
-def measures(logits: Array, targets: Array, *, dataset_task: str) -> dict[str, Measured]:
-    """The metrics `reported` for a task, of saved predictions; arguments and errors as in `evaluate`."""
+def measures(logits: Array, targets: Array, *, dataset_task: str, further: Collection[str] = ()) -> dict[str, Measured]:
+    """The metrics `reported` for a task and `further` ones, of saved predictions; else as `evaluate`."""
     arrays = _checked(logits, targets, dataset_task=dataset_task)
-    reported = [one for one in METRICS.values() if dataset_task in one.reported]
+    reported = [one for one in METRICS.values() if dataset_task in one.reported or one.name in further]
     return {one.name: one.value(*arrays, dataset_task) for one in reported}
 
 

@@ -76,6 +76,7 @@ class DatasetResults:
     near_copies: NDArray[np.bool_]  # (N,) whether training has nearly seen a test sample
     answers: Mapping[str, Array]  # metric -> scores (N, C) of the labels as answers; empty where people gave none
     probe: Array | None = None
+    further_metrics: Sequence[str] = ()
 
     def best_on_validation(self, methods: Sequence[str]) -> str | None:
         """Of some methods the one with the best mean validation score, the first of equals; never chosen on test."""
@@ -138,6 +139,7 @@ def load_results(job: Job[ReportParams]) -> dict[str, DatasetResults]:
             groups=picture_groups(prepared[name]),
             near_copies=near_copies(prepared[name]),
             probe=probe,
+            further_metrics=about.further_metrics,
         )
         _check_rows(results[name], prepared[name])
     return results

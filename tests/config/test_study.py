@@ -299,6 +299,8 @@ def test_a_method_of_the_study_whose_teachers_another_study_takes_is_checked_too
         ("clipart-tags", {"label_minimum": 0}, "prepare.label_minimum: Input should be greater than or equal to 1"),
         ("emoji-relation", {"size": "96"}, "prepare.size: Input should be a valid integer (given: '96')"),
         ("vqa-v2", {"side": -1}, "prepare.side: Input should be greater than or equal to 1 (given: -1)"),
+        ("mm-imdb", {"labels": "drop-all"}, "prepare.labels: Input should be 'top-23', 'drop-news' or 'drop-rare'"),
+        ("mm-imdb", {"plot": True}, "prepare.plot: Input should be 'longest' or 'first' (given: True)"),
         ("spoken-digits", {"picture_noise": -0.1}, "prepare.picture_noise: Input should be greater than or equal to 0"),
     ],
 )
@@ -307,7 +309,25 @@ def test_how_a_data_set_is_prepared_is_checked_before_any_job(fresh_project, nam
     changed_yaml(path, path, lambda content: content["prepare"].update(change))
     study = "config/mfh.yaml" if name == "spoken-digits" else "config/demo.yaml"
     with one_sentence(rf"config/datasets/{name}.yaml:\d+: .*{re.escape(sentence)}"):
-        open_study(study, {"datasets": {name: {}}} if name == "vqa-v2" else {})
+        open_study(study, {"datasets": {name: {}}} if name in ("vqa-v2", "mm-imdb") else {})
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "sentence"),
+    [
+        (
+            "mm-imdb",
+            ["macro_f1_mff"],
+            "'macro_f1_mff' is none that 'multilabel' can ask for; did you mean 'macro_f1_mmf'?",
+        ),
+        ("easy-vqa", ["macro_f1_mmf"], "'macro_f1_mmf' is none that 'vqa' can ask for"),
+    ],
+)
+def test_a_data_set_asks_for_metrics_of_its_task(fresh_project, name: str, asked: list[str], sentence: str) -> None:
+    path = Path(f"config/datasets/{name}.yaml")
+    changed_yaml(path, path, lambda content: content.update(further_metrics=asked))
+    with one_sentence(rf"config/datasets/{name}.yaml.*further_metrics: {re.escape(sentence)}"):
+        open_study("config/demo.yaml", {"datasets": {name: {}}})
 
 
 def test_planning_a_study_imports_no_model() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from msd.data.pictures import decode, member, rgb
+from msd.data.pictures import Spool, decode, member, rgb
 from msd.errors import UserError
 
 
@@ -81,3 +81,16 @@ def test_an_encrypted_or_unknown_member_is_one_sentence(tmp_path: Path) -> None:
         path.write_bytes(bytes(changed))
         with zipfile.ZipFile(path) as archive, pytest.raises(UserError, match=r"'p.png' of .* cannot be unpacked"):
             member(archive, "p.png")
+
+
+def test_pictures_wait_on_disk_in_a_file_that_nobody_sees(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    colours = {"a": (255, 0, 0), "b": (0, 255, 0), "c": (0, 0, 255)}
+    for name, size in (("a", (9, 9)), ("b", (3, 2)), ("a", (2, 5)), ("c", (1, 1))):
+        spool.put(name, Image.new("RGB", size, colours[name]))
+    assert {name: spool[name].size for name in spool} == {"a": (2, 5), "b": (3, 2), "c": (1, 1)}
+    assert {name: spool[name].getpixel((0, 0)) for name in spool} == colours
+    assert "d" not in spool
+    with pytest.raises(KeyError):
+        spool["d"]
+    assert not list(tmp_path.iterdir())

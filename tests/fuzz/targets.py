@@ -1,5 +1,6 @@
 """The folders that are damaged, what reads each, and what must hold of what was read."""
 
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from folders import ONE, SHARES, each
 
 from msd.data.findings import Findings
 from msd.data.prepared import Prepared, check
-from msd.data.readers import cataclysm_kind, clipart_tags, easy_vqa, emoji_relation, snli_ve, vqa_v2
+from msd.data.readers import cataclysm_kind, clipart_tags, easy_vqa, emoji_relation, mm_imdb, snli_ve, vqa_v2
 from msd.mfh.av_mnist.archive import read_av_mnist
 from msd.mfh.av_mnist.spoken_digits import read_mnist
 from msd.mfh.crossmodal.reader import DataReader
@@ -27,6 +28,19 @@ def prepared(module: Any, **parameters: Any) -> Callable[[Path], list[Any]]:
         check(made)
         assert all(made.pictures[sample.image].mode == "RGB" for part in made.splits.values() for sample in part)
         return made.findings
+
+    return read
+
+
+def packed(module: Any, archive: str, **parameters: Any) -> Callable[[Path], list[Any]]:
+    """What is damaged is packed first, so that the damage lies inside a whole archive."""
+
+    def read(folder: Path) -> list[Any]:
+        members = sorted(path for path in folder.iterdir() if path.name != archive)
+        with tarfile.open(folder / archive, "w:gz", compresslevel=1) as file:
+            for path in members:
+                file.add(path, f"top/{path.name}")
+        return prepared(module, **parameters)(folder)
 
     return read
 
@@ -69,6 +83,11 @@ TARGETS: dict[str, tuple[Callable[[Path], None], Callable[[Path], object], int]]
         8,
     ),
     "cataclysm": (folders.things, prepared(cataclysm_kind, seed=1, shares=SHARES, collection=5, size=6), 8),
+    "mm-imdb-packed": (
+        folders.films,
+        packed(mm_imdb, "mmimdb.tar.gz", labels="top-23", plot="longest", side=9),
+        10,
+    ),
     "mm-imdb": (folders.films, samples(MmImdb(size=(12, 8), words=9)), 10),
     "mm-imdb-hdf5": (folders.films_hdf5, samples(MmImdb()), 10),
     "ravdess": (folders.trials, samples(Ravdess(size=(8, 8), validation=(2,), test=(3,))), 5),

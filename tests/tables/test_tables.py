@@ -179,6 +179,9 @@ def test_flat_metrics_for_dvc(made):
     assert flat["match"]["teacher"]["accuracy"] == pytest.approx(114 / 120)
     assert set(flat["tags"]["finetune"]) >= {"micro_f1", "macro_f1", "text/micro_f1", "kl/image", "ece"}
     assert 0 < flat["tags"]["kd"]["agreement/text"] < 1
+    for of_method in flat["tags"].values():  # the one dataset that asks for it, of 6 labels
+        assert of_method["macro_f1_mmf"] == pytest.approx(6 / 7 * of_method["macro_f1"])
+    assert not [name for name in flat if name != "tags" and "macro_f1_mmf" in str(flat[name])]
 
 
 def test_curves_are_means_over_steps_and_seeds(made, fake_study):

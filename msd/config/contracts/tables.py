@@ -37,6 +37,7 @@ class ReportedDataset(Strict):
     role: str
     task: DatasetTask
     metric: str
+    further_metrics: list[str] = Field(default_factory=list)
     part: Part = "primary"
     teachers: Annotated[list[Seed], Field(min_length=1)]
     methods: Annotated[list[str], Field(min_length=1)]

@@ -10,7 +10,6 @@ As in the data set's own code, the longest plot counts and only the 23 genres th
 them keeps its place.
 """
 
-import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,25 +22,15 @@ from torch import Tensor
 from msd.config.strict import Count, Sides
 from msd.data.findings import Findings, Row
 from msd.data.raw_files import below
+from msd.data.readers.films import GENRES, POSTERS, SPLITS, Film, listed, parse_film, usable
 from msd.errors import UserError, decoding
 from msd.mfh.crossmodal.files import normalised, partners_below, picture
 from msd.mfh.crossmodal.reader import DataReader
 from msd.mfh.crossmodal.samples import Samples, gathered
 from msd.text_file import parse_json, read_json
 
-GENRES = (
-    *("Drama", "Comedy", "Romance", "Thriller", "Crime", "Action", "Adventure", "Horror", "Documentary", "Mystery"),
-    *("Sci-Fi", "Fantasy", "Family", "Biography", "War", "History", "Music", "Animation", "Musical", "Western"),
-    *("Sport", "Short", "Film-Noir"),
-)
-UNUSED = ("News", "Adult", "Talk-Show", "Reality-TV")
-"""Genres of the films that are too rare to be labels."""
-SPLITS = {"train": "train", "val": "dev", "test": "test"}
-POSTERS = (".jpeg", ".jpg")
 HDF5 = "multimodal_imdb.hdf5"
 SHAPES = {"features": (300,), "vgg_features": (4096,), "images": (3, 256, 160), "genres": (len(GENRES),)}
-WORD = re.compile(r"\w\w")
-"""What the weights count: two letters or digits, and more."""
 Image = Literal["vgg_features", "images"]
 
 
@@ -78,61 +67,29 @@ def _read_files(folder: Path, size: tuple[int, int], words: int, findings: Findi
     place = folder / "dataset"
     files = partners_below(place, (".json", *POSTERS), findings)
 
-    def read(film: tuple[str, str, Tensor]) -> dict[str, Tensor]:
-        own = files.get(place / film[0], {})
-        poster = next((own[ending] for ending in POSTERS if ending in own), place / f"{film[0]}{POSTERS[0]}")
-        return {"image": normalised(picture(poster, size)), "label": film[2]}
+    def described(name: str) -> Film | str:
+        named = below(place, f"{name}.json")
+        return parse_film(name, read_json(files.get(place / name, {}).get(".json", named)))
+
+    def read(film: Film) -> dict[str, Tensor]:
+        own = files.get(place / film.name, {})
+        poster = next((own[ending] for ending in POSTERS if ending in own), place / f"{film.name}{POSTERS[0]}")
+        label = torch.tensor([float(genre in film.genres) for genre in GENRES])
+        return {"image": normalised(picture(poster, size)), "label": label}
 
     splits, plots = {}, {}
-    for split, rows in findings.once(_ids(folder)).items():
-        films = []
-        for row in rows:
-            where = f"dataset/{row.content}.json"
-            with findings.dropping(row.content, row.where, "cannot be read", split=split):
-                named = below(place, f"{row.content}.json")
-                film = _film(files.get(place / row.content, {}).get(".json", named))
-                if isinstance(film, str):
-                    findings.drop(row.content, where, film, split=split)
-                else:
-                    films.append(Row(row.names, f"dataset/{row.content}.jpeg", (row.content, *film)))
+    for split, films in usable(_listed(folder), described, findings):
         splits[split], kept = gathered(films, read, findings, split=split)
-        plots[split] = [row.content[1] for row in kept]
+        plots[split] = [row.content.plot for row in kept]
     text = _weights(plots, words)
     return {name: Samples({"text": text[name], **part.inputs}, part.label) for name, part in splits.items()}
 
 
-def _ids(folder: Path) -> dict[str, list[Row]]:
+def _listed(folder: Path) -> dict[str, list[Row]]:
     path = folder / "split.json"
     if not path.is_file():
         raise UserError(f"{folder} has neither split.json nor {HDF5}; unpack mmimdb.tar.gz there")
-    content = read_json(path)
-    rows = {}
-    for split, name in SPLITS.items():
-        ids = content.get(name) if isinstance(content, dict) else None
-        if not isinstance(ids, list) or not ids:
-            raise UserError(f"{path} lists no films for {name!r}")
-        rows[split] = [Row((str(film),), f"split.json: {name}[{index}]", str(film)) for index, film in enumerate(ids)]
-    return rows
-
-
-def _film(path: Path) -> tuple[str, Tensor] | str:
-    """A film's longest plot and its genres (23,), or why it has none."""
-    content = read_json(path)
-    if not isinstance(content, dict):
-        return "no JSON object"
-    plots, genres = (_texts(content.get(key)) for key in ("plot", "genres"))
-    plot = max(plots, key=len, default="").replace("<br />", " ").strip()
-    unknown = [genre for genre in genres if genre not in GENRES and genre not in UNUSED]
-    if not WORD.search(plot):
-        return "no plot"
-    if not genres or unknown:
-        return f"no genre of MM-IMDB: {unknown[0]!r}" if unknown else "no genres"
-    return plot, torch.tensor([float(genre in genres) for genre in GENRES])
-
-
-def _texts(value: Any) -> list[str]:
-    """The texts of a value that is one, or a list of some."""
-    return [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
+    return listed(read_json(path), path)
 
 
 def _weights(plots: dict[str, list[str]], words: int) -> dict[str, Tensor]:
