@@ -107,7 +107,7 @@ def _sources(study: AnyStudy, jobs: dict[str, int]) -> list[str]:
         size = sum(source.bytes or 0 for source in config.sources) / 1e6
         kinds = {source.kind for source in config.sources}
         is_open = f"fetch_{config.name.replace('-', '_')}" in jobs
-        missing += size if is_open and kinds != {"committed"} else 0.0
+        missing += size if is_open and kinds - {"committed", "manual"} else 0.0
         origin = "in git" if kinds == {"committed"} else "/".join(sorted(kinds))
         gate = "" if config.licence.gate == "none" else f" (first: {config.licence.gate})"
         state = "to fetch" if is_open else "present"

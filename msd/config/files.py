@@ -35,6 +35,9 @@ class DatasetConfig(Strict):
     metric: str = Field(description="primary metric, one that fits the task")
     labels: str = Field(description="what the labels are")
     size: Side | None = Field(None, description="pixels of a side at which its pictures are read, if not the encoder's")
+    module: str | None = Field(
+        None, pattern="^[a-z][a-z0-9_]*$", description="its reader in msd/data/readers, if not the one of its name"
+    )
     prepare: dict[str, Any] = Field(description="values of the `Parameters` of its module in msd/data/readers")
 
     @model_validator(mode="after")
@@ -42,6 +45,11 @@ class DatasetConfig(Strict):
         if self.metric not in (fitting := primary_metrics(self.task)):
             raise ValueError(f"metric {self.metric!r} does not fit the task {self.task!r}: {fitting}")
         return self
+
+    @property
+    def reader(self) -> str:
+        """The module that reads its raw files."""
+        return self.module or self.name.replace("-", "_")
 
     @property
     def training_metric(self) -> str:
@@ -67,9 +75,10 @@ class EncoderConfig(Strict):
     feed_forward: Count | None = Field(None, description="of texts: width of a layer's feed-forward part, a teacher's")
 
 
-def fetch_params(config: DatasetConfig | EncoderConfig) -> FetchParams:
+def fetch_params(config: DatasetConfig | EncoderConfig, data_root: str = "data") -> FetchParams:
     """What the `fetch` job of a dataset or an encoder is given."""
-    return FetchParams(name=config.name, sources=config.sources, licence=config.licence, citation=config.citation)
+    about = {key: getattr(config, key) for key in ("name", "sources", "licence", "citation")}
+    return FetchParams(**about, data_root=data_root)
 
 
 class MethodConfig(Strict):

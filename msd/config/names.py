@@ -37,6 +37,7 @@ class NamedStudy(Strict):
     """What every study file begins with."""
 
     study: Name = Field(description="name of its file without .yaml, and of its folder in results/")
+    data_root: str = Field("data", description="folder of what a person brings: <data_root>/<dataset>/<file>")
 
     _file: str = PrivateAttr("study")
 

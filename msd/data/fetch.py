@@ -25,7 +25,8 @@ def fetch(job: Job[FetchParams]) -> dict[str, float]:
     terms = params.licence.url or params.licence.text
     print(f"{params.name}: licence {params.licence.name} ({terms})", file=sys.stderr)
     sources = [source.model_dump(exclude_none=True) for source in params.sources]
-    files = [obtain(source, target) for source, target in zip(sources, targets, strict=True)]
+    brought = Path(params.data_root) / params.name
+    files = [obtain(source, target, brought=brought) for source, target in zip(sources, targets, strict=True)]
     content = {
         "name": params.name,
         "licence": params.licence.model_dump(exclude_none=True),

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,15 @@ PARTIAL = Path("results/data/.partial")
 Source = dict[str, Any]
 
 
-def obtain(source: Source, target: Path) -> dict[str, Any]:
+def obtain(source: Source, target: Path, *, brought: Path = Path()) -> dict[str, Any]:
     """Bring the file of a source to `target`; what to remember of it: origin, sha256, bytes.
+
+    `brought`: the folder of what a person brings.
 
     Raises UserError, leaving nothing at `target`, when the file cannot be had or is not the expected one.
     """
     kinds: dict[str, Callable[[Source, Path], str]] = {
-        "pypi": _pypi, "debian": _debian, "url": _url, "committed": _committed,
+        "pypi": _pypi, "debian": _debian, "url": _url, "committed": _committed, "manual": partial(_manual, brought),
     }  # fmt: skip
     PARTIAL.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=PARTIAL) as folder:
@@ -119,3 +122,12 @@ def _committed(source: Source, arrived: Path) -> str:
         raise UserError(f"the committed file {path} is missing; restore it with git")
     shutil.copyfile(path, arrived)
     return f"committed:{source['package']}/{source['file']}"
+
+
+def _manual(brought: Path, source: Source, arrived: Path) -> str:
+    """A file that a person has put into a folder."""
+    path = brought / source["file"]
+    if not path.is_file():
+        raise UserError(f"{path} is missing, which nobody can fetch: put it there, or name its folder in `data_root`")
+    shutil.copyfile(path, arrived)
+    return f"manual:{source['file']}"

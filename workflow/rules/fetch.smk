@@ -4,7 +4,10 @@ from msd.config.files import fetch_params
 for config in study.sources:
     folder = source_folder(config.name)
     FETCH = Stage(
-        "fetch", DATA, config.name, lambda w, config=config: fetch_params(config)
+        "fetch",
+        DATA,
+        config.name,
+        lambda w, config=config: fetch_params(config, study.data_root),
     )
 
     rule:

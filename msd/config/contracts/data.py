@@ -35,12 +35,13 @@ class Licence(Strict):
 
 
 class FetchParams(Strict):
-    """Stage `fetch`: one dataset or encoder."""
+    """Stage `fetch`: one dataset or encoder; what a person brings lies in `data_root`, in a folder of its name."""
 
     name: str
     sources: Annotated[list[Source], Field(min_length=1)]
     licence: Licence
     citation: str
+    data_root: str = "data"
 
 
 class DatasetParams(Strict):
