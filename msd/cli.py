@@ -101,6 +101,7 @@ def parser() -> argparse.ArgumentParser:
     predict.add_argument("--csv", help="a table with the columns image and text instead")
     predict.add_argument("--top", type=int, default=5, help="labels that are shown (default: 5)")
     predict.add_argument("--json", action="store_true", help="for programs: all labels, of each modality alone too")
+    _add_data(add("data", _data_add, "bring your own data: `msd data add --help`"))
     _add_study(add("publish", _publish, "copy a study's tables to results/published and docs/"))
     return top
 
@@ -111,6 +112,29 @@ def _add_study(command: argparse.ArgumentParser, default: str | None = "demo") -
     command.set_defaults(study=default)  # before the arguments, whose own default is then kept: none
     command.add_argument("study", nargs="?", default=argparse.SUPPRESS, help=text)
     command.add_argument("--study", default=argparse.SUPPRESS, help="the same")
+
+
+def _add_data(data: argparse.ArgumentParser) -> None:
+    """The arguments of `msd data add`."""
+    verbs = data.add_subparsers(dest="verb", required=True, metavar="command")
+    command = verbs.add_parser("add", help="tables with pictures and labels become a dataset and a study of it")
+    command.add_argument("folder", help="its tables: {train,val,test}.{csv,jsonl,parquet}, or one; or that one table")
+    command.add_argument("--name", dest="dataset", required=True, help="small letters, digits and dashes")
+    command.add_argument("--image-col", help="column of the picture's place (default: image, in metadata.* file_name)")
+    command.add_argument("--text-col", default="text", help="column of the text (default: text)")
+    command.add_argument(
+        "--label-col", action="append", help="column of labels (default: label); of one label's scores, for each label"
+    )
+    command.add_argument("--label-separator", help="what stands between the labels of a text")
+    command.add_argument("--split-col", help="column that says train, val or test")
+    command.add_argument("--group-col", help="column of what stays in one split (always: rows of one picture)")
+    command.add_argument("--delimiter", default=",", help="between the fields of a CSV file (default: a comma)")
+    command.add_argument("--pictures", help="folder, zip or tar archive of the pictures (default: beside the table)")
+    command.add_argument("--shares", default="70/15/15", help="of train, val and test that are not given (70/15/15)")
+    command.add_argument("--seed", type=int, default=1, help="of the splits that are made (default: 1)")
+    command.add_argument("--side", type=int, default=256, help="pixels that pictures are made smaller than (256)")
+    command.add_argument("--strict", action="store_true", help="stop at the first bad row, where others are dropped")
+    command.add_argument("--force", action="store_true", help="overwrite what it wrote before under this name")
 
 
 def find_study(study: str) -> tuple[str, str]:
@@ -203,6 +227,29 @@ def _predict(options: argparse.Namespace) -> object:
     asked = {"images": options.image, "texts": options.text, "table": options.csv}
     prediction = predict(options.student, **asked, seed=options.seed, top=options.top)
     return prediction.to_json() if options.json else prediction
+
+
+def _data_add(options: argparse.Namespace) -> object:
+    from msd.data.add import add
+
+    parts = [float(part) if part.strip().isdecimal() else 0.0 for part in options.shares.split("/")]
+    if len(parts) != 3 or min(parts) <= 0:
+        raise UserError(f"--shares: give those of train, val and test, such as 70/15/15; got {options.shares!r}")
+    columns = {
+        "image": options.image_col,
+        "text": options.text_col,
+        "labels": options.label_col or ["label"],
+        "separator": options.label_separator,
+        "split": options.split_col,
+        "group": options.group_col,
+        "delimiter": "\t" if options.delimiter == r"\t" else options.delimiter,
+        "side": options.side,
+        "seed": options.seed,
+        "shares": {split: part / sum(parts) for split, part in zip(("train", "val", "test"), parts, strict=True)},
+        "records": "strict" if options.strict else "lenient",
+    }
+    pictures = None if options.pictures is None else Path(options.pictures)
+    return add(Path(options.folder), options.dataset, pictures=pictures, force=options.force, columns=columns)
 
 
 def _publish(options: argparse.Namespace) -> object:

@@ -68,10 +68,12 @@ def check_prepare(study: AnyStudy, readers: str) -> AnyStudy:
         UserError: no such reader, or a parameter that is missing, unknown, of a wrong type or out of range.
     """
     for name, config in study.dataset_configs.items():
-        path, module = named_file("datasets", name), name.replace("-", "_")
+        path, module = named_file("datasets", name), config.reader
         if importlib.util.find_spec(f"{readers}.{module}") is None:
             raise UserError(f"{path}: there is no reader {readers.replace('.', '/')}/{module}.py of its raw files")
         reader = importlib.import_module(f"{readers}.{module}")
+        if not hasattr(reader, "Parameters") or not hasattr(reader, "prepare"):
+            raise UserError(f"{path}: module: {module} only helps readers; name one that has Parameters and prepare")
         validated(reader.Parameters, config.prepare, path, ("prepare",))
     return study
 

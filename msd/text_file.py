@@ -31,6 +31,11 @@ def read_text(path: str | Path) -> str:
         content = Path(path).read_bytes()
     except (FileNotFoundError, IsADirectoryError) as error:
         raise UserError(f"there is no file {path}") from error
+    return as_text(content, path)
+
+
+def as_text(content: bytes, path: str | Path) -> str:
+    """What `read_text` gives and raises, of the content of a file."""
     encoding = next((name for mark, name in MARKS.items() if content.startswith(mark)), "utf-8")
     try:
         text = content.decode(encoding)

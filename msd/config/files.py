@@ -36,6 +36,9 @@ class DatasetConfig(Strict):
     further_metrics: list[str] = Field([], description="metrics that metrics.json holds for this dataset alone")
     labels: str = Field(description="what the labels are")
     size: Side | None = Field(None, description="pixels of a side at which its pictures are read, if not the encoder's")
+    module: str | None = Field(
+        None, pattern="^[a-z][a-z0-9_]*$", description="its reader in msd/data/readers, if not the one of its name"
+    )
     prepare: dict[str, Any] = Field(description="values of the `Parameters` of its module in msd/data/readers")
 
     _once = field_validator("further_metrics")(distinct)
@@ -56,6 +59,11 @@ class DatasetConfig(Strict):
                     f"further_metrics: {name!r} is none that {self.task!r} can ask for{nearest(name, known)}"
                 )
         return self
+
+    @property
+    def reader(self) -> str:
+        """The module that reads its raw files."""
+        return self.module or self.name.replace("-", "_")
 
     @property
     def training_metric(self) -> str:

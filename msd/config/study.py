@@ -149,8 +149,7 @@ class Study(Grid):
     def prepare_params(self, dataset: str) -> PrepareParams:
         """What the `prepare` job of a dataset is given."""
         config = self.dataset_configs[dataset]
-        module = dataset.replace("-", "_")
-        return PrepareParams(name=dataset, module=module, task=config.task, prepare=config.prepare)
+        return PrepareParams(name=dataset, module=config.reader, task=config.task, prepare=config.prepare)
 
     def features_params(self, dataset: str) -> FeaturesParams:
         """What the `features` job of a dataset is given."""

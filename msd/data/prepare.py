@@ -45,11 +45,11 @@ def _write(prepared: Prepared, outputs: dict[str, Any], *, questions: bool) -> N
     used = {sample.image for split in SPLITS for sample in prepared.splits[split]}
     write_archive(Path(outputs["pictures"]), Lazy(used, stored))
     for split in SPLITS:
-        copies = _near_copies(prepared, split, looks, questions=questions)
+        copies = near_copies(prepared, split, looks, questions=questions)
         _write_table(prepared.splits[split], copies, Path(outputs[split]))
 
 
-def _near_copies(prepared: Prepared, split: str, looks: dict[str, bytes], *, questions: bool) -> list[bool]:
+def near_copies(prepared: Prepared, split: str, looks: dict[str, bytes], *, questions: bool) -> list[bool]:
     """Whether training has nearly seen each sample of a split; a question, which may recur, with its picture alone."""
     from msd.data.near_copies import seen_in_training
 

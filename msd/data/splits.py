@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pydantic import model_validator
 
 from msd.config.strict import Count, Part, Strict
-from msd.data import SPLITS
 from msd.data.randomness import hashed_order
 
 
@@ -44,9 +43,9 @@ def prefix(name: str) -> str:
 
 
 def split_by_group(
-    groups: Mapping[str, str], strata: Mapping[str, str], *, shares: Shares, seed: int
+    groups: Mapping[str, str], strata: Mapping[str, str], *, shares: Shares | Mapping[str, float], seed: int
 ) -> dict[str, list[str]]:
-    """Items by split, whole groups at a time, each stratum near its share of every split.
+    """Items by split, whole groups at a time, each stratum near its share of every split that `shares` names.
 
     `groups` maps an item to its group, `strata` to what must be balanced (a category, a label). A group belongs
     to the rarest stratum among its items. Groups come in hashed order, each to the split that lacks most items
@@ -56,13 +55,13 @@ def split_by_group(
     for item in sorted(groups):
         members[groups[item]].append(item)
     sizes = Counter(strata[item] for item in groups)
-    splits: dict[str, list[str]] = {split: [] for split in SPLITS}
+    share: dict[str, float] = dict(shares)
+    splits: dict[str, list[str]] = {split: [] for split in share}
     filled: Counter[tuple[str, str]] = Counter()
-    share = dict(shares)
     for group in hashed_order(members, "split", seed):
         stratum = min((strata[item] for item in members[group]), key=lambda name: (sizes[name], name))
         split = max(
-            SPLITS,
+            share,
             key=lambda name: (
                 share[name] * sizes[stratum] - filled[name, stratum],
                 share[name] * len(groups) - len(splits[name]),

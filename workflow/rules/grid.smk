@@ -49,7 +49,7 @@ def teacher_seed(wildcards):
 
 
 def dataset_module(wildcards):
-    return [f"msd.data.readers.{wildcards.dataset.replace('-', '_')}"]
+    return [f"msd.data.readers.{study.dataset_configs[wildcards.dataset].reader}"]
 
 
 def extractor_module(wildcards):
