@@ -135,7 +135,7 @@ def _summary(name: str, prepared: Prepared, parameters: table.Parameters, task: 
     given = parameters.tables.keys() if parameters.split is None else SPLITS
     for split in SPLITS:
         rows = prepared.splits[split]
-        copies = sum(near_copies(prepared, split, looks, questions=task == "vqa"))
+        copies = sum(near_copies(prepared, split, looks, both=task == "vqa"))
         seen = "" if split == "train" else f", {copies:,} of them near-copies of training ({copies / len(rows):.0%})"
         how = "" if split in given else ", made here"
         lines.append(f"  {split:<6}{len(rows):>7,} rows on {len({row.image for row in rows}):,} pictures{seen}{how}")

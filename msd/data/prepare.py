@@ -21,13 +21,13 @@ def prepare(job: Job[PrepareParams]) -> dict[str, float]:
     module = importlib.import_module(f"msd.data.readers.{job.params.module}")
     prepared: Prepared = module.prepare(raw, module.Parameters.model_validate(job.params.prepare))
     check(prepared)
-    _write(prepared, job.outputs, questions=job.params.task == "vqa")
+    _write(prepared, job.outputs, both=prepared.texts_recur or job.params.task == "vqa")
     sizes = {f"rows/{split}": float(len(prepared.splits[split])) for split in SPLITS}
     pictures = {f"pictures/{split}": float(len({s.image for s in prepared.splits[split]})) for split in SPLITS}
     return {**sizes, **pictures, "labels": float(len(prepared.labels)), "findings": float(len(prepared.findings))}
 
 
-def _write(prepared: Prepared, outputs: dict[str, Any], *, questions: bool) -> None:
+def _write(prepared: Prepared, outputs: dict[str, Any], *, both: bool) -> None:
     from msd.data.near_copies import average_hash
     from msd.data.pictures import Lazy, png, write_archive
 
@@ -45,18 +45,18 @@ def _write(prepared: Prepared, outputs: dict[str, Any], *, questions: bool) -> N
     used = {sample.image for split in SPLITS for sample in prepared.splits[split]}
     write_archive(Path(outputs["pictures"]), Lazy(used, stored))
     for split in SPLITS:
-        copies = near_copies(prepared, split, looks, questions=questions)
+        copies = near_copies(prepared, split, looks, both=both)
         _write_table(prepared.splits[split], copies, Path(outputs[split]))
 
 
-def near_copies(prepared: Prepared, split: str, looks: dict[str, bytes], *, questions: bool) -> list[bool]:
-    """Whether training has nearly seen each sample of a split; a question, which may recur, with its picture alone."""
+def near_copies(prepared: Prepared, split: str, looks: dict[str, bytes], *, both: bool) -> list[bool]:
+    """Whether training has nearly seen each sample of a split: its text or its picture, or `both` together."""
     from msd.data.near_copies import seen_in_training
 
     if split == "train":
         return [False] * len(prepared.splits[split])
     own, training = ([(each.image, each.text) for each in prepared.splits[name]] for name in (split, "train"))
-    return seen_in_training(own, training, looks, both=questions)
+    return seen_in_training(own, training, looks, both=both)
 
 
 def _write_table(samples: list[Sample], copies: list[bool], path: Path) -> None:

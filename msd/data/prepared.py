@@ -35,12 +35,16 @@ def hard(uid: str, image: str, text: str, *labels: int) -> Sample:
 
 @dataclass
 class Prepared:
-    """A dataset ready to be written: rows by split, label names, RGB pictures by member name, findings."""
+    """A dataset ready to be written: rows by split, label names, RGB pictures by member name, findings.
+
+    `texts_recur`: texts stand with several pictures by intention, so that training has seen a sample only with both.
+    """
 
     splits: dict[str, list[Sample]]
     labels: list[str]
     pictures: Mapping[str, Image.Image]
     findings: Findings = field(default_factory=Findings)
+    texts_recur: bool = False
 
 
 def check(prepared: Prepared) -> None:

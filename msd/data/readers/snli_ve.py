@@ -77,7 +77,7 @@ def prepare(raw: dict[str, Path], parameters: Parameters) -> Prepared:
             findings.add(f"{split} ({beyond} pairs)", photographs.path.name, action="dropped", reason=reason)
         splits[split] = [sample for sample in splits[split] if sample.image in kept]
     used = {sample.image for samples in splits.values() for sample in samples}
-    return Prepared(splits, list(LABELS), Lazy(used, photographs.read), findings)
+    return Prepared(splits, list(LABELS), Lazy(used, photographs.read), findings, texts_recur=True)
 
 
 class Photographs:

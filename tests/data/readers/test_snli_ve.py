@@ -59,7 +59,10 @@ def test_rows_are_hypotheses_on_the_pictures_of_the_lists(published: Files, run:
     assert json.loads(Path(job.outputs["labels"]).read_text()) == ["entailment", "neutral", "contradiction"]
     found = {part: ", ".join(pairs(job, split)) for split, part in snli_ve.PARTS.items()}
     assert found == ORDER
-    row = pd.read_parquet(job.outputs["train"]).set_index("uid").loc["36979.jpg#4r1c"]
+    train, test = (pd.read_parquet(job.outputs[split]) for split in ("train", "test"))
+    assert set(test["text"]) <= set(train["text"])
+    assert not test["near_copy"].any(), "a hypothesis recurs with other pictures"
+    row = train.set_index("uid").loc["36979.jpg#4r1c"]
     assert (row["image"], row["text"], list(row["target"])) == ("36979.png", 'It "is" c.', [2])
     with zipfile.ZipFile(job.outputs["pictures"]) as archive:
         assert archive.namelist() == sorted(f"{picture}.png" for picture in PICTURES)
