@@ -99,14 +99,14 @@ def _enciphered(content: bytes, password: bytes) -> bytes:
 
 
 def encrypted(files: Files, password: bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """An encrypted zip, which Python's zipfile reads but cannot write."""
+    """An encrypted zip, which Python's zipfile reads but cannot write; files without content are stored."""
     body = directory = b""
     for name, content in files.items():
         packer, crc = zlib.compressobj(wbits=-15), zlib.crc32(content)
-        small = packer.compress(content) + packer.flush()
+        small = packer.compress(content) + packer.flush() if content else b""
         sealed = _enciphered(bytes([*range(11), crc >> 24]) + small, password)
         sizes = (crc, len(sealed), len(content), len(name), 0)
-        head = struct.pack("<HHHHHIIIHH", 20, 1, method, 0, 33, *sizes)
+        head = struct.pack("<HHHHHIIIHH", 20, 1, method if content else zipfile.ZIP_STORED, 0, 33, *sizes)
         directory += b"PK\1\2\x14\0" + head + struct.pack("<HHHII", 0, 0, 0, 0, len(body)) + name.encode()
         body += b"PK\3\4" + head + name.encode() + sealed
     return body + directory + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, *[len(files)] * 2, len(directory), len(body), 0)

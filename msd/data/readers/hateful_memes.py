@@ -110,15 +110,16 @@ def unlocked(archive: zipfile.ZipFile) -> str:
     if not found:
         raise UserError(f"{source} holds no train.jsonl; is it the zip of Hateful Memes?")
     train = min(found, key=lambda name: name.count("/"))
-    encrypted = [info for info in archive.infolist() if info.flag_bits & 1]
+    encrypted = [info for info in archive.infolist() if info.flag_bits & 1 and info.file_size]
     if encrypted:
-        first = min(encrypted, key=lambda info: (info.filename != train, not info.file_size, info.file_size))
+        first = min(encrypted, key=lambda info: info.file_size)
         if first.compress_type == AES:
             raise UserError(f"{source} is encrypted with AES, which is not read here; zip its content anew, without it")
         if not (password := os.environ.get(VARIABLE)):
             raise UserError(f"{source} is encrypted; set the environment variable {VARIABLE} to its password")
         archive.setpassword(os.fsencode(password))
-        with decoding(f"{source} does not open with the password in {VARIABLE}", "set that variable to the right one"):
+        what = f"{source} does not open with the password in {VARIABLE}"
+        with decoding(what, "correct that variable, or fetch the file again"):
             archive.read(first)
     return train.removesuffix("train.jsonl")
 
@@ -157,7 +158,7 @@ def read_memes(content: bytes, name: str, split: str, findings: Findings) -> lis
     """The memes of a file, named by their ids and pictures, in its order; bad lines are dropped."""
     if content.startswith(BOM_UTF8):
         findings.add("line 1", f"{name}:1", action="repaired", reason="byte order mark")
-    lines = content.removeprefix(BOM_UTF8).removesuffix(b"\n").split(b"\n")
+    lines = content.removesuffix(b"\n").split(b"\n")
     returns = [number for number, line in enumerate(lines, start=1) if line.endswith(b"\r")]
     if returns:
         reason, count = "CRLF at the end of a line", len(returns)
