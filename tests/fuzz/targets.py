@@ -9,7 +9,7 @@ from folders import ONE, SHARES, each
 
 from msd.data.findings import Findings
 from msd.data.prepared import Prepared, check
-from msd.data.readers import cataclysm_kind, clipart_tags, easy_vqa, emoji_relation, vqa_v2
+from msd.data.readers import cataclysm_kind, clipart_tags, easy_vqa, emoji_relation, table, vqa_v2
 from msd.mfh.av_mnist.archive import read_av_mnist
 from msd.mfh.av_mnist.spoken_digits import read_mnist
 from msd.mfh.crossmodal.reader import DataReader
@@ -68,6 +68,16 @@ TARGETS: dict[str, tuple[Callable[[Path], None], Callable[[Path], object], int]]
         8,
     ),
     "cataclysm": (folders.things, prepared(cataclysm_kind, seed=1, shares=SHARES, collection=5, size=6), 8),
+    "own": (
+        folders.own,
+        prepared(
+            table,
+            tables={"train": ["train.csv"], "val": ["val.jsonl"], "test": ["test.parquet"]},
+            **{"image": "image", "text": "text", "labels": ["label"], "group": "by", "side": 9, "seed": 1},
+            shares=SHARES,
+        ),
+        10,
+    ),
     "mm-imdb": (folders.films, samples(MmImdb(size=(12, 8), words=9)), 10),
     "mm-imdb-hdf5": (folders.films_hdf5, samples(MmImdb()), 10),
     "ravdess": (folders.trials, samples(Ravdess(size=(8, 8), validation=(2,), test=(3,))), 5),
