@@ -72,6 +72,12 @@ def test_help_and_the_answer_to_a_command_that_resembles_none_name_them_all(caps
         ("power --study demo --difference .005", {"study", "difference"}),
         ("crate --study a --out b", {"study", "out"}),
         ("trace results/demo/report.html --json", {"study", "place", "json"}),
+        (
+            "data add a --name b --image-col c --text-col d --label-col e --label-col f --label-separator ; --split-col g "
+            "--group-col h --delimiter ; --pictures i --shares 80/10/10 --seed 2 --side 64 --strict --force",
+            {"verb", "folder", "dataset", "image_col", "text_col", "label_col", "label_separator", "split_col"}
+            | {"group_col", "delimiter", "pictures", "shares", "seed", "side", "strict", "force"},
+        ),
         ("compare demo HEAD --study demo --json", {"before", "after", "study", "json"}),
     ],
 )
@@ -88,12 +94,14 @@ def test_a_study_is_named_with_or_without_the_option(command: str) -> None:
     assert parser().parse_args([command, *place]).study == (None if command in ("audit", "sync") else "demo")
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("audt", "audit"), ("tracks", "track"), ("stag", "stage")])
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("audt", "audit"), ("data ad", "add"), ("tracks", "track"), ("stag", "stage")]
+)
 def test_an_unknown_command_is_answered_with_the_nearest(
     typed: str, meant: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stop:
-        main([typed])
+        main(typed.split())
     error = capsys.readouterr().err
     assert stop.value.code == 2
     assert f"did you mean {meant!r}?" in error

@@ -98,10 +98,13 @@ def _parquet(
     import pyarrow as pa  # type: ignore[import-untyped]
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-    with pq.ParquetFile(pa.BufferReader(content)) as file:
-        schema = file.schema_arrow
-        _check_columns(columns, schema.names, name)
-        table = file.read(list(dict.fromkeys(columns)))
+    try:
+        with pq.ParquetFile(pa.BufferReader(content)) as file:
+            schema = file.schema_arrow
+            _check_columns(columns, schema.names, name)
+            table = file.read(list(dict.fromkeys(columns)))
+    except (pa.ArrowException, OSError) as error:  # whose words name classes of a library's own
+        raise UserError(f"{name} is not a readable Parquet file; write it again") from error
     values = {column: table[column].to_pylist() for column in table.column_names}
     for column, names in _class_names(schema.metadata or {}).items():
         values |= {column: [_named(value, names) for value in values[column]]} if column in values else {}
@@ -120,7 +123,9 @@ def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
 def _named(value: Any, names: list[str]) -> Any:
     if isinstance(value, list):
         return [_named(one, names) for one in value]
-    return names[value] if isinstance(value, int) and 0 <= value < len(names) else None
+    if isinstance(value, int):
+        return names[value] if 0 <= value < len(names) else None  # -1 stands for no class
+    return value
 
 
 def _check_columns(wanted: Collection[str], known: Collection[str], name: str) -> None:

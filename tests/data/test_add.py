@@ -191,13 +191,13 @@ def _shards(frame: pd.DataFrame) -> None:
 
 def _by_split(frame: pd.DataFrame) -> None:
     draw(Path("own"), list(frame["image"]))
-    frame[:60].to_csv("own/train.csv", index=False, sep=";")
-    frame[60:80].to_csv("own/val.csv", index=False, sep=";")
-    frame[80:].to_csv("own/test.csv", index=False, sep=";")
+    frame[:60].to_csv("own/train.csv", index=False, sep="\t")
+    frame[60:80].to_csv("own/val.csv", index=False, sep="\t")
+    frame[80:].to_csv("own/test.csv", index=False, sep="\t")
     Path("own/notes.csv").write_text("not,a,table,of,samples\n")
 
 
-@pytest.mark.parametrize(("write", "options"), [(_imagefolder, []), (_shards, []), (_by_split, ["--delimiter", ";"])])
+@pytest.mark.parametrize(("write", "options"), [(_imagefolder, []), (_shards, []), (_by_split, ["--delimiter", r"\t"])])
 def test_each_layout_keeps_its_splits(
     fresh_project: Path, capsys: pytest.CaptureFixture[str], write: Callable[[pd.DataFrame], None], options: list[str]
 ) -> None:

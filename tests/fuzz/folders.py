@@ -13,6 +13,8 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import soundfile
 from PIL import Image
 from scipy.io import savemat
@@ -258,6 +260,19 @@ def trials_released(folder: Path) -> None:
 
 
 CLIPS = {"train": ("aaaaaaaaaaa", "bbbbbbbbbbb", "cc_cccc-ccc", "-dddddddddd"), "test": ("eeeeeeeeeee", "fffffffffff")}
+
+
+def own(folder: Path) -> None:
+    """A user's tables, packed: each of its own format, the last with its pictures inside."""
+    rows = [{"image": f"{row}.png", "text": f"text {row}", "label": "ab"[row % 2], "by": row // 2} for row in range(18)]
+    lines = [",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows[:8])]
+    inside = [row | {"image": {"bytes": stored(noise(), "PNG"), "path": None}} for row in rows[12:]]
+    table = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(inside), table)
+    tables = {"train.csv": "\n".join(lines).encode(), "test.parquet": table.getvalue()}
+    tables["val.jsonl"] = "\n".join(map(json.dumps, rows[8:12])).encode()
+    pictures = {f"pictures/{row}.png": stored(noise(), "PNG") for row in range(12)}
+    write_archive(folder / "own.zip", tables | pictures)
 
 
 def listed(folder: Path) -> list[tuple[str, str]]:

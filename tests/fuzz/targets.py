@@ -10,7 +10,7 @@ from folders import ONE, SHARES, each
 
 from msd.data.findings import Findings
 from msd.data.prepared import Prepared, check
-from msd.data.readers import cataclysm_kind, clipart_tags, easy_vqa, emoji_relation, mm_imdb, snli_ve, vqa_v2
+from msd.data.readers import cataclysm_kind, clipart_tags, easy_vqa, emoji_relation, mm_imdb, snli_ve, table, vqa_v2
 from msd.mfh.av_mnist.archive import read_av_mnist
 from msd.mfh.av_mnist.spoken_digits import read_mnist
 from msd.mfh.crossmodal.reader import DataReader
@@ -86,6 +86,16 @@ TARGETS: dict[str, tuple[Callable[[Path], None], Callable[[Path], object], int]]
     "mm-imdb-packed": (
         folders.films,
         packed(mm_imdb, "mmimdb.tar.gz", labels="top-23", plot="longest", side=9),
+        10,
+    ),
+    "own": (
+        folders.own,
+        prepared(
+            table,
+            tables={"train": ["train.csv"], "val": ["val.jsonl"], "test": ["test.parquet"]},
+            **{"image": "image", "text": "text", "labels": ["label"], "group": "by", "side": 9, "seed": 1},
+            shares=SHARES,
+        ),
         10,
     ),
     "mm-imdb": (folders.films, samples(MmImdb(size=(12, 8), words=9)), 10),

@@ -23,7 +23,7 @@ from pydantic import Field
 
 from msd.config.strict import Side
 from msd.data.findings import Findings, Records, Row
-from msd.data.pictures import Lazy, member, open_archive, rgb
+from msd.data.pictures import Spool, member, open_archive, rgb
 from msd.data.prepared import Prepared, Sample, hard
 from msd.data.raw_files import raw_file, sha256
 from msd.errors import UserError, decoding
@@ -95,8 +95,7 @@ def prepare(raw: dict[str, Path], parameters: Parameters) -> Prepared:
         wanted = {row.content.image for own in rows.values() for row in own}
         pictures = Thumbnails(contents(archive, folder, wanted), side=parameters.side)
     splits = {split: _samples(own, split, pictures, findings) for split, own in rows.items()}
-    used = {sample.image for samples in splits.values() for sample in samples}
-    return Prepared(splits, list(LABELS), Lazy(used, pictures.read), findings)
+    return Prepared(splits, list(LABELS), pictures.small, findings, texts_recur=True)
 
 
 def unlocked(archive: zipfile.ZipFile) -> str:
@@ -231,31 +230,23 @@ def _unpacked(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
 
 
 class Thumbnails:
-    """Pictures that were read once, made smaller, and are kept on the disk, in a file without a name.
+    """Pictures that were read once, made smaller, and wait on the disk.
 
     To read them again would cost: an encrypted zip gives a megabyte or two a second, img.tar.gz only all in order.
 
     Attributes:
-        found: name -> why a picture that is there cannot be used, or "".
+        small: name -> picture.   found: name -> why a picture that is there cannot be used, or "".
     """
 
     def __init__(self, pictures: Iterable[tuple[str, Callable[[], bytes]]], *, side: int) -> None:
         self.found: dict[str, str] = {}
-        self._places: dict[str, tuple[int, tuple[int, int]]] = {}
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - read as long as this lives
+        self.small = Spool(Path(tempfile.gettempdir()))
         for name, read in pictures:
             picture = _picture(read, name)
             self.found[name] = picture if isinstance(picture, str) else ""
             if not isinstance(picture, str):
                 picture.thumbnail((side, side))
-                self._places[name] = self._file.tell(), picture.size
-                self._file.write(picture.tobytes())
-
-    def read(self, name: str) -> Image.Image:
-        """A picture in RGB, no larger than a square of `side` pixels."""
-        start, (width, height) = self._places[name]
-        self._file.seek(start)
-        return Image.frombytes("RGB", (width, height), self._file.read(3 * width * height))
+                self.small.put(name, picture)
 
 
 def _picture(read: Callable[[], bytes], name: str) -> Image.Image | str:

@@ -117,7 +117,7 @@ def picture_member(table: str, place: str) -> str:
     try:
         below(Path(PICTURES), name)
     except UserError as error:
-        raise UserError(f"picture outside the folder: {place[:80]!r}") from error
+        raise UserError(f"picture outside the folder: {place[:80]!r}; write its place below the folder") from error
     return str(PurePosixPath(PICTURES, PurePosixPath(table).parent, name))
 
 

@@ -316,7 +316,7 @@ def _cut(content: bytes) -> bytes:
         ({"t.csv": b"image,text,label,label\n1,2,3,4\n"}, {}, "t.csv:1 has two columns 'label'; rename one"),
         ({"t.csv": as_csv(rows()).replace(b"text 3", b"caf\xe9")}, {}, "t.csv:5 is not UTF-8 text; save it as UTF-8"),
         ({"t.csv": as_csv(rows()) + b'x,"y,z\n'}, {}, "t.csv:26 is no row of a CSV file"),
-        ({"t.parquet": _cut(as_parquet(rows()))}, {}, "t.parquet is not a table of its kind"),
+        ({"t.parquet": _cut(as_parquet(rows()))}, {}, "t.parquet is not a readable Parquet file"),
         ({"t.csv": as_csv(_with_labels(*range(ROWS)))}, {}, "the labels in 'label' are 24 in 24 rows, nearly each its"),
         ({"t.csv": as_csv(_with_labels("yes"))}, {}, "the labels in 'label' are all 'yes'; a task needs two"),
         ({"t.csv": as_csv(_with_labels("", "", "yes", "no", ""))}, {}, "14 of 24 records of t.csv are bad, too many; the"),
