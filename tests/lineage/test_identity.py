@@ -36,7 +36,18 @@ def test_every_comparison_has_its_other_side(study: str) -> None:
     for name, table in tables.items():
         for cell in [cell for cell in table["cells"] if cell["against"]]:
             first = tables[cell["table"]] if "table" in cell else table
-            other = other_side(cell, [first, *main, *tables.values()])
+            searched = [first, *main, *tables.values()]
+            if cell["dataset"] == "all":  # a test over tasks, whose cells it joins: it names their runs
+                assert all(f"/{cell['against']['method']}/" in run for run in cell["against"]["runs"])
+                assert len(cell["against"]["runs"]) == len(cell["runs"]) > 1
+                continue
+            if " and " in cell["metric"]:  # the mean of several measures, each of which has a cell; its runs it names
+                parts = [other_side(cell | {"metric": part}, searched) for part in cell["metric"].split(" and ")]
+                assert all(part is not None and part["runs"] == cell["against"]["runs"] for part in parts)
+                mean = sum(part["mean"] for part in parts if part is not None) / len(parts)
+                assert cell["against"]["difference"] == pytest.approx(cell["mean"] - mean, abs=1e-6)
+                continue
+            other = other_side(cell, searched)
             if cell["against"]["method"] in NO_RUN:
                 assert other is None, (name, cell)
                 continue
