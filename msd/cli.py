@@ -102,6 +102,10 @@ def parser() -> argparse.ArgumentParser:
     predict.add_argument("--top", type=int, default=5, help="labels that are shown (default: 5)")
     predict.add_argument("--json", action="store_true", help="for programs: all labels, of each modality alone too")
     _add_data(add("data", _data_add, "bring your own data: `msd data add --help`"))
+    demo = add("demo", _demo, "a page on this machine where a study's teacher and students answer side by side")
+    _add_study(demo)
+    demo.add_argument("--dataset", help="one of the study's (default: its first)")
+    demo.add_argument("--port", type=int, default=8765, help="that it listens on, 0 for any (default: 8765)")
     _add_study(add("publish", _publish, "copy a study's tables to results/published and docs/"))
     return top
 
@@ -250,6 +254,12 @@ def _data_add(options: argparse.Namespace) -> object:
     }
     pictures = None if options.pictures is None else Path(options.pictures)
     return add(Path(options.folder), options.dataset, pictures=pictures, force=options.force, columns=columns)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from msd.deploy.page import serve
+
+    return serve(find_study(options.study)[0], options.dataset, options.port)
 
 
 def _publish(options: argparse.Namespace) -> object:

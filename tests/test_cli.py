@@ -12,7 +12,20 @@ from msd.errors import UserError
 
 PROJECT = Path(__file__).resolve().parents[1]
 HEAVY = {"torch", "numpy", "pandas", "pyarrow", "transformers", "mlflow", "pydantic", "yaml", "sklearn", "snakemake"}
-COMMANDS = ["audit", "compare", "crate", "data", "doctor", "export", "plan", "predict", "stage", "sync", "track"]
+COMMANDS = [
+    "audit",
+    "compare",
+    "crate",
+    "data",
+    "demo",
+    "doctor",
+    "export",
+    "plan",
+    "predict",
+    "stage",
+    "sync",
+    "track",
+]
 
 
 def modules_loaded_by(statements: str) -> set[str]:

@@ -14,6 +14,7 @@ import torch
 import yaml
 from torch import Tensor
 
+from msd.config.contracts.training import StudentParams
 from msd.deploy.run import Run, open_run
 from msd.deploy.student import Preprocessing, Student, read_labels, read_tokens, written
 from msd.distill.losses import DATASET_TASKS
@@ -117,6 +118,7 @@ def _difference(run: Run, folder: Path, rows: Tensor, dataset: Dataset) -> float
 
 def _card(run: Run, exported: Exported) -> str:
     """The model card, in the form of the Hugging Face hub."""
+    assert isinstance(run.params, StudentParams), "of a run of students"
     about = {"library_name": "onnxruntime", "tags": ["knowledge-distillation", "vision-language", run.params.method]}
     how = run.preprocessing
     rows = "\n".join(f"| {form} | {exported.sizes[form]:,} | {exported.scores[form]:.4f} |" for form in exported.scores)

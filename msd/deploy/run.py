@@ -1,4 +1,4 @@
-"""A student of a run, read from results/<study>/students with what its records name."""
+"""A student of a run, or a teacher, read from results/<study> with what its records name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 import yaml
 from torch import Tensor
 
-from msd.config.contracts.training import StudentParams
+from msd.config.contracts.training import StudentParams, TeacherParams
 from msd.data.columns import read_columns
 from msd.data.rows import npy_rows
 from msd.data.tokenizer import read_tokenizer
@@ -23,7 +23,7 @@ from msd.errors import UserError
 from msd.features.extract import find
 from msd.lineage.record import described_job
 from msd.measure.metric import METRICS
-from msd.models.files import load_student
+from msd.models.files import load_model, load_student
 from msd.models.views import VIEWS, Inputs
 from msd.models.visualbert import VisualBertClassifier
 from msd.text_file import read_json, read_text
@@ -31,16 +31,16 @@ from msd.text_file import read_json, read_text
 
 @dataclass(frozen=True)
 class Run:
-    """One seed of a run.
+    """One seed of a run of students, or a teacher.
 
     Attributes:
-        folder: of the run.   record: its record.json.   params: as run.yaml has them, the chosen point among them.
+        folder: of the run.   record: its record.json.   params: a student's as run.yaml has them, with its point.
         inputs: of its job, name -> path.   features: what made the features: the job's own parameters and inputs.
     """
 
     folder: Path
     record: dict[str, Any]
-    params: StudentParams
+    params: StudentParams | TeacherParams
     inputs: Mapping[str, Any]
     features: dict[str, Any]
     seed: int
@@ -49,8 +49,10 @@ class Run:
     @property
     def name(self) -> str:
         """Study, dataset, method and seed."""
-        study = self.folder.parts[self.folder.parts.index("students") - 1] if "students" in self.folder.parts else "run"
-        return f"{study}-{self.params.dataset}-{self.params.method}-seed-{self.seed}"
+        kind = next((part for part in ("students", "teachers") if part in self.folder.parts[1:]), None)
+        study = self.folder.parts[self.folder.parts.index(kind) - 1] if kind else "run"
+        method = self.params.method if isinstance(self.params, StudentParams) else "teacher"
+        return f"{study}-{self.params.dataset}-{method}-seed-{self.seed}"
 
     @property
     def labels(self) -> list[str]:
@@ -101,19 +103,10 @@ class Run:
 
 def open_run(folder: Path, *, seed: int | None = None) -> Run:
     """A run's student of one seed, of the best validation score if None; UserError where a file of it is missing."""
-    record = read_json(folder / "record.json")
     params = StudentParams.model_validate(yaml.safe_load(read_text(folder / "run.yaml")))
     if seed is not None and seed not in params.seeds:
         raise UserError(f"{folder} has no seed {seed}; it has {', '.join(map(str, params.seeds))}")
-    inputs = described_job(record)["inputs"]
-    for name in ("labels", "tokenizer", "regions", "spec", "test"):
-        if not Path(inputs[name]).is_file():
-            raise UserError(f"{inputs[name]}, which the run {folder} was trained with, is not here; call from the "
-                            "project's folder, or fetch it with DVC")  # fmt: skip
-    features = described_job(read_json(Path(inputs["spec"]).with_name("record.json")))
-    if not Path(features["inputs"]["weights"]).is_file():
-        raise UserError(f"{features['inputs']['weights']}, by which pictures become features, is not here; "
-                        f"`snakemake {features['inputs']['weights']}` fetches it")  # fmt: skip
+    record, inputs, features = _origins(folder)
     chosen = _best_seed(folder, params) if seed is None else seed
     config = {
         **params.architecture.model_dump(),
@@ -123,6 +116,29 @@ def open_run(folder: Path, *, seed: int | None = None) -> Run:
     }
     model = load_student(str(folder / "models.safetensors"), seed=chosen, config=config)
     return Run(folder, record, params, inputs, features, chosen, model)
+
+
+def open_teacher(folder: Path) -> Run:
+    """A teacher; raises UserError where a file of it is missing."""
+    record, inputs, features = _origins(folder)
+    params = TeacherParams.model_validate(record["params"])
+    model = load_model(config=str(folder / "config.json"), weights=str(folder / "model.safetensors"))
+    return Run(folder, record, params, inputs, features, params.seed, model)
+
+
+def _origins(folder: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Its record, the inputs of its job, and the job that made the features; UserError where one is not here."""
+    record = read_json(folder / "record.json")
+    inputs = described_job(record)["inputs"]
+    for name in ("labels", "tokenizer", "regions", "spec"):
+        if not Path(inputs[name]).is_file():
+            raise UserError(f"{inputs[name]}, which {folder} was trained with, is not here; call from the project's "
+                            "folder, or fetch it with DVC")  # fmt: skip
+    features = described_job(read_json(Path(inputs["spec"]).with_name("record.json")))
+    if not Path(features["inputs"]["weights"]).is_file():
+        raise UserError(f"{features['inputs']['weights']}, by which pictures become features, is not here; "
+                        f"`snakemake {features['inputs']['weights']}` fetches it")  # fmt: skip
+    return record, inputs, features
 
 
 def _best_seed(folder: Path, params: StudentParams) -> int:
