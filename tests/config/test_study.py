@@ -315,6 +315,7 @@ def test_how_a_data_set_is_prepared_is_checked_before_any_job(fresh_project, nam
 @pytest.mark.parametrize(
     ("name", "asked", "sentence"),
     [
+        ("mm-imdb", ["macro_f1_mmf"] * 2, "a value is given twice: ['macro_f1_mmf', 'macro_f1_mmf']"),
         (
             "mm-imdb",
             ["macro_f1_mff"],
