@@ -4,6 +4,9 @@ import psutil
 
 from msd.errors import UserError
 
+BLOCK = 2**24
+"""Numbers that are in memory at once where all rows are gone through: 64 MB in float32."""
+
 
 def free_memory() -> int:
     """Bytes that a process can have."""

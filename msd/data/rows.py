@@ -16,12 +16,11 @@ import torch
 from torch import Tensor
 
 from msd.errors import UserError, decoding
+from msd.memory import BLOCK
 
 if TYPE_CHECKING:
     from io import FileIO
 
-BLOCK = 2**24
-"""Numbers that are in memory at once where all rows are gone through: 64 MB in float32."""
 DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("float32"), "F16": np.dtype("float16"), "I32": np.dtype("int32")}
 """Of the numbers of a safetensors file, as its header names them."""
 
@@ -123,11 +122,13 @@ def safetensors_rows(path: str | Path) -> tuple[dict[str, str], dict[str, Stored
 
 
 def new_safetensors(
-    path: str | Path, shapes: Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]], metadata: Mapping[str, str]
+    path: str | Path,
+    shapes: Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]],
+    metadata: Mapping[str, str] | None = None,
 ) -> dict[str, StoredRows]:
     """A safetensors file of zeros, to be written in any order: the bytes of `safetensors`, without its memory."""
     names, place = {dtype: name for name, dtype in DTYPES.items()}, 0
-    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
     for tensor, (dtype, shape) in sorted(shapes.items(), key=lambda item: (-item[1][0].itemsize, item[0])):
         end = place + math.prod(shape) * dtype.itemsize
         header[tensor] = {"dtype": names[dtype], "shape": list(shape), "data_offsets": [place, end]}

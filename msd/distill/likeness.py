@@ -4,15 +4,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from msd.data.rows import Rows, blocks
 from msd.distill.losses import DATASET_TASKS, kd_divergence
 from msd.measure.metric import Metric
 from msd.measure.scorers import Array, FloatArray, mean_scorer
 from msd.measure.values import Measured
 
 
-def mean_divergence(student_logits: Tensor, teacher_logits: Tensor, *, dataset_task: str) -> float:
-    """Mean KL(teacher ‖ student) at T = 1 in nats over (N, C) logits; summed over labels where there are several."""
-    return float(_divergences(student_logits, teacher_logits, dataset_task).mean())
+def mean_divergence(student_logits: Rows, teacher_logits: Rows, *, dataset_task: str) -> float:
+    """Mean KL(teacher ‖ student) at T = 1 in nats over N rows (C,); summed over labels where there are several."""
+    parts = blocks(*student_logits.shape)
+    return float(
+        torch.cat([_divergences(student_logits[rows], teacher_logits[rows], dataset_task) for rows in parts]).mean()
+    )
 
 
 def agreement(student: Array, teacher: Array, dataset_task: str) -> FloatArray:

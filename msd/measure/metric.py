@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import torch
 
 from msd.measure.scorers import (
     Array,
@@ -31,9 +32,10 @@ from msd.measure.values import (
     macro_f1_with_unknown,
     right,
 )
+from msd.memory import BLOCK
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from msd.data.rows import Rows
 
 TASKS = ("binary", "multiclass", "multilabel", "vqa")
 TUNED_F1, F1_THRESHOLD = "micro_f1_tuned", "f1_threshold"
@@ -55,6 +57,7 @@ class Metric:
         watched: tasks whose runs are measured by it on validation and test.
         reported: tasks for which the tables have it of saved predictions.
         requested: tasks for which they have it of the datasets that ask for it (`further_metrics`).
+        per_sample: of the same arguments, the values (N,) of which `value` is the mean, where it is one.
         always_normalise: for a metric of several people's answers, whose targets are
             `msd.measure.vqa.answer_scores`: whether these normalise every answer; None for all others.
         better: "higher" or "lower" values.
@@ -67,6 +70,7 @@ class Metric:
     watched: tuple[str, ...] = ()
     reported: tuple[str, ...] = ()
     requested: tuple[str, ...] = ()
+    per_sample: Callable[[Array, Array, str], Array] | None = None
     always_normalise: bool | None = None
     better: Literal["higher", "lower"] = "higher"
 
@@ -78,6 +82,7 @@ class Metric:
             title,
             lambda logits, targets, task: Measured(float(per_sample(logits, targets, task).mean())),
             lambda logits, targets, task: mean_scorer(per_sample(logits, targets, task)),
+            per_sample=per_sample,
             **about,
         )
 
@@ -159,19 +164,31 @@ def requested_metrics(dataset_task: str) -> tuple[str, ...]:
     return tuple(name for name, one in METRICS.items() if dataset_task in one.requested)
 
 
-def evaluate(logits: Tensor, targets: Tensor, *, dataset_task: str) -> dict[str, float]:
+def evaluate(logits: Rows, targets: Rows, *, dataset_task: str) -> dict[str, float]:
     """The metrics `watched` for a task, of one set of predictions: name -> value, NaN where it is undefined.
 
     Args:
-        logits: (N, C) float.   targets: (N,) class indices, or (N, C) scores in [0, 1].   dataset_task: of `TASKS`.
+        logits: N rows (C,) float.   targets: N class indices, or rows (C,) of scores in [0, 1].
+        dataset_task: of `TASKS`.
 
     Raises:
         ValueError: an unknown task, wrong shapes or non-finite logits; the message names the argument.
     """
     if dataset_task not in TASKS:
         raise ValueError(f"dataset_task: must be one of {sorted(TASKS)}, not {dataset_task!r}")
-    arrays = _checked(logits.detach().double().numpy(), targets.numpy(), dataset_task=dataset_task)
+    if len(logits) != len(targets):
+        raise ValueError(f"logits: {len(logits)} of them beside {len(targets)} targets")
     of_targets = [one for one in METRICS.values() if dataset_task in one.watched and not one.of_answers]
+    means = {one.name: one.per_sample for one in of_targets if one.per_sample}
+    size = BLOCK // max(1, logits.shape[-1]) if len(means) == len(of_targets) else len(logits)
+    blocks = (
+        _checked(logits[rows].detach().double().numpy(), targets[rows].numpy(), dataset_task=dataset_task)
+        for rows in torch.arange(len(logits)).split(max(1, size))
+    )
+    if len(means) == len(of_targets):  # a block of samples after the other
+        values = [[per_sample(*arrays, dataset_task) for per_sample in means.values()] for arrays in blocks]
+        return {name: float(np.concatenate(of_blocks).mean()) for name, *of_blocks in zip(means, *values, strict=True)}
+    [arrays] = blocks
     return {one.name: one.value(*arrays, dataset_task).number for one in of_targets}
 
 

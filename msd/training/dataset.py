@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from msd.data.rows import all_of
+from msd.data.rows import Rows, all_of
 from msd.data.tokenizer import read_tokenizer
 from msd.data.transfer import TRANSFER
 from msd.distill.losses import DATASET_TASKS, Task
@@ -59,21 +59,21 @@ class Dataset:
         }
         return cls(params.dataset, params.dataset_task, task, labels, tokenizer.get_vocab_size(), loaded)
 
-    def evaluate(self, logits: Tensor, split: str, rows: Tensor | None = None) -> dict[str, float]:
-        """Metrics of logits (N, C) on a split, or (B, C) on its samples `rows`."""
+    def evaluate(self, logits: Rows, split: str, rows: Tensor | None = None) -> dict[str, float]:
+        """Metrics of N rows (C,) of logits on a split, or of B rows on its samples `rows`."""
         targets = self.splits[split].targets
-        gold = all_of(targets) if rows is None else targets[rows]
-        return evaluate(logits, gold, dataset_task=self.dataset_task)
+        return evaluate(logits, targets if rows is None else targets[rows], dataset_task=self.dataset_task)
 
-    def tuned(self, logits: Mapping[str, Tensor]) -> list[tuple[str, str, float]]:
+    def tuned(self, logits: Mapping[str, Rows]) -> list[tuple[str, str, float]]:
         """(split, metric, value) of micro-F1 at the threshold chosen on validation; none where there is one label.
 
-        logits: (N, C) of the splits val and test.
+        logits: N rows (C,) of the splits val and test.
         """
         if self.dataset_task != "multilabel":
             return []
         sides = [
-            (logits[split].double().numpy(), all_of(self.splits[split].targets).numpy()) for split in ("val", "test")
+            (all_of(logits[split]).double().numpy(), all_of(self.splits[split].targets).numpy())
+            for split in ("val", "test")
         ]
         threshold, values = tuned_f1(*sides)
         return [("val", F1_THRESHOLD, threshold), *((split, TUNED_F1, value) for split, value in values.items())]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial, reduce
 from pathlib import Path
@@ -11,25 +12,24 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import safetensors.torch
 import torch
 import yaml
-from torch import Tensor
 
 from msd.data import SPLITS
 from msd.data.columns import numbers, read_columns, write_columns
-from msd.data.rows import Chained, Rows
+from msd.data.rows import Chained, Rows, StoredRows, new_safetensors
 from msd.data.transfer import TRANSFER
 from msd.distill.likeness import mean_divergence
 from msd.distill.method import Setting, TeacherTargets, method_class
 from msd.models.build import principal_words
 from msd.models.files import load_model, load_student, save_students
-from msd.models.predict import predict, predict_views
+from msd.models.predict import predict
+from msd.models.predict import predictions as predicted
 from msd.models.split import Split, with_transfer
-from msd.models.views import VIEWS
+from msd.models.views import VIEWS, View
 from msd.models.visualbert import VisualBertClassifier
 from msd.seeds import derive_seed
-from msd.training.cached_outputs import read_views, stored_views
+from msd.training.cached_outputs import stored_views
 from msd.training.checkpoint import Checkpoint
 from msd.training.dataset import Dataset
 from msd.training.descent import train
@@ -58,7 +58,7 @@ def train_students(job: Job[StudentParams]) -> dict[str, float]:
         dataset = replace(dataset, words=words)
     teachers = {seed: _teacher(files) for seed, files in _files_of_teachers(job).items()}
     history, scores, engine = History(), [], Engine(params.engine)
-    predictions: dict[str, Tensor] = {}
+    predictions = _predictions(dataset, params.seeds, job.outputs["predictions"])
     students: dict[int, VisualBertClassifier] = {}
     for seed, of_teacher in zip(params.seeds, params.teachers, strict=True):
         targets, answers = teachers[of_teacher]
@@ -66,17 +66,16 @@ def train_students(job: Job[StudentParams]) -> dict[str, float]:
             targets = _targets_from_student(dataset, job, seed=seed)
         how: dict[str, Any] = {"history": history, "scratch": job.scratch, "engine": engine}
         students[seed] = train_one(dataset, targets, params, seed=seed, **how)
-        by_split = {
-            split: predict_views(students[seed], dataset.splits[split], removal=params.removal) for split in EVALUATED
-        }
+        by_split = {split: predictions[seed, split] for split in EVALUATED}
         for split, logits in by_split.items():
-            predictions |= {f"seed-{seed}/{split}/{view}": values for view, values in logits.items()}
+            for view, stored in logits.items():
+                for rows, output in predicted(students[seed], dataset.splits[split], view, removal=params.removal):
+                    stored.write(rows, output.logits)
             scores += [(seed, split, name, value) for name, value in score(dataset, logits, answers[split], split)]
         scores += [(seed, *found) for found in dataset.tuned({split: by_split[split]["both"] for split in by_split})]
     kinds: dict[str, type] = {"seed": np.int64, "split": str, "metric": str, "value": np.float64}
     columns = zip(kinds.values(), zip(*scores, strict=True), strict=True)
     write_columns(job.outputs["metrics_table"], dict(zip(kinds, columns, strict=True)))
-    safetensors.torch.save_file(predictions, job.outputs["predictions"])
     save_students(students, job.outputs["models"])
     history.write(job.outputs["history"])
     run = yaml.safe_dump(params.model_dump(mode="json"), sort_keys=True)
@@ -85,6 +84,20 @@ def train_students(job: Job[StudentParams]) -> dict[str, float]:
     for _, split, name, value in scores:
         values[f"{split}/{name}"].append(value)
     return {name: fmean(of_seeds) for name, of_seeds in values.items()}
+
+
+def _predictions(dataset: Dataset, seeds: Sequence[int], path: str) -> dict[tuple[int, str], dict[View, StoredRows]]:
+    """(seed, split) -> view -> N rows (C,) of the file of predictions, `seed-<seed>/<split>/<view>`, still to fill."""
+    parts = {
+        (seed, split): {view: f"seed-{seed}/{split}/{view}" for view in VIEWS} for seed in seeds for split in EVALUATED
+    }
+    shapes = {
+        name: (np.dtype("float32"), (len(dataset.splits[split]), dataset.labels))
+        for (_, split), names in parts.items()
+        for name in names.values()
+    }
+    stored = new_safetensors(path, shapes)
+    return {part: {view: stored[name] for view, name in names.items()} for part, names in parts.items()}
 
 
 def _chosen(job: Job[StudentParams]) -> StudentParams:
@@ -103,7 +116,7 @@ def _files_of_teachers(job: Job[StudentParams]) -> dict[int, dict[str, Any]]:
     }
 
 
-def _teacher(files: dict[str, Any]) -> tuple[TeacherTargets, dict[str, dict[str, Tensor]]]:
+def _teacher(files: dict[str, Any]) -> tuple[TeacherTargets, dict[str, dict[str, Rows]]]:
     """A teacher's outputs on what students train on, and by split and view its logits on the evaluated splits."""
     model = None
     splits = ["train", *([TRANSFER] if TRANSFER in files else [])]
@@ -117,7 +130,7 @@ def _teacher(files: dict[str, Any]) -> tuple[TeacherTargets, dict[str, dict[str,
     )
     if "teacher_model" in files:
         model = load_model(config=files["teacher_config"], weights=files["teacher_model"])
-    answers = {split: read_views(files[f"{split}_outputs"], prepared=files[split]) for split in EVALUATED}
+    answers = {split: stored_views(files[f"{split}_outputs"], prepared=files[split]) for split in EVALUATED}
     targets = TeacherTargets(
         logits=_chained(logits),
         features=_chained(features),
@@ -178,7 +191,7 @@ def train_one(
 
 
 def score(
-    dataset: Dataset, logits: dict[str, Tensor], teacher: dict[str, Tensor], split: str
+    dataset: Dataset, logits: Mapping[View, StoredRows], teacher: Mapping[str, Rows], split: str
 ) -> list[tuple[str, float]]:
     """(metric, value) of one student on one split: each view's metrics, and its divergence from the teacher."""
     scores = []
