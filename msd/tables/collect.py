@@ -9,13 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 import yaml
-from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.numpy import save_file
 
+from msd.data.rows import StoredRows, blocks, new_safetensors, safetensors_rows
 from msd.errors import UserError
 from msd.measure.metric import METRICS
 from msd.tables.answer_scores import answer_metrics, read_answer_scores
@@ -123,7 +120,8 @@ def _add_answer_metrics(variants: Sequence[Variant], job: Job[CollectParams], *,
         answers = read_answer_scores(job.inputs[split], labels=labels)
         for variant in variants if answers else []:
             for seed, path in variant.predictions.items():
-                for view, logits in read_tensors(path, {view: f"seed-{seed}/{split}/{view}" for view in VIEWS}).items():
+                for view in VIEWS:
+                    logits = read_tensors(path, {view: f"seed-{seed}/{split}/{view}"})[view]
                     for metric, value in answer_metrics(logits, answers).items():
                         variant.metrics[split].setdefault(in_view(metric, view), {})[seed] = value
 
@@ -188,11 +186,14 @@ def _ordered(values: dict[str, float]) -> dict[str, float | None]:
 
 def _write_predictions(best: Variant, path: str) -> None:
     """Copy seed-<k>/<split>/<view> of every seed of the chosen variant into one file."""
-    tensors: dict[str, NDArray[np.float32]] = {}
+    found: dict[str, StoredRows] = {}
     for seed in sorted(best.predictions, key=int):
-        with safe_open(best.predictions[seed], framework="numpy") as file:
-            keys = [key for key in file.keys() if key.startswith(f"seed-{seed}/")]  # noqa: SIM118
-            if not keys:
-                raise UserError(f"{best.predictions[seed]} has no predictions of seed {seed}; run it again")
-            tensors.update({key: file.get_tensor(key) for key in keys})
-    save_file(tensors, path)
+        stored = safetensors_rows(best.predictions[seed])[1]
+        of_seed = {name: rows for name, rows in stored.items() if name.startswith(f"seed-{seed}/")}
+        if not of_seed:
+            raise UserError(f"{best.predictions[seed]} has no predictions of seed {seed}; run it again")
+        found |= of_seed
+    copies = new_safetensors(path, {name: (rows.dtype, rows.shape) for name, rows in found.items()})
+    for name, rows in found.items():
+        for block in blocks(*rows.shape):
+            copies[name].write(block, rows.read(block))

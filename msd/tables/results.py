@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,27 @@ if TYPE_CHECKING:
 
 VIEWS = ("both", "image", "text")
 Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class StoredLogits(Mapping[str, Array]):
+    """Seed -> logits (N, C), read each time that they are asked for: memory need not hold those of all models.
+
+    Attributes:
+        places: seed -> file and key.
+    """
+
+    places: Mapping[str, tuple[str, str]]
+
+    def __getitem__(self, seed: str) -> Array:
+        path, key = self.places[seed]
+        return read_tensors(path, {key: key})[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
 
 
 @dataclass(frozen=True)
@@ -53,10 +74,9 @@ class MethodResults:
         values: dict[str, float | None] = measured[metric]
         return values
 
-    def logits(self, split: str, view: str) -> dict[str, Array]:
+    def logits(self, split: str, view: str) -> StoredLogits:
         """Seed -> logits (N, C)."""
-        with safe_open(self.predictions, framework="numpy") as file:
-            return {seed: file.get_tensor(f"seed-{seed}/{split}/{view}") for seed in self.seeds}
+        return StoredLogits({seed: (self.predictions, f"seed-{seed}/{split}/{view}") for seed in self.seeds})
 
 
 @dataclass(frozen=True)
@@ -126,14 +146,16 @@ def load_results(job: Job[ReportParams]) -> dict[str, DatasetResults]:
     for about in job.params.datasets:
         name = about.name
         names = read_json(labels[name])
-        keys = {view: f"{view}/logits" for view in VIEWS}
-        asked = {seed: read_tensors(path, keys) for seed, path in outputs[name].items()}
+        teachers = {
+            view: StoredLogits({seed: (path, f"{view}/logits") for seed, path in outputs[name].items()})
+            for view in VIEWS
+        }
         probe = read_tensors(probes[name], {"both": "test/both"})["both"] if name in probes else None
         results[name] = DatasetResults(
             *(name, about.title, about.role, about.task, about.metric),
             labels=names,
             targets=read_targets(prepared[name], labels=len(names), task=DATASET_TASKS[about.task]),
-            teachers={view: {seed: logits[view] for seed, logits in asked.items()} for view in VIEWS},
+            teachers=teachers,
             methods=methods[name],
             answers=read_answer_scores(prepared[name], labels=names),
             groups=picture_groups(prepared[name]),
@@ -164,17 +186,16 @@ def _load_methods(job: Job[ReportParams]) -> dict[str, dict[str, MethodResults]]
 def _check_rows(results: DatasetResults, prepared: str) -> None:
     """Raise unless every prediction has one row per prepared sample."""
     rows = len(results.targets)
-    named = {f"the teacher's {view}": one for view, asked in results.teachers.items() for one in asked.values()}
-    for method, collected in results.methods.items():
-        named.update({f"{method} seed {seed}": logits for seed, logits in collected.logits("test", "both").items()})
-    if results.probe is not None:
-        named["the probe's"] = results.probe
-    for what, logits in named.items():
-        if logits.shape != (rows, len(results.labels)):
-            raise UserError(
-                f"{results.name}: {what} predictions have shape {logits.shape}, but {prepared} has {rows} rows "
-                f"and {len(results.labels)} labels; run the workflow again"
-            )
+    models = {f"the teacher's {view}": asked for view, asked in results.teachers.items()}
+    models |= {f"{method}'s": collected.logits("test", "both") for method, collected in results.methods.items()}
+    models |= {} if results.probe is None else {"the probe's": {"0": results.probe}}
+    for what, by_seed in models.items():
+        for seed, logits in by_seed.items():
+            if logits.shape != (rows, len(results.labels)):
+                raise UserError(
+                    f"{results.name}: {what} predictions (seed {seed}) have shape {logits.shape}, but {prepared} has "
+                    f"{rows} rows and {len(results.labels)} labels; run the workflow again"
+                )
 
 
 def in_view(metric: str, view: str) -> str:
