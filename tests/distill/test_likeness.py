@@ -37,3 +37,10 @@ def test_agreement() -> None:
 
 def test_closer_is_a_lower_divergence_and_a_higher_agreement() -> None:
     assert {name: one.better for name, one in LIKENESS.items()} == {"kl": "lower", "agreement": "higher"}
+
+
+def test_a_divergence_is_the_same_a_block_of_samples_after_the_other(monkeypatch) -> None:
+    student, teacher = torch.randn(2, 50, 4, generator=torch.Generator().manual_seed(0))
+    whole = mean_divergence(student, teacher, dataset_task="multiclass")
+    monkeypatch.setattr("msd.data.rows.BLOCK", 3 * 4)
+    assert mean_divergence(student, teacher, dataset_task="multiclass") == whole

@@ -223,3 +223,11 @@ def test_tuned_f1_takes_its_threshold_from_validation_alone() -> None:
     threshold, values = tuned_f1((logits, gold), (logits + 1.5, 1 - gold))
     assert threshold == pytest.approx(-4)
     assert values == {"val": 1.0, "test": pytest.approx(f1_score(1 - gold, logits + 1.5 > -4, average="micro"))}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_training_sees_the_same_scores_a_block_of_samples_after_the_other(task: str, monkeypatch) -> None:
+    logits, targets = (torch.from_numpy(values) for values in predictions(task))
+    whole = evaluate(logits, targets, dataset_task=task)
+    monkeypatch.setattr("msd.measure.metric.BLOCK", 3 * logits.shape[1])
+    assert evaluate(logits, targets, dataset_task=task) == pytest.approx(whole, abs=0, nan_ok=True)

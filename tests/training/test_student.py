@@ -62,6 +62,7 @@ def test_files_have_the_documented_keys_and_columns(student_job) -> None:
         f"seed-{s}/{p}/{v}" for s in (0, 1) for p in ("val", "test") for v in ("both", "image", "text")
     }
     assert tensors["seed-0/test/both"].shape == (24, 3)
+    assert Path(job.outputs["predictions"]).read_bytes() == safetensors.torch.save(tensors)
     assert not torch.equal(tensors["seed-0/test/both"], tensors["seed-1/test/both"])
     metrics = pd.read_parquet(job.outputs["metrics_table"])
     assert list(metrics.columns) == ["seed", "split", "metric", "value"]
