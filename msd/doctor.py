@@ -21,7 +21,7 @@ from msd.lineage.environment import EFFECTS, LIBRARIES, LOCK, NO_EFFECT
 
 if TYPE_CHECKING:
     from msd.config.contracts.data import Source
-    from msd.config.files import DatasetConfig, EncoderConfig
+    from msd.config.files import Fetched
     from msd.studies import AnyStudy
 
 DRIVERS = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd")
@@ -155,16 +155,16 @@ def _gpu(study: AnyStudy) -> Iterator[Finding]:
         yield Finding("ok", f"PyTorch sees no GPU, the processor trains (device: {asked})")
 
 
-def _to_come(study: AnyStudy, config: DatasetConfig | EncoderConfig) -> list[Source]:
-    """The files of a dataset or encoder that are not among its raw files yet."""
+def _to_come(study: AnyStudy, config: Fetched) -> list[Source]:
+    """The files of a dataset, encoder or model that are not among its raw files yet."""
     from msd.studies import folder_of
 
     raw = folder_of(study, config.name) / "raw"
     return [source for source in config.sources if not (raw / source.name).is_file()]
 
 
-def _source(study: AnyStudy, config: DatasetConfig | EncoderConfig) -> Iterator[Finding]:
-    """Licence, variables and files of a dataset or encoder."""
+def _source(study: AnyStudy, config: Fetched) -> Iterator[Finding]:
+    """Licence, variables and files of a dataset, encoder or model."""
     from msd.data.fetch import not_set, unset
     from msd.plan import size
     from msd.studies import folder_of
@@ -193,7 +193,7 @@ def _source(study: AnyStudy, config: DatasetConfig | EncoderConfig) -> Iterator[
     yield from _hub(config, [source for source in to_come if source.kind == "hub"])
 
 
-def _brought(study: AnyStudy, config: DatasetConfig | EncoderConfig, source: Source) -> Finding:
+def _brought(study: AnyStudy, config: Fetched, source: Source) -> Finding:
     """A file that a person has to bring."""
     from msd.data.local_files import DATA_ROOT, must_bring, place_of
 
@@ -214,7 +214,7 @@ def _whence(source: Source) -> str:
     return f"{source.repo} on the hub" if source.kind == "hub" else PLACES.get(source.kind, source.kind)
 
 
-def _hub(config: DatasetConfig | EncoderConfig, sources: list[Source]) -> Iterator[Finding]:
+def _hub(config: Fetched, sources: list[Source]) -> Iterator[Finding]:
     """Of files of the hub that its cache has not: may its client connect, and does it find a token, never which."""
     from msd.data.hub import cached
 

@@ -38,6 +38,7 @@ STAGES: dict[str, tuple[str, str | None]] = {
     "fetch": ("msd.data.fetch:fetch", "msd.config.contracts.data:FetchParams"),
     "prepare": ("msd.data.prepare:prepare", "msd.config.contracts.data:PrepareParams"),
     "tokenizer": ("msd.data.tokenizer:build_tokenizer", "msd.config.strict:Strict"),
+    "convert": ("msd.models.convert:convert", "msd.config.contracts.training:ConvertParams"),
     "transfer": ("msd.data.transfer:transfer", "msd.config.contracts.data:TransferParams"),
     "features": ("msd.features.extract:extract", "msd.config.contracts.data:FeaturesParams"),
     "probe": ("msd.training.probe:probe", "msd.config.contracts.training:ModelParams"),

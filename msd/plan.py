@@ -91,7 +91,9 @@ def _duration(seconds: float) -> str:
 
 
 def _disk(study: AnyStudy) -> list[str]:
-    folders = [folder_of(study, name) for name in (*study.datasets, *study.encoder_configs)]
+    folders = [
+        folder_of(study, name) for name in dict.fromkeys((*study.datasets, *(each.name for each in study.sources)))
+    ]
     shared, own = (sum(map(_megabytes, group)) for group in (folders, [RESULTS / study.study]))
     return [f"On disk now: {shared:.1f} MB of data and encoders, {own:.1f} MB in {RESULTS / study.study}"]
 

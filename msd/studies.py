@@ -50,8 +50,9 @@ def open_study(path: str | Path, overrides: dict[str, Any] | None = None) -> Any
 
 
 def folder_of(study: AnyStudy, name: str) -> Path:
-    """Where what is fetched and made of a dataset or encoder of a study lies."""
-    return RESULTS / "data" / name if name in study.datasets else RESULTS / "data/encoders" / name
+    """Where what is fetched and made of a dataset, encoder or model of a study lies."""
+    kind = "" if name in study.datasets else "encoders" if name in study.encoder_configs else "models"
+    return RESULTS / "data" / kind / name
 
 
 def check_owners(study: AnyStudy) -> None:

@@ -131,7 +131,7 @@ def test_a_faulty_study_is_one_line_and_the_rest_is_looked_at() -> None:
     found = doctor(SMOKE)
     [(state, text)] = lines(found, "a study that is in order")
     assert state == "missing"
-    assert "'clipart-tag' is no dataset or encoder of the study; did you mean 'clipart-tags'?" in text
+    assert "'clipart-tag' is no dataset, encoder or model of the study; did you mean 'clipart-tags'?" in text
     assert lines(found, "numpy")[0][0] == "ok"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from msd.errors import UserError
@@ -16,9 +17,15 @@ REGION = 32
 
 def check_encoders(study: Study) -> None:
     """Raise UserError where an encoder is of the wrong kind, or too small for the study's regions or a teacher."""
-    both = sorted(study.dataset_configs.keys() & study.encoder_configs.keys())
-    if both:
-        raise UserError(f"{both[0]!r} is the name of a dataset and of an encoder; rename one of their files")
+    kinds = {
+        "a dataset": {*study.dataset_configs},
+        "an encoder": {*study.encoder_configs},
+        "a model": {*study.model_configs},
+    }
+    for (one, those), (other, others) in itertools.combinations(kinds.items(), 2):
+        both = sorted(those & others)
+        if both:
+            raise UserError(f"{both[0]!r} is the name of {one} and of {other}; rename one of their files")
     text, image = (study.encoder_configs[name] for name in (study.data.text_encoder, study.data.extractor))
     if text.layers is None:
         raise UserError(f"data.text_encoder: {text.name} is no text encoder")
@@ -31,12 +38,14 @@ def check_encoders(study: Study) -> None:
                 f"data.regions: {image.name} gives {side} regions a side for {dataset}, fewer than {study.data.regions}"
             )
         student: Student = study.training("student", dataset)
-        if student.words == "pca" and student.width > text.dims:
+        if student.words == "pca" and student.width is not None and student.width > text.dims:
             raise UserError(
                 f"student.words: the students of {dataset} are {student.width} wide, but {text.name} has {text.dims} "
                 "principal components; write `words: scratch`"
             )
         teacher: Teacher = study.training("teacher", dataset)
+        if teacher.layers is None or teacher.model is not None:
+            continue  # check_models looks at it
         sizes = (teacher.width, teacher.heads, teacher.feed_forward)
         if teacher.layers > text.layers or sizes != (text.dims, text.heads, text.feed_forward):
             own = "{} layers of width {} with {} heads and feed_forward {}"

@@ -11,7 +11,7 @@ from msd.config.strict import distinct
 from msd.errors import UserError, nearest
 
 if TYPE_CHECKING:
-    from msd.config.files import DatasetConfig, EncoderConfig
+    from msd.config.files import Fetched
 
 
 class FetchingStudy(NamedStudy):
@@ -24,7 +24,9 @@ class FetchingStudy(NamedStudy):
         "project's folder; `~` and variables are not expanded; if null, that of the variable MSD_DATA_ROOT",
     )
     accept_licences: list[str] = Field(
-        [], description="datasets and encoders whose licence you have read and accept, where it asks for that (`gate`)"
+        [],
+        description="datasets, encoders and models whose licence you have read and accept, where it asks for that "
+        "(`gate`)",
     )
 
     _once = field_validator("accept_licences")(distinct)
@@ -37,13 +39,13 @@ class FetchingStudy(NamedStudy):
         return folder
 
     @property
-    def sources(self) -> list[DatasetConfig | EncoderConfig]:
-        """All that is fetched: datasets, then encoders."""
+    def sources(self) -> list[Fetched]:
+        """All that is fetched: datasets, then encoders and models."""
         raise NotImplementedError
 
     @property
-    def unaccepted(self) -> list[DatasetConfig | EncoderConfig]:
-        """The datasets and encoders whose licence must be accepted, and is not."""
+    def unaccepted(self) -> list[Fetched]:
+        """The datasets, encoders and models whose licence must be accepted, and is not."""
         gated = [config for config in self.sources if config.licence.gate != "none"]
         return [config for config in gated if config.name not in self.accept_licences]
 
@@ -57,7 +59,7 @@ class FetchingStudy(NamedStudy):
         known = [config.name for config in self.sources]
         for name in self.accept_licences:
             if name not in known:
-                wrong = f"accept_licences: {name!r} is no dataset or encoder of the study"
+                wrong = f"accept_licences: {name!r} is no dataset, encoder or model of the study"
                 raise UserError(f"{self.file}: {wrong}{nearest(name, known)}")
 
     def check_licences(self) -> None:

@@ -1,4 +1,4 @@
-"""The files that a study names: datasets, encoders, methods."""
+"""The files that a study names: datasets, encoders, methods; pretrained models are in msd.config.models."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 import math
 import os
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 
@@ -17,9 +17,14 @@ from msd.config.yaml_file import read_model
 from msd.errors import UserError, nearest
 from msd.measure.metric import METRICS, primary_metrics, requested_metrics
 
+if TYPE_CHECKING:
+    from msd.config.models import ModelConfig
+
+Fetched: TypeAlias = "DatasetConfig | EncoderConfig | ModelConfig"
+"""What has files to fetch and a licence."""
 CONFIG = Path("config")
 MOST_POINTS = 1000
-Model = TypeVar("Model", "DatasetConfig", "EncoderConfig", "MethodConfig")
+Model = TypeVar("Model", "DatasetConfig", "EncoderConfig", "ModelConfig", "MethodConfig")
 
 
 class DatasetConfig(Strict):
@@ -89,8 +94,8 @@ class EncoderConfig(Strict):
     feed_forward: Count | None = Field(None, description="of texts: width of a layer's feed-forward part, a teacher's")
 
 
-def fetch_params(config: DatasetConfig | EncoderConfig) -> FetchParams:
-    """What the `fetch` job of a dataset or an encoder is given."""
+def fetch_params(config: Fetched) -> FetchParams:
+    """What the `fetch` job of a dataset, an encoder or a model is given."""
     return FetchParams(name=config.name, sources=config.sources, licence=config.licence, citation=config.citation)
 
 

@@ -14,7 +14,7 @@ from msd.text_file import read_json
 
 RESERVED = ("data", "published")
 """Folders of results/ that are no study's."""
-SHARED = ("benchmarks", "encoders", "jobs", "logs", "scratch")
+SHARED = ("benchmarks", "encoders", "jobs", "logs", "models", "scratch")
 """Folders of results/data that are no dataset's."""
 LONGEST = 255
 """Bytes of a file's name, on every usual file system."""

@@ -1,22 +1,22 @@
 """The sections of an MSD study's file."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from msd.config.contracts.tables import Part
 from msd.config.contracts.training import (
-    Architecture,
     MaxTokens,
     Measure,
     OutputsForm,
+    Pool,
     Removal,
     Schedule,
-    Shape,
     TeacherSchedule,
     Words,
+    check_sizes,
 )
-from msd.config.strict import Count, Draws, LearningRate, Seeds, Strict, distinct
+from msd.config.strict import Count, Draws, Fraction, LearningRate, Seeds, Strict, distinct
 
 
 class Data(Strict):
@@ -87,14 +87,52 @@ class Report(Strict):
     _once = field_validator("best_of")(distinct)
 
 
-class Training(Schedule, Shape):
+SIZES = ("layers", "width", "heads", "feed_forward")
+
+
+class Sizes(Strict):
+    """What a model is: one of config/models, or one of sizes of its own."""
+
+    model: str | None = Field(None, description="file of config/models whose weights it starts from; none if null")
+    layers: Count | None = Field(None, description="number of layers; those of `model` if null")
+    width: Count | None = Field(None, description="width of a token, a multiple of `heads`; that of `model` if null")
+    heads: Count | None = Field(None, description="attention heads of a layer; those of `model` if null")
+    feed_forward: Count | None = Field(
+        None, description="width of the feed-forward part of a layer; that of `model` if null"
+    )
+    dropout: Fraction | None = Field(
+        None, description="share of activations that dropout removes; that of `model` if null"
+    )
+    pool: Pool | None = Field(
+        None,
+        description="what the head reads: means of both modalities and their product, VisualBERT's pooled first token, "
+        "or the last word piece as MMF does for VQA; that of `model` if null",
+    )
+
+    @model_validator(mode="after")
+    def _has_sizes(self) -> Self:
+        own = {name: getattr(self, name) for name in (*SIZES, "dropout", "pool")}
+        if self.model is not None:
+            for name in ("width", "heads", "feed_forward"):
+                if own[name] is not None:
+                    raise ValueError(f"{name} is that of the model {self.model}; leave it out")
+            return self
+        for name, value in own.items():
+            if value is None:
+                raise ValueError(f"the key {name!r} is missing, which a model of its own sizes needs")
+        check_sizes(*(own[name] for name in SIZES))
+        return self
+
+    @property
+    def own_shape(self) -> dict[str, Any]:
+        """Those of its sizes that are given."""
+        return {name: getattr(self, name) for name in (*SIZES, "dropout", "pool") if getattr(self, name) is not None}
+
+
+class Training(Schedule, Sizes):
     """Architecture and schedule of a model."""
 
     engine: dict[str, Any] = Field({}, description="keys of `engine` that differ for this role")
-
-    def architecture(self, *, positions: int) -> Architecture:
-        """The model's sizes, for texts of that many word pieces."""
-        return Architecture(**self.model_dump(include=set(Shape.model_fields)), positions=positions)
 
     def schedule(self) -> Schedule:
         """How the model is trained."""
@@ -102,19 +140,21 @@ class Training(Schedule, Shape):
 
 
 class Student(Training):
-    """A student, which starts from random weights, its word embeddings perhaps from the text encoder's."""
+    """A student, which starts from `model`, or from random weights, its words perhaps from the text encoder's."""
 
     words: Words = Field("scratch", description="start of its words: random, or principal components of the encoder's")
 
 
 class Teacher(Training):
-    """The teacher, which starts from the text encoder."""
+    """The teacher, which starts from `model`, or its text side from the text encoder."""
 
     seeds: Seeds = Field(
         description="a teacher is trained with each, and students are dealt to them in turn; a count n means 0 to n−1"
     )
     outputs: OutputsForm = Field(OutputsForm(), description="how its outputs are stored for the students")
-    pretrained_learning_rate: LearningRate = Field(description="peak learning rate of what the text encoder brings")
+    pretrained_learning_rate: LearningRate = Field(
+        description="peak learning rate of what model or text encoder brings"
+    )
 
     def schedule(self) -> TeacherSchedule:
         """How the teacher is trained."""

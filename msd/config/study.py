@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, get_args
 
 from pydantic import Field
 
 from msd.config.contracts.data import FeaturesParams, PrepareParams, TransferParams
 from msd.config.contracts.tables import CHOSEN, CollectParams, ReportedDataset, ReportedMethod, ReportParams
 from msd.config.contracts.training import (
+    Architecture,
     EngineParams,
     ModelParams,
     OutputsParams,
-    Reading,
     SaliencyParams,
     StudentParams,
     TeacherParams,
 )
 from msd.config.encoders import check_encoders
-from msd.config.files import DatasetConfig, EncoderConfig, read_named
+from msd.config.files import EncoderConfig, Fetched, read_named
 from msd.config.grid import Grid, Run, check_keys
-from msd.config.sections import Data, Report, SaliencyConfig, Student, Teacher, Training, Transfer
+from msd.config.models import ModelConfig, Role, built_of, check_models, read_by
+from msd.config.sections import Data, Report, SaliencyConfig, Sizes, Student, Teacher, Training, Transfer
 from msd.config.strict import Title
 from msd.config.yaml_file import read_model, read_yaml, validated
 from msd.errors import UserError, nearest
@@ -35,8 +36,12 @@ class Study(Grid):
     data: Data = Field(description="what the models read")
     saliency: SaliencyConfig = Field(description="how saliency is measured")
     transfer: Transfer = Field(Transfer(pairs=0), description="training texts and pictures paired anew, without labels")
-    teacher: Teacher = Field(description="the teacher of each dataset, which starts from the text encoder")
-    student: Student = Field(description="every student, which starts from random weights, but for its words")
+    teacher: Teacher = Field(
+        description="the teacher of each dataset, which starts from `model`, or its text side from the text encoder"
+    )
+    student: Student = Field(
+        description="every student, which starts from `model`, or from random weights, but for its words"
+    )
     engine: EngineParams = Field(EngineParams(), description="where and how exactly models are trained")
     report: Report = Field(description="what tables and figures compare")
 
@@ -56,12 +61,24 @@ class Study(Grid):
         names = (self.data.extractor, self.data.text_encoder)
         return {name: read_named(EncoderConfig, "encoders", name) for name in names}
 
-    def training(self, role: Literal["teacher", "student"], dataset: str) -> Any:
+    @cached_property
+    def model_configs(self) -> dict[str, ModelConfig]:
+        """The pretrained models that its teachers and students start from, by name."""
+        asked = [self.training(role, name).model for name in self.datasets for role in get_args(Role)]
+        return {name: read_named(ModelConfig, "models", name) for name in dict.fromkeys(asked) if name is not None}
+
+    def model_of(self, role: Role, dataset: str) -> ModelConfig | None:
+        """The pretrained model that a dataset's teacher or students start from, if they do."""
+        name = self.training(role, dataset).model
+        return None if name is None else self.model_configs[name]
+
+    def training(self, role: Role, dataset: str) -> Any:
         """The Teacher or Training of one dataset: the study's values with the dataset's overrides."""
         base: Training = getattr(self, role)
         changes = getattr(self.datasets[dataset], role)
         check_keys(changes, type(base).model_fields, f"datasets.{dataset}.{role}")
-        return validated(type(base), {**base.model_dump(), **changes}, self._file, ("datasets", dataset, role))
+        kept = base.model_dump(exclude=set(Sizes.model_fields) if "model" in changes else None)
+        return validated(type(base), {**kept, **changes}, self._file, ("datasets", dataset, role))
 
     @cached_property
     def _teacher_seeds(self) -> dict[str, list[int]]:
@@ -71,7 +88,7 @@ class Study(Grid):
         """The seeds of a dataset's teachers."""
         return self._teacher_seeds[dataset]
 
-    def engine_of(self, role: Literal["teacher", "student"], dataset: str) -> EngineParams:
+    def engine_of(self, role: Role, dataset: str) -> EngineParams:
         """Where the teacher or the students of a dataset are trained: the study's values with the role's."""
         changes = self.training(role, dataset).engine
         check_keys(changes, EngineParams.model_fields, f"{role}.engine")
@@ -85,13 +102,14 @@ class Study(Grid):
     @property
     def rules(self) -> tuple[str, ...]:
         """The files of workflow/rules that run the study, in the order in which they use each other."""
-        trained = ("grid", "prepare", "features", "teacher", "outputs", "transfer", "student")
+        models = ("models",) if self.model_configs else ()
+        trained = ("grid", "prepare", *models, "features", "teacher", "outputs", "transfer", "student")
         return (*trained, "collect", "cost", "tables", "figures", "targets", "report")
 
     @property
-    def sources(self) -> list[DatasetConfig | EncoderConfig]:
-        """All that is fetched: datasets, then encoders."""
-        return [*self.dataset_configs.values(), *self.encoder_configs.values()]
+    def sources(self) -> list[Fetched]:
+        """All that is fetched: datasets, then encoders, then models."""
+        return [*self.dataset_configs.values(), *self.encoder_configs.values(), *self.model_configs.values()]
 
     def summary(self) -> list[str]:
         """What the study trains, in lines for `msd plan`."""
@@ -127,10 +145,8 @@ class Study(Grid):
         for dataset in self.datasets:
             self._check_compared(dataset)
         check_encoders(self)
+        check_models(self)
         self.check_accepted()
-        for dataset in self.datasets:
-            self.training("teacher", dataset)
-            self.training("student", dataset)
         return self
 
     def _check_compared(self, dataset: str) -> None:
@@ -159,22 +175,22 @@ class Study(Grid):
         size = self.dataset_configs[dataset].size or encoder.size
         return FeaturesParams(extractor=encoder.name, module=encoder.module, size=size, processes=self.data.processes)
 
-    def model_params(self, dataset: str) -> ModelParams:
-        """What every job that runs a model is given."""
+    def model_params(self, dataset: str, role: Role | None = None) -> ModelParams:
+        """What every job that runs a model is given; without a role, one that starts from the text encoder."""
         config = self.dataset_configs[dataset]
         return ModelParams(
             dataset=dataset,
             dataset_task=config.task,
             metric=config.training_metric,
             removal=self.data.removal,
-            data=Reading(regions=self.data.regions, max_tokens=self.data.max_tokens),
+            data=read_by(self, role, dataset),
         )
 
     def outputs_params(self, dataset: str) -> OutputsParams:
         """What the `teacher_outputs` job of a dataset is given."""
         teacher: Teacher = self.training("teacher", dataset)
         device = self.engine_of("teacher", dataset).device
-        return OutputsParams(**dict(self.model_params(dataset)), outputs=teacher.outputs, device=device)
+        return OutputsParams(**dict(self.model_params(dataset, "teacher")), outputs=teacher.outputs, device=device)
 
     def saliency_params(self, dataset: str) -> SaliencyParams:
         """What the `saliency` job of a dataset is given."""
@@ -192,9 +208,10 @@ class Study(Grid):
         """What a `teacher` job of a dataset is given."""
         teacher: Teacher = self.training("teacher", dataset)
         return TeacherParams(
-            **dict(self.model_params(dataset)),
+            **dict(self.model_params(dataset, "teacher")),
             seed=seed,
-            architecture=teacher.architecture(positions=self.data.max_tokens),
+            architecture=built_of(self, "teacher", dataset),
+            pretrained=teacher.model,
             schedule=teacher.schedule(),
             engine=self.engine_of("teacher", dataset),
         )
@@ -203,17 +220,22 @@ class Study(Grid):
         """What the `student` job of a run is given."""
         student: Student = self.training("student", run.dataset)
         method = self.cell_configs[run.dataset, run.method]
+        own, of_teacher = (read_by(self, role, run.dataset) for role in ("student", "teacher"))
+        architecture = built_of(self, "student", run.dataset)
+        assert isinstance(architecture, Architecture), "checked by check_models"
         return StudentParams(
-            **dict(self.model_params(run.dataset)),
+            **dict(self.model_params(run.dataset, "student")),
             method=run.method,
             implementation=method.implementation,
             variant=run.variant,
             parameters={} if run.variant == CHOSEN else dict(method.points)[run.variant],
             teachers=self.teachers_of(run),
             seeds=self.block(run),
-            architecture=student.architecture(positions=self.data.max_tokens),
+            architecture=architecture,
             schedule=student.schedule(),
             words=student.words,
+            pretrained=student.model,
+            teacher_data=None if of_teacher == own else of_teacher,
             engine=self.engine_of("student", run.dataset),
         )
 
@@ -251,7 +273,8 @@ class Study(Grid):
         """The study with every file it names merged in."""
         files = {
             kind: {name: config.model_dump(exclude_none=True) for name, config in getattr(self, kind).items()}
-            for kind in ("dataset_configs", "encoder_configs", "method_configs")
+            for kind in ("dataset_configs", "encoder_configs", "model_configs", "method_configs")
+            if getattr(self, kind)
         }
         own = self.model_dump(exclude_none=True, exclude={"data_root"})
         return {"file": self.origin, **own, **files}

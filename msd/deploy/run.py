@@ -123,6 +123,7 @@ def open_teacher(folder: Path) -> Run:
     record, inputs, features = _origins(folder)
     params = TeacherParams.model_validate(record["params"])
     model = load_model(config=str(folder / "config.json"), weights=str(folder / "model.safetensors"))
+    assert isinstance(model, VisualBertClassifier), "those that read pixels are refused above"
     return Run(folder, record, params, inputs, features, params.seed, model)
 
 
@@ -130,6 +131,8 @@ def _origins(folder: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, An
     """Its record, the inputs of its job, and the job that made the features; UserError where one is not here."""
     record = read_json(folder / "record.json")
     inputs = described_job(record)["inputs"]
+    if inputs.get("pictures"):
+        raise UserError(f"{folder} is a model that reads pixels, which is neither exported nor shown; name a student")
     for name in ("labels", "tokenizer", "regions", "spec"):
         if not Path(inputs[name]).is_file():
             raise UserError(f"{inputs[name]}, which {folder} was trained with, is not here; call from the project's "

@@ -21,8 +21,8 @@ from msd.models.views import Inputs, Removal, View
 from msd.seeds import derive_seed
 
 if TYPE_CHECKING:  # a study that is planned imports the methods, but no model
+    from msd.models.classifier import Classifier, Output
     from msd.models.split import Split
-    from msd.models.visualbert import Output, VisualBertClassifier
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class TeacherTargets:
     logits: Mapping[str, Rows] = field(default_factory=dict)
     features: Mapping[str, Rows] = field(default_factory=dict)
     saliency: Mapping[str, Tensor] = field(default_factory=dict)
-    model: VisualBertClassifier | None = None
+    model: Classifier | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Setting:
     seed: int
     task: Task
     samples: Split
-    student: VisualBertClassifier
+    student: Classifier
     teacher: TeacherTargets = field(default_factory=TeacherTargets)
     removal: Removal = "mask"
 

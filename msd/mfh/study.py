@@ -8,7 +8,7 @@ from pydantic import Field
 
 from msd.config.contracts.data import DatasetParams
 from msd.config.fetching import FetchingStudy
-from msd.config.files import DatasetConfig, EncoderConfig
+from msd.config.files import DatasetConfig, EncoderConfig, Fetched
 from msd.config.strict import Strict, Title
 from msd.config.yaml_file import read_model, read_yaml
 from msd.errors import UserError
@@ -62,7 +62,7 @@ class MfhStudy(FetchingStudy):
         return {}
 
     @property
-    def sources(self) -> list[DatasetConfig | EncoderConfig]:
+    def sources(self) -> list[Fetched]:
         """All that is fetched."""
         return [*self.dataset_configs.values()]
 

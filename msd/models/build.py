@@ -12,6 +12,9 @@ from torch import Tensor
 
 from msd.data.raw_files import read_member
 from msd.data.rows import blocks
+from msd.errors import UserError
+from msd.models.adapter import ADAPTERS, TransformersClassifier
+from msd.models.classifier import Classifier
 from msd.models.split import Split
 from msd.models.visualbert import VisualBertClassifier, start_from_bert
 
@@ -21,22 +24,26 @@ WORDS = 0.06
 """Deviation of words that start from principal components: three times that of random ones, by validation."""
 
 
-def new_model(config: Mapping[str, Any], train: Split, *, task: str, seed: int) -> VisualBertClassifier:
-    """A freshly initialised model for a training split.
+def new_model(config: Mapping[str, Any], train: Split, *, task: str, seed: int) -> Classifier:
+    """A freshly initialised model for a training split: `VisualBertClassifier`, or the kind that `adapter` names.
 
     Regions are standardised over the training pictures: 16,384 of them, evenly spread, where there are more. The head
     of a multilabel model starts at the labels' prior log-odds, or its first epoch goes into saying "no" (Lin et al.,
     "Focal Loss", ICCV 2017, section 3.3).
 
     Args:
-        config: architecture and sizes, see `VisualBertClassifier`.   train: the training split.
+        config: architecture and sizes, see the model's class.   train: the training split.
         task: kind of loss, "multiclass" or "multilabel".   seed: of the initial weights.
     """
     torch.manual_seed(seed)
-    model = VisualBertClassifier(config)
-    mean, spread = _region_moments(train)
-    model.region_mean.copy_(mean)
-    model.region_scale.copy_(1 / spread.clamp_min(1e-6))
+    model: Classifier
+    if "adapter" in config:
+        model = ADAPTERS[config["adapter"]](config)
+    else:
+        model = VisualBertClassifier(config)
+        mean, spread = _region_moments(train)
+        model.region_mean.copy_(mean)
+        model.region_scale.copy_(1 / spread.clamp_min(1e-6))
     if task == "multilabel":
         total = torch.zeros(train.targets.shape[1], dtype=torch.float64)
         for rows in blocks(*train.targets.shape):
@@ -86,6 +93,40 @@ def start_from_encoder(model: VisualBertClassifier, encoder: str, tokenizer: str
         tokenizer: tokenizer.json of the model, whose word pieces are some of the BERT's.
     """
     return start_from_bert(model, _weights(encoder), _rows(encoder, tokenizer))
+
+
+def start_from_model(model: Classifier, package: str, tokenizer: str, *, name: str) -> list[str]:
+    """Copy a converted model's weights; return the names of the parameters that were copied.
+
+    Where they have a projection of regions, regions are read as they are; where they have a head, it is copied too.
+
+    Args:
+        model: of the kind and sizes of the weights.   package: what the stage `convert` made.   name: of them.
+        tokenizer: tokenizer.json of the model.
+
+    Raises:
+        UserError: regions of another width, or a head for another number of labels.
+    """
+    weights = _weights(package)
+    if isinstance(model, TransformersClassifier):
+        model.model.load_state_dict(weights)
+        return [f"model.{parameter}" for parameter in weights]
+    assert isinstance(model, VisualBertClassifier), "the other kind of model"
+    about, config = json.loads(read_member(package, "config.json")), model.config
+    for key, what in (("region_width", "regions of {} channels"), ("labels", "a head of {} labels")):
+        if about[key] not in (None, config[key]):
+            raise UserError(f"{name} has {what.format(about[key])}, the dataset has {config[key]}; "
+                            f"correct config/models/{name}.yaml: `{key}: null` starts it anew")  # fmt: skip
+    encoder = {part: weights.pop(part) for part in list(weights) if part.startswith("encoder.")}
+    encoder = {part.removeprefix("encoder."): tensor for part, tensor in encoder.items()}
+    copied = start_from_bert(model, encoder, _rows(package, tokenizer))
+    if about["region_width"] is not None:
+        model.region_mean.zero_()
+        model.region_scale.fill_(1)
+    with torch.no_grad():
+        for part, tensor in weights.items():
+            model.get_parameter(part).copy_(tensor)
+    return [*copied, *weights]
 
 
 def principal_words(encoder: str, tokenizer: str, *, width: int) -> Tensor:

@@ -104,8 +104,9 @@ def _attend(of_heads: Tensor, mask: Tensor, dropout: Dropout, view: int) -> tupl
 
 
 class _Embeddings(nn.Module):
-    def __init__(self, vocabulary: int, positions: int, region_width: int, width: int) -> None:
+    def __init__(self, vocabulary: int, positions: int, region_width: int, width: int, visual_type: int) -> None:
         super().__init__()
+        self.visual_type = visual_type
         self.word_embeddings = nn.Embedding(vocabulary, width, padding_idx=0)
         self.position_embeddings = nn.Embedding(positions, width)
         self.token_type_embeddings = nn.Embedding(2, width)
@@ -117,7 +118,7 @@ class _Embeddings(nn.Module):
     def forward(self, views: Sequence[Inputs]) -> Tensor:
         """(T, W) of the tokens and regions of all views, one after the other; shared regions are projected once."""
         positions = self.position_embeddings.weight + self.token_type_embeddings.weight[0]
-        visual = self.visual_position_embeddings.weight[0] + self.visual_token_type_embeddings.weight[1]
+        visual = self.visual_position_embeddings.weight[0] + self.visual_token_type_embeddings.weight[self.visual_type]
         projected = {
             id(view.regions): self.visual_projection(view.regions) + visual
             for view in views
@@ -145,6 +146,7 @@ class Encoder(nn.Module):
     Args:
         vocabulary, positions: of the text.   region_width: D.   width: W.   layers, heads, feed_forward: of a BERT.
         dropout: of embeddings, attentions and each layer's outputs.   pooler: whether [CLS] is pooled, W -> W.
+        visual_type: token type of the regions, of two.
 
     Parameters have the names, and from one seed the initial values, of transformers' `VisualBertModel`
     with `pad_token_id` 0, where ours is: the embedding of [PAD] is zero and stays.
@@ -163,12 +165,13 @@ class Encoder(nn.Module):
         feed_forward: int,
         dropout: float,
         pooler: bool,
+        visual_type: int = 1,
     ) -> None:
         super().__init__()
         if width % heads:
             raise ValueError(f"width: {width} is no multiple of the {heads} heads")
         self.dropout = dropout
-        self.embeddings = _Embeddings(vocabulary, positions, region_width, width)
+        self.embeddings = _Embeddings(vocabulary, positions, region_width, width, visual_type)
         self.encoder = _Stack(layers, width, heads, feed_forward)
         self.pooler = nn.ModuleDict({"dense": nn.Linear(width, width)} if pooler else {})
         self.apply(_initialise)

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from msd.models.classifier import Classifier, Output
 from msd.models.split import Split
 from msd.models.views import VIEWS, Removal, View
-from msd.models.visualbert import Output, VisualBertClassifier
 
 
 @torch.inference_mode()
 def predictions(
-    model: VisualBertClassifier, split: Split, view: View, *, removal: Removal = "mask", batch_size: int = 256
+    model: Classifier, split: Split, view: View, *, removal: Removal = "mask", batch_size: int = 256
 ) -> Iterator[tuple[Tensor, Output]]:
     """Row numbers (B,) and outputs of a batch after the other, short texts first, float32, without dropout.
 
@@ -25,7 +25,7 @@ def predictions(
 
 
 def predict(
-    model: VisualBertClassifier, split: Split, view: View, *, removal: Removal = "mask", batch_size: int = 256
+    model: Classifier, split: Split, view: View, *, removal: Removal = "mask", batch_size: int = 256
 ) -> tuple[Tensor, Tensor]:
     """Logits (N, C) and pooled features (N, H) of all samples in their order, float32, without dropout."""
     rows, outputs = zip(*predictions(model, split, view, removal=removal, batch_size=batch_size), strict=True)
@@ -33,6 +33,6 @@ def predict(
     return torch.cat([out.logits for out in outputs])[back], torch.cat([out.features for out in outputs])[back]
 
 
-def predict_views(model: VisualBertClassifier, split: Split, *, removal: Removal) -> dict[str, Tensor]:
+def predict_views(model: Classifier, split: Split, *, removal: Removal) -> dict[str, Tensor]:
     """view -> logits (N, C) of all split."""
     return {view: predict(model, split, view, removal=removal)[0] for view in VIEWS}

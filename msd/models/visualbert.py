@@ -2,52 +2,56 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from msd.models.encoder import Dropout, Encoder
+from msd.models.classifier import Classifier, Output
+from msd.models.encoder import EPSILON, Dropout, Encoder
 from msd.models.views import Inputs, Removal, View, take_view
 
-
-class Output(NamedTuple):
-    """logits (B, C) and features (B, H), what the head reads; on request the encoder's internals.
-
-    hidden: (B, S, W) of the embeddings and of each layer.   attentions: (B, heads, S, S) of each layer.
-    """
-
-    logits: Tensor
-    features: Tensor
-    hidden: tuple[Tensor, ...] = ()
-    attentions: tuple[Tensor, ...] = ()
+POOLS = ("modality-means", "first", "last-word")
 
 
-class VisualBertClassifier(nn.Module):
+class VisualBertClassifier(Classifier):
     """VisualBERT over text tokens and image regions, pooled, with one linear layer on top.
 
     Args (all keys of `config`, which is saved beside the weights as config.json):
         vocabulary: number of word pieces.   labels: C.   region_width: D of the image regions.
         layers, width, heads, feed_forward, dropout: of the encoder.
         pool: "modality-means" = [mean of text tokens ; mean of region tokens ; their product], an absent modality's
-            mean being zero (H = 3·width), or "first" = the tanh-pooled [CLS], VisualBERT's own (H = width).
+            mean being zero (H = 3·width); "first" = the tanh-pooled [CLS], VisualBERT's own (H = width); "last-word" =
+            the last word piece before [SEP], or [CLS] if there is none (H = width), MMF's `pooler_strategy: vqa`.
+        visual_type: token type of regions; 1 if absent, as in transformers; 0 in MMF's visual_bert.py.
+        head: "transform" puts MMF's BertPredictionHeadTransform (linear, GELU, layer norm) below the head (H = width);
+            "linear" if absent.
 
     Regions are standardised per channel with the buffers `region_mean` and `region_scale` (D,), set from the
-    training pictures. Source: Li et al., "VisualBERT", 2019; the pooling is this project's.
+    training pictures. Source: Li et al., "VisualBERT", 2019; "modality-means" is this project's.
     """
 
     region_mean: Tensor
     region_scale: Tensor
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        super().__init__()
-        self.config = dict(config)
+        super().__init__(config)
         self.pool = config["pool"]
-        if self.pool not in ("modality-means", "first"):
-            raise ValueError(f"pool: must be 'modality-means' or 'first', not {self.pool!r}")
+        if self.pool not in POOLS:
+            raise ValueError(f"pool: must be one of {POOLS}, not {self.pool!r}")
         sizes = ("vocabulary", "positions", "region_width", "width", "layers", "heads", "feed_forward", "dropout")
-        self.encoder = Encoder(**{name: config[name] for name in sizes}, pooler=self.pool == "first")
+        self.encoder = Encoder(
+            **{name: config[name] for name in sizes},
+            pooler=self.pool == "first",
+            visual_type=config.get("visual_type", 1),
+        )
         width = config["width"] * (3 if self.pool == "modality-means" else 1)
+        self.transform: nn.ModuleDict | None = None
+        if config.get("head", "linear") == "transform":
+            norm = nn.LayerNorm(config["width"], eps=EPSILON)
+            self.transform = nn.ModuleDict({"dense": nn.Linear(width, config["width"]), "LayerNorm": norm})
+            width = config["width"]
         self.head = nn.Linear(width, config["labels"])
         self.register_buffer("region_mean", torch.zeros(config["region_width"]))
         self.register_buffer("region_scale", torch.ones(config["region_width"]))
@@ -61,13 +65,7 @@ class VisualBertClassifier(nn.Module):
         streams: Sequence[torch.Generator] = (),
         internals: bool = False,
     ) -> dict[View, Output]:
-        """The outputs for each of the `views` of the samples in `inputs`, computed in one pass.
-
-        Args:
-            removal: how a view removes a modality, see `take_view`.
-            streams: what the dropout of each view is drawn from in training; without them, torch's default generator.
-            internals: whether the outputs hold hidden states and attentions.
-        """
+        """As of `Classifier`; all views are computed in one pass."""
         embedded = replace(inputs, words=self.encoder.embeddings.word_embeddings(inputs.tokens))
         taken = [take_view(embedded, view, removal=removal) for view in views]
         standardised = {id(each.regions): self._standardised(each.regions) for each in taken}  # shared as they are
@@ -75,7 +73,11 @@ class VisualBertClassifier(nn.Module):
         encoded = self.encoder(taken, streams, internals=internals)
         pooled = [self._pool(states.hidden[-1], each) for states, each in zip(encoded, taken, strict=True)]
         dropout = Dropout(self.config["dropout"] if self.training else 0.0, streams)
-        logits = self.head(dropout(torch.cat(pooled), [inputs.tokens.shape[0]] * len(views)))
+        dropped = dropout(torch.cat(pooled), [inputs.tokens.shape[0]] * len(views))
+        if self.transform is not None:
+            dropped = self.transform["LayerNorm"](F.gelu(self.transform["dense"](dropped)))
+            pooled = list(dropped.chunk(len(views)))
+        logits = self.head(dropped)
         return {
             view: Output(*of_view, *(states if internals else ()))
             for view, states, *of_view in zip(views, encoded, logits.chunk(len(views)), pooled, strict=True)
@@ -96,6 +98,9 @@ class VisualBertClassifier(nn.Module):
         """What the head reads (B, H) of the last layer's states (B, S, W)."""
         if self.pool == "first":
             return self.encoder.pooled(states)
+        if self.pool == "last-word":
+            last = (inputs.token_mask.sum(1).long() - 2).clamp_min(0)
+            return states[torch.arange(states.shape[0], device=states.device), last]
         length = inputs.tokens.shape[1]
         text = image = states.new_zeros(states.shape[0], states.shape[2])
         if inputs.text:
@@ -114,15 +119,18 @@ def start_from_bert(model: VisualBertClassifier, weights: Mapping[str, Tensor], 
         weights: the checkpoint's state, names as in transformers' `BertModel`.
         pieces: (V,) the checkpoint's row for each of the model's word pieces.
 
-    The type and position embeddings of regions start as copies of the text's (as transformers' own
-    `special_visual_initialize` does); the visual projection and the head stay as they were initialised.
+    The type and position embeddings of regions, where the checkpoint has none, start as copies of the text's (as
+    transformers' own `special_visual_initialize` does); a visual projection that it has not, and the head, stay as they
+    were initialised.
     """
     state = {name.removeprefix("bert."): tensor for name, tensor in weights.items()}
     state["embeddings.word_embeddings.weight"] = state["embeddings.word_embeddings.weight"][pieces]
     positions = model.config["positions"]
     state["embeddings.position_embeddings.weight"] = state["embeddings.position_embeddings.weight"][:positions]
     for part in ("token_type_embeddings", "position_embeddings"):
-        state[f"embeddings.visual_{part}.weight"] = state[f"embeddings.{part}.weight"]
+        visual = f"embeddings.visual_{part}.weight"
+        own = state.get(visual, state[f"embeddings.{part}.weight"])
+        state[visual] = own[: model.encoder.get_parameter(visual).shape[0]]
     absent = [name for name, _ in model.encoder.named_parameters() if ".layer." in name and name not in state]
     if absent:
         raise ValueError(f"the checkpoint has no {absent[0]}; take fewer layers, or a BERT checkpoint")

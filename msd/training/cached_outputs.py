@@ -14,9 +14,9 @@ from msd.data.rows import Rows, StoredRows, all_of, new_safetensors, safetensors
 from msd.distill.losses import Task, kd_divergence
 from msd.distill.top_logits import TopLogits, all_logits, top_logits
 from msd.errors import UserError
+from msd.models.classifier import Classifier
 from msd.models.predict import predictions
 from msd.models.views import VIEWS, Removal
-from msd.models.visualbert import VisualBertClassifier
 
 if TYPE_CHECKING:
     from msd.config.contracts.training import OutputsForm
@@ -52,7 +52,7 @@ class TopRows:
 
 
 def write_outputs(
-    teacher: VisualBertClassifier,
+    teacher: Classifier,
     samples: Split,
     path: str,
     *,
@@ -88,9 +88,7 @@ def write_outputs(
     return {str(view): value for view, value in lost.items()}
 
 
-def _shapes(
-    teacher: VisualBertClassifier, samples: int, form: OutputsForm
-) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
+def _shapes(teacher: Classifier, samples: int, form: OutputsForm) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
     """Type and shape of each tensor in the file."""
     labels, width = teacher.head.weight.shape
     whole, asked = np.dtype("float32"), np.dtype(form.dtype)

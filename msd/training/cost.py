@@ -11,7 +11,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from msd.models.classifier import Classifier
 from msd.models.files import load_model, load_student
 from msd.models.onnx_model import export_student, onnx_student, quantise
 from msd.models.sizes import byte_count, flops, parameter_count
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 ROUNDS, PER_ROUND, BATCH = 7, 30, 256
 FORMS = ("student", "student-onnx", "student-int8")
+TEACHER_READS = ("teacher_tokenizer", "teacher_pictures")
 Ask = Callable[[Inputs], Tensor]
 """Inputs -> logits (B, C) of image and text."""
 
@@ -47,21 +49,22 @@ def cost(job: Job[StudentParams]) -> dict[str, float]:
     params, files = job.params, {"teacher": job.inputs["teacher"], "student": job.inputs["students"]}
     dataset = Dataset.load(params, job.inputs, splits=("test",))
     split, config = dataset.splits["test"], dataset.config(params.architecture.model_dump())
-    models = {
-        "teacher": load_model(config=job.inputs["teacher_config"], weights=files["teacher"]),
-        "student": load_student(files["student"], seed=params.seeds[0], config=config),
-    }
+    student = load_student(files["student"], seed=params.seeds[0], config=config)
+    teacher = load_model(config=job.inputs["teacher_config"], weights=files["teacher"])
+    models: dict[str, Classifier] = {"teacher": teacher, "student": student}
+    seen = {"teacher": _as_the_teacher_reads(job, split), "student": split}
     measured: dict[str, dict[str, Any]] = {
-        name: {"parameters": parameter_count(model), "bytes": byte_count(model), "flops": flops(model, split)}
+        name: {"parameters": parameter_count(model), "bytes": byte_count(model), "flops": flops(model, seen[name])}
         for name, model in models.items()
     }
     asked: dict[str, Ask] = {name: _of_torch(model, params.removal) for name, model in models.items()}
     with tempfile.TemporaryDirectory() as folder:
-        for form, path in _exported(models["student"], Path(folder), params).items():
+        for form, path in _exported(student, Path(folder), params).items():
             asked[form], measured[form] = _of_onnx(path), {"bytes": path.stat().st_size}
     for form in FORMS:
         measured[form]["score"] = _score(asked[form], dataset, params.metric)
-    for name, times in latencies(asked, split).items():
+    seen |= dict.fromkeys(FORMS, split)
+    for name, times in latencies(asked, seen).items():
         measured[name] |= {"latency_ms": times, "run": str(Path(files[name.partition("-")[0]]).parent)}
     uids = pd.read_parquet(job.inputs["test"], columns=["uid"])["uid"]
     sample = uids[int(split.rows_by_length(1))]
@@ -80,7 +83,16 @@ def _exported(student: VisualBertClassifier, folder: Path, params: StudentParams
     return dict(zip(FORMS[1:], (whole, small), strict=True))
 
 
-def _of_torch(model: VisualBertClassifier, removal: Removal) -> Ask:
+def _as_the_teacher_reads(job: Job[StudentParams], split: Split) -> Split:
+    """The test split as the teacher reads it: with word pieces of its own, or pixels, where that is not `split`."""
+    own = {name.removeprefix("teacher_"): files for name, files in job.inputs.items() if name in TEACHER_READS}
+    if not own and job.params.teacher_data is None:
+        return split
+    params = job.params.model_copy(update={"data": job.params.teacher_data or job.params.data})
+    return Dataset.load(params, {**job.inputs, **own}, splits=("test",)).splits["test"]
+
+
+def _of_torch(model: Classifier, removal: Removal) -> Ask:
     return lambda inputs: model(inputs, removal=removal)["both"].logits
 
 
@@ -99,16 +111,19 @@ def _score(ask: Ask, dataset: Dataset, metric: str) -> float:
 
 
 @torch.inference_mode()
-def latencies(asked: dict[str, Ask], split: Split) -> dict[str, list[float]]:
-    """Median milliseconds a sample in each round; the models take turns, so that a busy machine slows all of them."""
-    rows = split.rows_by_length(PER_ROUND)
+def latencies(asked: dict[str, Ask], splits: Mapping[str, Split]) -> dict[str, list[float]]:
+    """Median milliseconds a sample in each round; the models take turns, so that a busy machine slows all of them.
+
+    splits: by model what it reads, the same samples.
+    """
+    rows = next(iter(splits.values())).rows_by_length(PER_ROUND)
     medians: dict[str, list[float]] = {name: [] for name in asked}
     for turn in range(ROUNDS + 1):
         for name, ask in asked.items():
             times = []
             for row in rows:
                 start = time.perf_counter()
-                ask(split.inputs(row[None]))
+                ask(splits[name].inputs(row[None]))
                 times.append((time.perf_counter() - start) * 1e3)
             if turn:  # the first one warms up
                 medians[name].append(statistics.median(times))

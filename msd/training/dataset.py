@@ -17,6 +17,8 @@ from msd.data.transfer import TRANSFER
 from msd.distill.losses import DATASET_TASKS, Task
 from msd.measure.metric import F1_THRESHOLD, TUNED_F1, evaluate, tuned_f1
 from msd.models.build import new_model
+from msd.models.classifier import Classifier
+from msd.models.pixels import Pixels
 from msd.models.predict import predict
 from msd.models.split import Split, load_regions, load_split
 from msd.models.visualbert import VisualBertClassifier
@@ -39,11 +41,10 @@ class Dataset:
 
     @classmethod
     def load(cls, params: ModelParams, inputs: Mapping[str, Any], *, splits: Iterable[str]) -> Dataset:
-        """Read `splits` from a job's inputs (prepared tables, labels, tokenizer, regions and their spec)."""
+        """Read `splits` from a job's inputs: prepared tables, labels, tokenizer, and regions with spec or pictures."""
         task = DATASET_TASKS[params.dataset_task]
         labels = len(json.loads(Path(inputs["labels"]).read_text(encoding="utf-8")))
-        regions = load_regions(inputs["regions"], side=params.data.regions)
-        pictures = json.loads(Path(inputs["spec"]).read_text(encoding="utf-8"))["pictures"]
+        regions, pictures = _pictures(params, inputs)
         tokenizer = read_tokenizer(inputs["tokenizer"], max_tokens=params.data.max_tokens)
         loaded = {
             split: load_split(
@@ -78,19 +79,31 @@ class Dataset:
         threshold, values = tuned_f1(*sides)
         return [("val", F1_THRESHOLD, threshold), *((split, TUNED_F1, value) for split, value in values.items())]
 
-    def validate(self, model: VisualBertClassifier) -> dict[str, float]:
+    def validate(self, model: Classifier) -> dict[str, float]:
         """Metrics of a model on image and text of the validation split."""
         return self.evaluate(predict(model, self.splits["val"], "both")[0], "val")
 
     def config(self, architecture: Mapping[str, Any]) -> dict[str, Any]:
         """The configuration of a model with an architecture: with the sizes of this dataset."""
+        if "adapter" in architecture:
+            return {**architecture, "labels": self.labels}
         width = next(iter(self.splits.values())).regions.shape[2]
         return {**architecture, "vocabulary": self.pieces, "labels": self.labels, "region_width": width}
 
-    def new_model(self, architecture: Mapping[str, Any], *, seed: int) -> VisualBertClassifier:
+    def new_model(self, architecture: Mapping[str, Any], *, seed: int) -> Classifier:
         """A freshly initialised model for the training split, see `msd.models.build.new_model`."""
         model = new_model(self.config(architecture), self.splits["train"], task=self.task, seed=seed)
         if self.words is not None:
+            assert isinstance(model, VisualBertClassifier), "as every student is"
             with torch.no_grad():
                 model.encoder.embeddings.word_embeddings.weight.copy_(self.words)
         return model
+
+
+def _pictures(params: ModelParams, inputs: Mapping[str, Any]) -> tuple[Rows, list[str]]:
+    """What a model sees of each picture, and the pictures' names in that order."""
+    if params.data.pixels is not None:
+        pixels = Pixels(inputs["pictures"], params.data.pixels)
+        return pixels, pixels.names
+    names: list[str] = json.loads(Path(inputs["spec"]).read_text(encoding="utf-8"))["pictures"]
+    return load_regions(inputs["regions"], side=params.data.regions), names

@@ -11,6 +11,7 @@ from msd.data.rows import all_of, blocks
 from msd.models.build import encoder_architecture, start_from_encoder
 from msd.models.predict import predict
 from msd.models.split import Split
+from msd.models.visualbert import VisualBertClassifier
 from msd.training.dataset import Dataset
 
 Features = dict[str, np.ndarray]
@@ -43,6 +44,7 @@ def _text_features(dataset: Dataset, encoder: str, tokenizer: str) -> Features:
     architecture = encoder_architecture(encoder)
     start = {**architecture, "dropout": 0.0, "pool": "modality-means", "positions": positions}
     model = dataset.new_model(start, seed=0)
+    assert isinstance(model, VisualBertClassifier), "as its architecture is"
     start_from_encoder(model, encoder, tokenizer)
     features = {}
     for name, split in dataset.splits.items():

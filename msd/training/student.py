@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial, reduce
 from pathlib import Path
@@ -21,7 +21,9 @@ from msd.data.rows import Chained, Rows, StoredRows, new_safetensors
 from msd.data.transfer import TRANSFER
 from msd.distill.likeness import mean_divergence
 from msd.distill.method import Setting, TeacherTargets, method_class
-from msd.models.build import principal_words
+from msd.errors import UserError
+from msd.models.build import principal_words, start_from_model
+from msd.models.classifier import Classifier
 from msd.models.files import load_model, load_student, save_students
 from msd.models.predict import predict
 from msd.models.predict import predictions as predicted
@@ -56,6 +58,7 @@ def train_students(job: Job[StudentParams]) -> dict[str, float]:
     if params.words == "pca":
         words = principal_words(job.inputs["encoder"], job.inputs["tokenizer"], width=params.architecture.width)
         dataset = replace(dataset, words=words)
+    start = partial(_start, job) if params.pretrained is not None else None
     teachers = {seed: _teacher(files) for seed, files in _files_of_teachers(job).items()}
     history, scores, engine = History(), [], Engine(params.engine)
     predictions = _predictions(dataset, params.seeds, job.outputs["predictions"])
@@ -64,7 +67,7 @@ def train_students(job: Job[StudentParams]) -> dict[str, float]:
         targets, answers = teachers[of_teacher]
         if "teacher_students" in job.inputs:
             targets = _targets_from_student(dataset, job, seed=seed)
-        how: dict[str, Any] = {"history": history, "scratch": job.scratch, "engine": engine}
+        how: dict[str, Any] = {"history": history, "scratch": job.scratch, "engine": engine, "start": start}
         students[seed] = train_one(dataset, targets, params, seed=seed, **how)
         by_split = {split: predictions[seed, split] for split in EVALUATED}
         for split, logits in by_split.items():
@@ -129,6 +132,7 @@ def _teacher(files: dict[str, Any]) -> tuple[TeacherTargets, dict[str, dict[str,
         for part in ("logits", "features")
     )
     if "teacher_model" in files:
+        _check_same_pieces(files)
         model = load_model(config=files["teacher_config"], weights=files["teacher_model"])
     answers = {split: stored_views(files[f"{split}_outputs"], prepared=files[split]) for split in EVALUATED}
     targets = TeacherTargets(
@@ -141,6 +145,20 @@ def _teacher(files: dict[str, Any]) -> tuple[TeacherTargets, dict[str, dict[str,
         model=model,
     )
     return targets, answers
+
+
+def _check_same_pieces(files: dict[str, Any]) -> None:
+    """A teacher that runs along reads the student's word pieces; UserError where its own are others."""
+    own, theirs = files["tokenizer"], files.get("teacher_tokenizer")
+    if theirs is not None and Path(own).read_bytes() != Path(theirs).read_bytes():
+        raise UserError(f"the method runs the teacher on the student's word pieces ({own}), but they are not its own "
+                        f"({theirs}); leave the method out, or take models of one vocabulary")  # fmt: skip
+
+
+def _start(job: Job[StudentParams], student: Classifier) -> None:
+    """Let a new student start from its pretrained model."""
+    assert job.params.pretrained is not None, "or it starts from nothing"
+    start_from_model(student, job.inputs["encoder"], job.inputs["tokenizer"], name=job.params.pretrained)
 
 
 def _chained(splits: list[dict[str, Rows]]) -> dict[str, Rows]:
@@ -171,9 +189,16 @@ def train_one(
     history: History,
     engine: Engine,
     scratch: str | None = None,
+    start: Callable[[Classifier], None] | None = None,
 ) -> VisualBertClassifier:
-    """A student trained from its initial weights with one seed; scratch: where checkpoints of the job are."""
+    """A student trained from its initial weights with one seed.
+
+    scratch: where checkpoints of the job are.   start: what gives a new student its pretrained weights.
+    """
     student = dataset.new_model(params.architecture.model_dump(), seed=derive_seed(dataset.name, seed, "student"))
+    assert isinstance(student, VisualBertClassifier), "as its architecture is"
+    if start is not None:
+        start(student)
     engine.place(student)
     if teacher.model is not None:
         teacher.model.to(engine.device)

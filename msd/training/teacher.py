@@ -1,15 +1,18 @@
-"""Stage `teacher`: fine-tune a VisualBERT whose text side starts from a pretrained BERT, on image and text."""
+"""Stage `teacher`: fine-tune a pretrained model, or a VisualBERT whose text side is a BERT's, on image and text."""
 
 from __future__ import annotations
 
+import json
 import shutil
 from functools import partial
 from typing import TYPE_CHECKING
 
+from msd.data.raw_files import read_member
 from msd.distill.method import Method, Setting
-from msd.models.build import start_from_encoder
+from msd.models.build import start_from_encoder, start_from_model
 from msd.models.files import save_model
 from msd.models.sizes import parameter_count
+from msd.models.visualbert import VisualBertClassifier
 from msd.seeds import derive_seed
 from msd.training.checkpoint import Checkpoint
 from msd.training.dataset import Dataset
@@ -28,8 +31,16 @@ def train_teacher(job: Job[TeacherParams]) -> dict[str, float]:
     single_thread()
     params, seed = job.params, job.params.seed
     dataset = Dataset.load(params, job.inputs, splits=("train", "val"))
-    model = dataset.new_model(params.architecture.model_dump(), seed=derive_seed(dataset.name, seed, "teacher"))
-    copied = start_from_encoder(model, job.inputs["encoder"], job.inputs["tokenizer"])
+    files = job.inputs["encoder"], job.inputs["tokenizer"]
+    architecture = params.architecture.model_dump()
+    if "adapter" in architecture:
+        architecture["transformers"] = json.loads(read_member(files[0], "config.json"))
+    model = dataset.new_model(architecture, seed=derive_seed(dataset.name, seed, "teacher"))
+    if params.pretrained is not None:
+        copied = start_from_model(model, *files, name=params.pretrained)
+    else:
+        assert isinstance(model, VisualBertClassifier), "all others start from a model of config/models"
+        copied = start_from_encoder(model, *files)
     history, engine = History(), Engine(params.engine)
     engine.place(model)
     train(

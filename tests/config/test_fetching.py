@@ -39,8 +39,8 @@ def test_a_licence_is_accepted_by_name_before_anything_runs() -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"accept_licences": ["clipart_tags"]}, r"'clipart_tags' is no dataset or .*; did you mean 'clipart-tags'\?"),
-        ({"accept_licences": ["clipart-match"]}, r"'clipart-match' is no dataset or encoder of the study"),
+        ({"accept_licences": ["clipart_tags"]}, r"'clipart_tags' is no dataset, .*; did you mean 'clipart-tags'\?"),
+        ({"accept_licences": ["clipart-match"]}, r"'clipart-match' is no dataset, encoder or model of the study"),
         ({"accept_licences": ["clipart-tags"] * 2}, r"a value is given twice: \['clipart-tags', 'clipart-tags'\]"),
         ({"accept_licences": "clipart-tags"}, r"accept_licences: Input should be a valid list"),
         ({"accept_license": ["clipart-tags"]}, r"unknown key 'accept_license'; did you mean 'accept_licences'\?"),

@@ -8,7 +8,13 @@ import yaml
 from msd.config.reference import documents
 
 DOCUMENTS = documents()
-FOLDERS = {"datasets": "dataset", "encoders": "encoder", "methods": "method", "crossmodal": "crossmodal"}
+FOLDERS = {
+    "datasets": "dataset",
+    "encoders": "encoder",
+    "models": "model",
+    "methods": "method",
+    "crossmodal": "crossmodal",
+}
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=str)

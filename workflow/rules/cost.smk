@@ -10,7 +10,12 @@ COST = Stage(
 
 rule cost:
     input:
-        **{name: DATASET[name] for name in DATASET if name not in ("train", "val")},
+        **{
+            name: file
+            for name, file in READ["student"].items()
+            if name not in ("train", "val")
+        },
+        **teacher_reads(),
         teacher=measured_teacher("model"),
         teacher_config=measured_teacher("config"),
         students=measured_models,

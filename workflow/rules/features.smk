@@ -41,3 +41,4 @@ DATASET = {
     "regions": rules.features.output.regions,
     "spec": rules.features.output.spec,
 }
+READ = {role: read_by(role) for role in ("teacher", "student")}

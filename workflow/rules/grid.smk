@@ -48,6 +48,74 @@ def teacher_seed(wildcards):
     return int(wildcards.teacher.removeprefix("seed-"))
 
 
+def read_by(role):
+    """What every job that runs a dataset's teacher or students reads of it: `DATASET`, or what their model reads."""
+    if not any(study.model_of(role, name) for name in study.datasets):
+        return DATASET
+
+    def of_regions(name):
+        return lambda w: [] if reads_pixels(role, w) else DATASET[name].format(**w)
+
+    def pictures(wildcards):
+        file = rules.prepare.output.pictures
+        return file.format(**wildcards) if reads_pixels(role, wildcards) else []
+
+    own = {name: of_regions(name) for name in ("regions", "spec")}
+    own |= {"tokenizer": lambda w: own_tokenizer(role, w), "pictures": pictures}
+    return DATASET | own
+
+
+def reads_pixels(role, wildcards):
+    model = study.model_of(role, wildcards.dataset)
+    return model is not None and model.reads_pixels
+
+
+def own_tokenizer(role, wildcards):
+    """The word pieces of what a role starts from: of a model that reads pixels all, else those of the texts."""
+    model = study.model_of(role, wildcards.dataset)
+    if model is None:
+        return rules.tokenizer.output.tokenizer.format(dataset=wildcards.dataset)
+    if model.reads_pixels:
+        return getattr(rules, convert_rule(model.name)).output.tokenizer
+    file = rules.model_tokenizer.output.tokenizer
+    return file.format(dataset=wildcards.dataset, model=model.name)
+
+
+def of_models():
+    """What is made of the models that teachers and students start from, and of their word pieces."""
+    used = {
+        (dataset, model.name)
+        for dataset in study.datasets
+        for model in (study.model_of(role, dataset) for role in ("teacher", "student"))
+        if model is not None and not model.reads_pixels
+    }
+    return [
+        *(getattr(rules, convert_rule(name)).output for name in study.model_configs),
+        *(
+            file.format(dataset=dataset, model=name)
+            for dataset, name in sorted(used)
+            for file in rules.model_tokenizer.output
+        ),
+    ]
+
+
+def convert_rule(name):
+    return f"convert_{name.replace('-', '_')}"
+
+
+def started_from(role):
+    """The weights that a role starts from: the text encoder's file, or what its model was converted to."""
+    encoder = encoder_file(study.data.text_encoder)
+    if not study.model_configs:
+        return encoder
+
+    def file(wildcards):
+        model = study.model_of(role, wildcards.dataset)
+        return encoder if model is None else package_file(model.name)
+
+    return file
+
+
 def dataset_module(wildcards):
     return [f"msd.data.readers.{study.dataset_configs[wildcards.dataset].reader}"]
 
@@ -82,6 +150,8 @@ def taught_by(wildcards):
     if kind == "model":
         output = rules.teacher.output
         files |= {"teacher_model": output.model, "teacher_config": output.config}
+        if study.model_configs:
+            files["teacher_tokenizer"] = output.tokenizer
     for teacher in dict.fromkeys(study.teachers_of(run)):
         for name, file in files.items():
             path = file.format(dataset=run.dataset, teacher=f"seed-{teacher}")
@@ -93,11 +163,23 @@ def taught_by(wildcards):
     return read
 
 
-def word_table(wildcards):
-    """The text encoder, where the students' words start from it."""
-    if study.training("student", wildcards.dataset).words == "scratch":
+def students_start(wildcards):
+    """What students start from: their model, or the text encoder where their words do."""
+    student = study.training("student", wildcards.dataset)
+    if student.model is not None:
+        return {"encoder": package_file(student.model)}
+    if student.words == "scratch":
         return {}
     return {"encoder": encoder_file(study.data.text_encoder)}
+
+
+def teacher_reads():
+    """What the job that measures both reads of a dataset for the teacher alone: name -> file, `teacher_` in front."""
+    if READ["teacher"] is READ["student"]:
+        return {}
+    names = ("tokenizer", "pictures")
+    files = {name: READ["teacher"].get(name, []) for name in names}
+    return {f"teacher_{name}": file for name, file in files.items() if file != []}
 
 
 def measured_student(wildcards):

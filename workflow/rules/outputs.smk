@@ -10,7 +10,7 @@ TEACHER_OUTPUTS = Stage(
 
 rule teacher_outputs:
     input:
-        **DATASET,
+        **READ["teacher"],
         model=rules.teacher.output.model,
         config=rules.teacher.output.config,
     output:

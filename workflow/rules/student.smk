@@ -12,8 +12,8 @@ RUN = f"{RESULTS}/students/{{dataset}}/{{method}}/{{variant}}/{{seeds}}"
 rule student:
     input:
         unpack(taught_by),
-        unpack(word_table),
-        **DATASET,
+        unpack(students_start),
+        **READ["student"],
     output:
         **recorded(RUN),
         metrics_table=f"{RUN}/metrics.parquet",

@@ -4,6 +4,7 @@ rule data:
         fetched(study.sources),
         of_datasets(rules.prepare.output),
         of_datasets(rules.tokenizer.output),
+        of_models(),
 
 
 rule features_all:

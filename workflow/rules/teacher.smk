@@ -36,8 +36,8 @@ TEACHER = Stage(
 
 rule teacher:
     input:
-        **{name: file for name, file in DATASET.items() if name != "test"},
-        encoder=encoder_file(study.data.text_encoder),
+        **{name: file for name, file in READ["teacher"].items() if name != "test"},
+        encoder=started_from("teacher"),
     output:
         **recorded(TRAINED),
         model=f"{TRAINED}/model.safetensors",

@@ -38,7 +38,7 @@ ANSWER = Stage(
 
 rule transfer_outputs:
     input:
-        **{name: DATASET[name] for name in DATASET if name not in SPLITS},
+        **{name: file for name, file in READ["teacher"].items() if name not in SPLITS},
         transfer=rules.transfer.output.transfer,
         model=rules.teacher.output.model,
         config=rules.teacher.output.config,

@@ -7,14 +7,42 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from msd.config.contracts.data import DatasetTask
-from msd.config.strict import BatchSize, Count, Device, Fraction, LearningRate, Positive, Scalar, Seed, Strict, Weight
+from msd.config.strict import (
+    BatchSize,
+    Count,
+    Device,
+    Fraction,
+    LearningRate,
+    Positive,
+    Scalar,
+    Seed,
+    Side,
+    Strict,
+    Weight,
+)
 
 Removal = Literal["mask", "zero"]
 Measure = Literal["kl", "js", "l1"]
 Words = Literal["scratch", "pca"]
+Pool = Literal["modality-means", "first", "last-word"]
 MaxTokens = Annotated[int, Field(ge=4, le=512)]
+Channels = Annotated[list[float], Field(min_length=3, max_length=3)]
 MOST_WEIGHTS = 10**9
 """Of a model: with AdamW's moments and the gradient they take 16 GB."""
+
+
+def _is_none(value: object) -> bool:
+    """Whether a key is left out of what a job is given: jobs that do not have it stay what they were."""
+    return value is None
+
+
+def check_sizes(layers: int, width: int, heads: int, feed_forward: int) -> None:
+    """Raise ValueError for sizes that no model can have, or none that is trained here."""
+    if width % heads:
+        raise ValueError(f"width {width} is no multiple of heads {heads}")
+    weights = layers * width * (4 * width + 2 * feed_forward)
+    if weights > MOST_WEIGHTS:
+        raise ValueError(f"layers, width and feed_forward make {weights:,} weights, more than {MOST_WEIGHTS:,}")
 
 
 class Shape(Strict):
@@ -25,15 +53,13 @@ class Shape(Strict):
     heads: Count
     feed_forward: Count
     dropout: Fraction
-    pool: Literal["modality-means", "first"]
+    pool: Pool
+    visual_type: Literal[0, 1] = Field(default=1, exclude_if=lambda value: value == 1)
+    head: Literal["linear", "transform"] = Field(default="linear", exclude_if=lambda value: value == "linear")
 
     @model_validator(mode="after")
     def _fits(self) -> Shape:
-        if self.width % self.heads:
-            raise ValueError(f"width {self.width} is no multiple of heads {self.heads}")
-        weights = self.layers * self.width * (4 * self.width + 2 * self.feed_forward)
-        if weights > MOST_WEIGHTS:
-            raise ValueError(f"layers, width and feed_forward make {weights:,} weights, more than {MOST_WEIGHTS:,}")
+        check_sizes(self.layers, self.width, self.heads, self.feed_forward)
         return self
 
 
@@ -41,6 +67,30 @@ class Architecture(Shape):
     """The keys of a model's config.json that do not depend on the dataset."""
 
     positions: MaxTokens
+
+
+class Adapted(Strict):
+    """A model of transformers that reads pixels, whose sizes are in its own config.json; normalised by channel."""
+
+    adapter: Literal["vilt", "clip"]
+    mean: Channels
+    std: Channels
+    positions: MaxTokens
+
+
+class ConvertParams(Strict):
+    """Stage `convert`: pretrained weights as they were published, brought to one form.
+
+    `weights` is the file among the fetched ones that has them. Of `visualbert` its sizes, `region_width` where it has a
+    projection of regions, and `labels` where it has a head.
+    """
+
+    name: str
+    architecture: Literal["visualbert", "vilt", "clip"]
+    weights: str
+    shape: Architecture | None = None
+    region_width: Count | None = None
+    labels: Count | None = None
 
 
 class Schedule(Strict):
@@ -81,10 +131,14 @@ class TeacherSchedule(Schedule):
 
 
 class Reading(Strict):
-    """How samples are read: a picture becomes `regions` × `regions`, a text is cut to `max_tokens` word pieces."""
+    """How samples are read: a picture becomes `regions` × `regions`, a text is cut to `max_tokens` word pieces.
+
+    With `pixels` a picture is not regions but itself, that many pixels a side.
+    """
 
     regions: Count
     max_tokens: MaxTokens
+    pixels: Side | None = Field(default=None, exclude_if=_is_none)
 
 
 class ModelParams(Strict):
@@ -98,10 +152,11 @@ class ModelParams(Strict):
 
 
 class TeacherParams(ModelParams):
-    """Stage `teacher`."""
+    """Stage `teacher`. `pretrained` names the file of config/models that it starts from, if it has one."""
 
     seed: Seed
-    architecture: Architecture
+    architecture: Architecture | Adapted
+    pretrained: str | None = Field(default=None, exclude_if=_is_none)
     schedule: TeacherSchedule
     engine: EngineParams = EngineParams()
 
@@ -136,7 +191,8 @@ class StudentParams(ModelParams):
 
     `parameters` are the values of the `Options` of msd/distill/methods/<implementation>.py; those of the variant
     `chosen` stand in the file that the job `choose` wrote. `teachers`: for each of `seeds` the seed of the teacher that
-    it learns from.
+    it learns from. `pretrained` names the file of config/models that it starts from, if it has one; `teacher_data` is
+    how the teacher reads, where that is not how the student does.
     """
 
     method: str
@@ -148,4 +204,6 @@ class StudentParams(ModelParams):
     architecture: Architecture
     schedule: Schedule
     words: Words = "scratch"
+    pretrained: str | None = Field(default=None, exclude_if=_is_none)
+    teacher_data: Reading | None = Field(default=None, exclude_if=_is_none)
     engine: EngineParams = EngineParams()

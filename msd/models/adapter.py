@@ -1,0 +1,114 @@
+"""Models of `transformers` that read pixels, as teachers: an adapter, and for each kind how it makes features."""
+
+from __future__ import annotations
+
+import contextlib
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from msd.models.classifier import Classifier, Output
+from msd.models.views import Inputs, Removal, View, take_view
+
+
+class TransformersClassifier(Classifier):
+    """A model of `transformers` with a linear head, view by view: a removed modality is left out, not masked.
+
+    Args (keys of `config`): adapter: the kind.   transformers: its published config.json.   labels: C.
+        mean, std: of each channel, for pixels from 0 to 1 (B, 3, side, side), which `Inputs.regions` holds here.
+    """
+
+    width: ClassVar[str]
+    """Where its config has the width of an image's or text's features."""
+    parts: ClassVar[int]
+    """Of that width, which the head reads."""
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        from transformers import AutoConfig, AutoModel  # slow to import
+
+        super().__init__(config)
+        own = AutoConfig.for_model(**config["transformers"])
+        self.model = AutoModel.from_config(own)
+        self.head = nn.Linear(self.parts * getattr(own, self.width), config["labels"])
+        for name in ("mean", "std"):
+            self.register_buffer(name, torch.tensor(config[name])[:, None, None], persistent=False)
+
+    @abstractmethod
+    def features(self, inputs: Inputs) -> Tensor:
+        """(B, H) of a view; `inputs.regions` are normalised pixels, or None."""
+
+    def forward(
+        self,
+        inputs: Inputs,
+        views: Sequence[View] = ("both",),
+        *,
+        removal: Removal = "mask",
+        streams: Sequence[torch.Generator] = (),
+        internals: bool = False,
+    ) -> dict[View, Output]:
+        if internals or removal != "mask":
+            raise ValueError("a model that reads pixels gives no internals, and removes a modality by leaving it out")
+        outputs = {}
+        for number, view in enumerate(views):
+            stream = streams[number] if streams else None
+            with self._drawing(stream):
+                features = self.features(take_view(self._normalised(inputs), view))
+            outputs[view] = Output(self.head(features), features)
+        return outputs
+
+    def _normalised(self, inputs: Inputs) -> Inputs:
+        assert inputs.regions is not None
+        return Inputs(inputs.tokens, inputs.token_mask, (inputs.regions - self.mean) / self.std)
+
+    @contextlib.contextmanager
+    def _drawing(self, stream: torch.Generator | None) -> Iterator[None]:
+        """What the model draws on the processor is of the view's stream, and without training always the same."""
+        if stream is None and self.training:
+            yield
+            return
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(0 if stream is None else stream.initial_seed())
+            yield
+
+
+class Vilt(TransformersClassifier):
+    """ViLT: words and patches in one encoder, whose pooled [CLS] the head reads. Kim et al., "ViLT", ICML 2021."""
+
+    width, parts = "hidden_size", 1
+
+    def features(self, inputs: Inputs) -> Tensor:
+        if inputs.regions is not None:
+            seen = {"pixel_values": inputs.regions}
+        else:  # no patch, not even the image's own first token
+            size = inputs.tokens.shape[0]
+            none = inputs.token_mask.new_zeros(size, 0, self.model.config.hidden_size)
+            seen = {"image_embeds": none, "pixel_mask": none.new_zeros(size, 0, dtype=torch.long)}
+        pooled: Tensor = self.model(inputs.tokens, inputs.token_mask.long(), **seen).pooler_output
+        return pooled
+
+
+class Clip(TransformersClassifier):
+    """CLIP's two towers: the head reads [text ; image ; text·image] of their embeddings, of length 1 each.
+
+    An absent modality's embedding is zero. Radford et al., "Learning Transferable Visual Models from Natural Language
+    Supervision", ICML 2021; the head is this project's.
+    """
+
+    width, parts = "projection_dim", 3
+
+    def features(self, inputs: Inputs) -> Tensor:
+        text = image = self.head.weight.new_zeros(inputs.tokens.shape[0], self.model.config.projection_dim)
+        if inputs.text:
+            found = self.model.get_text_features(inputs.tokens, inputs.token_mask.long()).pooler_output
+            text = nn.functional.normalize(found)
+        if inputs.regions is not None:
+            image = nn.functional.normalize(self.model.get_image_features(inputs.regions).pooler_output)
+        return torch.cat((text, image, text * image), dim=1)
+
+
+ADAPTERS: dict[str, type[TransformersClassifier]] = {"vilt": Vilt, "clip": Clip}
