@@ -53,8 +53,13 @@ class Study(Grid):
     @cached_property
     def encoder_configs(self) -> dict[str, EncoderConfig]:
         """The study's encoders by name."""
-        names = (self.data.extractor, self.data.text_encoder)
+        own = [changes.extractor or self.data.extractor for changes in self.datasets.values()]
+        names = dict.fromkeys((*own, self.data.text_encoder))
         return {name: read_named(EncoderConfig, "encoders", name) for name in names}
+
+    def extractor(self, dataset: str) -> EncoderConfig:
+        """The encoder of a dataset's pictures."""
+        return self.encoder_configs[self.datasets[dataset].extractor or self.data.extractor]
 
     def training(self, role: Literal["teacher", "student"], dataset: str) -> Any:
         """The Teacher or Training of one dataset: the study's values with the dataset's overrides."""
@@ -153,11 +158,17 @@ class Study(Grid):
 
     def features_params(self, dataset: str) -> FeaturesParams:
         """What the `features` job of a dataset is given."""
-        encoder = self.encoder_configs[self.data.extractor]
+        encoder, size = self.extractor(dataset), self.dataset_configs[dataset].size
         assert encoder.module is not None, "checked by check_encoders"
-        assert encoder.size is not None, "checked by check_encoders"
-        size = self.dataset_configs[dataset].size or encoder.size
-        return FeaturesParams(extractor=encoder.name, module=encoder.module, size=size, processes=self.data.processes)
+        return FeaturesParams(
+            extractor=encoder.name,
+            module=encoder.module,
+            size=None if encoder.boxes else size or encoder.size,
+            boxes=encoder.boxes,
+            dims=encoder.dims,
+            device=self.engine.device,
+            processes=self.data.processes,
+        )
 
     def model_params(self, dataset: str) -> ModelParams:
         """What every job that runs a model is given."""

@@ -42,18 +42,20 @@ class Dataset:
         """Read `splits` from a job's inputs (prepared tables, labels, tokenizer, regions and their spec)."""
         task = DATASET_TASKS[params.dataset_task]
         labels = len(json.loads(Path(inputs["labels"]).read_text(encoding="utf-8")))
-        regions = load_regions(inputs["regions"], side=params.data.regions)
-        pictures = json.loads(Path(inputs["spec"]).read_text(encoding="utf-8"))["pictures"]
+        spec = json.loads(Path(inputs["spec"]).read_text(encoding="utf-8"))
+        boxes = torch.tensor(spec["boxes"]) if "boxes" in spec else None
+        regions = load_regions(inputs["regions"], side=params.data.regions, boxes=boxes is not None)
         tokenizer = read_tokenizer(inputs["tokenizer"], max_tokens=params.data.max_tokens)
         loaded = {
             split: load_split(
                 inputs[split],
                 tokenizer=tokenizer,
                 regions=regions,
-                pictures=pictures,
+                pictures=spec["pictures"],
                 labels=labels,
                 task=task,
                 has_labels=split != TRANSFER,
+                boxes=boxes,
             )
             for split in splits
         }
