@@ -81,7 +81,7 @@ class EncoderConfig(Strict):
     sources: list[Source] = Field(min_length=1, description="files to fetch; of a text encoder its one package")
     licence: Licence = Field(description="terms of use")
     citation: str = Field(description="whom to cite")
-    parameters: Large = Field(description="number of its weights")
+    parameters: Large | None = Field(description="number of its weights, null where they are not published")
     dims: Count = Field(description="channels of a region, or width of a token")
     module: str | None = Field(None, description="of pictures: its module in msd/features")
     size: Side | None = Field(None, description="of pictures: pixels of a side as they are read")

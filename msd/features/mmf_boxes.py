@@ -158,14 +158,17 @@ def _unpacked(file: Path, scratch: Path, names: Sequence[str]) -> Path:
             return done
     scratch.mkdir(parents=True, exist_ok=True)
     half, wanted = npys.with_suffix(".half"), {key for name in names for key in keys_of(name)}
-    with decoding(f"{file} is no tar archive, no zip and no {BASE}"), tarfile.open(file, "r|*") as tar:
-        with zipfile.ZipFile(half, "w", zipfile.ZIP_STORED) as archive:
-            for entry in tar:
-                content = tar.extractfile(entry) if entry.isfile() else None
-                if content is not None and PurePosixPath(entry.name).name == BASE:
-                    return _copied(content, base, size=entry.size)
-                if content is not None and _stem(entry.name) in wanted:
-                    archive.writestr(f"{_stem(entry.name)}.npy", content.read())
+    with (
+        decoding(f"{file} is no tar archive, no zip and no {BASE}"),
+        tarfile.open(file, "r|*") as tar,
+        zipfile.ZipFile(half, "w", zipfile.ZIP_STORED) as archive,
+    ):
+        for entry in tar:
+            content = tar.extractfile(entry) if entry.isfile() else None
+            if content is not None and PurePosixPath(entry.name).name == BASE:
+                return _copied(content, base, size=entry.size)
+            if content is not None and _stem(entry.name) in wanted:
+                archive.writestr(f"{_stem(entry.name)}.npy", content.read())
     os.replace(half, npys)
     return npys
 

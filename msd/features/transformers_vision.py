@@ -31,7 +31,7 @@ class VisionGrid(nn.Module):
     def __init__(self, network: Any, reading: PictureReading) -> None:
         super().__init__()
         self.network, self.reading = network, reading
-        self.patch = getattr(network.config, "patch_size", None)
+        self.side: int = reading.size // getattr(network.config, "patch_size", reading.size)
         sized = getattr(network.config, "image_size", None) not in (None, reading.size)
         positions = "interpolate_pos_encoding" in inspect.signature(network.forward).parameters
         self.options = {"interpolate_pos_encoding": True} if sized and positions else {}
@@ -40,8 +40,8 @@ class VisionGrid(nn.Module):
         states: Tensor = self.network(self.reading.normalised(pixels), **self.options).last_hidden_state
         if states.ndim == 4:
             return states.permute(0, 2, 3, 1)
-        side = self.reading.size // self.patch  # [CLS] and registers stand in front
-        return states[:, -(side**2) :].unflatten(1, (side, side))
+        patches = states[:, -(self.side**2) :]  # [CLS] and registers stand in front
+        return patches.unflatten(1, (self.side, self.side))
 
 
 def reading(weights: Sequence[Path], *, size: int) -> PictureReading:

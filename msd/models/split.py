@@ -182,7 +182,9 @@ def load_split(
     has_labels: bool = True,
     boxes: Tensor | None = None,
 ) -> Split:
-    """Open one prepared split; `pictures` names the rows of `regions`, of which each has `boxes`. Without labels, zeros stand in their place.
+    """Open one prepared split; `pictures` names the rows of `regions`, each of which has so many `boxes`.
+
+    Without labels, zeros stand in their place.
 
     Raises:
         UserError: a sample's picture has no region features, or a target is no label of the dataset.
