@@ -54,8 +54,8 @@ def unpacked(file: Path, scratch: Path, names: Sequence[str]) -> Path:
     Raises UserError where it holds neither, or has nothing of one of the pictures.
     """
     found = _unpacked(file, scratch, names)
-    with _opened(found) as find:
-        missing = [name for name in names if find(name) is None]
+    held = _keys(found) if found.suffix == ".mdb" else set(_members(found)[1])
+    missing = [name for name in names if held.isdisjoint(keys_of(name))]
     if missing:
         raise UserError(
             f"{file} has no boxes of the picture {missing[0]!r}, looked for as {' and '.join(keys_of(missing[0]))} "
@@ -75,7 +75,8 @@ def boxes_of(names: list[str], *, file: Path, params: FeaturesParams) -> Feature
     with _opened(file) as find:
         for row, name in enumerate(names):
             read, what = find(name), f"the record of the picture {name} in {file.name}"
-            assert read is not None, "as `unpacked` looked"
+            if read is None:
+                raise UserError(f"{what} is missing, though its list of keys has it; fetch the file again")
             own = _rows(read(what), what, width=params.dims)[: params.boxes]
             values[row, : len(own)] = own
             boxes.append(len(own))
@@ -103,42 +104,54 @@ def _rows(record: Any, what: str, *, width: int) -> np.ndarray:
 def _opened(file: Path) -> Iterator[Find]:
     """The records of a file."""
     if file.suffix != ".mdb":
-        yield _npys(file)
-        return
-    with _lmdb(file) as find:
+        archive, members = _members(file)
+
+        def find(name: str) -> Callable[[str], Any] | None:
+            found = next((members[key] for key in keys_of(name) if key in members), None)
+            return None if found is None else lambda what: read_npy(member(archive, found), what)
+
         yield find
+        return
+    with _lmdb(file) as transaction:
+
+        def get(name: str) -> Callable[[str], Any] | None:
+            values = (transaction.get(key.encode()) for key in keys_of(name))
+            found = next((value for value in values if value is not None), None)
+            return None if found is None else lambda what: read_pickle(found, what)
+
+        yield get
 
 
 @contextmanager
-def _lmdb(file: Path) -> Iterator[Find]:
+def _lmdb(file: Path) -> Iterator[Any]:
+    """A transaction that reads a data.mdb, whose lock file stays with whoever made it."""
     import lmdb
 
     with decoding(f"{file} is no LMDB file"):
-        # Read-only and without its lock file, which whoever made it keeps.
         base = lmdb.open(str(file), subdir=False, readonly=True, lock=False, readahead=False)
         if file.stat().st_size < (base.info()["last_pgno"] + 1) * base.stat()["psize"]:
             base.close()
             raise ValueError("it is cut short")
-    with base, base.begin(buffers=True) as transaction:
+    with base, base.begin() as transaction:
+        yield transaction
 
-        def find(name: str) -> Callable[[str], Any] | None:
-            values = (transaction.get(key.encode()) for key in keys_of(name))
-            found = next((value for value in values if value is not None), None)
-            return None if found is None else lambda what: read_pickle(bytes(found), what)
 
-        yield find
+def _keys(file: Path) -> set[str]:
+    """The keys of a data.mdb, by the list that MMF's own reader needs too: to ask for each would read all values."""
+    with _lmdb(file) as transaction:
+        content = transaction.get(b"keys")
+    what = f"the list of the keys of {file}"
+    keys = [] if content is None else read_pickle(content, what)
+    if not isinstance(keys, list) or not keys or not all(isinstance(key, bytes) for key in keys):
+        raise UserError(f"{what}, its entry `keys`, is missing or no list of names; fetch the file again")
+    return {key.decode(errors="replace") for key in keys}
 
 
 @lru_cache(1)
-def _npys(file: Path) -> Find:
+def _members(file: Path) -> tuple[zipfile.ZipFile, dict[str, str]]:
+    """A zip, and key -> its .npy file of features."""
     archive = open_archive(file)
-    members = {stem: name for name in archive.namelist() if (stem := _stem(name))}
-
-    def find(name: str) -> Callable[[str], Any] | None:
-        found = next((members[key] for key in keys_of(name) if key in members), None)
-        return None if found is None else lambda what: read_npy(member(archive, found), what)
-
-    return find
+    return archive, {stem: name for name in archive.namelist() if (stem := _stem(name))}
 
 
 def _stem(path: str) -> str:
