@@ -6,7 +6,6 @@ import os
 import pickle
 import signal
 import tarfile
-import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,6 @@ from typing import Any
 import lmdb
 import numpy as np
 import pytest
-import torch
 
 from msd.config.contracts.data import FeaturesParams
 from msd.data.pictures import write_archive
@@ -174,7 +172,9 @@ def test_a_picture_is_found_by_its_name_before_its_number(tmp_path: Path) -> Non
 
 def test_pictures_without_boxes_are_named_before_anything_is_read(tmp_path: Path) -> None:
     broken = {"a": {"features": "none"}}
-    with pytest.raises(UserError, match=r"data\.mdb has no boxes of the picture 'c_5\.png', .* c_5 and 5 \(2 of 3 miss"):
+    with pytest.raises(
+        UserError, match=r"data\.mdb has no boxes of the picture 'c_5\.png', .* c_5 and 5 \(2 of 3 miss"
+    ):
         extract(job_of(tmp_path, ["a.png", "c_5.png", "d.png"], lmdb_file(tmp_path, broken)))
     assert not (tmp_path / "scratch/regions.npy").exists()
 
@@ -212,7 +212,9 @@ def test_a_harmful_or_faulty_record_is_refused(
     else:
         file = tmp_path / "features.zip"
         write_archive(file, {"a.npy": npy(np.array(content, object) if isinstance(content, dict) else [content, None])})
-    with pytest.raises(UserError, match=sentence if form == "lmdb" or isinstance(content, dict) else "names|no features"):
+    with pytest.raises(
+        UserError, match=sentence if form == "lmdb" or isinstance(content, dict) else "names|no features"
+    ):
         extract(job_of(tmp_path, ["a.png"], file))
     assert not Path("touched").exists()
 

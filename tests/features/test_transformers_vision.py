@@ -91,9 +91,7 @@ def theirs(folder: Path, pictures: list[Image.Image]) -> np.ndarray:
 
 def noise(count: int = 5) -> list[Image.Image]:
     rng = np.random.default_rng(0)
-    return [
-        Image.fromarray(rng.integers(0, 256, (*rng.integers(40, 300, 2), 3), dtype=np.uint8)) for _ in range(count)
-    ]
+    return [Image.fromarray(rng.integers(0, 256, (*rng.integers(40, 300, 2), 3), dtype=np.uint8)) for _ in range(count)]
 
 
 @pytest.mark.parametrize(("family", "bin_file"), [("resnet", True), ("vit", False), ("clip", True), ("dinov2", False)])
@@ -118,7 +116,11 @@ def test_features_are_those_of_transformers_own_processor_and_model(
     assert ours.shape == expected.shape == (len(pictures), side**2, 16)
     np.testing.assert_allclose(ours, expected, rtol=1e-3, atol=1e-4)
     spec = json.loads((tmp_path / "spec.json").read_text())
-    assert (spec["grid"], spec["weights_sha256"], spec["preprocessing"]["size"]) == ([side, side], digest(weights), size)
+    assert (spec["grid"], spec["weights_sha256"], spec["preprocessing"]["size"]) == (
+        [side, side],
+        digest(weights),
+        size,
+    )
     assert spec["preprocessing"]["edge"] == {"resnet": 256, "vit": None, "clip": 64, "dinov2": 32}[family]
 
 
@@ -171,8 +173,14 @@ def test_files_that_are_no_whole_vision_model_are_refused(tmp_path: Path, monkey
     config.write_text(whole)
     for content, sentence in (
         ({"image_processor_type": "Nothing"}, "describes no image processor"),
-        ({"image_processor_type": "ViTImageProcessor", "size": {"shortest_edge": 9, "longest_edge": 90}}, "to no square"),
-        ({"image_processor_type": "CLIPImageProcessor", "size": 60, "crop_size": 64}, "64 pixels is no part of a picture"),
+        (
+            {"image_processor_type": "ViTImageProcessor", "size": {"shortest_edge": 9, "longest_edge": 90}},
+            "to no square",
+        ),
+        (
+            {"image_processor_type": "CLIPImageProcessor", "size": 60, "crop_size": 64},
+            "64 pixels is no part of a picture",
+        ),
         ({"image_processor_type": "ViTImageProcessor", "do_resize": False}, "to no square"),
     ):
         processor.write_text(json.dumps(content))
