@@ -18,9 +18,9 @@ setup: .venv/.ready
 # Which build of torch fits is for this machine's pip to say. PyPI's is held against the lock like all else; one of
 # another index that pip is told of, such as 2.13.0+cpu, is that index's to vouch for.
 	.venv/bin/python -m pip download --quiet --no-deps --dest .venv/torch "$$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements.lock)"
-	ls .venv/torch/*+* 2>&- | xargs -r .venv/bin/python -m pip install --quiet --no-deps --no-compile
+	ls .venv/torch/*+* 2>/dev/null | xargs -r .venv/bin/python -m pip install --quiet --no-deps --no-compile
 	.venv/bin/python -m pip install --quiet --require-hashes --no-deps --no-compile -r requirements.lock
-	ls .venv/torch/*+* >&- 2>&- || .venv/bin/python -m pip install --quiet --require-hashes --no-deps --no-compile -r requirements-cuda.lock
+	ls .venv/torch/*+* >/dev/null 2>&1 || .venv/bin/python -m pip install --quiet --require-hashes --no-deps --no-compile -r requirements-cuda.lock
 	rm -r .venv/torch
 	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
