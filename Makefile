@@ -5,21 +5,30 @@ export PYTHONPATH :=
 # Each job imports thousands of modules, three times as fast once their bytecode is kept.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup reproduce reproduce-mfh smoke test test-pythons fuzz test-browser test-gpu lint bench bench-gpu clean
+.PHONY: setup lock reproduce reproduce-mfh smoke test test-pythons fuzz test-browser test-gpu lint bench bench-gpu clean
 
 # The page that `make test-browser` opens.
 REPORT ?= results/smoke/report.html
 
 setup: .venv/.ready
 
-.venv/.ready: requirements.lock pyproject.toml
+.venv/.ready: requirements.lock requirements-cuda.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "There is no Python 3.11, 3.12 or 3.13 here: install one, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-# Torch once more by itself, for what its build needs here: CUDA's libraries on Linux, which no lock of all systems names.
-	.venv/bin/python -m pip install --quiet --no-deps --no-compile -r requirements.lock
-	.venv/bin/python -m pip install --quiet --no-compile "$$(grep ^torch== requirements.lock)"
+# Which build of torch fits is for this machine's pip to say. PyPI's is held against the lock like all else; one of
+# another index that pip is told of, such as 2.13.0+cpu, is that index's to vouch for.
+	.venv/bin/python -m pip download --quiet --no-deps --dest .venv/torch "$$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements.lock)"
+	ls .venv/torch/*+* 2>/dev/null | xargs -r .venv/bin/python -m pip install --quiet --no-deps --no-compile
+	.venv/bin/python -m pip install --quiet --require-hashes --no-deps --no-compile -r requirements.lock
+	ls .venv/torch/*+* >/dev/null 2>&1 || .venv/bin/python -m pip install --quiet --require-hashes --no-deps --no-compile -r requirements-cuda.lock
+	rm -r .venv/torch
 	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
+
+# The versions that requirements.lock names with the hashes of all their files, and the licences of what is installed.
+lock: setup
+	python workflow/lock.py
+	python workflow/licences.py
 
 reproduce: setup
 	snakemake --quiet reason

@@ -90,8 +90,8 @@ def _libraries() -> Iterator[Finding]:
     if not LOCK.is_file():
         yield Finding("missing", f"{LOCK}, which has the exact versions: run msd in the folder of the project")
         return
-    lines = LOCK.read_text(encoding="utf-8").splitlines()
-    locked = {name.lower().replace("_", "-"): version for name, _, version in (line.partition("==") for line in lines)}
+    lines = [line.removesuffix(" \\").partition("==") for line in LOCK.read_text(encoding="utf-8").splitlines()]
+    locked = {name.lower().replace("_", "-"): version for name, _, version in lines}
     same = []
     for library in LIBRARIES:
         version = _version(library)

@@ -111,6 +111,13 @@ class Grid(FetchingStudy, ABC):
 
     def blocks(self, dataset: str, method: str) -> tuple[list[list[int]], list[list[int]]]:
         """The seeds of each job: those that choose a point, and the others."""
+        return self._blocks[dataset, method]
+
+    @cached_property
+    def _blocks(self) -> dict[tuple[str, str], tuple[list[list[int]], list[list[int]]]]:
+        return {cell: self._divide(*cell) for cell in self.cell_configs}
+
+    def _divide(self, dataset: str, method: str) -> tuple[list[list[int]], list[list[int]]]:
         seeds, step = self.seeds_of(dataset, method), self.seeds_per_job
         count = len(self.searching_seeds(dataset, method))
         searching, others = (
@@ -138,8 +145,14 @@ class Grid(FetchingStudy, ABC):
 
     def block(self, run: Run) -> list[int]:
         """The seeds of a run."""
-        searching, others = self.blocks(run.dataset, run.method)
-        return next(block for block in [*searching, *others] if block_name(block) == run.seeds)
+        return self._named_blocks[run.dataset, run.method][run.seeds]
+
+    @cached_property
+    def _named_blocks(self) -> dict[tuple[str, str], dict[str, list[int]]]:
+        return {
+            cell: {block_name(block): block for block in [*searching, *others]}
+            for cell, (searching, others) in self._blocks.items()
+        }
 
     def check_grid(self) -> None:
         """Raise UserError for a method or a name that cannot be, and for too many jobs."""
@@ -148,8 +161,7 @@ class Grid(FetchingStudy, ABC):
             teachers, seeds = len(self.teacher_seeds(dataset)), len(self.seeds_of(dataset))
             if teachers > seeds:
                 raise UserError(f"{dataset} has {teachers} teachers for {seeds} seeds of students; give it fewer")
-        blocks = {cell: self.blocks(*cell) for cell in self.cell_configs}
-        jobs = sum(len(self.points(*cell)) * len(first) + len(others) for cell, (first, others) in blocks.items())
+        jobs = sum(len(self.points(*cell)) * len(first) + len(rest) for cell, (first, rest) in self._blocks.items())
         if jobs > MOST_JOBS:
             raise UserError(f"{jobs:,} jobs are more than the {MOST_JOBS:,} that a study may have; raise seeds_per_job")
         check_run_names([*self.runs])

@@ -23,6 +23,7 @@ from msd.config.encoders import check_encoders
 from msd.config.files import EncoderConfig, Fetched, read_named
 from msd.config.grid import Grid, Run, check_keys
 from msd.config.models import ModelConfig, Role, built_of, check_models, read_by
+from msd.config.names import block_name
 from msd.config.sections import Data, Report, SaliencyConfig, Sizes, Student, Teacher, Training, Transfer
 from msd.config.strict import Title
 from msd.config.yaml_file import read_model, read_yaml, validated
@@ -134,9 +135,9 @@ class Study(Grid):
     def from_scratch(self, run: Run) -> Run:
         """The run of the student without a teacher, of the same seeds, that `teacher: student` learns from."""
         method, seed = self.report.from_scratch, self.block(run)[0]
-        first = self.points(run.dataset, method)[0][0]
-        runs = [one for one in self.runs_of(run.dataset, method) if one.variant == first]
-        return next(one for one in runs if seed in self.block(one))
+        searching, _ = self.blocks(run.dataset, method)  # it has one point, which all seeds choose
+        block = next(block for block in searching if seed in block)
+        return Run(run.dataset, method, self.points(run.dataset, method)[0][0], block_name(block))
 
     def check(self) -> Study:
         """Read every file the study names, so that a fault shows before any job starts."""

@@ -132,14 +132,15 @@ def module_digests(modules: Sequence[str], *, package: Path = PACKAGE) -> dict[s
     named, not where imported.
     """
     digests: dict[str, str] = {}
-    waiting = list(modules)
+    waiting, seen = list(modules), set[str]()
     for name in waiting:
         if _source(name, package) is None:
             raise UserError(_unknown_module(name, package))
     while waiting:
         name = waiting.pop()
-        path = _source(name, package)
-        if path is None or name in digests:
+        path = None if name in seen else _source(name, package)
+        seen.add(name)
+        if path is None:
             continue
         status = path.stat()
         digest, imported = _parsed(path, name, status.st_mtime_ns, status.st_size)

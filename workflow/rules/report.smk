@@ -6,6 +6,7 @@ report: "../report/workflow.rst"
 SHOWN = [*of_cells(rules.collect.output), *rules.tables.output, *rules.figures.output]
 KINDS = dict.fromkeys([*[name.split("-")[0] for name in FIGURES], "rules"])
 TEMPLATES = ["report.html.j2", "parts.html.j2", "report.css", "report.js"]
+RECORDS = records([*ARTEFACTS, *SHOWN, *rules.resolve.output])
 READ = {
     "tables": [f"{RESULTS}/tables/{name}.json" for name in NAMES],
     "figures": [f"{RESULTS}/figures/{name}.svg" for name in FIGURES],
@@ -13,8 +14,8 @@ READ = {
     "cells": RESULTS_READ["cells"],
     "sources": [f"{source_folder(item.name)}/source.json" for item in study.sources],
     "findings": expand(rules.prepare.output.findings, dataset=study.datasets),
-    # What the lineage of every number is read from.
-    "records": records([*ARTEFACTS, *SHOWN, *rules.resolve.output]),
+    # What the lineage of every number is read from. A function: Snakemake hashes a list of files anew for each of them.
+    "records": lambda wildcards: RECORDS,
     "environment": rules.tables.output.record,
     "templates": [f"msd/report/templates/{name}" for name in TEMPLATES],
 }

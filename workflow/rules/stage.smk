@@ -1,4 +1,5 @@
 # How a rule runs a stage of the package.
+import functools
 import json
 
 from msd.job import STAGES, plain, write_job
@@ -28,7 +29,7 @@ class Stage:
 
     def _code(self, wildcards):
         """Digest of the job's code: Snakemake sees no edits to an imported package."""
-        return code_digest(self._modules(wildcards))
+        return digest_of(tuple(self._modules(wildcards)))
 
     def _settings(self, wildcards):
         """The job's parameters; `job` depends on files, and such params Snakemake does not compare."""
@@ -43,6 +44,12 @@ class Stage:
             "log": self.log.format(**wildcards),
         }
         return JobFile(self._file.format(**wildcards), describe)
+
+
+@functools.cache
+def digest_of(modules):
+    """Digest of the code of `modules` as this call of Snakemake found it."""
+    return code_digest(modules)
 
 
 class JobFile(str):

@@ -1,0 +1,115 @@
+"""What planning costs: `snakemake -n` of a new study of many runs, and the call that finds nothing to do.
+
+    python bench/plan.py [number of runs …]
+
+The study is config/demo.yaml on all its tasks, with as many seeds as it takes, each of them a job of its own. The files
+of the second call are empty ones that Snakemake has noted as made. `bare` is a workflow of one rule with as many jobs,
+inputs, outputs and settings, and none of this project's code: Snakemake's own cost.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from msd.config.study import load_study
+from msd.lineage.environment import describe_environment
+
+PROJECT = Path(__file__).resolve().parents[1]
+SIZES = (500, 2000, 10_000)
+BARE = """
+RUNS = range({runs})
+READ = [f"in/{{number}}" for number in range({inputs})]
+
+rule all:
+    input: expand("out/{{run}}/{{name}}", run=RUNS, name=range({outputs}))
+
+rule student:
+    input: READ
+    output: expand("out/{{{{run}}}}/{{name}}", name=range({outputs}))
+    log: "logs/{{run}}.log"
+    params: code=lambda wildcards: "0" * 64, settings=lambda wildcards: wildcards.run * 200
+    shell: "touch {{output}}"
+
+rule source:
+    output: READ
+    shell: "touch {{output}}"
+"""
+
+
+def call(folder: Path, *arguments: str) -> tuple[str, list[float]]:
+    """What a call of Snakemake prints, and its seconds, seconds of processor time and GiB of memory."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", *arguments]
+    with tempfile.TemporaryFile("w+") as printed:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, cwd=folder, stdout=printed, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        printed.seek(0)
+        text = printed.read()
+    if status:
+        raise RuntimeError(f"{' '.join(command)} failed: {text[-2000:]}")
+    return text, [seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20]
+
+
+def measured(folder: Path, *arguments: str) -> list[list[float]]:
+    """Costs of the plan and of the call that finds nothing to do."""
+    text, plan = call(folder, *arguments, "--dry-run")
+    for line in re.findall(r"^    output: (.*)$", text, flags=re.MULTILINE):
+        for name in line.removesuffix(" (check if empty)").split(", "):
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    call(folder, *arguments, "--touch", "--quiet", "all")
+    text, nothing = call(folder, *arguments)
+    if "Nothing to be done" not in text:
+        raise RuntimeError(f"something was left to do: {text[-2000:]}")
+    return [plan, nothing]
+
+
+def write_study(folder: Path, runs: int) -> int:
+    """Write a study of about that many runs; how many it has."""
+    content: dict[str, Any] = yaml.safe_load((PROJECT / "config/demo.yaml").read_text())
+    content |= {"study": "plan", "seeds_per_job": 1}
+    for own in content["datasets"].values():
+        own.pop("methods", None)
+        own.pop("seeds", None)
+    path = folder / "plan.yaml"
+    content["seeds"] = 2
+    path.write_text(yaml.safe_dump(content))
+    content["seeds"] = max(2, round(2 * runs / len(load_study(path).runs)))
+    path.write_text(yaml.safe_dump(content))
+    return len(load_study(path).runs)
+
+
+def main(sizes: list[int]) -> None:
+    """Print the table."""
+    print(f"On {describe_environment()['cpu']['model']}, {os.cpu_count()} cores; snakemake {version('snakemake')}.\n")
+    print("| runs | call | s | s of processor time | of them Snakemake's own | GiB |\n|---:|---|---:|---:|---:|---:|")
+    for size in sizes:
+        with tempfile.TemporaryDirectory() as name:
+            folder, bare = Path(name, "project"), Path(name, "bare")
+            folder.mkdir()
+            bare.mkdir()
+            for each in ("msd", "config", "workflow", "profiles", "Snakefile", "CITATION.cff"):
+                (folder / each).symlink_to(PROJECT / each)
+            runs = write_study(folder, size)
+            (bare / "Snakefile").write_text(BARE.format(runs=runs, inputs=17, outputs=7))
+            own = measured(folder, "--configfile", "plan.yaml")
+            for label, ours, its in zip(("plan", "nothing to do"), own, measured(bare), strict=True):
+                seconds, processor, memory = ours
+                print(
+                    f"| {runs:,} | {label} | {seconds:.0f} | {processor:.0f} | {its[1]:.0f} | {memory:.2f} |",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main([int(text) for text in sys.argv[1:]] or list(SIZES))
