@@ -1,8 +1,10 @@
 # How a rule runs a stage of the package.
 import json
+from pathlib import Path
 
 from msd.job import STAGES, plain, write_job
 from msd.lineage.digest import code_digest
+from msd.prices import asked, price
 
 
 class Stage:
@@ -22,13 +24,42 @@ class Stage:
             f"TQDM_DISABLE=1 python -m msd stage {name} {{params.job.written:q}}"
         )
         self.params = {"code": self._code, "settings": self._settings, "job": self._job}
+        self._name, self._folder = name, folder
         self._file = f"{folder}/jobs/{name}/{file}.json"
         self._parameters = settings
         self._modules = lambda w: [STAGES[name][0].partition(":")[0], *modules(w)]
 
+    def resources(self, **unknown):
+        """What a job asks for, by its price; `unknown` (mem_mb, runtime) where it has none."""
+
+        def of(name):
+            return lambda wildcards, input, attempt: self._asked(
+                wildcards, input, attempt, unknown
+            )[name]
+
+        return {"mem_mb": of("mem_mb"), "runtime": of("runtime"), "gpu": self._gpus}
+
+    def _asked(self, wildcards, input, attempt, unknown):
+        params, prefix = self._parameters(wildcards), getattr(wildcards, "dataset", "")
+        known = price(self._name, params, named(input), self._folder, prefix)
+        return asked(known, **unknown, attempt=attempt)
+
+    def _gpus(self, wildcards):
+        """GPUs of a job that trains or runs a model: `auto` means one where the call has any (`--resources gpu=4`)."""
+        params = self._parameters(wildcards)
+        engine = getattr(params, "engine", params)
+        has_any = workflow.global_resources.get("gpu").value
+        device = getattr(engine, "device", "cpu")
+        wants = device == "cuda" or (device == "auto" and has_any)
+        return getattr(engine, "processes", 1) if wants else 0
+
+    def threads(self, wildcards):
+        """Processes of a training, each of one thread."""
+        return self._parameters(wildcards).engine.processes
+
     def _code(self, wildcards):
         """Digest of the job's code: Snakemake sees no edits to an imported package."""
-        return code_digest(self._modules(wildcards))
+        return code_digest(self._modules(wildcards), package=CODE)
 
     def _settings(self, wildcards):
         """The job's parameters; `job` depends on files, and such params Snakemake does not compare."""
@@ -49,7 +80,9 @@ class JobFile(str):
     """The path of the file that describes a job to `msd stage`.
 
     Every call of Snakemake evaluates the params of all jobs, but only the command of
-    a job that is starting, or shown by a dry run, has its `written` formatted.
+    a job that is starting, or shown by a dry run, has its `written` formatted. The
+    call that plans a job writes its file; the Snakemake that runs it on another
+    machine, perhaps after the study was edited, takes the file as it is.
     """
 
     def __new__(cls, path, describe):
@@ -60,7 +93,8 @@ class JobFile(str):
     @property
     def written(self):
         """The path; what lies there now is the job's description."""
-        if not (workflow.dryrun or workflow.touch):
+        is_planned = not workflow.is_main_process and Path(self).is_file()
+        if not (workflow.dryrun or workflow.touch or is_planned):
             write_job(str(self), self.describe())
         return str(self)
 
