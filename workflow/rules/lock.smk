@@ -11,13 +11,14 @@ from msd.gpu_slots import VARIABLE, offered
 from msd.lineage.digest import PACKAGE
 
 logger.addFilter(running.shorten)
-STUDY = workflow.configfiles[0] if workflow.configfiles else "the default study"
+# As all machines name it: each may have the project's folder at another place.
+STUDY = os.path.relpath((workflow.configfiles or ["config/demo.yaml"])[0])
 # The package that jobs run: a copy, which they and their Snakemakes on other machines find first.
 CODE = PACKAGE
 if workflow.is_main_process:
     try:
         digest = package_digest()
-        for sentence in running.announce(str(STUDY), digest):
+        for sentence in running.announce(STUDY, digest):
             logger.warning(sentence)
         CODE = freeze(digest, used={call.code for call in running.calls()})
     except UserError as error:
@@ -34,7 +35,7 @@ if workflow.is_main_process:
 def take_over(study_name):
     """What `onstart` does: the jobs of killed calls are cancelled before new ones are submitted."""
     try:
-        for sentence in running.take_over(str(STUDY)):
+        for sentence in running.take_over(STUDY):
             logger.warning(sentence)
     except UserError as error:
         raise WorkflowError(str(error)) from None
