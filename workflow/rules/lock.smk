@@ -1,6 +1,5 @@
 # What Snakemake says of itself: whose lock it found, what failed, what is still in a queue. And the code of its jobs.
 import os
-from pathlib import Path
 
 from snakemake.logging import logger
 
@@ -27,9 +26,8 @@ if workflow.is_main_process:
     os.environ["PYTHONPATH"] = os.pathsep.join(
         [str(CODE.parent), *([others] if others else [])]
     )
-    os.environ["PYTHONSAFEPATH"] = (
-        "1"  # `python -m` would take the package of the working folder
-    )
+    # `python -m` would take the package of the working folder.
+    os.environ["PYTHONSAFEPATH"] = "1"
 
 
 def take_over(study_name):

@@ -24,7 +24,7 @@ class Stage:
             f"TQDM_DISABLE=1 python -m msd stage {name} {{params.job.written:q}}"
         )
         self.params = {"code": self._code, "settings": self._settings, "job": self._job}
-        self._name, self._folder = name, folder
+        self._name, self._folder, self._known = name, folder, {}
         self._file = f"{folder}/jobs/{name}/{file}.json"
         self._parameters = settings
         self._modules = lambda w: [STAGES[name][0].partition(":")[0], *modules(w)]
@@ -33,25 +33,32 @@ class Stage:
         """What a job asks for, by its price; `unknown` (mem_mb, runtime) where it has none."""
 
         def of(name):
-            return lambda wildcards, input, attempt: self._asked(
-                wildcards, input, attempt, unknown
+            return lambda wildcards, input, attempt: asked(
+                self._needs(wildcards, input)[0], **unknown, attempt=attempt
             )[name]
 
-        return {"mem_mb": of("mem_mb"), "runtime": of("runtime"), "gpu": self._gpus}
+        def gpu(wildcards, input):
+            return self._needs(wildcards, input)[1]
 
-    def _asked(self, wildcards, input, attempt, unknown):
-        params, prefix = self._parameters(wildcards), getattr(wildcards, "dataset", "")
-        known = price(self._name, params, named(input), self._folder, prefix)
-        return asked(known, **unknown, attempt=attempt)
+        return {"mem_mb": of("mem_mb"), "runtime": of("runtime"), "gpu": gpu}
 
-    def _gpus(self, wildcards):
-        """GPUs of a job that trains or runs a model: `auto` means one where the call has any (`--resources gpu=4`)."""
-        params = self._parameters(wildcards)
-        engine = getattr(params, "engine", params)
-        has_any = workflow.global_resources.get("gpu").value
-        device = getattr(engine, "device", "cpu")
-        wants = device == "cuda" or (device == "auto" and has_any)
-        return getattr(engine, "processes", 1) if wants else 0
+    def _needs(self, wildcards, input):
+        """Price and GPUs of a job; `auto` means a GPU where the call has any (`--resources gpu=4`)."""
+        key = tuple(wildcards)
+        if key not in self._known:  # once of a job: a study may have thousands
+            params, prefix = (
+                self._parameters(wildcards),
+                getattr(wildcards, "dataset", ""),
+            )
+            engine = getattr(params, "engine", params)
+            device = getattr(engine, "device", "cpu")
+            has_any = workflow.global_resources.get("gpu").value
+            wants = device == "cuda" or (device == "auto" and has_any)
+            self._known[key] = (
+                price(self._name, params, named(input), self._folder, prefix),
+                getattr(engine, "processes", 1) if wants else 0,
+            )
+        return self._known[key]
 
     def threads(self, wildcards):
         """Processes of a training, each of one thread."""

@@ -25,6 +25,7 @@ rule student:
         STUDENT.log,
     benchmark:
         STUDENT.benchmark
+    threads: STUDENT.threads
     resources:
         **STUDENT.resources(mem_mb=3000, runtime=600),
     params:

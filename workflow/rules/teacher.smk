@@ -48,6 +48,7 @@ rule teacher:
     benchmark:
         TEACHER.benchmark
     priority: FIRST
+    threads: TEACHER.threads
     resources:
         **TEACHER.resources(mem_mb=3000, runtime=600),
     params:
