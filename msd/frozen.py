@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Container
+from collections.abc import Iterable
 from pathlib import Path
 
 from msd.lineage.digest import PACKAGE
@@ -27,7 +27,7 @@ def package_digest(package: Path = PACKAGE) -> str:
     return digest.hexdigest()[:16]
 
 
-def freeze(digest: str, *, used: Container[str] = (), package: Path = PACKAGE) -> Path:
+def freeze(digest: str, *, used: Iterable[str] = (), package: Path = PACKAGE) -> Path:
     """Copy the package, whose digest this is, to .snakemake/code/<digest>, unless it is there; the copy's folder.
 
     Copies that are not in `used`, the digests of living calls, are removed after a week.
@@ -46,7 +46,8 @@ def freeze(digest: str, *, used: Container[str] = (), package: Path = PACKAGE) -
             except OSError:
                 if not target.is_dir():  # which another call has made meanwhile
                     raise
+    kept = {digest, *used}
     for other in STORE.iterdir():
-        if other.name not in (digest, *used) and time.time() - other.stat().st_mtime > KEPT_SECONDS:
+        if other.name not in kept and time.time() - other.stat().st_mtime > KEPT_SECONDS:
             shutil.rmtree(other, ignore_errors=True)
     return target.absolute()

@@ -93,6 +93,7 @@ def price(stage: str, params: Any, inputs: Mapping[str, Any], folder: str, prefi
 @cache
 def samples(table: str) -> int:
     """The number of rows of a prepared table."""
+    os.stat(table)  # whose error, unlike pyarrow's, names a file that is not there: Snakemake waits for it then
     return int(pq.read_metadata(table).num_rows)
 
 

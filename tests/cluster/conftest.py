@@ -14,7 +14,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 SMOKE = PROJECT / "results/smoke"
 COMMAND = [
     *(sys.executable, "-m", "snakemake", "--workflow-profile", "workflow/profiles/slurm"),
-    *("--configfile", "config/smoke.yaml", "--resources", "gpu=2"),
+    *("--configfile", "config/smoke.yaml", "--resources", "gpu=16"),
     # all is on one disk here, and the queue is short
     *("--latency-wait", "10", "--slurm-init-seconds-before-status-checks", "2"),
 ]
