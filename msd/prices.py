@@ -52,12 +52,16 @@ def asked(price: Price | None, *, mem_mb: int, runtime: int, attempt: int = 1) -
     return {"mem_mb": mem_mb * 2 ** (attempt - 1), "runtime": runtime * 2 ** (attempt - 1)}
 
 
-@cache
 def measured(stage: str, folder: str, prefix: str = "") -> Price | None:
-    """Mean time and largest memory of the jobs of a stage whose benchmarks lie in a folder of results.
+    """Mean time and largest memory of the jobs of a stage whose benchmarks lie in a folder of results, read once.
 
     prefix: with which the benchmark's name begins, such as the dataset's name. None where there are none.
     """
+    return _measured(stage, os.path.abspath(folder), prefix)
+
+
+@cache
+def _measured(stage: str, folder: str, prefix: str) -> Price | None:
     seconds, megabytes = [], []
     for row in _benchmarks(stage, folder, prefix):
         seconds.append(float(row["s"]))
@@ -90,10 +94,14 @@ def price(stage: str, params: Any, inputs: Mapping[str, Any], folder: str, prefi
     return None
 
 
-@cache
 def samples(table: str) -> int:
-    """The number of rows of a prepared table."""
+    """The number of rows of a prepared table, read once."""
     os.stat(table)  # whose error, unlike pyarrow's, names a file that is not there: Snakemake waits for it then
+    return _samples(os.path.abspath(table))
+
+
+@cache
+def _samples(table: str) -> int:
     return int(pq.read_metadata(table).num_rows)
 
 
