@@ -5,7 +5,7 @@ export PYTHONPATH :=
 # Each job imports thousands of modules, three times as fast once their bytecode is kept.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup lock reproduce reproduce-mfh smoke test test-pythons fuzz test-browser test-gpu lint bench bench-gpu clean
+.PHONY: setup lock reproduce reproduce-mfh smoke test test-pythons fuzz test-browser test-cluster test-gpu lint bench bench-gpu clean
 
 # The page that `make test-browser` opens.
 REPORT ?= results/smoke/report.html
@@ -59,6 +59,11 @@ fuzz: setup
 test-browser: smoke
 	tests/browser/install.sh
 	REPORT=$(REPORT) pytest -m browser tests/browser
+
+# The smoke study through a SLURM on this machine, which it installs: root on Debian, 8 minutes on two free cores.
+test-cluster: smoke
+	tests/cluster/install.sh
+	pytest -m cluster tests/cluster
 
 # On a machine with a GPU, as `bench-gpu`, with a torch that sees it; builds nothing.
 test-gpu:

@@ -6,3 +6,7 @@ rule default:
     default_target: True
     input:
         rules.all.input,
+
+
+onstart:
+    take_over(study.study)

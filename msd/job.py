@@ -26,6 +26,7 @@ from typing import Any, Generic, NoReturn
 
 from typing_extensions import TypeVar
 
+from msd import gpu_slots
 from msd.errors import UserError, nearest
 from msd.lineage import digest, record
 from msd.lineage.digest import code_digest
@@ -144,6 +145,8 @@ def main(rule: str, file: str) -> int:
     try:
         with explained([]):
             job = read_job(rule, file)
+        if "RANK" not in os.environ:
+            gpu_slots.take(gpu_slots.wanted(plain(job.params)))
         processes = plain(job.params).get("engine", {}).get("processes", 1)
         if processes > 1 and "RANK" not in os.environ:
             _start_processes(processes, rule, file)

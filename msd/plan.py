@@ -1,6 +1,5 @@
 """What a study would run, fetch and cost, before anything is run."""
 
-import csv
 import re
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from msd.config.files import DatasetConfig
 from msd.config.study import Study
 from msd.data import SPLITS
 from msd.errors import UserError
+from msd.prices import Price, asked, measured, samples, training_price
 from msd.studies import RESULTS, AnyStudy, check_owners, folder_of, open_study
 from msd.text_file import read_json
 
@@ -31,7 +31,7 @@ def plan(path: str) -> str:
     jobs = open_jobs(path)
     parts = [
         [f"Study {loaded.study}: {loaded.title}", *(f"  {line}" for line in loaded.summary())],
-        _jobs(jobs, study=loaded.study),
+        _jobs(jobs, loaded),
         [*_disk(loaded), *_features(loaded)],
         _sources(loaded, jobs),
     ]
@@ -56,36 +56,51 @@ def _fault(output: str) -> str:
     return " ".join(line.strip() for line in lines[start:] if not line.startswith("  File "))
 
 
-def _jobs(jobs: dict[str, int], *, study: str) -> list[str]:
-    """Jobs and times; a time is the mean of earlier jobs of the same rule in the same study, on this machine."""
+def _jobs(jobs: dict[str, int], study: AnyStudy) -> list[str]:
+    """Jobs with their prices, and what one of them asks a scheduler for, see `msd.prices`."""
     if not jobs:
         return ["Jobs to run: none, everything is up to date"]
-    lines = [f"{'Jobs to run':<28}{'count':>6}{'each':>10}{'together':>10}"]
-    known, without = 0.0, 0
+    lines = [f"{'Jobs to run':<28}{'count':>6}{'each':>10}{'together':>10}{'asks for':>20}"]
+    known, without, guessed = 0.0, 0, False
     for rule, count in jobs.items():
-        seconds = _mean_seconds(rule, study=study)
-        if seconds is None:
+        price, is_guess = _price(rule, study)
+        if price is None:
             lines.append(f"  {rule:<26}{count:>6}{'?':>10}{'?':>10}")
             without += count
-        else:
-            lines.append(f"  {rule:<26}{count:>6}{_duration(seconds):>10}{_duration(count * seconds):>10}")
-            known += count * seconds
+            continue
+        each, together = (f"{'~' * is_guess}{_duration(seconds)}" for seconds in (price.seconds, count * price.seconds))
+        asks = asked(price, mem_mb=0, runtime=0)
+        limits = f"{asks['mem_mb'] / 1000:.1f} GB, {asks['runtime']} min" if price.megabytes else ""
+        lines.append(f"  {rule:<26}{count:>6}{each:>10}{together:>10}{limits:>20}".rstrip())
+        known += count * price.seconds
+        guessed |= is_guess
     lines.append(f"  {'all':<26}{sum(jobs.values()):>6}{'':>10}{_duration(known):>10}")
     if without:
         lines.append(f"  ?: never ran in this study, so {without} jobs are not in the time of all")
+    if guessed:
+        lines.append("  ~: never ran in this study; from the sizes of model and data")
     lines.append("  Times are of one job at a time; two cores take about half")
     return lines
 
 
-def _mean_seconds(rule: str, *, study: str) -> float | None:
-    """Mean duration of a rule's jobs by their benchmarks, which are filed under the stage that the rule runs."""
+def _price(rule: str, study: AnyStudy) -> tuple[Price | None, bool]:
+    """The mean price of a rule's jobs and whether it is a guess; benchmarks are filed under the rule's stage."""
     stage = "fetch" if rule.startswith("fetch_") else rule.removeprefix("write_")
-    seconds = []
-    for folder in (RESULTS / study, RESULTS / "data"):
-        for file in folder.glob(f"benchmarks/{stage}/*.tsv"):
-            with file.open(encoding="utf-8", newline="") as table:
-                seconds += [float(row["s"]) for row in csv.DictReader(table, delimiter="\t")]
-    return mean(seconds) if seconds else None
+    for folder in (RESULTS / study.study, RESULTS / "data"):
+        if (known := measured(stage, str(folder))) is not None:
+            return known, False
+    if not isinstance(study, Study) or rule not in ("teacher", "student"):
+        return None, False
+    tables = {name: folder_of(study, name) / "prepared/train.parquet" for name in study.datasets}
+    if not all(table.is_file() for table in tables.values()):
+        return None, False
+    rows = {name: samples(str(table)) for name, table in tables.items()}
+    if rule == "teacher":
+        trained = [study.teacher_params(name, seed) for name in rows for seed in study.teacher_seeds(name)]
+        prices = [training_price(params, rows[params.dataset]) for params in trained]
+    else:
+        prices = [training_price(study.student_params(run), rows[run.dataset]) for run in study.runs]
+    return Price(mean(one.seconds for one in prices), max(one.megabytes for one in prices)), True
 
 
 def _duration(seconds: float) -> str:

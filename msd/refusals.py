@@ -32,7 +32,7 @@ PHRASES = {
 }
 """Words of libraries that keep the system's number to themselves: SQLite, NumPy, torch."""
 ASKED = re.compile(r"allocate ([\d.,]+ ?[KMGTP]?i?B(?:ytes)?)", re.IGNORECASE)
-TEMPORARY = re.compile(r"/\.tmp-\d+(?=/|$)")
+TEMPORARY = re.compile(r"/\.tmp-[^/]*-\d+(?=/|$)")
 
 
 class Refusal(UserError):

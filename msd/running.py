@@ -8,10 +8,12 @@ import platform
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psutil
 
+from msd import slurm
+from msd.errors import UserError
 from msd.refusals import explained
 from msd.temporary import write_whole
 
@@ -19,12 +21,19 @@ NOTES, LOCKS = Path(".snakemake/running"), Path(".snakemake/locks")
 
 
 class Call(NamedTuple):
-    """One call of Snakemake: its study file, host and process, and when that process started (seconds of the epoch)."""
+    """One call of Snakemake.
+
+    study: its file.   host, process, started: the process, and when it started (seconds of the epoch), for the number
+    alone names none on a disk that machines share.   code: digest of the package that its jobs run, see `msd.frozen`.
+    jobs: the name of its jobs in SLURM's queue; empty without any.
+    """
 
     study: str
     host: str
     process: int
     started: float
+    code: str = ""
+    jobs: str = ""
 
     @property
     def is_alive(self) -> bool | None:
@@ -41,17 +50,19 @@ class Call(NamedTuple):
         return f"the call of {at} for {self.study} (process {self.process} on {self.host})"
 
 
-def announce(study: str) -> list[str]:
+def announce(study: str, code: str = "") -> list[str]:
     """Leave a note on this call, and release a lock whose holder is gone; one sentence for each earlier call found.
 
     A lock is released only where every call that left a note ended on this host without releasing it. While another
-    call runs, Snakemake itself refuses to touch the files of both.
+    call runs, Snakemake itself refuses to touch the files of both. The note of a call with jobs in SLURM's queue stays
+    until `take_over` has cancelled them.
     """
     sentences, others = [], dict(_calls())
     locks = [path for path in LOCKS.glob("*.lock") if path.is_file()]
     for note, call in others.items():
         if call.is_alive is False:
-            note.unlink(missing_ok=True)
+            if not call.jobs:
+                note.unlink(missing_ok=True)
             if locks:
                 sentences.append(f"{call} was killed and left the folder locked; the lock is released, and it goes on")
         elif locks:
@@ -60,8 +71,46 @@ def announce(study: str) -> list[str]:
     if others and all(call.is_alive is False for call in others.values()):
         for path in locks:
             path.unlink(missing_ok=True)
-    _leave_note(study)
+    _leave_note(Call(study, platform.node(), os.getpid(), psutil.Process().create_time(), code))
     return [sentence[0].upper() + sentence[1:] for sentence in sentences]
+
+
+def take_over(study: str) -> list[str]:
+    """Cancel what killed calls left in SLURM's queue, once the folder is locked; one sentence for each of them.
+
+    Raises UserError where SLURM does not answer, and where jobs for the same study file are queued by a call on another
+    machine, of which nobody here can know whether it lives.
+    """
+    sentences = []
+    for note, call in _calls():
+        if call.jobs and call.is_alive is False:
+            if cancelled := slurm.cancel(call.jobs):
+                sentences.append(f"Of {call} there were still jobs in SLURM's queue, now cancelled: {_list(cancelled)}")
+            note.unlink(missing_ok=True)
+        elif call.jobs and call.is_alive is None and call.study == study and (left := slurm.queued(call.jobs)):
+            raise UserError(
+                f"Of {call} there are jobs in SLURM's queue: {_list(left)}. If it lives, wait for it; if it does not, "
+                f"`scancel --name={call.jobs}`, and call again"
+            )
+    return sentences
+
+
+def name_jobs(executor: Any, study: str) -> None:
+    """Give this call's jobs in SLURM a name that tells the study, and note it; other executors have none."""
+    if not hasattr(executor, "slurm_logdir"):
+        return
+    executor.run_uuid = f"msd-{study}-{executor.run_uuid}"
+    own = NOTES / f"{platform.node()}-{os.getpid()}.json"
+    _leave_note(Call(**json.loads(own.read_text(encoding="utf-8")))._replace(jobs=executor.run_uuid))
+
+
+def calls() -> list[Call]:
+    """The other calls that left a note in this folder."""
+    return [call for _, call in _calls()]
+
+
+def _list(jobs: list[str]) -> str:
+    return " ".join(jobs) if len(jobs) < 10 else f"{' '.join(jobs[:9])} and {len(jobs) - 9} more"
 
 
 def _calls() -> Iterator[tuple[Path, Call]]:
@@ -76,8 +125,7 @@ def _calls() -> Iterator[tuple[Path, Call]]:
             yield note, call
 
 
-def _leave_note(study: str) -> None:
-    call = Call(study, platform.node(), os.getpid(), psutil.Process().create_time())
+def _leave_note(call: Call) -> None:
     note = NOTES / f"{call.host}-{call.process}.json"
     with explained([NOTES]):
         write_whole(note, json.dumps(call._asdict()))

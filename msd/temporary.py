@@ -2,13 +2,18 @@
 
 import contextlib
 import os
+import platform
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from psutil import pid_exists
+
+STALE_SECONDS = 2 * 86400.0
+"""After which a temporary folder of another machine is nobody's: whether its process lives cannot be known here."""
 
 
 def paths_of(named: dict[str, Any]) -> list[str]:
@@ -27,13 +32,18 @@ def temporary_path(value: Any) -> Any:
 
 
 def _folder_in(folder: Path) -> Path:
-    return folder / f".tmp-{os.getpid()}"
+    return folder / _own_name()
+
+
+def _own_name() -> str:
+    """Of this process, on a disk that machines may share."""
+    return f".tmp-{platform.node()}-{os.getpid()}"
 
 
 def write_whole(path: Path, text: str) -> None:
     """Write a file, whole or not at all, in a folder that is made if it is not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".tmp-{os.getpid()}-{threading.get_ident()}")
+    half = path.with_name(f"{_own_name()}-{threading.get_ident()}")
     try:
         half.write_text(text, encoding="utf-8")
         os.replace(half, path)
@@ -49,15 +59,26 @@ def temporary_folders(folders: set[Path]) -> Iterator[None]:
     """
     try:
         for folder in folders:
-            for stale in folder.glob(".tmp-*"):
-                number = stale.name.removeprefix(".tmp-")
-                if number.isdigit() and (int(number) == os.getpid() or not pid_exists(int(number))):
-                    shutil.rmtree(stale, ignore_errors=True)
+            for other in filter(_is_stale, folder.glob(".tmp-*")):
+                shutil.rmtree(other, ignore_errors=True)
             _folder_in(folder).mkdir(parents=True)
         yield
     finally:
         for folder in folders:
             shutil.rmtree(_folder_in(folder), ignore_errors=True)
+
+
+def _is_stale(folder: Path) -> bool:
+    """Whether no process writes in a temporary folder any more, as far as that can be known."""
+    host, _, number = folder.name.removeprefix(".tmp-").rpartition("-")
+    if not number.isdigit():
+        return False
+    if host == platform.node():
+        return int(number) == os.getpid() or not pid_exists(int(number))
+    try:
+        return time.time() - folder.stat().st_mtime > STALE_SECONDS
+    except FileNotFoundError:  # its process has ended meanwhile
+        return False
 
 
 def place(final: list[str], *, last: str) -> None:

@@ -4,6 +4,7 @@ import errno
 import importlib
 import json
 import os
+import platform
 import shlex
 import signal
 import subprocess
@@ -204,15 +205,18 @@ def test_a_fault_while_moving_takes_back_what_was_moved(doubling: Job) -> None:
 
 
 def test_stale_folders_of_dead_processes_are_removed_and_living_ones_stay(doubling: Job) -> None:
+    """On a disk that machines share, a number says nothing about the process of another machine."""
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    stale = [Path(f"results/toy/double/.tmp-{number}") for number in (dead.pid, os.getpid())]
-    alive = Path(f"results/toy/double/.tmp-{os.getppid()}")
-    for folder in (*stale, alive):
+    here, old = platform.node(), f"other-node-{os.getppid()}"
+    stale = [Path(f"results/toy/double/.tmp-{name}") for name in (f"{here}-{dead.pid}", f"{here}-{os.getpid()}", old)]
+    alive = [Path(f"results/toy/double/.tmp-{name}") for name in (f"{here}-{os.getppid()}", f"far-off-{dead.pid}")]
+    for folder in (*stale, *alive):
         folder.mkdir(parents=True)
         (folder / "half").write_text("written")
+    os.utime(stale[-1], (0, 0))
     run(doubling)
-    assert (alive / "half").exists()
+    assert all((folder / "half").exists() for folder in alive)
     assert not any(folder.exists() for folder in stale)
 
 

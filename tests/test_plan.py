@@ -44,9 +44,10 @@ def test_times_are_means_of_the_study_s_own_benchmarks() -> None:
         folder = Path(f"results/{study}/benchmarks/teacher")
         folder.mkdir(parents=True)
         for dataset, more in (("clipart-tags", -10), ("emoji-relation", 10)):
-            (folder / f"{dataset}.tsv").write_text(f"s\th:m:s\n{seconds + more}\t0:00:00\n")
+            row = f"{seconds + more}\t0:00:00\t{500 + more}"
+            (folder / f"{dataset}.tsv").write_text(f"s\th:m:s\tmax_rss\n{row}\n")
     planned = rows(plan("config/smoke.yaml"))
-    assert ["teacher", "2", "20", "s", "40", "s"] in planned
+    assert ["teacher", "2", "20", "s", "40", "s", "0.8", "GB,", "10", "min"] in planned
     assert ["student", "7", "?", "?"] in planned
     assert next(row for row in planned if row[:1] == ["all"])[2:] == ["40", "s"]
 

@@ -61,7 +61,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
 def test_every_library_s_words_for_a_file_that_may_not_grow(
     name: str, working_folder: Path, small_files: Callable[[], AbstractContextManager[None]]
 ) -> None:
-    folder = working_folder / ".tmp-7"
+    folder = working_folder / ".tmp-node-1-7"
     folder.mkdir()
     with pytest.raises(UserError) as refused, small_files(), explained([folder]):
         WRITERS[name](folder / name)
@@ -95,7 +95,7 @@ def test_of_two_disks_the_fuller_one_is_meant(working_folder: Path) -> None:
 
 @pytest.mark.parametrize("number", sorted(ADVICE.keys() - {errno.ENOMEM}))
 def test_the_file_that_an_error_names_and_what_to_do(number: int) -> None:
-    cause = OSError(number, os.strerror(number), "a", None, "b/.tmp-12/c")
+    cause = OSError(number, os.strerror(number), "a", None, "b/.tmp-node.example-12/c")
     with pytest.raises(UserError) as refused, explained([]):
         raise RuntimeError("a library's own") from cause
     assert str(refused.value).startswith(f"b/c: {os.strerror(number)}")

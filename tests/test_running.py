@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from msd import running
+from msd.errors import UserError
 
 
 @pytest.fixture
@@ -31,10 +32,22 @@ def living() -> Iterator[psutil.Process]:
     process.wait()
 
 
-def leave_note(process: int, started: float, *, host: str = "") -> Path:
+@pytest.fixture
+def queue(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand-ins for squeue and scancel: the file `msd-demo-1` holds the numbers of the queued jobs of that name."""
+    for name, script in {"squeue": 'cat "${3#--name=}" 2>&-; true', "scancel": 'rm "${1#--name=}"'}.items():
+        (working_folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (working_folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{working_folder}:{os.environ['PATH']}")
+    (working_folder / "msd-demo-1").write_text("7\n8\n")
+    return working_folder / "msd-demo-1"
+
+
+def leave_note(process: int, started: float, *, host: str = "", jobs: str = "") -> Path:
     note = running.NOTES / f"other-{process}.json"
     note.parent.mkdir(parents=True, exist_ok=True)
     call = {"study": "config/demo.yaml", "host": host or platform.node(), "process": process, "started": started}
+    call["jobs"] = jobs
     note.write_text(json.dumps(call))
     return note
 
@@ -74,3 +87,36 @@ def test_a_lock_without_any_note_is_not_touched_and_a_half_written_note_is_nobod
     leave_note(7, 1.0).write_text('{"study": "conf')
     assert running.announce("config/demo.yaml") == []
     assert lock.exists()
+
+
+def test_what_a_killed_call_left_in_slurm_s_queue_is_cancelled_once_the_folder_is_ours(lock: Path, queue: Path) -> None:
+    note = leave_note(2**22 + 1, 1.0, jobs="msd-demo-1")
+    running.announce("config/demo.yaml")
+    assert note.exists(), "a dry run must not forget the jobs"
+    [sentence] = running.take_over("config/demo.yaml")
+    assert sentence.endswith("jobs in SLURM's queue, now cancelled: 7 8")
+    assert not queue.exists()
+    assert not note.exists()
+
+
+def test_jobs_of_a_call_on_another_machine_are_not_run_twice(working_folder: Path, queue: Path) -> None:
+    leave_note(7, 1.0, host="far-away", jobs="msd-demo-1")
+    assert running.take_over("config/other.yaml") == []
+    with pytest.raises(UserError, match=r"far-away.*7 8.*`scancel --name=msd-demo-1`"):
+        running.take_over("config/demo.yaml")
+    assert queue.exists()
+    queue.unlink()
+    assert running.take_over("config/demo.yaml") == [], "they have ended"
+
+
+def test_without_an_answer_of_slurm_nothing_starts(
+    working_folder: Path, queue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_note(2**22 + 1, 1.0, jobs="msd-demo-1")
+    (working_folder / "squeue").write_text("#!/bin/sh\necho 'Unable to contact slurm controller' >&2; exit 1\n")
+    with pytest.raises(UserError, match=r"does not answer squeue \(Unable to contact slurm controller\)"):
+        running.take_over("config/demo.yaml")
+    (working_folder / "squeue").unlink()
+    monkeypatch.setenv("PATH", str(working_folder))
+    with pytest.raises(UserError, match="squeue is not here"):
+        running.take_over("config/demo.yaml")

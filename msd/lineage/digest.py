@@ -99,7 +99,7 @@ def _query(database: Path, statement: str, values: tuple[str | int, ...]) -> lis
 
 def _discard(database: str) -> None:
     _connection.cache_clear()
-    for suffix in ("", "-wal", "-shm"):
+    for suffix in ("", "-journal", "-wal", "-shm"):
         Path(database + suffix).unlink(missing_ok=True)
 
 
@@ -109,7 +109,8 @@ def _connection(database: str, process: int, thread: int) -> sqlite3.Connection:
     Path(database).parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(database, timeout=30, isolation_level=None)
     connection.execute("PRAGMA busy_timeout = 30000")
-    connection.execute("PRAGMA journal_mode = WAL")
+    # not WAL, whose index is memory that processes share, and those of two machines on one disk do not
+    connection.execute("PRAGMA journal_mode = TRUNCATE")
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute(
         "CREATE TABLE IF NOT EXISTS hashes"

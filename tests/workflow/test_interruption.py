@@ -5,6 +5,7 @@ The project is that of arithmetic.py.
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -30,7 +31,7 @@ def start_and_wait_for_half(toy: Path) -> tuple[subprocess.Popen[bytes], int]:
     while not (half := list(toy.glob(f"{MADE}/add/.tmp-*/sum"))) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert half, (toy / "output").read_text()
-    return caller, int(half[0].parent.name.removeprefix(".tmp-"))
+    return caller, int(half[0].parent.name.rpartition("-")[2])
 
 
 FINISHED = ["add/metrics.json", "add/record.json", "add/sum", "count/numbers", "count/record.json"]
@@ -61,7 +62,7 @@ def test_a_job_that_fails_and_then_is_killed(toy: Path) -> None:
     caller, job = start_and_wait_for_half(toy)
     os.kill(job, signal.SIGKILL)
     assert caller.wait(60) == 1
-    assert made(toy) == [f"add/.tmp-{job}/sum", "count/numbers", "count/record.json"]
+    assert made(toy) == [f"add/.tmp-{platform.node()}-{job}/sum", "count/numbers", "count/record.json"]
     (toy / "fault").unlink()
     assert_the_next_call_finishes(toy)
 
@@ -73,7 +74,7 @@ def test_snakemake_and_its_job_are_killed(toy: Path) -> None:
     caller.wait(60)
     os.kill(job, signal.SIGKILL)
     # A later job removes it once the system has collected the dead process; the test does not wait for that.
-    (toy / f"{MADE}/add/.tmp-{job}/sum").unlink()
+    (toy / f"{MADE}/add/.tmp-{platform.node()}-{job}/sum").unlink()
     assert made(toy) == ["count/numbers", "count/record.json"]
     done = assert_the_next_call_finishes(toy)
     assert f"process {caller.pid} on" in done.stderr

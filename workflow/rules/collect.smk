@@ -23,8 +23,7 @@ rule collect:
     benchmark:
         COLLECT.benchmark
     resources:
-        mem_mb=1000,
-        runtime=30,
+        **COLLECT.resources(mem_mb=1000, runtime=30),
     params:
         **COLLECT.params,
     message:

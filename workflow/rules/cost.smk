@@ -27,8 +27,7 @@ rule cost:
     benchmark:
         COST.benchmark
     resources:
-        mem_mb=2000,
-        runtime=30,
+        **COST.resources(mem_mb=2000, runtime=30),
     params:
         **COST.params,
     message:

@@ -19,6 +19,8 @@ for config in study.sources:
         benchmark:
             FETCH.benchmark
         priority: FIRST
+        # On a cluster, the machines that compute have no network.
+        localrule: True
         resources:
             mem_mb=500,
             runtime=60,

@@ -30,8 +30,7 @@ rule figures:
     benchmark:
         DRAW.benchmark
     resources:
-        mem_mb=2000,
-        runtime=60,
+        **DRAW.resources(mem_mb=2000, runtime=60),
     params:
         **DRAW.params,
     message:

@@ -17,8 +17,7 @@ rule spoken_digits:
     benchmark:
         SPOKEN_DIGITS.benchmark
     resources:
-        mem_mb=2000,
-        runtime=30,
+        **SPOKEN_DIGITS.resources(mem_mb=2000, runtime=30),
     params:
         **SPOKEN_DIGITS.params,
     message:

@@ -14,8 +14,7 @@ rule gaussian:
     benchmark:
         GAUSSIAN.benchmark
     resources:
-        mem_mb=2000,
-        runtime=30,
+        **GAUSSIAN.resources(mem_mb=2000, runtime=30),
     params:
         **GAUSSIAN.params,
     message:
@@ -41,8 +40,7 @@ rule generality:
     benchmark:
         GENERALITY.benchmark
     resources:
-        mem_mb=1000,
-        runtime=30,
+        **GENERALITY.resources(mem_mb=1000, runtime=30),
     params:
         **GENERALITY.params,
     message:

@@ -23,8 +23,7 @@ rule mfh_report:
     benchmark:
         MFH_REPORT.benchmark
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **MFH_REPORT.resources(mem_mb=1000, runtime=10),
     params:
         **MFH_REPORT.params,
     message:

@@ -39,8 +39,7 @@ rule unimodal_students:
     benchmark:
         UNIMODAL_STUDENTS.benchmark
     resources:
-        mem_mb=3000,
-        runtime=120,
+        **UNIMODAL_STUDENTS.resources(mem_mb=3000, runtime=120),
     params:
         **UNIMODAL_STUDENTS.params,
     message:

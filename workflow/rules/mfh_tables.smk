@@ -13,8 +13,7 @@ rule mfh_tables:
     benchmark:
         MFH_TABLES.benchmark
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **MFH_TABLES.resources(mem_mb=1000, runtime=10),
     params:
         **MFH_TABLES.params,
     message:
@@ -38,8 +37,7 @@ rule mfh_figures:
     benchmark:
         MFH_FIGURES.benchmark
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **MFH_FIGURES.resources(mem_mb=1000, runtime=10),
     params:
         **MFH_FIGURES.params,
     message:

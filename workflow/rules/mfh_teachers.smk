@@ -33,8 +33,7 @@ rule teacher_variants:
         TEACHER_VARIANTS.benchmark
     priority: FIRST
     resources:
-        mem_mb=2000,
-        runtime=60,
+        **TEACHER_VARIANTS.resources(mem_mb=2000, runtime=60),
     params:
         **TEACHER_VARIANTS.params,
     message:

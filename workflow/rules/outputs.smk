@@ -22,8 +22,7 @@ rule teacher_outputs:
         TEACHER_OUTPUTS.benchmark
     priority: FIRST
     resources:
-        mem_mb=3000,
-        runtime=240,
+        **TEACHER_OUTPUTS.resources(mem_mb=3000, runtime=240),
     params:
         **TEACHER_OUTPUTS.params,
     message:
@@ -57,8 +56,7 @@ rule saliency:
         SALIENCY.benchmark
     priority: FIRST
     resources:
-        mem_mb=1000,
-        runtime=30,
+        **SALIENCY.resources(mem_mb=1000, runtime=30),
     params:
         **SALIENCY.params,
     message:

@@ -24,8 +24,8 @@ rule prepare:
         PREPARE.benchmark
     priority: FIRST
     resources:
-        mem_mb=4000,  # VQA v2; the others take a tenth
-        runtime=240,
+        # VQA v2; the others take a tenth
+        **PREPARE.resources(mem_mb=4000, runtime=240),
     params:
         **PREPARE.params,
     message:
@@ -51,8 +51,7 @@ rule tokenizer:
         TOKENIZER.benchmark
     priority: FIRST
     resources:
-        mem_mb=1000,
-        runtime=30,
+        **TOKENIZER.resources(mem_mb=1000, runtime=30),
     params:
         **TOKENIZER.params,
     message:

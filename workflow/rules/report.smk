@@ -42,8 +42,7 @@ rule write_report:
     benchmark:
         REPORT.benchmark
     resources:
-        mem_mb=1000,
-        runtime=30,
+        **REPORT.resources(mem_mb=1000, runtime=30),
     params:
         **REPORT.params,
     message:

@@ -12,9 +12,9 @@ rule resolve:
         RESOLVE.benchmark
     # Its record says whose the folder is.
     priority: FIRST
+    localrule: True
     resources:
-        mem_mb=500,
-        runtime=10,
+        **RESOLVE.resources(mem_mb=500, runtime=10),
     params:
         **RESOLVE.params,
     message:

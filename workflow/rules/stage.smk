@@ -1,9 +1,11 @@
 # How a rule runs a stage of the package.
 import functools
 import json
+from pathlib import Path
 
 from msd.job import STAGES, plain, write_job
 from msd.lineage.digest import code_digest
+from msd.prices import asked, price
 
 
 class Stage:
@@ -23,9 +25,45 @@ class Stage:
             f"TQDM_DISABLE=1 python -m msd stage {name} {{params.job.written:q}}"
         )
         self.params = {"code": self._code, "settings": self._settings, "job": self._job}
+        self._name, self._folder, self._known = name, folder, {}
         self._file = f"{folder}/jobs/{name}/{file}.json"
         self._parameters = settings
         self._modules = lambda w: [STAGES[name][0].partition(":")[0], *modules(w)]
+
+    def resources(self, **unknown):
+        """What a job asks for, by its price; `unknown` (mem_mb, runtime) where it has none."""
+
+        def of(name):
+            return lambda wildcards, input, attempt: asked(
+                self._needs(wildcards, input)[0], **unknown, attempt=attempt
+            )[name]
+
+        def gpu(wildcards, input):
+            return self._needs(wildcards, input)[1]
+
+        return {"mem_mb": of("mem_mb"), "runtime": of("runtime"), "gpu": gpu}
+
+    def _needs(self, wildcards, input):
+        """Price and GPUs of a job; `auto` means a GPU where the call has any (`--resources gpu=4`)."""
+        key = tuple(wildcards)
+        if key not in self._known:  # once of a job: a study may have thousands
+            params, prefix = (
+                self._parameters(wildcards),
+                getattr(wildcards, "dataset", ""),
+            )
+            engine = getattr(params, "engine", params)
+            device = getattr(engine, "device", "cpu")
+            has_any = workflow.global_resources.get("gpu").value
+            wants = device == "cuda" or (device == "auto" and has_any)
+            self._known[key] = (
+                price(self._name, params, named(input), self._folder, prefix),
+                getattr(engine, "processes", 1) if wants else 0,
+            )
+        return self._known[key]
+
+    def threads(self, wildcards):
+        """Processes of a training, each of one thread."""
+        return self._parameters(wildcards).engine.processes
 
     def _code(self, wildcards):
         """Digest of the job's code: Snakemake sees no edits to an imported package."""
@@ -49,14 +87,16 @@ class Stage:
 @functools.cache
 def digest_of(modules):
     """Digest of the code of `modules` as this call of Snakemake found it."""
-    return code_digest(modules)
+    return code_digest(modules, package=CODE)
 
 
 class JobFile(str):
     """The path of the file that describes a job to `msd stage`.
 
     Every call of Snakemake evaluates the params of all jobs, but only the command of
-    a job that is starting, or shown by a dry run, has its `written` formatted.
+    a job that is starting, or shown by a dry run, has its `written` formatted. The
+    call that plans a job writes its file; the Snakemake that runs it on another
+    machine, perhaps after the study was edited, takes the file as it is.
     """
 
     def __new__(cls, path, describe):
@@ -67,7 +107,8 @@ class JobFile(str):
     @property
     def written(self):
         """The path; what lies there now is the job's description."""
-        if not (workflow.dryrun or workflow.touch):
+        is_planned = not workflow.is_main_process and Path(self).is_file()
+        if not (workflow.dryrun or workflow.touch or is_planned):
             write_job(str(self), self.describe())
         return str(self)
 

@@ -25,9 +25,9 @@ rule student:
         STUDENT.log,
     benchmark:
         STUDENT.benchmark
+    threads: STUDENT.threads
     resources:
-        mem_mb=3000,
-        runtime=600,
+        **STUDENT.resources(mem_mb=3000, runtime=600),
     params:
         **STUDENT.params,
     message:
@@ -59,8 +59,7 @@ rule choose:
     benchmark:
         CHOOSE.benchmark
     resources:
-        mem_mb=1000,
-        runtime=30,
+        **CHOOSE.resources(mem_mb=1000, runtime=30),
     params:
         **CHOOSE.params,
     message:

@@ -8,7 +8,7 @@ from msd.config.names import OVERWRITE
 from msd.config.yaml_file import read_changes
 from msd.data.local_files import DATA_ROOT
 from msd.errors import UserError
-from msd.studies import check_owners, folder_of, open_study
+from msd.studies import check_owners, folder_of, open_study, read_study
 
 if len(workflow.configfiles) > 1:
     raise WorkflowError("give one --configfile: a study is one file")
@@ -16,10 +16,13 @@ STUDY_FILE = workflow.configfiles[0] if workflow.configfiles else "config/demo.y
 try:
     CHANGES = read_changes(workflow.config_settings.config_args or [])
     is_told = CHANGES.pop(OVERWRITE, False) is True
-    study = open_study(str(STUDY_FILE), overrides=CHANGES)
-    if not is_told:
-        check_owners(study)
-    study.check_licences()
+    if workflow.is_main_process:
+        study = open_study(str(STUDY_FILE), overrides=CHANGES)
+        if not is_told:
+            check_owners(study)
+        study.check_licences()
+    else:  # the Snakemake around a job, which need not load PyTorch to check again
+        study = read_study(str(STUDY_FILE), overrides=CHANGES)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

@@ -36,8 +36,7 @@ rule tables:
     benchmark:
         TABLES.benchmark
     resources:
-        mem_mb=2000,
-        runtime=60,
+        **TABLES.resources(mem_mb=2000, runtime=60),
     params:
         **TABLES.params,
     message:

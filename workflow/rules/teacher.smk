@@ -15,8 +15,7 @@ rule probe:
     benchmark:
         PROBE.benchmark
     resources:
-        mem_mb=3000,
-        runtime=60,
+        **PROBE.resources(mem_mb=3000, runtime=60),
     params:
         **PROBE.params,
     message:
@@ -49,9 +48,9 @@ rule teacher:
     benchmark:
         TEACHER.benchmark
     priority: FIRST
+    threads: TEACHER.threads
     resources:
-        mem_mb=3000,
-        runtime=600,
+        **TEACHER.resources(mem_mb=3000, runtime=600),
     params:
         **TEACHER.params,
     message:

@@ -18,7 +18,8 @@ rule track:
         runtime=60,
     params:
         code=code_digest(
-            ["msd.tracking", "msd.tracking.artefacts", "msd.tracking.values"]
+            ["msd.tracking", "msd.tracking.artefacts", "msd.tracking.values"],
+            package=CODE,
         ),
         study=study.study,
     message:

@@ -17,8 +17,7 @@ rule transfer:
         PAIR.benchmark
     priority: FIRST
     resources:
-        mem_mb=2000,
-        runtime=30,
+        **PAIR.resources(mem_mb=2000, runtime=30),
     params:
         **PAIR.params,
     message:
@@ -51,8 +50,7 @@ rule transfer_outputs:
         ANSWER.benchmark
     priority: FIRST
     resources:
-        mem_mb=3000,
-        runtime=240,
+        **ANSWER.resources(mem_mb=3000, runtime=240),
     params:
         **ANSWER.params,
     message:
@@ -84,8 +82,7 @@ rule transfer_saliency:
         WEIGH.benchmark
     priority: FIRST
     resources:
-        mem_mb=1000,
-        runtime=30,
+        **WEIGH.resources(mem_mb=1000, runtime=30),
     params:
         **WEIGH.params,
     message:

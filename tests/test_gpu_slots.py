@@ -1,0 +1,70 @@
+"""Each GPU of a machine is one job's while its process lives, and free when it was killed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from msd import gpu_slots
+from msd.errors import UserError
+
+TAKE = """
+import os, sys
+from msd.gpu_slots import take
+
+take(int(sys.argv[1]), sys.argv[2])
+print(os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Starts a process that takes a number of GPUs of this machine's two, says which, and keeps them."""
+    monkeypatch.setenv("MSD_GPUS", "3,GPU-7")
+    started = []
+
+    def job(count: int) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", TAKE, str(count), str(tmp_path)]
+        started.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield job
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_jobs_get_gpus_of_their_own_and_one_waits_for_a_killed_one(start) -> None:
+    first, second = start(1), start(1)
+    taken = {first.stdout.readline().strip(), second.stdout.readline().strip()}
+    assert taken == {"3", "GPU-7"}
+    both = start(2)
+    first.kill()
+    third = start(1)
+    freed = third.stdout.readline().strip()
+    assert freed in taken
+    second.kill()
+    third.kill()
+    assert both.stdout.readline().strip() == "3,GPU-7"
+    assert start(0).stdout.readline().strip() == "None"
+
+
+def test_more_than_the_call_has_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MSD_GPUS", gpu_slots.offered(1))
+    with pytest.raises(UserError, match=r"2 GPUs are wanted, the call has 1 \(`--resources gpu=…`\)"):
+        gpu_slots.take(2, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("params", "count"),
+    [
+        ({"engine": {"device": "cuda", "processes": 3}}, 3),
+        ({"engine": {"device": "cpu", "processes": 3}}, 0),
+        ({"device": "auto"}, 1),
+        ({"name": "prepare"}, 0),
+    ],
+)
+def test_a_job_takes_one_for_each_process(params: dict, count: int) -> None:
+    assert gpu_slots.wanted(params) == count
