@@ -5,7 +5,7 @@ export PYTHONPATH :=
 # Each job imports thousands of modules, three times as fast once their bytecode is kept.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup reproduce reproduce-mfh smoke test test-pythons fuzz test-browser test-gpu lint bench bench-gpu clean
+.PHONY: setup reproduce reproduce-mfh smoke test test-pythons fuzz test-browser test-gpu lint docs bench bench-gpu clean
 
 # The page that `make test-browser` opens.
 REPORT ?= results/smoke/report.html
@@ -61,6 +61,14 @@ lint: setup
 	snakefmt --check Snakefile workflow
 	python workflow/lint.py
 	mypy
+
+# The pages of docs/ as a site in site/, without warnings; a lock of its own keeps `make setup` light.
+docs: setup .venv/.docs
+	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict
+
+.venv/.docs: .venv/.ready requirements-docs.lock
+	.venv/bin/python -m pip install --quiet --no-deps --no-compile -r requirements-docs.lock
+	touch $@
 
 bench: setup
 	python bench/student_step.py
