@@ -22,18 +22,18 @@ setup: .venv/.ready
 	touch $@
 
 reproduce: setup
-	snakemake --quiet reason
+	snakemake
 	@cat results/demo/tables/main.md
 	@echo "The report: $(CURDIR)/results/demo/report.html"
 
 reproduce-mfh: setup
-	snakemake outputs_all --quiet reason
-	snakemake --quiet reason --configfile config/mfh.yaml
+	snakemake outputs_all
+	snakemake --configfile config/mfh.yaml
 	@cat results/mfh/tables/gaussian_table2.md results/mfh/tables/predictions.md
 	@echo "The report: $(CURDIR)/results/mfh/report.html"
 
 smoke: setup
-	snakemake --quiet reason --configfile config/smoke.yaml
+	snakemake --configfile config/smoke.yaml
 	@cat results/smoke/tables/main.md
 
 test: setup

@@ -59,21 +59,21 @@ def _jobs(jobs: dict[str, int], *, study: str) -> list[str]:
     lines = [f"{'Jobs to run':<28}{'count':>6}{'each':>10}{'together':>10}"]
     known, without = 0.0, 0
     for rule, count in jobs.items():
-        seconds = _mean_seconds(rule, study=study)
+        seconds = mean_seconds(rule, study=study)
         if seconds is None:
             lines.append(f"  {rule:<26}{count:>6}{'?':>10}{'?':>10}")
             without += count
         else:
-            lines.append(f"  {rule:<26}{count:>6}{_duration(seconds):>10}{_duration(count * seconds):>10}")
+            lines.append(f"  {rule:<26}{count:>6}{duration(seconds):>10}{duration(count * seconds):>10}")
             known += count * seconds
-    lines.append(f"  {'all':<26}{sum(jobs.values()):>6}{'':>10}{_duration(known):>10}")
+    lines.append(f"  {'all':<26}{sum(jobs.values()):>6}{'':>10}{duration(known):>10}")
     if without:
         lines.append(f"  ?: never ran in this study, so {without} jobs are not in the time of all")
     lines.append("  Times are of one job at a time; two cores take about half")
     return lines
 
 
-def _mean_seconds(rule: str, *, study: str) -> float | None:
+def mean_seconds(rule: str, *, study: str) -> float | None:
     """Mean duration of a rule's jobs by their benchmarks, which are filed under the stage that the rule runs."""
     stage = "fetch" if rule.startswith("fetch_") else rule.removeprefix("write_")
     seconds = []
@@ -84,7 +84,8 @@ def _mean_seconds(rule: str, *, study: str) -> float | None:
     return mean(seconds) if seconds else None
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time as a person reads it."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -25,7 +25,7 @@ ROOMS = (
         "features",
     ),
     *("models", "distill", "training", "deploy", "tables", "report", "mfh", "studies", "plan", "doctor", "running"),
-    *("job", "cli", "reference", "__main__"),
+    *("job", "progress", "cli", "reference", "__main__"),
 )
 """Left to right; lineage and tracking know files, and those after mfh run what stands before them."""
 ALLOWED = {("msd/config/reference.py", "mfh")}

@@ -168,7 +168,7 @@ def test_a_fault_in_the_middle_leaves_nothing_but_the_log(doubling: Job) -> None
     assert not list(Path("results").rglob(".tmp-*"))
     lines = Path(doubling.log or "").read_text().splitlines()
     assert lines[0].startswith("# by hand: python -m msd stage double")
-    assert lines[1] == "RuntimeError: in the middle"
+    assert lines[1] == "# failed: RuntimeError: in the middle"
     assert lines[2].startswith("Traceback")
 
 
