@@ -293,9 +293,13 @@ def _logging(job: Job) -> Iterator[None]:
             yield
             print(f"# done: peak memory {record.peak_memory_bytes() / 2**20:.0f} MiB", file=log)
         except BaseException as error:
-            kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-            print(f"{FAILED} {kind}{' '.join(str(error).split())}", file=log)
-            if not isinstance(error, UserError | SystemExit):  # which say all, and that it was stopped
+            sentence = " ".join(str(error).split())
+            if isinstance(error, UserError):  # which says all
+                print(f"{FAILED} {sentence}", file=log)
+            elif isinstance(error, SystemExit):
+                print(f"{FAILED} it was stopped", file=log)
+            else:
+                print(f"{FAILED} {type(error).__name__}: {sentence}", file=log)
                 traceback.print_exc(file=log)
             raise
         finally:

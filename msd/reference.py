@@ -37,7 +37,7 @@ def _rows(command: argparse.ArgumentParser) -> Iterator[str]:
     for action in command._actions:
         if isinstance(action, argparse._HelpAction | argparse._SubParsersAction):
             continue
-        value = "" if action.nargs == 0 else f" <{(action.metavar or action.dest).replace('_', '-')}>"
+        value = "" if action.nargs == 0 else f" <{str(action.metavar or action.dest).replace('_', '-')}>"
         named = ", ".join(f"{option}{value}" for option in action.option_strings) or f"<{action.dest}>"
         again = "; may be given again" if isinstance(action, argparse._AppendAction) else ""
         needed = "; required" if action.required and action.option_strings else ""

@@ -24,7 +24,20 @@ ROOMS = (
         "data",
         "features",
     ),
-    *("models", "distill", "training", "deploy", "tables", "report", "mfh", "studies", "plan", "doctor", "running"),
+    *(
+        "models",
+        "distill",
+        "training",
+        "deploy",
+        "tables",
+        "report",
+        "mfh",
+        "studies",
+        "plan",
+        "doctor",
+        "running",
+        "init",
+    ),
     *("job", "progress", "cli", "reference", "__main__"),
 )
 """Left to right; lineage and tracking know files, and those after mfh run what stands before them."""

@@ -8,14 +8,15 @@ from msd.progress import Shown
 from msd.running import announce
 
 if workflow.is_main_process:
-    STUDY = workflow.configfiles[0] if workflow.configfiles else "the default study"
     try:
-        for sentence in announce(str(STUDY)):
+        for sentence in announce(study.study):
             logger.warning(sentence)
     except UserError as error:
         raise WorkflowError(str(error)) from None
     # Who chose a logger of Snakemake's plugins sees its messages as they are.
-    if not (workflow.dryrun or workflow.output_settings.log_handler_settings):
+    if not (
+        workflow.output_settings.dryrun or workflow.output_settings.log_handler_settings
+    ):
         shown = Shown(
             lambda rule: mean_seconds(rule, study=study.study),
             workers=workflow.resource_settings.nodes

@@ -16,7 +16,7 @@ READ = {
     # What the lineage of every number is read from.
     "records": records([*ARTEFACTS, *SHOWN, *rules.resolve.output]),
     "environment": rules.tables.output.record,
-    "templates": [f"msd/report/templates/{name}" for name in TEMPLATES],
+    "templates": templates(*TEMPLATES),
 }
 REPORT = Stage(
     "report",
