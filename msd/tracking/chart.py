@@ -1,4 +1,4 @@
-"""A view of MLflow's page that is saved with the experiment: the test score of each method, a chart for each dataset."""
+"""A view of MLflow's page, saved with the experiment: the test scores of all methods, a chart for each dataset."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 CHART = "scores-by-method"
 TAG = f"mlflow.sharedViewState.{CHART}"
 """Where MLflow's page keeps a view that is shared, as JSON."""
+
+
+MOST = 20  # charts: MLflow takes no tag of more than 5,000 characters
 
 
 def score_name(dataset: str) -> str:
@@ -31,7 +34,7 @@ def save_chart(client: MlflowClient, experiment: str, datasets: list[str]) -> No
             "deleted": False,
             "isGenerated": False,
         }
-        for dataset in datasets
+        for dataset in datasets[:MOST]
     ]
     view = {
         "searchFilter": "tags.rule = 'collect'",
@@ -43,8 +46,3 @@ def save_chart(client: MlflowClient, experiment: str, datasets: list[str]) -> No
     text = json.dumps(view)
     if client.get_experiment(experiment).tags.get(TAG) != text:
         client.set_experiment_tag(experiment, TAG, text)
-
-
-def address(server: str, experiment: str) -> str:
-    """Where a server shows the view of an experiment, given by its number."""
-    return f"{server}/#/experiments/{experiment}/runs?compareRunsMode=CHART&viewStateShareKey={CHART}"
