@@ -145,7 +145,7 @@ def runs(command: str, capfd: pytest.CaptureFixture[str]) -> None:
         command = stand_in(command)
     if program == "msd" and not re.search(r"[|>]", command):
         status = main(shlex.split(command)[1:])
-        assert status == 0, f"{command}: {capfd.readouterr().err}"
+        assert status == 0, f"{command}: {''.join(capfd.readouterr())}"
         return
     script = f"set -euo pipefail; PATH={shlex.quote(f'{sys.prefix}/bin')}:$PATH; {command}"
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
