@@ -5,7 +5,7 @@ export PYTHONPATH :=
 # Each job imports thousands of modules, three times as fast once their bytecode is kept.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup lock reproduce reproduce-mfh smoke test test-pythons fuzz test-browser test-cluster test-gpu lint bench bench-gpu clean
+.PHONY: setup lock reproduce reproduce-mfh smoke test test-pythons fuzz test-browser test-cluster test-gpu lint docs bench bench-gpu clean
 
 # The page that `make test-browser` opens.
 REPORT ?= results/smoke/report.html
@@ -31,18 +31,18 @@ lock: setup
 	python workflow/licences.py
 
 reproduce: setup
-	snakemake --quiet reason
+	snakemake
 	@cat results/demo/tables/main.md
 	@echo "The report: $(CURDIR)/results/demo/report.html"
 
 reproduce-mfh: setup
-	snakemake outputs_all --quiet reason
-	snakemake --quiet reason --configfile config/mfh.yaml
+	snakemake outputs_all
+	snakemake --configfile config/mfh.yaml
 	@cat results/mfh/tables/gaussian_table2.md results/mfh/tables/predictions.md
 	@echo "The report: $(CURDIR)/results/mfh/report.html"
 
 smoke: setup
-	snakemake --quiet reason --configfile config/smoke.yaml
+	snakemake --configfile config/smoke.yaml
 	@cat results/smoke/tables/main.md
 
 test: setup
@@ -75,6 +75,14 @@ lint: setup
 	snakefmt --check Snakefile workflow
 	python workflow/lint.py
 	mypy
+
+# The pages of docs/ as a site in site/, without warnings; a lock of its own keeps `make setup` light.
+docs: setup .venv/.docs
+	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict
+
+.venv/.docs: .venv/.ready requirements-docs.lock
+	.venv/bin/python -m pip install --quiet --no-deps --no-compile -r requirements-docs.lock
+	touch $@
 
 bench: setup
 	python bench/student_step.py

@@ -101,6 +101,8 @@ def parser() -> argparse.ArgumentParser:
     predict.add_argument("--csv", help="a table with the columns image and text instead")
     predict.add_argument("--top", type=int, default=5, help="labels that are shown (default: 5)")
     predict.add_argument("--json", action="store_true", help="for programs: all labels, of each modality alone too")
+    init = add("init", _init, "lay out a project of your own in a new folder, with a study to change")
+    init.add_argument("folder", help="the new folder, whose name is that of its study")
     _add_data(add("data", _data_add, "bring your own data: `msd data add --help`"))
     demo = add("demo", _demo, "a page on this machine where a study's teacher and students answer side by side")
     _add_study(demo)
@@ -179,9 +181,11 @@ def _sync(options: argparse.Namespace) -> object:
 
 
 def _track(options: argparse.Namespace) -> object:
+    from msd.deploy.logged import log_students
     from msd.tracking import track
 
-    return track(find_study(options.study)[0], RESULTS, None)
+    tracked = track(find_study(options.study)[0], RESULTS, None)
+    return f"{tracked}; {log_students(tracked, Path())}"
 
 
 def _compare(options: argparse.Namespace) -> object:
@@ -254,6 +258,12 @@ def _data_add(options: argparse.Namespace) -> object:
     }
     pictures = None if options.pictures is None else Path(options.pictures)
     return add(Path(options.folder), options.dataset, pictures=pictures, force=options.force, columns=columns)
+
+
+def _init(options: argparse.Namespace) -> object:
+    from msd.init import init
+
+    return init(Path(options.folder))
 
 
 def _demo(options: argparse.Namespace) -> int:

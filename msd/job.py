@@ -94,6 +94,10 @@ class Job(Generic[Params]):
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
 KEYS = ("params", "inputs", "outputs", "modules", "log")
+BY_HAND, FAILED = "# by hand:", "# failed:"
+"""What begins a log's lines that say how to repeat the job, and why it failed."""
+TOLD = "MSD_FAILURES_ARE_TOLD"
+"""Variable that is set where the log is read by who started the job, so that the job need not say why it failed."""
 
 
 def write_job(file: str, description: dict[str, Any]) -> None:
@@ -142,6 +146,7 @@ def main(rule: str, file: str) -> int:
     """Run a job given by its file; the exit status, with one sentence on stderr when it is not 0."""
     for number in STOPS:
         signal.signal(number, _stop)
+    job = None
     try:
         with explained([]):
             job = read_job(rule, file)
@@ -151,7 +156,11 @@ def main(rule: str, file: str) -> int:
         if processes > 1 and "RANK" not in os.environ:
             _start_processes(processes, rule, file)
         _follow(job) if int(os.environ.get("RANK", 0)) else run(job)
-    except ValueError as error:
+    except Exception as error:
+        if job is not None and job.log is not None and TOLD in os.environ:
+            return 1
+        if not isinstance(error, ValueError):
+            raise
         print(f"msd stage {rule}: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     return 0
@@ -280,7 +289,7 @@ def _logging(job: Job) -> Iterator[None]:
         return
     Path(job.log).parent.mkdir(parents=True, exist_ok=True)
     with open(job.log, "w", encoding="utf-8") as log:
-        print(f"# by hand: {job.command}", file=log, flush=True)
+        print(f"{BY_HAND} {job.command}", file=log, flush=True)
         sys.stderr.flush()
         terminal = os.dup(2)
         os.dup2(log.fileno(), 2)  # the descriptor, so that native libraries and child processes follow
@@ -288,8 +297,13 @@ def _logging(job: Job) -> Iterator[None]:
             yield
             print(f"# done: peak memory {record.peak_memory_bytes() / 2**20:.0f} MiB", file=log)
         except BaseException as error:
-            print(f"{type(error).__name__}: {' '.join(str(error).split())}", file=log)
-            if not isinstance(error, UserError | SystemExit):  # which say all, and that it was stopped
+            sentence = " ".join(str(error).split())
+            if isinstance(error, UserError):  # which says all
+                print(f"{FAILED} {sentence}", file=log)
+            elif isinstance(error, SystemExit):
+                print(f"{FAILED} it was stopped", file=log)
+            else:
+                print(f"{FAILED} {type(error).__name__}: {sentence}", file=log)
                 traceback.print_exc(file=log)
             raise
         finally:

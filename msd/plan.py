@@ -68,13 +68,13 @@ def _jobs(jobs: dict[str, int], study: AnyStudy) -> list[str]:
             lines.append(f"  {rule:<26}{count:>6}{'?':>10}{'?':>10}")
             without += count
             continue
-        each, together = (f"{'~' * is_guess}{_duration(seconds)}" for seconds in (price.seconds, count * price.seconds))
+        each, together = (f"{'~' * is_guess}{duration(seconds)}" for seconds in (price.seconds, count * price.seconds))
         asks = asked(price, mem_mb=0, runtime=0)
         limits = f"{asks['mem_mb'] / 1000:.1f} GB, {asks['runtime']} min" if price.megabytes else ""
         lines.append(f"  {rule:<26}{count:>6}{each:>10}{together:>10}{limits:>20}".rstrip())
         known += count * price.seconds
         guessed |= is_guess
-    lines.append(f"  {'all':<26}{sum(jobs.values()):>6}{'':>10}{_duration(known):>10}")
+    lines.append(f"  {'all':<26}{sum(jobs.values()):>6}{'':>10}{duration(known):>10}")
     if without:
         lines.append(f"  ?: never ran in this study, so {without} jobs are not in the time of all")
     if guessed:
@@ -83,8 +83,21 @@ def _jobs(jobs: dict[str, int], study: AnyStudy) -> list[str]:
     return lines
 
 
+def mean_seconds(rule: str, *, study: str) -> float | None:
+    """Mean duration of a rule's earlier jobs, None where there were none."""
+    price = _earlier(rule, study)
+    return None if price is None else price.seconds
+
+
+def _earlier(rule: str, study: str) -> Price | None:
+    """The mean price of a rule's earlier jobs, by their benchmarks, which are filed under the rule's stage."""
+    stage = "fetch" if rule.startswith("fetch_") else rule.removeprefix("write_")
+    prices = (measured(stage, str(folder)) for folder in (RESULTS / study, RESULTS / "data"))
+    return next((price for price in prices if price is not None), None)
+
+
 def _price(rule: str, study: AnyStudy) -> tuple[Price | None, bool]:
-    """The mean price of a rule's jobs and whether it is a guess; benchmarks are filed under the rule's stage."""
+    """The mean price of a rule's jobs, and whether it is a guess."""
     stage = "fetch" if rule.startswith("fetch_") else rule.removeprefix("write_")
     for folder in (RESULTS / study.study, RESULTS / "data"):
         if (known := measured(stage, str(folder))) is not None:
@@ -103,7 +116,8 @@ def _price(rule: str, study: AnyStudy) -> tuple[Price | None, bool]:
     return Price(mean(one.seconds for one in prices), max(one.megabytes for one in prices)), True
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time as a person reads it."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

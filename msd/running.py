@@ -2,7 +2,6 @@
 
 import atexit
 import json
-import logging
 import os
 import platform
 from collections.abc import Iterator
@@ -130,10 +129,3 @@ def _leave_note(call: Call) -> None:
     with explained([NOTES]):
         write_whole(note, json.dumps(call._asdict()))
     atexit.register(note.unlink, missing_ok=True)
-
-
-def shorten(record: logging.LogRecord) -> bool:
-    """A filter of Snakemake's messages: of a failed job neither the lists of its files nor its command, twice."""
-    if getattr(record, "event", None) == "job_error":
-        record.__dict__.update(msg="", input=None, output=None, shellcmd=None)
-    return not record.getMessage().startswith("RuleException:\nCalledProcessError")

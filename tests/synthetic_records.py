@@ -30,6 +30,7 @@ def write_record(rule: str, folder: str, *, outputs: Iterable[str], inputs: Iter
     content |= {"inputs": describe_inputs(inputs), "outputs": describe_outputs({path: path for path in outputs})}
     content |= {"claims_sha256": file_sha256(CLAIMS)} if rule == "student" else {}
     content |= {"started": "2026-01-01T00:00:00+00:00", "ended": "2026-01-01T00:01:00+00:00"}
+    content |= {"wall_seconds": 60.0, "peak_memory_bytes": 2**28}
     text = json.dumps(content | {"seal": seal(content)}, indent=1, sort_keys=True)
     Path(folder, "record.json").write_text(text + "\n", encoding="utf-8")
 

@@ -20,6 +20,7 @@ COMMANDS = [
     "demo",
     "doctor",
     "export",
+    "init",
     "plan",
     "predict",
     "stage",

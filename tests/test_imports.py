@@ -25,7 +25,7 @@ ROOMS = (
         "features",
     ),
     *("models", "distill", "training", "deploy", "tables", "report", "mfh", "studies", "prices", "plan", "doctor"),
-    *("slurm", "frozen", "running", "gpu_slots", "job", "cli", "__main__"),
+    *("slurm", "frozen", "running", "init", "gpu_slots", "job", "progress", "cli", "reference", "__main__"),
 )
 """Left to right; lineage and tracking know files, and those after mfh run what stands before them."""
 ALLOWED = {("msd/config/reference.py", "mfh")}

@@ -169,7 +169,7 @@ def test_a_fault_in_the_middle_leaves_nothing_but_the_log(doubling: Job) -> None
     assert not list(Path("results").rglob(".tmp-*"))
     lines = Path(doubling.log or "").read_text().splitlines()
     assert lines[0].startswith("# by hand: python -m msd stage double")
-    assert lines[1] == "RuntimeError: in the middle"
+    assert lines[1] == "# failed: RuntimeError: in the middle"
     assert lines[2].startswith("Traceback")
 
 
@@ -185,7 +185,7 @@ def test_a_full_disk_is_one_sentence_and_the_next_run_goes_on(
     assert capsys.readouterr().err == f"msd stage double: {sentence}\n"
     assert files() == {FILE}
     assert not list(Path("results").rglob(".tmp-*"))
-    assert Path(LOG).read_text().splitlines()[1:] == [f"Refusal: {sentence}"]
+    assert Path(LOG).read_text().splitlines()[1:] == [f"# failed: {sentence}"]
     assert main("double", FILE) == 0
 
 
@@ -307,4 +307,4 @@ def test_a_stopped_job_cleans_up_and_loads_no_torch_by_itself(number: signal.Sig
     process.stdout.close()
     assert [path.name for path in (tmp_path / "r").iterdir()] == ["logs"]
     log = (tmp_path / "r/logs/x.log").read_text().splitlines()
-    assert log[1:] == ["in the log", f"stopped by {number.name}; run it again to go on", f"SystemExit: {128 + number}"]
+    assert log[1:] == ["in the log", f"stopped by {number.name}; run it again to go on", "# failed: it was stopped"]

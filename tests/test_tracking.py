@@ -6,11 +6,8 @@ import hashlib
 import json
 import math
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -19,6 +16,7 @@ from typing import TYPE_CHECKING
 import pandas
 import pytest
 from toy_jobs import run_job
+from tracking_server import tracking_server
 
 from msd.errors import UserError
 from msd.job import STAGES, Job
@@ -173,36 +171,8 @@ def check_data_and_tables(result: TrackResult) -> None:
 
 @pytest.fixture
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A tracking server of this machine alone, with its own database and store."""
-    folder = tmp_path_factory.mktemp("server")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{folder}/server.db"]
-    command += ["--artifacts-destination", str(folder / "store")]
-    quiet = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    with (
-        (folder / "log").open("w") as log,
-        subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=quiet) as process,
-    ):
-        try:
-            deadline = time.monotonic() + 300
-            while not _answers(f"http://127.0.0.1:{port}/health"):
-                assert process.poll() is None, (folder / "log").read_text()
-                assert time.monotonic() < deadline, (folder / "log").read_text()
-                time.sleep(0.1)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-
-
-def _answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address, timeout=5) as reply:
-            return bool(reply.status == 200)
-    except OSError:
-        return False
+    with tracking_server(tmp_path_factory.mktemp("server")) as address:
+        yield address
 
 
 def test_a_remote_server_gets_the_same_once(study: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> None:

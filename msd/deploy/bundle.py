@@ -79,16 +79,21 @@ def export(place: str, *, seed: int | None = None, out: str | None = None) -> Ex
     return Exported(target, exported.metric, exported.scores, exported.sizes, exported.difference)
 
 
-def _write(run: Run, folder: Path) -> None:
+def write_student(run: Run, folder: Path) -> None:
+    """The student of PyTorch with all that asking it takes but the network of pictures."""
     save_model(run.model, config=str(folder / "config.json"), weights=str(folder / "model.safetensors"))
-    regions = run.preprocessing.regions**2
-    export_student(run.model, folder / "model.onnx", regions=regions, removal=run.params.removal)
-    quantise(folder / "model.onnx", folder / "model.int8.onnx")
-    export_extractor(run.extractor, folder / "extractor.onnx", size=run.preprocessing.picture.size)
     shutil.copyfile(run.inputs["tokenizer"], folder / "tokenizer.json")
     (folder / "labels.json").write_text(written(run.labels), encoding="utf-8")
     described = asdict(run.preprocessing) | {"name": run.name, "dataset_task": run.params.dataset_task}
     (folder / "preprocessor_config.json").write_text(written(described), encoding="utf-8")
+
+
+def _write(run: Run, folder: Path) -> None:
+    write_student(run, folder)
+    regions = run.preprocessing.regions**2
+    export_student(run.model, folder / "model.onnx", regions=regions, removal=run.params.removal)
+    quantise(folder / "model.onnx", folder / "model.int8.onnx")
+    export_extractor(run.extractor, folder / "extractor.onnx", size=run.preprocessing.picture.size)
 
 
 def _judged(run: Run, folder: Path) -> Exported:

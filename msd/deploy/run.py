@@ -25,7 +25,7 @@ from msd.features.reading import PictureReading
 from msd.lineage.record import described_job
 from msd.measure.metric import METRICS
 from msd.models.files import load_model, load_student
-from msd.models.views import VIEWS, Inputs
+from msd.models.views import VIEWS, Inputs, Removal
 from msd.models.visualbert import VisualBertClassifier
 from msd.text_file import read_json, read_text
 
@@ -89,26 +89,37 @@ class Run:
 
     def student(self) -> Student:
         """It as PyTorch runs it."""
-
-        def logits(inputs: Inputs) -> Logits:
-            with torch.inference_mode():
-                outputs = self.model(inputs, VIEWS, removal=self.params.removal)
-            return {view: outputs[view].logits for view in VIEWS}
-
-        def extract(pixels: np.ndarray) -> np.ndarray:
-            with torch.inference_mode():
-                features: np.ndarray = self.extractor(torch.from_numpy(pixels)).numpy()
-            return features
-
         return Student(
             self.name,
             self.labels,
             DATASET_TASKS[self.params.dataset_task],
             self.preprocessing,
             read_tokenizer(self.inputs["tokenizer"], max_tokens=self.params.data.max_tokens),
-            logits,
-            extract,
+            logits_of(self.model, self.params.removal),
+            features_of(lambda: self.extractor),
         )
+
+
+def logits_of(model: VisualBertClassifier, removal: Removal) -> Callable[[Inputs], Logits]:
+    """Inputs -> view -> (B, C) of a model in eval mode."""
+
+    def logits(inputs: Inputs) -> Logits:
+        with torch.inference_mode():
+            outputs = model(inputs, VIEWS, removal=removal)
+        return {view: outputs[view].logits for view in VIEWS}
+
+    return logits
+
+
+def features_of(extractor: Callable[[], Callable[[Tensor], Tensor]]) -> Callable[[np.ndarray], np.ndarray]:
+    """Pictures (B, size, size, 3) -> features, of a network that is read when it is first asked."""
+
+    def extract(pixels: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            features: np.ndarray = extractor()(torch.from_numpy(pixels)).numpy()
+        return features
+
+    return extract
 
 
 def open_run(folder: Path, *, seed: int | None = None) -> Run:
@@ -137,22 +148,41 @@ def open_teacher(folder: Path) -> Run:
     return Run(folder, record, params, inputs, features, params.seed, model)
 
 
-def _origins(folder: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Its record, the inputs of its job, and the job that made the features; UserError where one is not here."""
-    record = read_json(folder / "record.json")
-    inputs = described_job(record)["inputs"]
+def is_whole(folder: Path) -> bool:
+    """Whether all that `open_run` reads of a run of students is here."""
+    return (folder / "models.safetensors").is_file() and (folder / "run.yaml").is_file() and _lack(folder) is None
+
+
+def _lack(folder: Path) -> str | None:
+    """What to do about the first file that a run was made with and that is not here; None where all are."""
+    inputs = described_job(read_json(folder / "record.json"))["inputs"]
     if inputs.get("pictures"):
-        raise UserError(f"{folder} is a model that reads pixels, which is neither exported nor shown; name a student")
+        return f"{folder} is a model that reads pixels, which is neither exported nor shown; name a student"
     for name in ("labels", "tokenizer", "regions", "spec"):
         if not Path(inputs[name]).is_file():
-            raise UserError(f"{inputs[name]}, which {folder} was trained with, is not here; call from the project's "
-                            "folder, or fetch it with DVC")  # fmt: skip
-    features = described_job(read_json(Path(inputs["spec"]).with_name("record.json")))
-    for weights in features["inputs"]["weights"]:
+            return (
+                f"{inputs[name]}, which {folder} was trained with, is not here; call from the project's folder, "
+                "or fetch it with DVC"
+            )
+    for weights in _features(inputs)["inputs"]["weights"]:
         if not Path(weights).is_file():
-            what = f"{weights}, by which pictures become features, is not here"
-            raise UserError(f"{what}; `snakemake {weights}` fetches it")
-    return record, inputs, features
+            return f"{weights}, by which pictures become features, is not here; `snakemake {weights}` fetches it"
+    return None
+
+
+def _features(inputs: dict[str, Any]) -> dict[str, Any]:
+    """The job that made the features which a job reads."""
+    return described_job(read_json(Path(inputs["spec"]).with_name("record.json")))
+
+
+def _origins(folder: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Its record, the inputs of its job, and the job that made the features; UserError where one is not here."""
+    lack = _lack(folder)
+    if lack is not None:
+        raise UserError(lack)
+    record = read_json(folder / "record.json")
+    inputs = described_job(record)["inputs"]
+    return record, inputs, _features(inputs)
 
 
 def _best_seed(folder: Path, params: StudentParams) -> int:

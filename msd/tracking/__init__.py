@@ -23,7 +23,8 @@ from msd.errors import UserError
 from msd.lineage.record import leaves, study_records
 from msd.refusals import explained
 from msd.tracking.artefacts import dataset_inputs, log_artefacts, prepared_splits
-from msd.tracking.values import curves, safe_name, scalars
+from msd.tracking.chart import save_chart
+from msd.tracking.values import curves, safe_name, scalars, scores
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -87,6 +88,10 @@ def _import(study: str, records: dict[str, Path], results: Path, uri: str) -> Tr
     for sha256, path in new.items():
         _import_run(client, experiment, parent, sha256=sha256, path=path, project=results.absolute().parent)
     log_artefacts(client, parent, results / study)
+    places = [_place(path.relative_to(results.absolute().parent).as_posix()) for path in records.values()]
+    for kind in ("dataset", "method"):
+        client.set_tag(parent, f"{kind}s", ",".join(sorted({place[kind] for place in places if kind in place})))
+    save_chart(client, experiment, sorted({place["dataset"] for place in places if "method" in place}))
     if new:
         client.set_terminated(parent, "FINISHED")
     return TrackResult(len(new), len(records) - len(new), name, uri)
@@ -146,13 +151,8 @@ def _engine(uri: str) -> Iterator[Engine]:
 
 def _existing(client: MlflowClient, experiment: str, study: str) -> tuple[str, set[str]]:
     """The study's parent run (made when absent) and the digests already imported; drops half-imported runs."""
-    from mlflow.utils import get_results_from_paginated_fn
-
-    def search(size: int, token: str | None) -> PagedList[Run]:
-        return client.search_runs([experiment], max_results=size, page_token=token)
-
     parent, done = None, set()
-    for run in get_results_from_paginated_fn(search, 1000):
+    for run in experiment_runs(client, experiment):
         tags = run.data.tags
         if DONE in tags:
             done.add(tags[DONE])
@@ -163,6 +163,16 @@ def _existing(client: MlflowClient, experiment: str, study: str) -> tuple[str, s
     if parent is None:
         parent = client.create_run(experiment, run_name=study, tags={STUDY: study}).info.run_id
     return parent, done
+
+
+def experiment_runs(client: MlflowClient, experiment: str) -> list[Run]:
+    """All runs of an experiment, given by its number."""
+    from mlflow.utils import get_results_from_paginated_fn
+
+    def search(size: int, token: str | None) -> PagedList[Run]:
+        return client.search_runs([experiment], max_results=size, page_token=token)
+
+    return list(get_results_from_paginated_fn(search, 1000))
 
 
 def _import_run(client: MlflowClient, experiment: str, parent: str, *, sha256: str, path: Path, project: Path) -> None:
@@ -181,7 +191,7 @@ def _import_run(client: MlflowClient, experiment: str, parent: str, *, sha256: s
         client.log_inputs(run, datasets=dataset_inputs(datasets))
     for start in range(0, len(params), BATCH_PARAMS):
         client.log_batch(run, params=params[start : start + BATCH_PARAMS])
-    metrics = [*scalars(content, project, ended), *curves(content, project, ended)]
+    metrics = [*scalars(content, project, ended), *scores(content, project, ended), *curves(content, project, ended)]
     for start in range(0, len(metrics), BATCH_METRICS):
         client.log_batch(run, metrics=metrics[start : start + BATCH_METRICS])
     client.set_terminated(run, "FINISHED", ended)
@@ -190,14 +200,18 @@ def _import_run(client: MlflowClient, experiment: str, parent: str, *, sha256: s
 
 def _tags(name: str, content: dict[str, Any]) -> dict[str, str]:
     """Rule, commit, and the dataset, method and variant that the record's folder stands for."""
+    tags = _place(name) | {"rule": content["rule"], "git_commit": content["git"]["commit"] or "none"}
+    splits = prepared_splits(content)
+    return tags | {f"dataset_sha256.{split}": item["sha256"] for split, item in splits.items()}
+
+
+def _place(name: str) -> dict[str, str]:
+    """The dataset, method and variant, or the encoder, that the folder of the record `name` stands for."""
     top, kind, *rest = (*Path(name).parent.parts[1:], "", "")
     keys: tuple[str, ...] = FOLDERS.get(kind, ())
     if top == "data":
         keys, rest = (("encoder",), rest) if kind == "encoders" else (("dataset",), [kind])
-    tags = {key: value for key, value in zip(keys, rest, strict=False) if value}
-    tags |= {"rule": content["rule"], "git_commit": content["git"]["commit"] or "none"}
-    splits = prepared_splits(content)
-    return tags | {f"dataset_sha256.{split}": item["sha256"] for split, item in splits.items()}
+    return {key: value for key, value in zip(keys, rest, strict=False) if value}
 
 
 def _text(value: Any) -> str:

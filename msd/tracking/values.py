@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msd.lineage.record import leaves
+from msd.tracking.chart import score_name
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
@@ -39,6 +40,17 @@ def scalars(content: dict[str, Any], project: Path, time: int) -> Iterator[Metri
         for name, value in leaves(json.loads(path.read_text(encoding="utf-8")), "/"):
             if value not in (None, {}):
                 yield Metric(safe_name(name), float(value), time, 0)
+
+
+def scores(content: dict[str, Any], project: Path, time: int) -> Iterator[Metric]:
+    """The test score of a cell: the mean over the seeds of the variant that it chose."""
+    from mlflow.entities import Metric
+
+    for path in _outputs(content, "cell.json", project):
+        cell = json.loads(path.read_text(encoding="utf-8"))
+        for variant in cell["variants"]:
+            if variant["variant"] == cell["selected"] and variant["test"]["mean"] is not None:
+                yield Metric(safe_name(score_name(cell["dataset"])), float(variant["test"]["mean"]), time, 0)
 
 
 def curves(content: dict[str, Any], project: Path, time: int) -> Iterator[Metric]:

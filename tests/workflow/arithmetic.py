@@ -43,7 +43,10 @@ sys.exit(job.main(*sys.argv[1:]))
 
 SNAKEFILE = """
 import sys
+from types import SimpleNamespace
 from msd.job import STAGES
+
+study = SimpleNamespace(study="none")
 
 STAGES.update(count=("msd.errors:count", None), add=("msd.errors:add", None))
 

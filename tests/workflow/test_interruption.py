@@ -55,8 +55,7 @@ def test_a_job_that_fails_and_then_is_killed(toy: Path) -> None:
     assert done.returncode == 1
     assert made(toy) == ["count/numbers", "count/record.json"]
     assert "ValueError: the file fault is there: remove it" in (toy / f"{MADE}/logs/add/add.log").read_text()
-    assert "msd stage add: the file fault is there: remove it" in done.stderr
-    failure = done.stderr[done.stderr.index("msd stage add:") :]
+    failure = done.stderr[done.stderr.index("Failed: add: ValueError: the file fault is there: remove it\n") :]
     assert not {"input:", "output:", "shell:", "RuleException:"} & set(failure.split())
     assert "Traceback" in failure, "of an error that is no sentence, from its log"
     caller, job = start_and_wait_for_half(toy)

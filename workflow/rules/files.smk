@@ -22,6 +22,12 @@ def shown(folder, name, form):
     )
 
 
+def templates(*names):
+    """Templates of the report in this project; those of an installed package change with its version alone."""
+    files = [Path(f"msd/report/templates/{name}") for name in names]
+    return [str(file) for file in files if file.is_file()]
+
+
 def page(caption):
     """The study's report, marked for `snakemake --report`."""
     return report(

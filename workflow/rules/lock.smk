@@ -1,15 +1,18 @@
-# What Snakemake says of itself: whose lock it found, what failed, what is still in a queue. And the code of its jobs.
+# What Snakemake says of itself: whose lock it found, how far it is, what failed, what is still in a queue. And the code
+# of its jobs.
 import os
 
 from snakemake.logging import logger
+from snakemake.settings.enums import Quietness
 
 from msd import running
 from msd.errors import UserError
 from msd.frozen import freeze, package_digest
 from msd.gpu_slots import VARIABLE, offered
 from msd.lineage.digest import PACKAGE
+from msd.plan import mean_seconds
+from msd.progress import Shown
 
-logger.addFilter(running.shorten)
 # As all machines name it: each may have the project's folder at another place.
 STUDY = os.path.relpath((workflow.configfiles or ["config/demo.yaml"])[0])
 # The package that jobs run: a copy, which they and their Snakemakes on other machines find first.
@@ -28,6 +31,21 @@ if workflow.is_main_process:
     )
     # `python -m` would take the package of the working folder.
     os.environ["PYTHONSAFEPATH"] = "1"
+    # Who chose a logger of Snakemake's plugins sees its messages as they are.
+    if not (
+        workflow.output_settings.dryrun or workflow.output_settings.log_handler_settings
+    ):
+        shown = Shown(
+            lambda rule: mean_seconds(rule, study=study.study),
+            workers=workflow.resource_settings.nodes
+            or workflow.resource_settings.cores
+            or 1,
+            lines=not {Quietness.ALL, Quietness.PROGRESS}
+            & set(workflow.output_settings.quiet or ()),
+            logs=workflow.output_settings.show_failed_logs,
+            handlers=logger.handlers,
+        )
+        logger.addFilter(shown)
 
 
 def take_over(study_name):

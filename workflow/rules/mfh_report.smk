@@ -14,7 +14,7 @@ rule mfh_report:
         captions=CAPTIONS,
         study=rules.resolve.output.study,
         environment=rules.gaussian.output.record,
-        templates=[f"msd/report/templates/{name}" for name in TEMPLATES],
+        templates=templates(*TEMPLATES),
     output:
         report=page("mfh-report"),
         record=f"{RESULTS}/record.json",

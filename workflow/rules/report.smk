@@ -17,7 +17,7 @@ READ = {
     # What the lineage of every number is read from. A function: Snakemake hashes a list of files anew for each of them.
     "records": lambda wildcards: RECORDS,
     "environment": rules.tables.output.record,
-    "templates": [f"msd/report/templates/{name}" for name in TEMPLATES],
+    "templates": templates(*TEMPLATES),
 }
 REPORT = Stage(
     "report",

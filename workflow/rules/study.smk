@@ -10,11 +10,16 @@ from msd.data.local_files import DATA_ROOT
 from msd.errors import UserError
 from msd.studies import check_owners, folder_of, open_study, read_study
 
-if len(workflow.configfiles) > 1:
+# Another workflow that uses this one as a module names the study; its own --configfile and --config are not ours.
+IS_MODULE = "study_file" in config
+if not IS_MODULE and len(workflow.configfiles) > 1:
     raise WorkflowError("give one --configfile: a study is one file")
-STUDY_FILE = workflow.configfiles[0] if workflow.configfiles else "config/demo.yaml"
+STUDY_FILE = [config.get("study_file"), *workflow.configfiles, "config/demo.yaml"]
+STUDY_FILE = next(filter(None, STUDY_FILE))
 try:
-    CHANGES = read_changes(workflow.config_settings.config_args or [])
+    CHANGES = {}
+    if not IS_MODULE:
+        CHANGES = read_changes(workflow.config_settings.config_args or [])
     is_told = CHANGES.pop(OVERWRITE, False) is True
     if workflow.is_main_process:
         study = open_study(str(STUDY_FILE), overrides=CHANGES)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
+from synthetic_records import write_record
 from teacher_files import write_outputs
 
 from msd.config.contracts.data import FeaturesParams
@@ -35,7 +36,9 @@ class Made:
 def make(write_tokenizer: Callable[[Path], None]) -> Made:
     """All of it, in the folder that is the current one."""
     pictures, texts = _prepare()
-    write_tokenizer(Path("results/data/shades/tokenizer.json"))
+    place = Path("results/data/shades")
+    write_tokenizer(place / "tokenizer.json")
+    write_record("prepare", str(place), outputs=sorted(str(path) for path in place.iterdir()))
     run(_features())
     run(_student())
     return Made(pictures, texts, export(str(RUN)))
