@@ -60,7 +60,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Any:
     from conftest import PROJECT  # type: ignore[attr-defined]
 
     folder = tmp_path_factory.mktemp("models")
-    for name in ("msd", "Snakefile", "pyproject.toml", "requirements.lock"):
+    for name in ("msd", "Snakefile", "CITATION.cff", "pyproject.toml", "requirements.lock"):
         (folder / name).symlink_to(PROJECT / name)
     subprocess.run(["cp", "-r", PROJECT / "config", PROJECT / "workflow", folder], check=True)
     with pytest.MonkeyPatch.context() as patch:
