@@ -91,17 +91,16 @@ def mean_seconds(rule: str, *, study: str) -> float | None:
 
 def _earlier(rule: str, study: str) -> Price | None:
     """The mean price of a rule's earlier jobs, by their benchmarks, which are filed under the rule's stage."""
-    stage = "fetch" if rule.startswith("fetch_") else rule.removeprefix("write_")
+    of_each = (stage for stage in ("fetch", "convert") if rule.startswith(f"{stage}_"))  # a rule for each source
+    stage = next(of_each, rule.removeprefix("write_").removeprefix("model_"))
     prices = (measured(stage, str(folder)) for folder in (RESULTS / study, RESULTS / "data"))
     return next((price for price in prices if price is not None), None)
 
 
 def _price(rule: str, study: AnyStudy) -> tuple[Price | None, bool]:
     """The mean price of a rule's jobs, and whether it is a guess."""
-    stage = "fetch" if rule.startswith("fetch_") else rule.removeprefix("write_")
-    for folder in (RESULTS / study.study, RESULTS / "data"):
-        if (known := measured(stage, str(folder))) is not None:
-            return known, False
+    if (known := _earlier(rule, study.study)) is not None:
+        return known, False
     if not isinstance(study, Study) or rule not in ("teacher", "student"):
         return None, False
     tables = {name: folder_of(study, name) / "prepared/train.parquet" for name in study.datasets}

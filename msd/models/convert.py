@@ -56,7 +56,8 @@ def convert(job: Job[ConvertParams]) -> dict[str, float]:
     params, files = job.params, {Path(path).name: Path(path) for path in job.inputs["files"]}
     source = files[params.weights]
     tokenizer = full_tokenizer(files)
-    pieces = len(json.loads(tokenizer)["model"]["vocab"])
+    with decoding(f"the tokenizer.json of {params.name} is none"):
+        pieces = len(json.loads(tokenizer)["model"]["vocab"])
     state = read_weights(source)
     if params.shape is None:
         config = read_json(files["config.json"])

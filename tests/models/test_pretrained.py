@@ -290,3 +290,10 @@ def test_a_dataset_that_the_weights_do_not_fit_is_one_sentence(
     write_visualbert_for_vqa(tmp_path, labels=LABELS)
     with one_sentence(sentence):
         started(tmp_path, model_config("visualbert", pool="last-word", labels=LABELS), **sizes)
+
+
+def test_a_tokenizer_that_is_none_is_one_sentence(tmp_path: Path) -> None:
+    write_clip(tmp_path)
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with one_sentence(r"the tokenizer\.json of tiny-clip is none \(damaged content\); fetch it again"):
+        converted(tmp_path, model_config("clip"))

@@ -33,6 +33,7 @@ from msd.doctor import doctor
 from msd.features.efficientnet_lite import EfficientNetLite
 from msd.job import read_job, run
 from msd.models.views import VIEWS
+from msd.plan import plan
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 COLOURS = ["red", "blue", "green"]
@@ -59,7 +60,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Any:
     from conftest import PROJECT  # type: ignore[attr-defined]
 
     folder = tmp_path_factory.mktemp("models")
-    for name in ("msd", "Snakefile", "pyproject.toml", "requirements.lock"):
+    for name in ("msd", "Snakefile", "CITATION.cff", "pyproject.toml", "requirements.lock"):
         (folder / name).symlink_to(PROJECT / name)
     subprocess.run(["cp", "-r", PROJECT / "config", PROJECT / "workflow", folder], check=True)
     with pytest.MonkeyPatch.context() as patch:
@@ -87,7 +88,7 @@ def _dataset() -> None:
             label = int(generator.integers(3))
             pixels = generator.integers(0, 90, (40, 60, 3)).astype(np.uint8)
             pixels[:, :, label] += 150
-            archive.writestr(f"{number}.png", png(Image.fromarray(pixels)))
+            archive.writestr(f"pictures/{number}.png", png(Image.fromarray(pixels)))
             split = ("train", "train", "train", "val", "test")[number % 5]
             said = COLOURS[label if number % 2 else (label + 1) % 3]
             rows.append({"image": f"{number}.png", "text": f"the {said} cat {number}", "label": label, "split": split})
@@ -186,7 +187,8 @@ def check_study(study: str, *, features: int) -> None:
     torch.testing.assert_close(logits, answers["both/logits"], atol=1e-5, rtol=1e-5)
     assert not torch.equal(answers["both/logits"], answers["text/logits"])
     saliency = pd.read_parquet(f"results/{study}/teachers/toy/seed-0/saliency/train.parquet")
-    assert (saliency[["image", "text"]] > 0).all(axis=None)
+    assert (saliency[["image", "text"]] >= 0).all(axis=None)
+    assert (saliency[["image", "text"]].max() > 0).all()
     for method in ("finetune", "kd"):
         folder = Path(f"results/{study}/students/toy/{method}/default/seeds-0-0")
         table = pd.read_parquet(folder / "metrics.parquet")
@@ -234,6 +236,9 @@ def test_a_model_that_reads_pixels_teaches_tinybert(project: Path, kind: str, fe
 
 def test_the_doctor_and_the_plan_know_what_a_model_needs(project: Path) -> None:
     study = written("visualbert")
+    lines = [re.sub(" +", " ", line).strip() for line in plan(study).splitlines()]
+    assert any(re.match(r"tiny-tinybert 0\.0 MB\+ (present|to fetch ?)hub CC0", line) for line in lines), lines
+    assert any(re.match(r"tiny-visualbert 0\.0 MB\+ \S+( fetch)? ?manual CC0", line) for line in lines), lines
     path = Path("config/models/tiny-visualbert.yaml")
     kept, place = path.read_text(), Path("data/tiny-visualbert/pytorch_model.bin")
     path.write_text(kept.replace("name: CC0", "name: Their terms\n  url: https://example.org/terms\n  gate: manual"))
