@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from msd.config.study import load_study
 from msd.config.yaml_file import read_yaml
 from msd.job import STAGES
 from msd.lineage.digest import module_digests
@@ -65,13 +64,14 @@ def is_below(path: str, folders: list[str]) -> bool:
 
 def hashed_modules(rule: str) -> set[str]:
     """Files of the modules in a rule's code digest, all that config/ names as its plugins included."""
-    study = load_study(str(PROJECT / "config/demo.yaml"))
+    encoders = [read_yaml(path) for path in sorted((PROJECT / "config/encoders").glob("*.yaml"))]
+    extractors = sorted({encoder["module"] for encoder in encoders if "module" in encoder})
     methods = [read_yaml(path)["implementation"] for path in sorted((PROJECT / "config/methods").glob("*.yaml"))]
     datasets = [path.stem.replace("-", "_") for path in sorted((PROJECT / "config/datasets").glob("*.yaml"))]
     readers = ["table", *(name for name in datasets if (PROJECT / f"msd/data/readers/{name}.py").is_file())]
     plugins = {
         "prepare": [f"msd.data.readers.{name}" for name in readers],
-        "features": [f"msd.features.{study.encoder_configs[study.data.extractor].module}"],
+        "features": [f"msd.features.{module}" for module in extractors],
         "student": [f"msd.distill.methods.{method}" for method in methods],
         "report": ["msd.lineage.trace"],
     }

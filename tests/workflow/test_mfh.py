@@ -23,7 +23,9 @@ def msd_study(fresh_project: Path) -> set[str]:
     for dataset in teachers.datasets:
         data = f"results/data/{dataset}"
         files |= {f"{data}/prepared/{name}" for name in ("train.parquet", "val.parquet", "test.parquet", "labels.json")}
-        files |= {f"{data}/features/{teachers.msd.data.extractor}/{name}" for name in ("regions.npy", "spec.json")}
+        files |= {
+            f"{data}/features/{teachers.msd.extractor(dataset).name}/{name}" for name in ("regions.npy", "spec.json")
+        }
         files.add(f"{data}/tokenizer/{encoder.name}/tokenizer.json")
         answers = f"results/{teachers.msd.study}/teachers/{dataset}/seed-0/outputs"
         files |= {f"{answers}/{split}.safetensors" for split in ("train", "val", "test")}
