@@ -12,7 +12,7 @@ from slurm_here import Slurm
 
 pytestmark = pytest.mark.cluster
 
-MEASURED = re.compile(r"^(logs|benchmarks|jobs|scratch)/|record\.json$|report\.html$|(^|/)(cost|latency)\.")
+MEASURED = re.compile(r"^(costs|logs|benchmarks|jobs|scratch)/|record\.json$|report\.html$|(^|/)(cost|latency)\.")
 """Files with times of their making, which no two runs share."""
 
 
@@ -26,7 +26,7 @@ def finished(project: Path, slurm: Slurm, call: Callable[..., subprocess.Popen[s
 def jobs(finished: Path, slurm: Slurm) -> dict[str, list[dict[str, str]]]:
     """rule or group -> what `scontrol show job` says of its jobs in this project."""
     found: dict[str, list[dict[str, str]]] = {}
-    for job in slurm.jobs():
+    for job in [job for job in slurm.jobs() if job["WorkDir"] == str(finished)]:
         name = job["Comment"].partition("_wildcards_")[0].partition("_")[2]
         found.setdefault(name, []).append(job)
     return found
