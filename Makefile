@@ -5,7 +5,7 @@ export PYTHONPATH :=
 # Each job imports thousands of modules, three times as fast once their bytecode is kept.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup lock reproduce reproduce-mfh smoke test test-pythons fuzz test-browser test-cluster test-gpu lint docs bench bench-gpu clean
+.PHONY: setup lock reproduce reproduce-mfh smoke test test-pythons fuzz soak test-browser test-cluster test-gpu lint docs bench scale bench-gpu clean
 
 # The page that `make test-browser` opens.
 REPORT ?= results/smoke/report.html
@@ -56,6 +56,10 @@ test-pythons:
 fuzz: setup
 	python tests/fuzz/readers.py --cases $(or $(CASES),10000) --seed $(or $(SEED),0)
 
+# Random small studies on arithmetic for models; CASES=… and SEED=… choose others.
+soak: setup
+	python tests/soak/soak.py --cases $(or $(CASES),500) --seed $(or $(SEED),0)
+
 test-browser: smoke
 	tests/browser/install.sh
 	REPORT=$(REPORT) pytest -m browser tests/browser
@@ -88,6 +92,12 @@ bench: setup
 	python bench/student_step.py
 	python bench/audit.py
 	python bench/store.py
+
+# The tables of docs/scale.md; the last one has the times of the jobs that ran in results/demo.
+scale: setup
+	python bench/plan.py --page
+	python bench/scale.py --page
+	python bench/simulate.py config/demo-full.yaml --times results/demo --page
 
 bench-gpu:
 	python bench/gpu.py

@@ -1,14 +1,14 @@
 """What planning costs: `snakemake -n` of a new study of many runs, and the call that finds nothing to do.
 
-    python bench/plan.py [number of runs …]
+    python bench/plan.py [number of runs …] [--page]
 
 The study is config/demo.yaml on all its tasks, with as many seeds as it takes, each of them a job of its own. The files
 of the second call are empty ones that Snakemake has noted as made. `bare` is a workflow of one rule with as many jobs,
 inputs, outputs and settings, and none of this project's code: Snakemake's own cost.
 """
 
+import argparse
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -18,28 +18,31 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from page import show
 
 from msd.config.study import load_study
 from msd.lineage.environment import describe_environment
 
 PROJECT = Path(__file__).resolve().parents[1]
 SIZES = (500, 2000, 10_000)
+READ, WRITTEN = 17, 7
+"""Files that a student's job reads and writes."""
 BARE = """
 RUNS = range({runs})
-READ = [f"in/{{number}}" for number in range({inputs})]
+SOURCES = [f"in/{{number}}" for number in range({inputs})]
 
 rule all:
     input: expand("out/{{run}}/{{name}}", run=RUNS, name=range({outputs}))
 
 rule student:
-    input: READ
+    input: SOURCES
     output: expand("out/{{{{run}}}}/{{name}}", name=range({outputs}))
     log: "logs/{{run}}.log"
     params: code=lambda wildcards: "0" * 64, settings=lambda wildcards: wildcards.run * 200
     shell: "touch {{output}}"
 
 rule source:
-    output: READ
+    output: SOURCES
     shell: "touch {{output}}"
 """
 
@@ -61,12 +64,13 @@ def call(folder: Path, *arguments: str) -> tuple[str, list[float]]:
 
 def measured(folder: Path, *arguments: str) -> list[list[float]]:
     """Costs of the plan and of the call that finds nothing to do."""
-    text, plan = call(folder, *arguments, "--dry-run")
-    for line in re.findall(r"^    output: (.*)$", text, flags=re.MULTILINE):
-        for name in line.removesuffix(" (check if empty)").split(", "):
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
+    _, plan = call(folder, *arguments, "--dry-run", "--quiet", "all")
+    text, _ = call(folder, *arguments, "--summary")
+    for line in text.splitlines():
+        name, *columns = line.split("\t")
+        if columns and name != "output_file":
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).touch()
     call(folder, *arguments, "--touch", "--quiet", "all")
     text, nothing = call(folder, *arguments)
     if "Nothing to be done" not in text:
@@ -89,10 +93,12 @@ def write_study(folder: Path, runs: int) -> int:
     return len(load_study(path).runs)
 
 
-def main(sizes: list[int]) -> None:
-    """Print the table."""
-    print(f"On {describe_environment()['cpu']['model']}, {os.cpu_count()} cores; snakemake {version('snakemake')}.\n")
-    print("| runs | call | s | s of processor time | of them Snakemake's own | GiB |\n|---:|---|---:|---:|---:|---:|")
+def table(sizes: list[int]) -> str:
+    """A row for each call of each size."""
+    lines = [
+        "| runs | call | s | s of processor time | of them Snakemake's own | GiB |",
+        "|---:|---|---:|---:|---:|---:|",
+    ]
     for size in sizes:
         with tempfile.TemporaryDirectory() as name:
             folder, bare = Path(name, "project"), Path(name, "bare")
@@ -101,15 +107,24 @@ def main(sizes: list[int]) -> None:
             for each in ("msd", "config", "workflow", "profiles", "Snakefile", "CITATION.cff"):
                 (folder / each).symlink_to(PROJECT / each)
             runs = write_study(folder, size)
-            (bare / "Snakefile").write_text(BARE.format(runs=runs, inputs=17, outputs=7))
+            (bare / "Snakefile").write_text(BARE.format(runs=runs, inputs=READ, outputs=WRITTEN))
             own = measured(folder, "--configfile", "plan.yaml")
             for label, ours, its in zip(("plan", "nothing to do"), own, measured(bare), strict=True):
                 seconds, processor, memory = ours
-                print(
-                    f"| {runs:,} | {label} | {seconds:.0f} | {processor:.0f} | {its[1]:.0f} | {memory:.2f} |",
-                    flush=True,
-                )
+                cells = (f"{seconds:.0f}", f"{processor:.0f}", f"{its[1]:.0f}", f"{memory:.2f}")
+                lines.append(f"| {runs:,} | {label} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="*", type=int, default=list(SIZES), help="sizes of studies")
+    parser.add_argument("--page", action="store_true", help="write docs/scale.md too")
+    options = parser.parse_args()
+    machine = f"On {describe_environment()['cpu']['model']}, snakemake {version('snakemake')}."
+    show("planning", f"{machine}\n\n{table(options.runs)}", write=options.page)
 
 
 if __name__ == "__main__":
-    main([int(text) for text in sys.argv[1:]] or list(SIZES))
+    main()

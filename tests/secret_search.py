@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import json
+import os
 import threading
 import time
 import urllib.parse
@@ -45,7 +46,7 @@ def files(*folders: Path) -> Iterator[tuple[str, bytes]]:
 class Watch:
     """The command lines of all processes while a block runs: `seen`."""
 
-    def __init__(self, *, every: float = 0.01) -> None:
+    def __init__(self, *, every: float = 0.05) -> None:
         self.seen: set[bytes] = set()
         self._every, self._over = every, threading.Event()
 
@@ -60,9 +61,9 @@ class Watch:
 
     def _look(self) -> None:
         while not self._over.is_set():
-            for process in Path("/proc").glob("[0-9]*"):
+            for process in filter(str.isdecimal, os.listdir("/proc")):
                 with contextlib.suppress(OSError):  # it has just ended
-                    self.seen.add((process / "cmdline").read_bytes().replace(b"\0", b" "))
+                    self.seen.add(Path("/proc", process, "cmdline").read_bytes().replace(b"\0", b" "))
             time.sleep(self._every)
 
     def texts(self) -> Iterator[tuple[str, bytes]]:

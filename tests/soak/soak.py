@@ -28,7 +28,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from calls import PROJECT, planned, snakemake, success
+from calls import PROJECT, SERVER, planned, snakemake, success
 from expected import expected_cells, expected_jobs
 from random_study import edited, random_study
 from stand_ins import CLIENT, serve
@@ -153,6 +153,7 @@ def main() -> int:
     parser.add_argument("--only", type=int, help="number of one case")
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
+    SERVER.set_forkserver_preload(["__main__", "snakemake.cli", "torch", "msd.studies"])  # one code for all its calls
     numbers = range(options.cases) if options.only is None else [options.only]
     failures = 0
     with project() as folder:

@@ -1,7 +1,7 @@
 """Snakemake as a user calls it, and what it says that it would do.
 
-Importing Snakemake takes longer than most of these calls: a server that has imported it, and nothing of ours, forks a
-process for each.
+Importing Snakemake and torch takes longer than most of these calls: a server that has imported them, and nothing of
+ours, forks a process for each.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # a process that imported our msd would not take that of its 
 
 PROJECT = Path(__file__).resolve().parents[2]
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["snakemake.cli"])
+SERVER.set_forkserver_preload(["snakemake.cli", "torch"])
 
 
 def environment() -> dict[str, str]:
