@@ -61,9 +61,9 @@ def _student_of(record: Path) -> Path | None:
 
 def _log(client: MlflowClient, cell: LoggedRun, run: Run) -> None:
     tags = {key: cell.data.tags[key] for key in ("dataset", "method")} | {"seed": str(run.seed)}
-    model = client.create_logged_model(cell.info.experiment_id, run.name, cell.info.run_id, tags)
     with tempfile.TemporaryDirectory() as folder:
         save(run, Path(folder))
+        model = client.create_logged_model(cell.info.experiment_id, run.name, cell.info.run_id, tags)
         client.log_model_artifacts(model.model_id, f"{folder}/model")
     client.finalize_logged_model(model.model_id, "READY")
     client.set_tag(cell.info.run_id, MODEL, model.model_id)  # last, so that an upload that broke off is made again
