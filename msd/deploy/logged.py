@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import warnings
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -83,13 +84,15 @@ def save(run: Run, folder: Path) -> None:
     network = {"module": run.features["params"]["module"], "weights": weights.name}
     (data / NETWORK).write_text(json.dumps(network), encoding="utf-8")
     labels = Schema([ColSpec("double", label) for label in run.labels])
-    save_model(
-        folder / "model",
-        loader_module=__name__,
-        data_path=str(data),
-        signature=ModelSignature(Schema([ColSpec("binary", "image"), ColSpec("string", "text")]), labels),
-        pip_requirements=[f"{name}=={metadata.version(name)}" for name in ("msd", "torch")],
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*input example")  # it would be a picture of the data set
+        save_model(
+            folder / "model",
+            loader_module=__name__,
+            data_path=str(data),
+            signature=ModelSignature(Schema([ColSpec("binary", "image"), ColSpec("string", "text")]), labels),
+            pip_requirements=[f"{name}=={metadata.version(name)}" for name in ("msd", "torch")],
+        )
 
 
 class Answering:
