@@ -125,7 +125,8 @@ def stand_in(command: str) -> str:
     """A command that reads results, asked about those of the small study."""
     for place, small in STAND_INS.items():
         command = re.sub(place, small, command)
-    return command
+    # The student's study is whole; of the other one some records are made up.
+    return command.replace("audit tiny", "audit toy")
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if lines(page)], ids=str)

@@ -26,7 +26,7 @@ def tracking_server(folder: Path) -> Iterator[str]:
         subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=quiet) as process,
     ):
         try:
-            deadline = time.monotonic() + 300
+            deadline = time.monotonic() + 900
             while not _answers(f"http://127.0.0.1:{port}/health"):
                 assert process.poll() is None, (folder / "log").read_text()
                 assert time.monotonic() < deadline, (folder / "log").read_text()

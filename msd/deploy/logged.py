@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import warnings
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -61,9 +62,9 @@ def _student_of(record: Path) -> Path | None:
 
 def _log(client: MlflowClient, cell: LoggedRun, run: Run) -> None:
     tags = {key: cell.data.tags[key] for key in ("dataset", "method")} | {"seed": str(run.seed)}
-    model = client.create_logged_model(cell.info.experiment_id, run.name, cell.info.run_id, tags)
     with tempfile.TemporaryDirectory() as folder:
         save(run, Path(folder))
+        model = client.create_logged_model(cell.info.experiment_id, run.name, cell.info.run_id, tags)
         client.log_model_artifacts(model.model_id, f"{folder}/model")
     client.finalize_logged_model(model.model_id, "READY")
     client.set_tag(cell.info.run_id, MODEL, model.model_id)  # last, so that an upload that broke off is made again
@@ -83,13 +84,15 @@ def save(run: Run, folder: Path) -> None:
     network = {"module": run.features["params"]["module"], "weights": weights.name}
     (data / NETWORK).write_text(json.dumps(network), encoding="utf-8")
     labels = Schema([ColSpec("double", label) for label in run.labels])
-    save_model(
-        folder / "model",
-        loader_module=__name__,
-        data_path=str(data),
-        signature=ModelSignature(Schema([ColSpec("binary", "image"), ColSpec("string", "text")]), labels),
-        pip_requirements=[f"{name}=={metadata.version(name)}" for name in ("msd", "torch")],
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*input example")  # it would be a picture of the data set
+        save_model(
+            folder / "model",
+            loader_module=__name__,
+            data_path=str(data),
+            signature=ModelSignature(Schema([ColSpec("binary", "image"), ColSpec("string", "text")]), labels),
+            pip_requirements=[f"{name}=={metadata.version(name)}" for name in ("msd", "torch")],
+        )
 
 
 class Answering:
