@@ -1,8 +1,16 @@
 """One thread and one instruction set for every job: the same kernels on most processors, and so the same last bits."""
 
+from __future__ import annotations
+
 import os
 import platform
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msd.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
 
 THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "MKL_CBWR": "AVX2,STRICT", "ONEDNN_MAX_CPU_ISA": "AVX2"}
@@ -22,3 +30,13 @@ def settle_arithmetic() -> None:
     os.environ.update(THREADS)
     for name, value in {**CUDA, **(AVX2 if has_avx2 else {})}.items():
         os.environ.setdefault(name, value)
+
+
+def chosen_device(name: str) -> torch.device:
+    """The device `auto`, `cpu` or `cuda`; UserError for a GPU that PyTorch does not see."""
+    import torch  # which reads what `settle_arithmetic` sets
+
+    is_there = torch.cuda.is_available()
+    if name == "cuda" and not is_there:
+        raise UserError("engine.device: PyTorch sees no GPU on this machine; write auto or cpu")
+    return torch.device("cuda" if is_there and name != "cpu" else "cpu")

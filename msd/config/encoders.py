@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import TYPE_CHECKING
 
 from msd.errors import UserError
@@ -10,9 +11,6 @@ from msd.errors import UserError
 if TYPE_CHECKING:
     from msd.config.sections import Student, Teacher
     from msd.config.study import Study
-
-REGION = 32
-"""Pixels of a region's side: the extractors' last feature map has a 32nd of the picture's resolution."""
 
 
 def check_encoders(study: Study) -> None:
@@ -26,17 +24,11 @@ def check_encoders(study: Study) -> None:
         both = sorted(those & others)
         if both:
             raise UserError(f"{both[0]!r} is the name of {one} and of {other}; rename one of their files")
-    text, image = (study.encoder_configs[name] for name in (study.data.text_encoder, study.data.extractor))
+    text = study.encoder_configs[study.data.text_encoder]
     if text.layers is None:
         raise UserError(f"data.text_encoder: {text.name} is no text encoder")
-    if image.module is None or image.size is None:
-        raise UserError(f"data.extractor: {image.name} reads no pictures")
-    for dataset, config in study.dataset_configs.items():
-        side = (config.size or image.size) // REGION
-        if study.data.regions > side:
-            raise UserError(
-                f"data.regions: {image.name} gives {side} regions a side for {dataset}, fewer than {study.data.regions}"
-            )
+    for dataset in study.dataset_configs:
+        _check_regions(study, dataset)
         student: Student = study.training("student", dataset)
         if student.words == "pca" and student.width is not None and student.width > text.dims:
             raise UserError(
@@ -53,3 +45,15 @@ def check_encoders(study: Study) -> None:
                 f"the teacher of {dataset} has {own.format(teacher.layers, *sizes)}; {text.name} gives at most "
                 f"{own.format(text.layers, text.dims, text.heads, text.feed_forward)}"
             )
+
+
+def _check_regions(study: Study, dataset: str) -> None:
+    image, wanted, own = study.extractor(dataset), study.data.regions, study.datasets[dataset].extractor
+    if not image.sees:
+        key = "data" if own is None else f"datasets.{dataset}"
+        raise UserError(f"{key}.extractor: {image.name} reads no pictures")
+    given = image.regions(study.dataset_configs[dataset].size)
+    if wanted**2 > given:
+        has = f"{given} boxes" if image.boxes else f"{math.isqrt(given)} regions a side"
+        than = f"{wanted}² boxes" if image.boxes else str(wanted)
+        raise UserError(f"data.regions: {image.name} gives {has} for {dataset}, fewer than {than}")

@@ -27,6 +27,11 @@ MOST_POINTS = 1000
 Model = TypeVar("Model", "DatasetConfig", "EncoderConfig", "ModelConfig", "MethodConfig")
 
 
+def _have_names_of_their_own(sources: list[Source]) -> list[Source]:
+    distinct([source.name for source in sources])
+    return sources
+
+
 class DatasetConfig(Strict):
     """config/datasets/<name>.yaml: a dataset and how its splits are made."""
 
@@ -40,6 +45,7 @@ class DatasetConfig(Strict):
     metric: str = Field(description="primary metric, one that fits the task")
     further_metrics: list[str] = Field([], description="metrics that metrics.json holds for this dataset alone")
     labels: str = Field(description="what the labels are")
+    pictures: Large | None = Field(None, description="how many it has as published, by which a study is priced")
     size: Side | None = Field(None, description="pixels of a side at which its pictures are read, if not the encoder's")
     module: str | None = Field(
         None, pattern="^[a-z][a-z0-9_]*$", description="its reader in msd/data/readers, if not the one of its name"
@@ -47,12 +53,7 @@ class DatasetConfig(Strict):
     prepare: dict[str, Any] = Field(description="values of the `Parameters` of its module in msd/data/readers")
 
     _once = field_validator("further_metrics")(distinct)
-
-    @field_validator("sources")
-    @classmethod
-    def _have_names_of_their_own(cls, sources: list[Source]) -> list[Source]:
-        distinct([source.name for source in sources])
-        return sources
+    _apart = field_validator("sources")(_have_names_of_their_own)
 
     @model_validator(mode="after")
     def _metric_fits_task(self) -> DatasetConfig:
@@ -82,16 +83,37 @@ class EncoderConfig(Strict):
     name: str = Field(description="the file's name without .yaml")
     title: str = Field(description="name in the report")
     role: str = Field(description="what it is used for")
-    sources: list[Source] = Field(min_length=1, max_length=1, description="file to fetch")
+    sources: list[Source] = Field(min_length=1, description="files to fetch; of a text encoder its one package")
     licence: Licence = Field(description="terms of use")
     citation: str = Field(description="whom to cite")
-    parameters: Large = Field(description="number of its weights")
+    parameters: Large | None = Field(description="number of its weights, null where they are not published")
     dims: Count = Field(description="channels of a region, or width of a token")
     module: str | None = Field(None, description="of pictures: its module in msd/features")
-    size: Side | None = Field(None, description="of pictures: pixels of a side as they are read; a region has 32")
+    size: Side | None = Field(None, description="of pictures: pixels of a side as they are read")
+    patch: Side | None = Field(
+        None, description="of pictures: pixels of a region's side, so that size / patch are a side"
+    )
+    boxes: Count | None = Field(
+        None, description="of published boxes, in the place of size and patch: how many a picture has at most"
+    )
     layers: Count | None = Field(None, description="of texts: number of layers, which a teacher may start from")
     heads: Count | None = Field(None, description="of texts: attention heads of a layer, those of a teacher")
     feed_forward: Count | None = Field(None, description="of texts: width of a layer's feed-forward part, a teacher's")
+
+    _once = field_validator("sources")(_have_names_of_their_own)
+
+    @property
+    def sees(self) -> bool:
+        """Whether it makes regions of pictures: of a grid, whose size and patch it has, or boxes."""
+        return self.module is not None and (self.boxes is not None or None not in (self.size, self.patch))
+
+    def regions(self, size: int | None = None) -> int:
+        """R, the regions of a picture of `size` pixels a side, of its own size if None."""
+        if self.boxes is not None:
+            return self.boxes
+        assert self.size is not None, "it sees"
+        assert self.patch is not None, "it sees"
+        return ((size or self.size) // self.patch) ** 2
 
 
 def fetch_params(config: Fetched) -> FetchParams:

@@ -25,7 +25,10 @@ class Data(Strict):
     extractor: str = Field(description="encoder of config/encoders that turns a picture into regions")
     text_encoder: str = Field(description="encoder of config/encoders that has the vocabulary and the teacher's start")
     processes: Count = Field(default=1, description="processes of one job that turn pictures into regions")
-    regions: Count = Field(description="side of the square of regions that a picture becomes, averages of neighbours")
+    regions: Count = Field(
+        description="side of the square of regions that a picture becomes, averages of neighbours; of boxes, the first "
+        "regions² of each picture"
+    )
     max_tokens: MaxTokens = Field(description="word pieces to which a text is cut")
     removal: Removal = Field(description="how a view lacks a modality: out of the attention, or zeros in its place")
 
@@ -67,6 +70,7 @@ class Overrides(Strict):
         "primary", description="claims are decided on primary datasets; a control is one where a claim should not hold"
     )
     seeds: Seeds | None = Field(None, description="seeds of its students, those of the study if null")
+    extractor: str | None = Field(None, description="encoder of its pictures, that of `data` if null")
     methods: MethodChanges | None = Field(
         None, description="the methods that run on it, all if null, with the parameters that differ for this dataset"
     )

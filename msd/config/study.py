@@ -59,7 +59,8 @@ class Study(Grid):
     @cached_property
     def encoder_configs(self) -> dict[str, EncoderConfig]:
         """The study's encoders by name."""
-        names = (self.data.extractor, self.data.text_encoder)
+        own = [changes.extractor or self.data.extractor for changes in self.datasets.values()]
+        names = dict.fromkeys((*own, self.data.text_encoder))
         return {name: read_named(EncoderConfig, "encoders", name) for name in names}
 
     @cached_property
@@ -72,6 +73,10 @@ class Study(Grid):
         """The pretrained model that a dataset's teacher or students start from, if they do."""
         name = self.training(role, dataset).model
         return None if name is None else self.model_configs[name]
+
+    def extractor(self, dataset: str) -> EncoderConfig:
+        """The encoder of a dataset's pictures."""
+        return self.encoder_configs[self.datasets[dataset].extractor or self.data.extractor]
 
     def training(self, role: Role, dataset: str) -> Any:
         """The Teacher or Training of one dataset: the study's values with the dataset's overrides."""
@@ -170,11 +175,17 @@ class Study(Grid):
 
     def features_params(self, dataset: str) -> FeaturesParams:
         """What the `features` job of a dataset is given."""
-        encoder = self.encoder_configs[self.data.extractor]
+        encoder, size = self.extractor(dataset), self.dataset_configs[dataset].size
         assert encoder.module is not None, "checked by check_encoders"
-        assert encoder.size is not None, "checked by check_encoders"
-        size = self.dataset_configs[dataset].size or encoder.size
-        return FeaturesParams(extractor=encoder.name, module=encoder.module, size=size, processes=self.data.processes)
+        return FeaturesParams(
+            extractor=encoder.name,
+            module=encoder.module,
+            size=None if encoder.boxes else size or encoder.size,
+            boxes=encoder.boxes,
+            dims=encoder.dims,
+            device=self.engine.device,
+            processes=self.data.processes,
+        )
 
     def model_params(self, dataset: str, role: Role | None = None) -> ModelParams:
         """What every job that runs a model is given; without a role, one that starts from the text encoder."""

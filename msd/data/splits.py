@@ -23,6 +23,18 @@ class Counts(Strict):
         return int(getattr(self, split))
 
 
+class Limits(Strict):
+    """A number for each split, null for all that there are: `limits[split]`."""
+
+    train: Count | None
+    val: Count | None
+    test: Count | None
+
+    def __getitem__(self, split: str) -> int | None:
+        limit: int | None = getattr(self, split)
+        return limit
+
+
 class Shares(Strict):
     """The share of the items that each split has."""
 

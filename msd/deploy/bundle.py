@@ -19,6 +19,7 @@ from msd.deploy.run import Run, open_run
 from msd.deploy.student import Preprocessing, Student, read_labels, read_tokens, written
 from msd.distill.losses import DATASET_TASKS
 from msd.errors import UserError
+from msd.features.reading import PictureReading
 from msd.models.files import save_model
 from msd.models.onnx_model import export_extractor, export_student, onnx_student, open_session, quantise
 from msd.models.predict import predict
@@ -83,7 +84,7 @@ def _write(run: Run, folder: Path) -> None:
     regions = run.preprocessing.regions**2
     export_student(run.model, folder / "model.onnx", regions=regions, removal=run.params.removal)
     quantise(folder / "model.onnx", folder / "model.int8.onnx")
-    export_extractor(run.extractor, folder / "extractor.onnx", size=run.preprocessing.size)
+    export_extractor(run.extractor, folder / "extractor.onnx", size=run.preprocessing.picture.size)
     shutil.copyfile(run.inputs["tokenizer"], folder / "tokenizer.json")
     (folder / "labels.json").write_text(written(run.labels), encoding="utf-8")
     described = asdict(run.preprocessing) | {"name": run.name, "dataset_task": run.params.dataset_task}
@@ -135,7 +136,7 @@ A student of `{run.params.dataset}` ({len(run.labels)} labels), trained by the m
 |---|---:|---:|
 {rows}
 
-A picture is made RGB (what is transparent white), stretched to {how.size}×{how.size} pixels and turned into features by
+A picture is made RGB (what is transparent white), {_framed(how.picture)} and turned into features by
 `{how.extractor}` (`extractor.onnx`, weights {how.weights_sha256[:12]}), averaged to {how.regions}×{how.regions}
 regions; a text is cut to {how.max_tokens} word pieces of `tokenizer.json`. `msd predict` does all of it. It was tested
 on data like those that it was trained on, and on no other. Data and extractor have licences of their own.
@@ -144,11 +145,20 @@ Trained at commit {commit}; the record of its training is sealed as {run.record.
 """
 
 
+def _framed(how: PictureReading) -> str:
+    """What becomes of a picture, in words."""
+    square = f"{how.size}×{how.size} pixels"
+    if how.edge is None:
+        return f"stretched to {square}"
+    return f"made {how.edge} pixels on its shorter side, cut to the {square} of its middle"
+
+
 def open_bundle(folder: Path) -> Student:
     """An exported student, as onnxruntime runs it; UserError for a folder that lacks a file."""
-    described: dict[str, Any] = read_json(folder / "preprocessor_config.json")
+    path = folder / "preprocessor_config.json"
+    described: dict[str, Any] = read_json(path)
     name, task = described.pop("name"), DATASET_TASKS[described.pop("dataset_task")]
-    how = Preprocessing(**described)
+    how = Preprocessing(**described | {"picture": PictureReading.of(described.get("picture"), path)})
     return Student(
         name,
         read_labels(folder / "labels.json"),

@@ -21,6 +21,7 @@ from msd.deploy.student import Logits, Preprocessing, Student, read_labels
 from msd.distill.losses import DATASET_TASKS
 from msd.errors import UserError
 from msd.features.extract import find
+from msd.features.reading import PictureReading
 from msd.lineage.record import described_job
 from msd.measure.metric import METRICS
 from msd.models.files import load_model, load_student
@@ -61,10 +62,15 @@ class Run:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """How pictures and texts became what the student was trained on."""
+        """How pictures and texts became what the student was trained on; UserError for boxes that others made."""
         spec = read_json(self.inputs["spec"])
+        if spec["preprocessing"] is None:
+            raise UserError(
+                f"{self.folder} was trained on boxes of {spec['extractor']}, published for the pictures of its data "
+                "set alone: there is no network here that makes them of another picture"
+            )
         return Preprocessing(
-            size=spec["preprocessing"]["size"],
+            picture=PictureReading.of(spec["preprocessing"], Path(self.inputs["spec"])),
             regions=self.params.data.regions,
             max_tokens=self.params.data.max_tokens,
             removal=self.params.removal,
@@ -75,7 +81,11 @@ class Run:
     @cached_property
     def extractor(self) -> Callable[[Tensor], Tensor]:
         """The network of pictures."""
-        return find(self.features["params"]["module"])(Path(self.features["inputs"]["weights"]))
+        weights = [Path(path) for path in self.features["inputs"]["weights"]]
+        found: Callable[[Tensor], Tensor] = find(self.features["params"]["module"]).build(
+            weights, size=self.preprocessing.picture.size
+        )
+        return found
 
     def student(self) -> Student:
         """It as PyTorch runs it."""
@@ -138,9 +148,10 @@ def _origins(folder: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, An
             raise UserError(f"{inputs[name]}, which {folder} was trained with, is not here; call from the project's "
                             "folder, or fetch it with DVC")  # fmt: skip
     features = described_job(read_json(Path(inputs["spec"]).with_name("record.json")))
-    if not Path(features["inputs"]["weights"]).is_file():
-        raise UserError(f"{features['inputs']['weights']}, by which pictures become features, is not here; "
-                        f"`snakemake {features['inputs']['weights']}` fetches it")  # fmt: skip
+    for weights in features["inputs"]["weights"]:
+        if not Path(weights).is_file():
+            what = f"{weights}, by which pictures become features, is not here"
+            raise UserError(f"{what}; `snakemake {weights}` fetches it")
     return record, inputs, features
 
 

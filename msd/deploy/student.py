@@ -17,6 +17,7 @@ from msd.data.tokenizer import read_tokenizer
 from msd.distill.losses import Task
 from msd.distill.saliency import modality_saliency
 from msd.errors import UserError
+from msd.features.reading import PictureReading
 from msd.models.split import RegionWindows
 from msd.models.views import VIEWS, Inputs, Removal, View
 from msd.text_file import read_json
@@ -32,12 +33,12 @@ class Preprocessing:
     """How a picture and a text become what a student reads; preprocessor_config.json of an export.
 
     Attributes:
-        size: pixels of the square that a picture is stretched to.   regions: a side, of averages of neighbours.
+        picture: how it becomes a square of pixels.   regions: a side, of averages of neighbours.
         max_tokens: word pieces that a text is cut to.   removal: how a view lacks a modality.
         extractor: name of the encoder of pictures.   weights_sha256: of its weights.
     """
 
-    size: int
+    picture: PictureReading
     regions: int
     max_tokens: int
     removal: Removal
@@ -79,9 +80,8 @@ class Student:
 
     def inputs(self, pictures: Sequence[Image.Image], texts: Sequence[str]) -> Inputs:
         """What the model reads of pictures and texts, B of each; features are rounded to float16 as in a study."""
-        side = self.preprocessing.size
-        resized = [picture.resize((side, side), Image.Resampling.BICUBIC) for picture in pictures]
-        grids = torch.from_numpy(self.extract(np.stack([np.asarray(each) for each in resized]))).half().float()
+        squares = [self.preprocessing.picture.square(picture) for picture in pictures]
+        grids = torch.from_numpy(self.extract(np.stack([np.asarray(each) for each in squares]))).half().float()
         regions = grids.flatten(1, 2)
         window = grids.shape[1] - self.preprocessing.regions + 1
         encodings = [encoding.ids for encoding in self.tokenizer.encode_batch(list(texts))]

@@ -6,6 +6,7 @@ The weights come from TensorFlow, hence "same" padding, which is uneven at strid
 """
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from torch.nn import functional as F
 
 from msd.data.pictures import member, open_archive
 from msd.errors import UserError, decoding
+from msd.features.reading import PictureReading
 
 EPSILON = 1e-3
 MEAN, SCALE = 127.0, 128.0  # of the weights' authors; ImageNet's mean and deviation are wrong for them
@@ -129,9 +131,15 @@ class _Regions(nn.Module):
         return features.permute(0, 2, 3, 1)
 
 
-def build(weights: Path) -> nn.Module:
-    """The extractor: (N, H, W, 3) bytes -> (N, rows, columns, 1280) float32 features."""
-    return _Regions(fold(load(weights)))
+def build(weights: Sequence[Path], *, size: int) -> nn.Module:
+    """The extractor: (N, H, W, 3) bytes of any size -> (N, rows, columns, 1280) float32 features."""
+    [file] = weights
+    return _Regions(fold(load(file)))
+
+
+def reading(weights: Sequence[Path], *, size: int) -> PictureReading:
+    """The whole picture, stretched, as the weights expect its pixels."""
+    return PictureReading(size, None, "bicubic", (MEAN,) * 3, (SCALE,) * 3)
 
 
 def fold(network: EfficientNetLite) -> EfficientNetLite:

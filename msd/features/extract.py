@@ -1,11 +1,14 @@
-"""Stage `features`: a grid of region features for each distinct picture of a prepared dataset.
+"""Stage `features`: region features for each distinct picture of a prepared dataset.
 
-An extractor is a module of this package with `build(weights)`, which gives a network from pictures (N, H, W, 3) in
-bytes to features (N, rows, columns, D); `module` of config/encoders/<name>.yaml names it.
+An extractor is a module of this package, which `module` of config/encoders/<name>.yaml names. It has
+`build(weights, size=…)`, which gives a network from pictures (N, size, size, 3) in bytes to features
+(N, rows, columns, D), and `reading(weights, size=…)`, how a picture becomes such a square; `weights` are the encoder's
+files. Where features are published, and their networks are not, the files have them: msd/features/mmf_boxes.py.
 """
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import os
@@ -14,12 +17,14 @@ import shutil
 import threading
 import zipfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import asdict
 from functools import lru_cache, partial
 from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -27,14 +32,20 @@ from torch import Tensor
 
 from msd.data.raw_files import sha256
 from msd.errors import UserError, nearest
-from msd.features.store import GrowingFeatures
+from msd.features import mmf_boxes
+from msd.features.reading import PictureReading
+from msd.features.store import Features, GrowingFeatures
+from msd.processor import chosen_device
 
 if TYPE_CHECKING:
     from msd.config.contracts.data import FeaturesParams
     from msd.job import Job
 
 BATCH = 32
-Extractor = Callable[[Tensor], Tensor]
+OTHERS = ("extract", "reading", "store")
+"""Modules of this package that are no extractors."""
+Network = Callable[[Tensor], Tensor]
+Read = Callable[[list[str]], Features]
 
 
 def extract(job: Job[FeaturesParams]) -> dict[str, float]:
@@ -42,21 +53,30 @@ def extract(job: Job[FeaturesParams]) -> dict[str, float]:
 
     Memory holds some batches of pictures, whatever their number; a job that was killed goes on, to the same bytes.
     """
-    params, archive, weights = job.params, Path(job.inputs["pictures"]), Path(job.inputs["weights"])
+    params, archive = job.params, Path(job.inputs["pictures"])
+    weights = [Path(path) for path in job.inputs["weights"]]
     names = sorted(_open(archive).namelist())
     if not names:
         raise UserError(f"{archive} holds no pictures; prepare the data set again")
     assert job.scratch is not None, "every job that is run has one"
+    read: Read
+    if params.boxes is None:
+        read = partial(features_of, archive=archive, weights=tuple(weights), params=params)
+        preprocessing = asdict(find(params.module).reading(weights, size=params.size))
+    else:
+        [published] = weights
+        file = mmf_boxes.unpacked(published, Path(job.scratch), names)
+        read, preprocessing = partial(mmf_boxes.boxes_of, file=file, params=params), None
     features = GrowingFeatures(Path(job.scratch), len(names))
     left = [names[start : start + BATCH] for start in range(features.done, len(names), BATCH)]
-    read = partial(features_of, archive=archive, weights=weights, params=params)
-    for grids in in_order(read, left, processes=params.processes):
-        features.append(grids)
+    for batch in in_order(read, left, processes=params.processes):
+        features.append(batch)
     spec = {
         "extractor": params.extractor,
-        "weights_sha256": sha256(weights),
-        "preprocessing": {"size": params.size, "resize": "bicubic, antialiased", "aspect": "stretched to a square"},
+        "weights_sha256": digest(weights),
+        "preprocessing": preprocessing,
         "grid": features.grid,
+        **({} if params.boxes is None else {"boxes": features.boxes}),
         "pictures": names,
     }
     pictures, regions, width = np.load(features.path, mmap_mode="r").shape
@@ -65,51 +85,68 @@ def extract(job: Job[FeaturesParams]) -> dict[str, float]:
     return {"pictures": float(pictures), "regions": float(regions), "width": float(width)}
 
 
-def find(module: str) -> Callable[[Path], Extractor]:
-    """The `build` function of a module of this package; raises UserError with the nearest name for an unknown one."""
+def digest(weights: Sequence[Path]) -> str:
+    """The sha256 of an encoder's file; of several, that of the list of their names and digests."""
+    digests = {path.name: sha256(path) for path in weights}
+    if len(digests) == 1:
+        return next(iter(digests.values()))
+    return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
+
+
+def find(module: str) -> ModuleType:
+    """An extractor's module of this package; raises UserError with the nearest name for an unknown one."""
     import msd.features
 
-    others = ("extract", "store")
-    known = sorted(item.name for item in pkgutil.iter_modules(msd.features.__path__) if item.name not in others)
+    known = sorted(item.name for item in pkgutil.iter_modules(msd.features.__path__) if item.name not in OTHERS)
     if module not in known:
         raise UserError(f"there is no extractor module msd.features.{module}{nearest(module, known)}")
-    build: Callable[[Path], Extractor] = importlib.import_module(f"msd.features.{module}").build
-    return build
+    return importlib.import_module(f"msd.features.{module}")
 
 
-def features_of(names: list[str], *, archive: Path, weights: Path, params: FeaturesParams) -> np.ndarray:
-    """Features (B, rows, columns, D) float16 of the pictures `names`; raises UserError naming a faulty one."""
-    pixels = torch.from_numpy(read_pictures(archive, names, size=params.size))
+def features_of(names: list[str], *, archive: Path, weights: Sequence[Path], params: FeaturesParams) -> Features:
+    """Features (B, rows·columns, D) float16 of the pictures `names`; raises UserError naming a faulty one."""
+    extractor = _extractor(params.module, weights, params.size, params.device)
+    pixels = read_pictures(archive, names, reading=extractor.reading)
     with torch.inference_mode():
-        grids = _extractor(params.module, weights)(pixels).numpy()
+        grids = extractor.network(torch.from_numpy(pixels).to(extractor.device)).cpu().numpy()
     with np.errstate(over="ignore"):  # the next line names it
         stored = grids.astype(np.float16)
     if not np.isfinite(stored).all():
         name = names[int(np.flatnonzero(~np.isfinite(stored).all(axis=(1, 2, 3)))[0])]
         what = f"features of the picture {name} that are not finite in float16"
-        raise UserError(f"{params.extractor} gave {what}; check the picture and the weights {weights}")
-    return stored
+        raise UserError(f"{params.extractor} gave {what}; check the picture and the weights {weights[0]}")
+    _, rows, columns, width = stored.shape
+    if width != params.dims:
+        raise UserError(f"{params.extractor} gives features of {width} numbers; correct `dims` of its file")
+    return Features(stored.reshape(len(names), rows * columns, width), [rows, columns], [])
 
 
-def read_pictures(archive: Path, names: list[str], *, size: int) -> np.ndarray:
+def read_pictures(archive: Path, names: list[str], *, reading: PictureReading) -> np.ndarray:
     """(B, size, size, 3) bytes of the pictures `names`; raises UserError naming a broken one."""
-    from PIL import Image
-
     from msd.data.pictures import member, rgb
 
-    pixels = np.empty((len(names), size, size, 3), np.uint8)
+    pixels = np.empty((len(names), reading.size, reading.size, 3), np.uint8)
     for row, name in enumerate(names):
-        picture = rgb(member(_open(archive), name), name=f"{name} of {archive}")
-        if picture.size != (size, size):
-            picture = picture.resize((size, size), Image.Resampling.BICUBIC)
-        pixels[row] = np.asarray(picture)
+        pixels[row] = np.asarray(reading.square(rgb(member(_open(archive), name), name=f"{name} of {archive}")))
     return pixels
 
 
+class Extractor(NamedTuple):
+    """A network (N, H, W, 3) bytes -> (N, rows, columns, D), where it runs, and how its pictures are read."""
+
+    network: Network
+    device: torch.device
+    reading: PictureReading
+
+
 @lru_cache(1)
-def _extractor(module: str, weights: Path) -> Extractor:
+def _extractor(module: str, weights: tuple[Path, ...], size: int, device: str) -> Extractor:
     """An extractor, built once in each process."""
-    return find(module)(weights)
+    found, chosen = find(module), chosen_device(device)
+    network = found.build(weights, size=size)
+    if isinstance(network, torch.nn.Module):
+        network.to(chosen)
+    return Extractor(network, chosen, found.reading(weights, size=size))
 
 
 @lru_cache(1)
@@ -120,15 +157,13 @@ def _open(archive: Path) -> zipfile.ZipFile:
     return open_archive(archive)
 
 
-def in_order(
-    read: Callable[[list[str]], np.ndarray], batches: Iterable[list[str]], *, processes: int
-) -> Iterator[np.ndarray]:
+def in_order(read: Read, batches: Iterable[list[str]], *, processes: int) -> Iterator[Features]:
     """What `read` gives for each batch, in their order, from that many processes; two batches ahead in each."""
     if processes == 1:
         yield from map(read, batches)
         return
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_end_with_parent) as pool:
-        waiting: deque[Future[np.ndarray]] = deque()
+        waiting: deque[Future[Features]] = deque()
         try:
             for batch in batches:
                 waiting.append(pool.submit(read, batch))

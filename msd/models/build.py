@@ -63,7 +63,8 @@ def _region_moments(train: Split) -> tuple[Tensor, Tensor]:
     pictures = pictures[torch.arange(taken) * len(pictures) // taken]
     means, variances, sizes = [], [], []
     for rows in blocks(taken, math.prod(train.regions.shape[1:])):
-        seen = train.regions[pictures[rows]].flatten(0, 1)
+        seen, mask = train.regions[pictures[rows]], train.region_mask(pictures[rows])
+        seen = seen.flatten(0, 1) if mask is None else seen[mask.bool()]
         means.append(seen.mean(0).double())
         variances.append(seen.std(0).double().square())
         sizes.append(len(seen))

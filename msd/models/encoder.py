@@ -203,9 +203,7 @@ class Encoder(nn.Module):
 
 def _attention_mask(view: Inputs) -> Tensor:
     """(B, 1, 1, S): 0 for what is attended to, the lowest number for padding."""
-    mask = view.token_mask
-    if view.regions is not None:
-        mask = torch.cat((mask, mask.new_ones(view.regions.shape[:2])), dim=1)
+    mask = view.mask
     return ((1 - mask) * torch.finfo(mask.dtype).min)[:, None, None]
 
 

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     from msd.models.visualbert import VisualBertClassifier
 
-INPUTS = ("tokens", "token_mask", "regions")
-"""tokens (B, L) int64, token_mask (B, L) float32, regions (B, R, D) float32; B and L are free."""
-
 
 class _Views(nn.Module):
     """A model with tensors as arguments and results: the logits (B, C) of some views, in their order."""
@@ -32,20 +29,35 @@ class _Views(nn.Module):
         super().__init__()
         self.model, self.views, self.removal = model.eval(), views, removal
 
-    def forward(self, tokens: Tensor, token_mask: Tensor, regions: Tensor) -> tuple[Tensor, ...]:
-        outputs = self.model(Inputs(tokens, token_mask, regions), self.views, removal=self.removal)
+    def forward(
+        self, tokens: Tensor, token_mask: Tensor, regions: Tensor, region_mask: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
+        inputs = Inputs(tokens, token_mask, regions, region_mask=region_mask)
+        outputs = self.model(inputs, self.views, removal=self.removal)
         return tuple(outputs[view].logits for view in self.views)
 
 
 def export_student(
-    model: VisualBertClassifier, path: Path, *, regions: int, removal: Removal, views: Sequence[View] = VIEWS
+    model: VisualBertClassifier,
+    path: Path,
+    *,
+    regions: int,
+    removal: Removal,
+    views: Sequence[View] = VIEWS,
+    masked: bool = False,
 ) -> None:
-    """Write a student that sees `regions` of each picture as ONNX, for batches and texts of any size."""
+    """Write a student that sees `regions` of each picture as ONNX, for batches and texts of any size.
+
+    Its inputs are tokens (B, L) int64, token_mask (B, L) and regions (B, R, D) float32; with `masked`, for pictures
+    that may have fewer than R, region_mask (B, R) too.
+    """
     tokens = torch.ones(3, 5, dtype=torch.long)
-    example = (tokens, torch.ones(3, 5), torch.zeros(3, regions, model.config["region_width"]))
-    free = {0: Dim.DYNAMIC, 1: Dim.DYNAMIC}
-    sizes = {"tokens": free, "token_mask": free, "regions": {0: Dim.DYNAMIC}}
-    _export(_Views(model, views, removal), example, path, sizes=sizes, inputs=INPUTS, outputs=views)
+    example = [tokens, torch.ones(3, 5), torch.zeros(3, regions, model.config["region_width"])]
+    free, fixed = {0: Dim.DYNAMIC, 1: Dim.DYNAMIC}, {0: Dim.DYNAMIC}
+    sizes = {"tokens": free, "token_mask": free, "regions": fixed}
+    if masked:
+        example, sizes = [*example, torch.ones(3, regions)], sizes | {"region_mask": fixed}
+    _export(_Views(model, views, removal), tuple(example), path, sizes=sizes, inputs=tuple(sizes), outputs=views)
 
 
 def export_extractor(extractor: Callable[[Tensor], Tensor], path: Path, *, size: int) -> None:
@@ -102,12 +114,10 @@ def _quiet() -> Iterator[None]:
 def onnx_student(path: Path) -> Callable[[Inputs], dict[View, Tensor]]:
     """An exported student: inputs -> view -> logits (B, C), on one core; raises UserError for a file that is none."""
     session = open_session(path)
-    views = [output.name for output in session.get_outputs()]
+    names, views = ([each.name for each in part] for part in (session.get_inputs(), session.get_outputs()))
 
     def run(inputs: Inputs) -> dict[View, Tensor]:
-        assert inputs.regions is not None
-        given = dict(zip(INPUTS, (inputs.tokens, inputs.token_mask, inputs.regions), strict=True))
-        logits = session.run(views, {name: values.numpy() for name, values in given.items()})
+        logits = session.run(views, {name: getattr(inputs, name).numpy() for name in names})
         return dict(zip(views, map(torch.from_numpy, logits), strict=True))
 
     return run

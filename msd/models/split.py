@@ -37,6 +37,7 @@ class Split:
         regions: P rows (R, D) float32, shared by the splits of a dataset.
         targets: (N,) class indices for a multiclass loss, N rows (C,) of scores for a multilabel one.
         unlabelled: samples at the end, in transfer pairs, that have no label: what stands in its place means nothing.
+        boxes: (P,) regions of each picture, behind which are zeros; None where every picture has R.
     """
 
     tokens: Rows
@@ -45,6 +46,7 @@ class Split:
     regions: Rows
     targets: Rows
     unlabelled: int = 0
+    boxes: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -69,7 +71,15 @@ class Split:
         lengths = self.lengths[rows]
         longest = max(lengths.tolist())
         mask = (torch.arange(longest)[None] < lengths[:, None]).float()
-        return Inputs(self.tokens[rows][:, :longest].long(), mask, self.regions[self.pictures[rows]])
+        pictures = self.pictures[rows]
+        tokens, regions = self.tokens[rows][:, :longest].long(), self.regions[pictures]
+        return Inputs(tokens, mask, regions, region_mask=self.region_mask(pictures))
+
+    def region_mask(self, pictures: Tensor) -> Tensor | None:
+        """(B, R) 1.0 for the regions of the pictures with the numbers (B,), 0.0 behind; None where all have R."""
+        if self.boxes is None:
+            return None
+        return (torch.arange(self.regions.shape[1])[None] < self.boxes[pictures][:, None]).float()
 
     def rows_by_length(self, count: int) -> Tensor:
         """`count` rows evenly spread over the samples sorted by length of text; the median one for 1."""
@@ -110,14 +120,39 @@ class RegionWindows:
         return F.avg_pool2d(grid, self.window, stride=1).permute(0, 2, 3, 1).flatten(1, 2)
 
 
-def load_regions(features: str | Path, *, side: int) -> RegionWindows:
-    """`side` × `side` averages of the regions of regions.npy (P, R, D); UserError if R is no square of that side."""
-    grid = npy_rows(features)
-    regions = grid.shape[1]
+@dataclass(frozen=True)
+class FirstBoxes:
+    """The first `count` of the boxes of each picture, P rows (R, D)."""
+
+    stored: Rows
+    count: int
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(P, count, D)."""
+        return len(self), self.count, self.stored.shape[2]
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        return self.stored[rows][:, : self.count]
+
+
+def load_regions(features: str | Path, *, side: int, boxes: bool = False) -> RegionWindows | FirstBoxes:
+    """`side` × `side` averages of the regions of regions.npy (P, R, D), or of boxes the first side².
+
+    Raises UserError where R is no square of that side, or there are fewer boxes.
+    """
+    stored = npy_rows(features)
+    regions = stored.shape[1]
+    if boxes and side**2 <= regions:
+        return FirstBoxes(stored, side**2)
     given = math.isqrt(regions)
-    if given**2 != regions or not 1 <= side <= given:
-        raise UserError(f"{features}: {regions} regions are no square of {side} regions a side or more")
-    return RegionWindows(grid, given - side + 1)
+    if boxes or given**2 != regions or not 1 <= side <= given:
+        what = f"boxes are fewer than {side}²" if boxes else f"regions are no square of {side} regions a side or more"
+        raise UserError(f"{features}: {regions} {what}")
+    return RegionWindows(stored, given - side + 1)
 
 
 def with_transfer(train: Split, pairs: Split) -> Split:
@@ -131,7 +166,9 @@ def with_transfer(train: Split, pairs: Split) -> Split:
     assert isinstance(train.tokens, Ragged), "as load_split opens it"
     assert isinstance(pairs.tokens, Ragged), "as load_split opens it"
     tokens, pictures = joined(train.tokens, pairs.tokens), torch.cat((train.pictures, pairs.pictures))
-    return Split(tokens, tokens.lengths, pictures, train.regions, targets, unlabelled=len(pairs))
+    return replace(
+        train, tokens=tokens, lengths=tokens.lengths, pictures=pictures, targets=targets, unlabelled=len(pairs)
+    )
 
 
 def load_split(
@@ -143,8 +180,11 @@ def load_split(
     labels: int,
     task: str,
     has_labels: bool = True,
+    boxes: Tensor | None = None,
 ) -> Split:
-    """Open one prepared split; `pictures` names the rows of `regions`. Without labels, zeros stand in their place.
+    """Open one prepared split; `pictures` names the rows of `regions`, each of which has so many `boxes`.
+
+    Without labels, zeros stand in their place.
 
     Raises:
         UserError: a sample's picture has no region features, or a target is no label of the dataset.
@@ -159,7 +199,7 @@ def load_split(
         starts, of_samples, scores = (torch.from_numpy(part) for part in found)
         targets = SparseScores(Ragged(starts, of_samples), Ragged(starts, scores), labels)
     tokens = _tokens(prepared, tokenizer)
-    return Split(tokens, tokens.lengths, _pictures(prepared, pictures), regions, targets)
+    return Split(tokens, tokens.lengths, _pictures(prepared, pictures), regions, targets, boxes=boxes)
 
 
 def _tokens(prepared: str | Path, tokenizer: Tokenizer) -> Ragged:

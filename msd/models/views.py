@@ -24,6 +24,7 @@ class Inputs:
         regions: (B, R, D) region features, or None.
         text, image: whether the modality is present; an absent one pools to zero.
         words: (B, L, W) word embeddings of the tokens, looked up once for all views, or None.
+        region_mask: (B, R) 1.0 for a region, 0.0 for zeros behind the last one; None where all pictures have R.
     """
 
     tokens: Tensor
@@ -32,6 +33,7 @@ class Inputs:
     text: bool = True
     image: bool = True
     words: Tensor | None = None
+    region_mask: Tensor | None = None
 
     def to(self, device: torch.device, *, non_blocking: bool = False) -> Inputs:
         """The same on a device."""
@@ -40,6 +42,16 @@ class Inputs:
     def pin_memory(self) -> Inputs:
         """The same in pages that a GPU reads by itself."""
         return self._each(Tensor.pin_memory)
+
+    @property
+    def mask(self) -> Tensor:
+        """(B, L + R) 1.0 for what is attended to: tokens, and regions where there are any."""
+        if self.regions is None:
+            return self.token_mask
+        of_regions = self.region_mask
+        if of_regions is None:
+            of_regions = self.token_mask.new_ones(self.regions.shape[:2])
+        return torch.cat((self.token_mask, of_regions), dim=1)
 
     def _each(self, function: Callable[[Tensor], Tensor]) -> Inputs:
         changed: dict[str, Any] = {
@@ -66,7 +78,7 @@ def take_view(inputs: Inputs, view: View, *, removal: Removal = "mask") -> Input
     if removal == "zero":
         return _zeroed(inputs, view)
     if view == "text":
-        return replace(inputs, regions=None, image=False)
+        return replace(inputs, regions=None, region_mask=None, image=False)
     rows = torch.arange(inputs.tokens.shape[0], device=inputs.tokens.device)
     last = inputs.token_mask.sum(1).long() - 1
     ends = torch.stack((inputs.tokens[:, 0], inputs.tokens[rows, last]), dim=1)

@@ -107,8 +107,16 @@ class VisualBertClassifier(Classifier):
             mask = inputs.token_mask[:, :, None]
             text = (states[:, :length] * mask).sum(1) / mask.sum(1)
         if inputs.image:
-            image = states[:, length:].mean(1)
+            image = masked_mean(states[:, length:], inputs.region_mask)
         return torch.cat((text, image, text * image), dim=1)
+
+
+def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
+    """(B, R, W) -> (B, W), the mean over the places where the mask (B, R) is 1; over all of them without one."""
+    if mask is None:
+        return values.mean(1)
+    weights = mask[:, :, None]
+    return (values * weights).sum(1) / weights.sum(1)
 
 
 def start_from_bert(model: VisualBertClassifier, weights: Mapping[str, Tensor], pieces: Tensor) -> list[str]:

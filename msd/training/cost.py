@@ -59,7 +59,7 @@ def cost(job: Job[StudentParams]) -> dict[str, float]:
     }
     asked: dict[str, Ask] = {name: _of_torch(model, params.removal) for name, model in models.items()}
     with tempfile.TemporaryDirectory() as folder:
-        for form, path in _exported(student, Path(folder), params).items():
+        for form, path in _exported(student, Path(folder), params, masked=split.boxes is not None).items():
             asked[form], measured[form] = _of_onnx(path), {"bytes": path.stat().st_size}
     for form in FORMS:
         measured[form]["score"] = _score(asked[form], dataset, params.metric)
@@ -74,11 +74,11 @@ def cost(job: Job[StudentParams]) -> dict[str, float]:
     return {f"{name}/{key}": float(entry[key]) for name, entry in measured.items() for key in counted if key in entry}
 
 
-def _exported(student: VisualBertClassifier, folder: Path, params: StudentParams) -> dict[str, Path]:
+def _exported(student: VisualBertClassifier, folder: Path, params: StudentParams, *, masked: bool) -> dict[str, Path]:
     """A student as ONNX, and with weights in 8 bits: name of the form -> its file in `folder`."""
     whole, small = (folder / f"{form}.onnx" for form in FORMS[1:])
     regions = params.data.regions**2
-    export_student(student, whole, regions=regions, removal=params.removal, views=("both",))
+    export_student(student, whole, regions=regions, removal=params.removal, views=("both",), masked=masked)
     quantise(whole, small)
     return dict(zip(FORMS[1:], (whole, small), strict=True))
 

@@ -44,7 +44,7 @@ class Dataset:
         """Read `splits` from a job's inputs: prepared tables, labels, tokenizer, and regions with spec or pictures."""
         task = DATASET_TASKS[params.dataset_task]
         labels = len(json.loads(Path(inputs["labels"]).read_text(encoding="utf-8")))
-        regions, pictures = _pictures(params, inputs)
+        regions, pictures, boxes = _pictures(params, inputs)
         tokenizer = read_tokenizer(inputs["tokenizer"], max_tokens=params.data.max_tokens)
         loaded = {
             split: load_split(
@@ -55,6 +55,7 @@ class Dataset:
                 labels=labels,
                 task=task,
                 has_labels=split != TRANSFER,
+                boxes=boxes,
             )
             for split in splits
         }
@@ -100,10 +101,11 @@ class Dataset:
         return model
 
 
-def _pictures(params: ModelParams, inputs: Mapping[str, Any]) -> tuple[Rows, list[str]]:
-    """What a model sees of each picture, and the pictures' names in that order."""
+def _pictures(params: ModelParams, inputs: Mapping[str, Any]) -> tuple[Rows, list[str], Tensor | None]:
+    """What a model sees of each picture, the pictures' names in that order, and how many boxes each has, if it has."""
     if params.data.pixels is not None:
         pixels = Pixels(inputs["pictures"], params.data.pixels)
-        return pixels, pixels.names
-    names: list[str] = json.loads(Path(inputs["spec"]).read_text(encoding="utf-8"))["pictures"]
-    return load_regions(inputs["regions"], side=params.data.regions), names
+        return pixels, pixels.names, None
+    spec = json.loads(Path(inputs["spec"]).read_text(encoding="utf-8"))
+    boxes = torch.tensor(spec["boxes"]) if "boxes" in spec else None
+    return load_regions(inputs["regions"], side=params.data.regions, boxes=boxes is not None), spec["pictures"], boxes

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from msd.errors import UserError
+from msd.processor import chosen_device
 
 if TYPE_CHECKING:
     from msd.config.contracts.training import EngineParams
@@ -65,14 +66,6 @@ class _Gather(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         return _reduced(gradients[0].contiguous())[ctx.own], None, None
-
-
-def chosen_device(name: str) -> torch.device:
-    """The device `auto`, `cpu` or `cuda`; UserError for a GPU that PyTorch does not see."""
-    is_there = torch.cuda.is_available()
-    if name == "cuda" and not is_there:
-        raise UserError("engine.device: PyTorch sees no GPU on this machine; write auto or cpu")
-    return torch.device("cuda" if is_there and name != "cpu" else "cpu")
 
 
 class Engine:

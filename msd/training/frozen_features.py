@@ -11,7 +11,7 @@ from msd.data.rows import all_of, blocks
 from msd.models.build import encoder_architecture, start_from_encoder
 from msd.models.predict import predict
 from msd.models.split import Split
-from msd.models.visualbert import VisualBertClassifier
+from msd.models.visualbert import VisualBertClassifier, masked_mean
 from msd.training.dataset import Dataset
 
 Features = dict[str, np.ndarray]
@@ -35,7 +35,10 @@ def _of_pictures(split: Split) -> np.ndarray:
     """(N, D) the mean of each sample's regions."""
     pictures, of_sample = split.pictures.unique(return_inverse=True)
     width = math.prod(split.regions.shape[1:])
-    means = [split.regions[pictures[rows]].mean(1) for rows in blocks(len(pictures), width)]
+    means = [
+        masked_mean(split.regions[pictures[rows]], split.region_mask(pictures[rows]))
+        for rows in blocks(len(pictures), width)
+    ]
     return torch.cat(means)[of_sample].numpy()
 
 

@@ -27,12 +27,14 @@ from msd.job import Job
 
 @pytest.fixture
 def corners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An extractor module of two lines, found like any other: every fourth pixel, times the weights."""
+    """An extractor module of few lines, found like any other: every fourth pixel, times the weights."""
     import msd.features
 
     (tmp_path / "package").mkdir()
     (tmp_path / "package" / "corners.py").write_text(
-        "def build(weights):\n    return lambda pixels: pixels[:, ::4, ::4].float() * float(weights.read_text())\n"
+        "from msd.features.efficientnet_lite import reading\n"
+        "def build(weights, *, size):\n"
+        "    return lambda pixels: pixels[:, ::4, ::4].float() * float(weights[0].read_text())\n"
     )
     monkeypatch.setattr(msd.features, "__path__", [*msd.features.__path__, str(tmp_path / "package")])
     yield "corners"
@@ -46,8 +48,8 @@ def _job(folder: Path, pictures: dict[str, bytes], *, module: str, factor: str =
     (folder / "weights").write_text(factor)
     return Job(
         "features",
-        FeaturesParams(extractor="toy", module=module, size=8, processes=processes),
-        {"pictures": str(folder / "pictures.zip"), "weights": str(folder / "weights")},
+        FeaturesParams(extractor="toy", module=module, size=8, dims=3, device="cpu", processes=processes),
+        {"pictures": str(folder / "pictures.zip"), "weights": [str(folder / "weights")]},
         {"regions": str(folder / "regions.npy"), "spec": str(folder / "spec.json")},
         scratch=str(folder / "scratch" / factor),
     )
@@ -87,7 +89,13 @@ def test_a_broken_picture_and_infinite_features_are_named(tmp_path: Path, corner
 def test_an_unknown_extractor_gives_the_nearest() -> None:
     with pytest.raises(UserError, match="did you mean 'efficientnet_lite'"):
         find("efficientnet_light")
-    assert find("efficientnet_lite").__module__ == "msd.features.efficientnet_lite"
+    assert find("efficientnet_lite").__name__ == "msd.features.efficientnet_lite"
+
+
+def test_features_of_another_width_than_the_encoders_file_says_are_refused(tmp_path: Path, corners: str) -> None:
+    job = _job(tmp_path, {"a.png": png(Image.new("RGB", (8, 8)))}, module=corners)
+    with pytest.raises(UserError, match="toy gives features of 3 numbers; correct `dims`"):
+        extract(replace(job, params=job.params.model_copy(update={"dims": 4})))
 
 
 @pytest.fixture
@@ -100,8 +108,8 @@ def many(tmp_path: Path) -> Job:
     job = _job(tmp_path, pictures, module="efficientnet_lite")
     torch.manual_seed(0)
     torch.save(EfficientNetLite().state_dict(), tmp_path / "weights.pth")
-    params = job.params.model_copy(update={"size": 32})
-    return replace(job, params=params, inputs={**job.inputs, "weights": str(tmp_path / "weights.pth")})
+    params = job.params.model_copy(update={"size": 32, "dims": 1280})
+    return replace(job, params=params, inputs={**job.inputs, "weights": [str(tmp_path / "weights.pth")]})
 
 
 def _bytes(job: Job) -> bytes:

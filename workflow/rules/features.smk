@@ -2,17 +2,17 @@
 FEATURES = Stage(
     "features",
     DATA,
-    "{dataset}",
+    "{dataset}-{extractor}",
     lambda w: study.features_params(w.dataset),
     extractor_module,
 )
-REGIONS = f"{DATA}/{{dataset}}/features/{study.data.extractor}"
+REGIONS = f"{DATA}/{{dataset}}/features/{{extractor}}"
 
 
 rule features:
     input:
         pictures=rules.prepare.output.pictures,
-        weights=encoder_file(study.data.extractor),
+        weights=extractor_files,
     output:
         **recorded(REGIONS),
         regions=f"{REGIONS}/regions.npy",
@@ -25,11 +25,11 @@ rule features:
     threads: study.data.processes
     resources:
         mem_mb=2000,
-        runtime=240,
+        runtime=1440,
     params:
         **FEATURES.params,
     message:
-        f"Extract region features of {{wildcards.dataset}} with {study.data.extractor}"
+        "Extract region features of {wildcards.dataset} with {wildcards.extractor}"
     shell:
         FEATURES.shell
 
@@ -38,7 +38,7 @@ DATASET = {
     **{split: rules.prepare.output[split] for split in SPLITS},
     "labels": rules.prepare.output.labels,
     "tokenizer": rules.tokenizer.output.tokenizer,
-    "regions": rules.features.output.regions,
-    "spec": rules.features.output.spec,
+    "regions": features_file(rules.features.output.regions),
+    "spec": features_file(rules.features.output.spec),
 }
 READ = {role: read_by(role) for role in ("teacher", "student")}

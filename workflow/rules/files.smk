@@ -52,5 +52,10 @@ def raw_files(wildcards):
     return [f"{source_folder(wildcards.dataset)}/raw/{item.name}" for item in sources]
 
 
+def encoder_files(name):
+    sources = study.encoder_configs[name].sources
+    return [f"{source_folder(name)}/raw/{item.name}" for item in sources]
+
+
 def encoder_file(name):
-    return f"{source_folder(name)}/raw/{study.encoder_configs[name].sources[0].name}"
+    return encoder_files(name)[0]

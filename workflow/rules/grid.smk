@@ -121,7 +121,27 @@ def dataset_module(wildcards):
 
 
 def extractor_module(wildcards):
-    return [f"msd.features.{study.encoder_configs[study.data.extractor].module}"]
+    return [f"msd.features.{study.extractor(wildcards.dataset).module}"]
+
+
+def extractor_files(wildcards):
+    return encoder_files(wildcards.extractor)
+
+
+def features_file(file):
+    """Input function: a file of the features that a dataset's models read."""
+    return lambda wildcards: file.format(
+        dataset=wildcards.dataset, extractor=study.extractor(wildcards.dataset).name
+    )
+
+
+def of_features(files):
+    """Files of the features of all datasets."""
+    return [
+        file.format(dataset=dataset, extractor=study.extractor(dataset).name)
+        for dataset in study.datasets
+        for file in files
+    ]
 
 
 def method_module(wildcards):

@@ -1,11 +1,20 @@
 # teacher_variants → unimodal_students, and what the hypothesis on an MSD study's teachers adds to tables and figures.
 TEXT_ENCODER = TEACHER_STUDY.encoder_configs[TEACHER_STUDY.data.text_encoder]
-REGIONS = f"{MSD_DATA}/features/{TEACHER_STUDY.data.extractor}"
+
+
+def teacher_regions(name):
+    """Input function: a file of the features that the teachers of a dataset read."""
+    return lambda wildcards: (
+        f"{DATA}/{wildcards.dataset}/features/"
+        f"{TEACHER_STUDY.extractor(wildcards.dataset).name}/{name}"
+    )
+
+
 STUDENT_FILES = {
     "tokenizer": f"{MSD_DATA}/tokenizer/{TEXT_ENCODER.name}/tokenizer.json",
     "encoder": f"{DATA}/encoders/{TEXT_ENCODER.name}/raw/{TEXT_ENCODER.sources[0].file}",
-    "regions": f"{REGIONS}/regions.npy",
-    "spec": f"{REGIONS}/spec.json",
+    "regions": teacher_regions("regions.npy"),
+    "spec": teacher_regions("spec.json"),
 }
 check_teachers([*TEACHER_FILES.values(), *STUDENT_FILES.values()])
 UNIMODAL = f"{RESULTS}/unimodal/{{dataset}}/{{modality}}"

@@ -45,3 +45,4 @@ wildcard_constraints:
     variant="[^/]+",
     teacher=r"seed-\d+",
     seeds=r"seeds-[\w-]+",
+    extractor="[^/]+",

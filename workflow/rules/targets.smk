@@ -9,7 +9,7 @@ rule data:
 
 rule features_all:
     input:
-        of_datasets(rules.features.output),
+        of_features(rules.features.output),
 
 
 rule teachers:

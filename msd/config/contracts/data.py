@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from msd.config.strict import Count, Large, Side, Strict
+from msd.config.strict import Count, Device, Large, Side, Strict
 
 DatasetTask = Literal["binary", "multiclass", "multilabel", "vqa"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -108,15 +108,25 @@ class PrepareParams(DatasetParams):
 
 
 class FeaturesParams(Strict):
-    """Stage `features`: an encoder of pictures, its module in msd/features, and the side of its pictures in pixels.
+    """Stage `features`: an encoder of pictures, its module in msd/features, and D.
 
-    `processes` read pictures beside each other; what they give does not depend on their number.
+    `size`: pixels of a side of the pictures that a network reads; or `boxes`: how many published ones a picture has at
+    most. `processes` read pictures beside each other; what they give does not depend on their number.
     """
 
     extractor: str
     module: str
-    size: Side
+    size: Side | None = None
+    dims: Count
+    boxes: Count | None = None
+    device: Device = "auto"
     processes: Count = 1
+
+    @model_validator(mode="after")
+    def _reads_one_of_them(self) -> Self:
+        if (self.size is None) == (self.boxes is None):
+            raise ValueError("give `size`, of pictures, or `boxes`, of published ones")
+        return self
 
 
 class TransferParams(Strict):

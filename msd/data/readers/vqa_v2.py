@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, Self, TypeVar
 
 from PIL import Image
-from pydantic import BaseModel, Field, ValidationError, WrapValidator
+from pydantic import BaseModel, Field, ValidationError, WrapValidator, model_validator
 
 from msd.config.strict import Count, Seed, Side
 from msd.data.findings import Findings, Records
@@ -21,7 +21,7 @@ from msd.data.pictures import Lazy, member, open_archive, rgb
 from msd.data.prepared import Prepared, Sample
 from msd.data.randomness import hashed_order
 from msd.data.raw_files import raw_file
-from msd.data.splits import Counts
+from msd.data.splits import Limits
 from msd.errors import UserError
 from msd.measure.vqa import answer_share, normalise
 
@@ -37,8 +37,16 @@ class Parameters(Records):
 
     seed: Seed = Field(description="of the choice of pictures")
     least_questions: Count = Field(description="questions whose main answer a label must be")
-    pictures: Counts = Field(description="pictures of each split, with all questions on them")
+    pictures: Limits = Field(
+        description="pictures of each split, with all questions on them; null: all that there are, of val2014 all others"
+    )
     side: Side = Field(description="pixels of the square that a photograph is made smaller than")
+
+    @model_validator(mode="after")
+    def _divide_val2014(self) -> Self:
+        if self.pictures.val is None and self.pictures.test is None:
+            raise ValueError("val and test share the pictures of val2014: give a number for one of them")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +125,9 @@ def prepare(raw: dict[str, Path], parameters: Parameters) -> Prepared:
         own = [question for question in asked[subset] if question.picture in kept]
         splits[split] = [_sample(question, places) for question in own]
         total = len(asked[subset])
-        reason = f"questions on other pictures: {split} has {len(own)} of {total} questions of {subset}"
-        findings.add(f"{subset} ({total - len(own)} questions)", subset, action="dropped", reason=reason)
+        if len(own) < total:
+            reason = f"questions on other pictures: {split} has {len(own)} of {total} questions of {subset}"
+            findings.add(f"{subset} ({total - len(own)} questions)", subset, action="dropped", reason=reason)
         for question in own:
             if not places.keys() & set(question.answers):
                 reason = "no answer among the labels: all of its targets are 0"
@@ -210,14 +219,20 @@ def _words(error: ValidationError) -> str:
 
 def _choose_pictures(asked: dict[str, list[Question]], parameters: Parameters) -> dict[str, list[str]]:
     """Split -> its pictures."""
-    chosen, taken = {}, Counter[str]()
-    for split, subset in OWNERS.items():
+    limits, chosen = parameters.pictures, {}
+    for subset in SUBSETS:
         order = hashed_order({question.picture for question in asked[subset]}, "vqa-v2", parameters.seed, subset)
-        first, taken[subset] = taken[subset], taken[subset] + parameters.pictures[split]
-        if taken[subset] > len(order):
-            raise UserError(f"`pictures` asks for {taken[subset]} of {subset}, which has {len(order)} with questions")
-        chosen[split] = order[first : taken[subset]]
-    return chosen
+        owners = [split for split, owner in OWNERS.items() if owner == subset]
+        given = sum(limits[split] or 0 for split in owners)
+        needed = given + sum(limits[split] is None for split in owners)  # at least one for each that has the others
+        if needed > len(order):
+            raise UserError(f"`pictures` asks for {needed} of {subset}, which has {len(order)} with questions")
+        first = 0
+        for split in owners:
+            limit = limits[split]
+            last = first + (len(order) - given if limit is None else limit)
+            chosen[split], first = order[first:last], last
+    return {split: chosen[split] for split in OWNERS}
 
 
 def _sample(question: Question, places: dict[str, int]) -> Sample:

@@ -86,16 +86,9 @@ class TinyBERT(Method):
         kd = self.divergence("both", step, temperature=self.options.temperature)
         with torch.no_grad():
             teacher = self.teacher.model(step.inputs, internals=True)["both"]
-        student, mask = step.output("both"), _mask(step)
+        student, mask = step.output("both"), step.inputs.mask
         projections = [self.of_embeddings] + [self.of_layers] * (len(student.hidden) - 1)
         hidden = hidden_distance(student.hidden, teacher.hidden, mask, projections=projections)
         attention = attention_distance(student.attentions, teacher.attentions, mask)
         terms = {"task": task, "kd/both": kd, "hidden": hidden, "attention": attention}
         return (1 - share) * task + share * kd + self.options.beta * (hidden + attention), terms
-
-
-def _mask(step: Step) -> Tensor:
-    """(B, L + R): 1 for tokens and regions, 0 for padding."""
-    regions = step.inputs.regions
-    assert regions is not None
-    return torch.cat((step.inputs.token_mask, regions.new_ones(regions.shape[:2])), dim=1)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from msd.mfh.gaussian.data import STUDENTS, Draw, Sample, draw_run
 from msd.mfh.gaussian.settings import Setting, settings
-from msd.training.engine import chosen_device
+from msd.processor import chosen_device
 
 if TYPE_CHECKING:
     from msd.job import Job

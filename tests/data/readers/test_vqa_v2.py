@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 from PIL import Image
+from pydantic import ValidationError
 
 from msd.config.contracts.data import PrepareParams
 from msd.data.pictures import write_archive
@@ -226,6 +227,18 @@ def _other_subset(files: Files) -> None:
 def _cut(files: Files) -> None:
     [(name, content)] = files["v2_Questions_Train_mscoco.zip"].items()
     files["v2_Questions_Train_mscoco.zip"][name] = content[:200]
+
+
+def test_all_pictures_and_questions_are_taken_where_no_number_is_given(
+    published: Files, run: Callable[..., Job]
+) -> None:
+    job = run(published, pictures={"train": None, "val": 1, "test": None})
+    sizes = {split: len(pd.read_parquet(job.outputs[split])) for split in ("train", "val", "test")}
+    assert sizes == {"train": 12, "val": 3, "test": 9}
+    with pytest.raises(ValidationError, match="val and test share the pictures of val2014"):
+        run(published, pictures={"train": None, "val": None, "test": None})
+    with pytest.raises(UserError, match="asks for 5 of val2014, which has 4"):
+        run(published, pictures={"train": 1, "val": 4, "test": None})
 
 
 @pytest.mark.parametrize(
