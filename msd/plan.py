@@ -9,8 +9,12 @@ from pathlib import Path
 from statistics import mean
 
 from msd.config.contracts.data import Source
+from msd.config.files import DatasetConfig
+from msd.config.study import Study
+from msd.data import SPLITS
 from msd.errors import UserError
 from msd.studies import RESULTS, AnyStudy, check_owners, folder_of, open_study
+from msd.text_file import read_json
 
 
 def plan(path: str) -> str:
@@ -28,7 +32,7 @@ def plan(path: str) -> str:
     parts = [
         [f"Study {loaded.study}: {loaded.title}", *(f"  {line}" for line in loaded.summary())],
         _jobs(jobs, study=loaded.study),
-        _disk(loaded),
+        [*_disk(loaded), *_features(loaded)],
         _sources(loaded, jobs),
     ]
     return "\n\n".join("\n".join(part) for part in parts)
@@ -96,6 +100,36 @@ def _disk(study: AnyStudy) -> list[str]:
     ]
     shared, own = (sum(map(_megabytes, group)) for group in (folders, [RESULTS / study.study]))
     return [f"On disk now: {shared:.1f} MB of data and encoders, {own:.1f} MB in {RESULTS / study.study}"]
+
+
+def _features(study: AnyStudy) -> list[str]:
+    """What the region features of each dataset take on the disk, P·R·D numbers of two bytes."""
+    if not isinstance(study, Study):
+        return []
+    lines, total = [], 0
+    for dataset, config in study.dataset_configs.items():
+        encoder, (pictures, source) = study.extractor(dataset), _pictures(study, config)
+        regions = encoder.regions(config.size)
+        needed = 2 * (pictures or 0) * regions * encoder.dims
+        total += needed
+        count = f"{pictures:,} pictures ({source})" if pictures else "its pictures are counted when it is prepared"
+        volume = f"{needed / 1e6:,.1f} MB" if pictures else "?"
+        lines.append(
+            f"  {dataset:<22}{volume:>14} {encoder.name}: {count} × {regions} regions × {encoder.dims} × 2 bytes"
+        )
+    return [f"Region features, {total / 1e6:,.1f} MB as far as the numbers of pictures are known", *lines]
+
+
+def _pictures(study: Study, config: DatasetConfig) -> tuple[int | None, str]:
+    """How many pictures a dataset has, and by what: its preparation, what is taken of it, or who published it."""
+    prepared = folder_of(study, config.name) / "prepared/metrics.json"
+    if prepared.is_file():
+        metrics = read_json(prepared)
+        return int(sum(metrics[f"pictures/{split}"] for split in SPLITS)), "prepared"
+    taken = config.prepare.get("pictures")
+    if isinstance(taken, dict) and all(isinstance(value, int) for value in taken.values()):
+        return sum(taken.values()), "as it is prepared"
+    return config.pictures, "as published"
 
 
 def _megabytes(folder: Path) -> float:

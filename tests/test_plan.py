@@ -1,8 +1,10 @@
 """`msd plan` says what Snakemake would do, with times that were measured, and refuses what cannot be planned."""
 
+import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from msd.cli import main
 from msd.config.study import load_study
@@ -47,6 +49,30 @@ def test_times_are_means_of_the_study_s_own_benchmarks() -> None:
     assert ["teacher", "2", "20", "s", "40", "s"] in planned
     assert ["student", "7", "?", "?"] in planned
     assert next(row for row in planned if row[:1] == ["all"])[2:] == ["40", "s"]
+
+
+def test_region_features_are_priced_by_the_pictures_that_are_known() -> None:
+    smoke = yaml.safe_load(Path("config/smoke.yaml").read_text())
+    smoke["datasets"] = {
+        "clipart-tags": {},
+        "vqa-v2": {"extractor": "mmf-coco"},
+        "easy-vqa": {"extractor": "resnet-152"},
+    }
+    Path("config/smoke.yaml").write_text(yaml.safe_dump(smoke))
+    planned = plan("config/smoke.yaml")
+    own = sum(yaml.safe_load(Path("config/datasets/easy-vqa.yaml").read_text())["prepare"]["pictures"].values())
+    boxes, grid = 123287 * 100 * 2048 * 2, own * 7**2 * 2048 * 2
+    lines = [line.split() for line in planned.splitlines()]
+    shown = {row[0]: float(row[1].replace(",", "")) for row in lines if row[2:3] == ["MB"] and "regions" in row}
+    assert shown == {"vqa-v2": round(boxes / 1e6, 1), "easy-vqa": round(grid / 1e6, 1)}
+    assert f"Region features, {(boxes + grid) / 1e6:,.1f} MB as far as" in planned
+    assert "clipart-tags                       ? efficientnet-lite0: its pictures are counted when" in planned
+    Path("results/data/clipart-tags/prepared").mkdir(parents=True)
+    metrics = {"pictures/train": 7.0, "pictures/val": 2.0, "pictures/test": 1.0}
+    Path("results/data/clipart-tags/prepared/metrics.json").write_text(json.dumps(metrics))
+    assert "0.4 MB efficientnet-lite0: 10 pictures (prepared) × 16 regions × 1280 × 2 bytes" in plan(
+        "config/smoke.yaml"
+    )
 
 
 @pytest.mark.parametrize(

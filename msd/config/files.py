@@ -72,6 +72,16 @@ class DatasetConfig(Strict):
         return self.module or self.name.replace("-", "_")
 
     @property
+    def choices(self) -> dict[str, str]:
+        """The values of `prepare` that can be said in a few words; the others stand in the study's file."""
+        short = (float, int, str, bool, type(None))
+        shown = {name: value for name, value in self.prepare.items() if isinstance(value, short)}
+        for name, value in self.prepare.items():
+            if isinstance(value, dict) and value.keys() <= {"train", "val", "test"}:
+                shown[name] = ", ".join(f"{split} {_said(part)}" for split, part in value.items())
+        return {name: _said(value) for name, value in shown.items()}
+
+    @property
     def training_metric(self) -> str:
         """The metric, or where it is of people's answers, which training does not see, that of its targets."""
         return "accuracy" if METRICS[self.metric].of_answers else self.metric
@@ -114,6 +124,11 @@ class EncoderConfig(Strict):
         assert self.size is not None, "it sees"
         assert self.patch is not None, "it sees"
         return ((size or self.size) // self.patch) ** 2
+
+
+def _said(value: Any) -> str:
+    """A value as a reader of a report sees it."""
+    return "all" if value is None else str(value)
 
 
 def fetch_params(config: Fetched) -> FetchParams:

@@ -266,6 +266,7 @@ class Study(Grid):
         datasets = [
             ReportedDataset(
                 **config.model_dump(include=keys),
+                choices={**config.choices, "regions": f"{self.extractor(name).title}, {self.data.regions}²"},
                 part=self.datasets[name].part,
                 teachers=self.teacher_seeds(name),
                 methods=self.methods_of(name),

@@ -3,7 +3,8 @@
 An extractor is a module of this package, which `module` of config/encoders/<name>.yaml names. It has
 `build(weights, size=…)`, which gives a network from pictures (N, size, size, 3) in bytes to features
 (N, rows, columns, D), and `reading(weights, size=…)`, how a picture becomes such a square; `weights` are the encoder's
-files. Where features are published, and their networks are not, the files have them: msd/features/mmf_boxes.py.
+files. Where features are published, and their networks are not, it has `unpacked` and `boxes_of` in their place, as
+msd/features/mmf_boxes.py.
 """
 
 from __future__ import annotations
@@ -32,7 +33,6 @@ from torch import Tensor
 
 from msd.data.raw_files import sha256
 from msd.errors import UserError, nearest
-from msd.features import mmf_boxes
 from msd.features.reading import PictureReading
 from msd.features.store import Features, GrowingFeatures
 from msd.processor import chosen_device
@@ -59,14 +59,14 @@ def extract(job: Job[FeaturesParams]) -> dict[str, float]:
     if not names:
         raise UserError(f"{archive} holds no pictures; prepare the data set again")
     assert job.scratch is not None, "every job that is run has one"
+    module, preprocessing = find(params.module), None
     read: Read
     if params.boxes is None:
         read = partial(features_of, archive=archive, weights=tuple(weights), params=params)
-        preprocessing = asdict(find(params.module).reading(weights, size=params.size))
+        preprocessing = asdict(module.reading(weights, size=params.size))
     else:
-        [published] = weights
-        file = mmf_boxes.unpacked(published, Path(job.scratch), names)
-        read, preprocessing = partial(mmf_boxes.boxes_of, file=file, params=params), None
+        file = module.unpacked(weights[0], Path(job.scratch), names)
+        read = partial(module.boxes_of, file=file, params=params)
     features = GrowingFeatures(Path(job.scratch), len(names))
     left = [names[start : start + BATCH] for start in range(features.done, len(names), BATCH)]
     for batch in in_order(read, left, processes=params.processes):
@@ -140,7 +140,7 @@ class Extractor(NamedTuple):
 
 
 @lru_cache(1)
-def _extractor(module: str, weights: tuple[Path, ...], size: int, device: str) -> Extractor:
+def _extractor(module: str, weights: tuple[Path, ...], size: int | None, device: str) -> Extractor:
     """An extractor, built once in each process."""
     found, chosen = find(module), chosen_device(device)
     network = found.build(weights, size=size)

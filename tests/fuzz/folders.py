@@ -169,6 +169,26 @@ def entailment(folder: Path) -> None:
             archive.addfile(entry, io.BytesIO(content))
 
 
+def memes(folder: Path) -> None:
+    """What the zip of Hateful Memes holds: files of memes, and their pictures below img/."""
+    (folder / "img").mkdir()
+    for start, (stem, count) in enumerate((("train", 8), ("dev_seen", 3), ("test_seen", 3)), start=1):
+        numbers = [10_000 * start + number for number in range(count)]
+        rows = [
+            {"id": one, "img": f"img/{one:05d}.png", "label": one % 2, "text": f"a text of {'ab'[one % 2]}"}
+            for one in numbers
+        ]
+        (folder / f"{stem}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        for row in rows:
+            (folder / str(row["img"])).write_bytes(stored(noise(mode=("RGB", "P", "LA")[int(row["id"]) % 3]), "PNG"))
+
+
+def boxes(folder: Path) -> None:
+    features = RNG.random((2, 4)).astype(np.float32)
+    np.save(folder / "a.npy", features)
+    np.save(folder / "b.npy", {"features": features, "num_boxes": np.int64(2), "bbox": features}, allow_pickle=True)
+
+
 def easy(folder: Path) -> None:
     members = {"easy_vqa/data/answers.txt": b"yes\nno\n"}
     for part in ("train", "test"):

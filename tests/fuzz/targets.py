@@ -6,11 +6,25 @@ from pathlib import Path
 from typing import Any
 
 import folders
+import numpy as np
 from folders import ONE, SHARES, each
 
+from msd.config.contracts.data import FeaturesParams
 from msd.data.findings import Findings
+from msd.data.pictures import write_archive
 from msd.data.prepared import Prepared, check
-from msd.data.readers import cataclysm_kind, clipart_tags, easy_vqa, emoji_relation, mm_imdb, snli_ve, table, vqa_v2
+from msd.data.readers import (
+    cataclysm_kind,
+    clipart_tags,
+    easy_vqa,
+    emoji_relation,
+    hateful_memes,
+    mm_imdb,
+    snli_ve,
+    table,
+    vqa_v2,
+)
+from msd.features import mmf_boxes
 from msd.mfh.av_mnist.archive import read_av_mnist
 from msd.mfh.av_mnist.spoken_digits import read_mnist
 from msd.mfh.crossmodal.reader import DataReader
@@ -45,6 +59,31 @@ def packed(module: Any, archive: str, **parameters: Any) -> Callable[[Path], lis
     return read
 
 
+def zipped(module: Any, archive: str, **parameters: Any) -> Callable[[Path], list[Any]]:
+    """As `packed`, in a zip."""
+
+    def read(folder: Path) -> list[Any]:
+        members = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        members.pop(archive, None)
+        write_archive(folder / archive, {f"data/{name}": content for name, content in members.items()})
+        return prepared(module, **parameters)(folder)
+
+    return read
+
+
+def boxed(folder: Path) -> list[Any]:
+    """Boxes of two pictures, in .npy files of a zip that is whole: an array, and a pickled record."""
+    files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.npy") if path.is_file()}
+    write_archive(folder / "features.zip", files)
+    names, params = ["a.png", "b.png"], FeaturesParams(extractor="b", module="mmf_boxes", boxes=3, dims=4)
+    mmf_boxes._members.cache_clear()
+    file = mmf_boxes.unpacked(folder / "features.zip", folder / "scratch", names)
+    found = mmf_boxes.boxes_of(names, file=file, params=params)
+    assert np.isfinite(found.values).all()
+    assert found.values.shape == (2, 3, 4)
+    return found.boxes
+
+
 def samples(example: DataReader) -> Callable[[Path], list[Any]]:
     def read(folder: Path) -> list[Any]:
         reader = type(example)(**example.model_dump())
@@ -71,6 +110,8 @@ TARGETS: dict[str, tuple[Callable[[Path], None], Callable[[Path], object], int]]
         10,
     ),
     "snli-ve": (folders.entailment, prepared(snli_ve, premise="hypothesis", seed=1, pictures=None, side=9), 8),
+    "hateful-memes": (folders.memes, zipped(hateful_memes, "hateful_memes.zip", files="seen", side=9), 10),
+    "mmf-boxes": (folders.boxes, boxed, 10),
     "easy-vqa": (
         folders.easy,
         prepared(easy_vqa, seed=1, pictures={"train": 4, "val": 2, "test": 4}, questions=dict.fromkeys(ONE, 9)),

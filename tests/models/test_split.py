@@ -13,7 +13,10 @@ from torch.nn import functional as F
 from msd.data.rows import all_of
 from msd.data.tokenizer import read_tokenizer
 from msd.errors import UserError
+from msd.models.build import _region_moments
 from msd.models.split import Split, load_regions, load_split
+
+TWO = torch.arange(2.0)[:, None, None]
 
 
 def test_windows_average_neighbouring_regions(tmp_path: Path) -> None:
@@ -44,12 +47,15 @@ def load(tmp_path: Path, write_tokenizer: Callable[[Path], None]) -> Callable[..
     table = {"uid": ["a", "b"], "image": ["2.png", "1.png"], "text": ["the cat", "the"], "target": [[0, 2], []]}
     table["score"] = [[1.0, 0.5], []]
 
-    def make(task: str = "multilabel", **columns: list) -> Split:
+    def make(
+        task: str = "multilabel", regions: torch.Tensor = TWO, boxes: torch.Tensor | None = None, **columns: list
+    ) -> Split:
         pd.DataFrame(table | columns).to_parquet(tmp_path / "train.parquet")
         return load_split(
             tmp_path / "train.parquet",
             tokenizer=read_tokenizer(tmp_path / "tokenizer.json", max_tokens=8),
-            regions=torch.arange(2.0)[:, None, None],
+            regions=regions,
+            boxes=boxes,
             pictures=["1.png", "2.png"],
             labels=3,
             task=task,
@@ -69,6 +75,19 @@ def test_a_batch_has_the_texts_pictures_and_targets_of_its_samples(load: Callabl
     assert both.regions.flatten().tolist() == [0, 1]
     assert split.targets[torch.tensor([1, 0, 0])].tolist() == [[0, 0, 0], [1, 0, 0.5], [1, 0, 0.5]]
     assert load("multiclass", target=[[2], [1]], score=[[1.0], [1.0]]).targets[torch.tensor([1, 0])].tolist() == [1, 2]
+
+
+def test_the_boxes_of_a_picture_are_told_from_what_stands_behind_them(load: Callable[..., Split]) -> None:
+    regions, boxes = torch.tensor([[[1.0], [3.0], [0.0]], [[8.0], [0.0], [0.0]]]), torch.tensor([2, 1])
+    split = load(regions=regions, boxes=boxes)
+    batch = split.inputs(torch.tensor([0, 1]))
+    assert batch.region_mask is not None
+    assert batch.region_mask.tolist() == [[1, 0, 0], [1, 1, 0]]
+    assert batch.mask[:, -3:].tolist() == batch.region_mask.tolist()
+    mean, deviation = _region_moments(split)
+    assert mean.tolist() == [4.0]
+    assert deviation.item() == pytest.approx(13**0.5)
+    assert load().inputs(torch.tensor([0])).region_mask is None
 
 
 def test_a_picture_without_features_is_named(load: Callable[..., Split]) -> None:

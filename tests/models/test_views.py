@@ -7,7 +7,7 @@ import torch
 from small_study import new_model, new_setting
 from torch import Tensor
 
-from msd.models.views import Inputs, Removal, View, take_view
+from msd.models.views import VIEWS, Inputs, Removal, View, take_view
 from msd.models.visualbert import VisualBertClassifier
 
 
@@ -64,6 +64,24 @@ def test_padding_changes_nothing() -> None:
     network, sample = model(), inputs()
     row = Inputs(sample.tokens[1:2, :3], sample.token_mask[1:2, :3], sample.regions[1:2])
     assert torch.allclose(logits(network, row), logits(network, sample)[1:2], atol=1e-5)
+
+
+@pytest.mark.parametrize("removal", ["mask", "zero"])
+@pytest.mark.parametrize("pool", ["modality-means", "first"])
+def test_what_stands_behind_the_last_box_changes_nothing(pool: str, removal: str) -> None:
+    """A picture with one box answers the same alone, and beside one with two."""
+    network, sample = model(pool=pool), inputs()
+    assert sample.regions is not None
+    boxes = torch.arange(len(sample.tokens)) % 2 + 1
+    mask = (torch.arange(sample.regions.shape[1])[None] < boxes[:, None]).float()
+    padded = replace(sample, region_mask=mask)
+    other = replace(padded, regions=torch.where(mask[:, :, None] > 0, sample.regions, 7.0))
+    for view in VIEWS:
+        seen = logits(network, padded, view, removal)
+        assert torch.equal(seen, logits(network, other, view, removal))
+        alone = replace(sample, regions=sample.regions[:, :1])
+        assert torch.allclose(seen[::2], logits(network, alone, view, removal)[::2], atol=1e-5)
+    assert not torch.allclose(logits(network, padded)[::2], logits(network, sample)[::2], atol=2e-5)
 
 
 def test_unknown_names_are_refused() -> None:

@@ -30,7 +30,10 @@ class ResolveParams(RootModel[Annotated[dict[str, Any], Field(min_length=1)]]):
 
 
 class ReportedDataset(Strict):
-    """A dataset as tables name it, with the seeds of its teachers and the methods that run on it."""
+    """A dataset as tables name it, with the seeds of its teachers and the methods that run on it.
+
+    `choices`: what else its numbers depend on, name -> value.
+    """
 
     name: str
     title: str
@@ -38,6 +41,7 @@ class ReportedDataset(Strict):
     task: DatasetTask
     metric: str
     further_metrics: list[str] = Field(default_factory=list)
+    choices: dict[str, str] = Field(default_factory=dict)
     part: Part = "primary"
     teachers: Annotated[list[Seed], Field(min_length=1)]
     methods: Annotated[list[str], Field(min_length=1)]

@@ -38,7 +38,7 @@ class Parameters(Records):
     seed: Seed = Field(description="of the choice of pictures")
     least_questions: Count = Field(description="questions whose main answer a label must be")
     pictures: Limits = Field(
-        description="pictures of each split, with all questions on them; null: all that there are, of val2014 all others"
+        description="pictures of each split, with all questions on them; null: all of them, of val2014 all others"
     )
     side: Side = Field(description="pixels of the square that a photograph is made smaller than")
 
