@@ -79,7 +79,8 @@ def _jobs(jobs: dict[str, int], *, study: str) -> list[str]:
 
 def _mean_seconds(rule: str, *, study: str) -> float | None:
     """Mean duration of a rule's jobs by their benchmarks, which are filed under the stage that the rule runs."""
-    stage = "fetch" if rule.startswith("fetch_") else rule.removeprefix("write_")
+    of_each = (stage for stage in ("fetch", "convert") if rule.startswith(f"{stage}_"))  # a rule for each source
+    stage = next(of_each, rule.removeprefix("write_").removeprefix("model_"))
     seconds = []
     for folder in (RESULTS / study, RESULTS / "data"):
         for file in folder.glob(f"benchmarks/{stage}/*.tsv"):

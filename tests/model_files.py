@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +51,7 @@ def write_visualbert(folder: Path, *, region_width: int = REGION_WIDTH, **change
     """pytorch_model.bin and vocab.txt as of uclanlp/visualbert-vqa-coco-pre, with the heads of its pre-training."""
     torch.manual_seed(1)
     config = transformers.VisualBertConfig(**(BERT | changes), visual_embedding_dim=region_width)
-    model = transformers.VisualBertForPreTraining(config).eval()
-    return _save(model, folder)
+    return _save(transformers.VisualBertForPreTraining(config).eval(), folder)
 
 
 def write_visualbert_for_vqa(folder: Path, *, labels: int) -> nn.Module:
@@ -125,7 +123,7 @@ def write_clip(folder: Path) -> nn.Module:
     tokenizer.save(str(folder / "tokenizer.json"))
     torch.manual_seed(5)
     shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
-    words = {"vocab_size": len(vocabulary), "max_position_embeddings": 20, "eos_token_id": 2}
+    words = {"vocab_size": len(vocabulary), "max_position_embeddings": 20, "bos_token_id": 0, "eos_token_id": 2}
     config = transformers.CLIPConfig(
         text_config=shape | words, vision_config=shape | {"image_size": SIDE, "patch_size": 16}, projection_dim=12
     )
@@ -146,12 +144,6 @@ def _write_words(folder: Path) -> None:
     (folder / "vocab.txt").write_text("\n".join(PIECES) + "\n")
 
 
-WRITERS: dict[str, Callable[[Path], Any]] = {
-    "visualbert": write_visualbert,
-    "tinybert": write_tinybert,
-    "vilt": write_vilt,
-    "clip": write_clip,
-}
 KINDS: dict[str, dict[str, Any]] = {
     "visualbert": {"architecture": "visualbert", **SIZES, "pool": "first", "region_width": REGION_WIDTH},
     "tinybert": {"architecture": "visualbert", **SIZES, "pool": "first"},

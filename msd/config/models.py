@@ -129,9 +129,9 @@ def built_of(study: Study, role: Role, dataset: str) -> Architecture | Adapted:
     return model.built(training, positions=positions)
 
 
-def read_by(study: Study, role: Role, dataset: str) -> Reading:
-    """How a dataset's teacher or students read it."""
-    model, data = study.model_of(role, dataset), study.data
+def read_by(study: Study, role: Role | None, dataset: str) -> Reading:
+    """How a dataset's teacher or students read it, or what starts from the text encoder."""
+    model, data = None if role is None else study.model_of(role, dataset), study.data
     if model is None:
         return Reading(regions=data.regions, max_tokens=data.max_tokens)
     pixels = model.size if model.reads_pixels else None

@@ -15,7 +15,6 @@ from msd.config.contracts.training import (
     EngineParams,
     ModelParams,
     OutputsParams,
-    Reading,
     SaliencyParams,
     StudentParams,
     TeacherParams,
@@ -195,9 +194,7 @@ class Study(Grid):
             dataset_task=config.task,
             metric=config.training_metric,
             removal=self.data.removal,
-            data=Reading(regions=self.data.regions, max_tokens=self.data.max_tokens)
-            if role is None
-            else read_by(self, role, dataset),
+            data=read_by(self, role, dataset),
         )
 
     def outputs_params(self, dataset: str) -> OutputsParams:

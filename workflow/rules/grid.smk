@@ -50,19 +50,20 @@ def teacher_seed(wildcards):
 
 def read_by(role):
     """What every job that runs a dataset's teacher or students reads of it: `DATASET`, or what their model reads."""
-    if not any(study.model_of(role, name) for name in study.datasets):
+    models = [study.model_of(role, name) for name in study.datasets]
+    if not any(models):
         return DATASET
-
-    def of_regions(name):
-        return lambda w: [] if reads_pixels(role, w) else DATASET[name].format(**w)
-
-    def pictures(wildcards):
-        file = rules.prepare.output.pictures
-        return file.format(**wildcards) if reads_pixels(role, wildcards) else []
-
-    own = {name: of_regions(name) for name in ("regions", "spec")}
-    own |= {"tokenizer": lambda w: own_tokenizer(role, w), "pictures": pictures}
+    own = {"tokenizer": lambda wildcards: own_tokenizer(role, wildcards)}
+    if any(model is not None and model.reads_pixels for model in models):
+        pictures = rules.prepare.output.pictures
+        own |= {name: if_pixels(role, False, DATASET[name]) for name in ("regions", "spec")}
+        own["pictures"] = if_pixels(role, True, pictures)
     return DATASET | own
+
+
+def if_pixels(role, is_wanted, file):
+    """Input function: a file that a role reads only of a dataset whose model reads pixels, or whose does not."""
+    return lambda w: file.format(**w) if reads_pixels(role, w) == is_wanted else []
 
 
 def reads_pixels(role, wildcards):
