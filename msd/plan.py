@@ -13,6 +13,7 @@ from msd.config.files import DatasetConfig
 from msd.config.study import Study
 from msd.data import SPLITS
 from msd.errors import UserError
+from msd.gpu_hours import gpu_hours
 from msd.studies import RESULTS, AnyStudy, check_owners, folder_of, open_study
 from msd.text_file import read_json
 
@@ -27,20 +28,22 @@ def plan(path: str) -> str:
     """
     loaded = open_study(path)
     check_owners(loaded)
-    loaded.check_licences()
-    jobs = open_jobs(path)
+    jobs = open_jobs(path, accepted=[*loaded.accept_licences, *(config.name for config in loaded.unaccepted)])
     parts = [
         [f"Study {loaded.study}: {loaded.title}", *(f"  {line}" for line in loaded.summary())],
         _jobs(jobs, study=loaded.study),
+        gpu_hours(loaded) if isinstance(loaded, Study) else [],
         [*_disk(loaded), *_features(loaded)],
         _sources(loaded, jobs),
+        _to_accept(loaded),
     ]
-    return "\n\n".join("\n".join(part) for part in parts)
+    return "\n\n".join("\n".join(part) for part in parts if part)
 
 
-def open_jobs(path: str) -> dict[str, int]:
-    """rule -> number of jobs that Snakemake would run for the study file at `path`."""
+def open_jobs(path: str, *, accepted: Iterable[str] = ()) -> dict[str, int]:
+    """rule -> number of jobs that Snakemake would run for the study file at `path`, were those licences accepted."""
     command = [sys.executable, "-m", "snakemake", "--configfile", path, "--dry-run", "--nolock"]
+    command += ["--config", f"accept_licences=[{', '.join(accepted)}]"] if accepted else []
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
         raise UserError(f"Snakemake cannot plan {path}: {_fault(done.stdout)}")
@@ -149,6 +152,14 @@ def _sources(study: AnyStudy, jobs: dict[str, int]) -> list[str]:
         origin = origins(config.sources)
         lines.append(f"  {config.name:<22}{number:>8} {unit:<4}{state:<9}{origin:<7} {config.licence.name}{gate}")
     return [f"Data and weights, {missing / 1e6:.1f} MB of them to download", *lines]
+
+
+def _to_accept(study: AnyStudy) -> list[str]:
+    """The licences that must be accepted before anything runs, which a plan does not ask for."""
+    if not study.unaccepted:
+        return []
+    asked = [f"  {config.name}: {config.licence.name} ({config.licence.terms})" for config in study.unaccepted]
+    return [f"Before it runs, read these, then write `{study.accepting_line}`", *asked]
 
 
 def download_bytes(sources: Iterable[Source]) -> int:

@@ -169,6 +169,6 @@ def _check(study: Study, role: Role, dataset: str, model: ModelConfig) -> None:
     if model.region_width not in (None, image.dims):
         raise UserError(
             f"{place}: {model.name} reads regions of {model.region_width} channels, {image.name} gives "
-            f"{image.dims}; take another extractor, or a copy of the model's file with `region_width: null`, which learns "
-            "a projection of its own"
+            f"{image.dims}; take another extractor, or a copy of the model's file with `region_width: null`, which "
+            "learns a projection of its own"
         )
