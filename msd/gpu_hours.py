@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msd.text_file import read_text
 
 if TYPE_CHECKING:
+    from msd.config.contracts.training import Schedule
     from msd.config.grid import Run
     from msd.config.models import Role
     from msd.config.study import Study
@@ -43,32 +44,35 @@ def gpu_hours(study: Study) -> list[str]:
         teachers = [_teacher(study, dataset)] * len(study.teacher_seeds(dataset))
         students = [_student(study, run) for run in study.runs if run.dataset == dataset for _ in study.block(run)]
         for role, speeds in (("teacher", teachers), ("student", students)):
-            text, hours = _line(study, role, dataset, speeds)  # type: ignore[arg-type]
-            lines.append(f"  {dataset:<22}{len(speeds):>4} {role}s{text}")
-            total += hours
+            seen = _samples_seen(study.training(role, dataset), config.samples)
+            for mark in ("measured", "stated"):
+                own = [
+                    speed.samples for speed in speeds if speed is not None and speed.measured == (mark == "measured")
+                ]
+                hours = seen * sum(1 / samples for samples in own) / 3600
+                total += hours
+                if own:
+                    rates = f"{min(own):,.0f} to {max(own):,.0f} a second ({mark})"
+                    lines.append(f"  {dataset:<18}{len(own):>5} {role}s of {seen:>9,} samples, {rates}: {hours:,.1f} h")
+            if None in speeds:
+                lines.append(f"  {dataset:<18}{speeds.count(None):>5} {role}s of {seen:>9,} samples, never measured: ?")
     if not lines:
         return []
-    head = f"GPU-hours, {total:,.0f} of one {read_text(SPEEDS).partition(',')[0]} with one training at a time"
-    tail = "  measured: with these sizes and batches; stated: the slower of the two nearest rows"
-    return [f"{head} ({SPEEDS}), without validation and the teachers' answers", *lines, tail]
+    head = (
+        f"GPU-hours, {total:,.0f} of one {read_text(SPEEDS).partition(',')[0]}, one training after another; {SPEEDS}:"
+    )
+    return [
+        head,
+        *lines,
+        "  measured: this model, batch and number of regions, 128 word pieces; stated: the slower of the nearest rows",
+        "  Without validation, the teachers' answers and what a method computes besides its views",
+    ]
 
 
-def _line(study: Study, role: Role, dataset: str, speeds: list[Speed | None]) -> tuple[str, float]:
-    """Samples of a training, range of speeds, and hours of all trainings."""
-    schedule, samples = study.training(role, dataset), study.dataset_configs[dataset].samples
-    assert samples is not None, "asked of such datasets alone"
-    steps = math.ceil(samples / schedule.batch_size) * (schedule.stop or schedule.epochs)
+def _samples_seen(schedule: Schedule, samples: int) -> int:
+    """Samples of all steps of a training."""
     seen = samples * (schedule.stop or schedule.epochs)
-    if schedule.max_steps is not None and schedule.max_steps < steps:
-        seen = schedule.max_steps * schedule.batch_size
-    known = [speed for speed in speeds if speed is not None]
-    if len(known) < len(speeds):
-        return f": the speed of {study.training(role, dataset).model} was not measured", 0.0
-    hours = sum(seen / speed.samples for speed in known) / 3600
-    slow, fast = (f"{choose(speed.samples for speed in known):,.0f}" for choose in (min, max))
-    mark = "measured" if all(speed.measured for speed in known) else "stated"
-    rates = slow if slow == fast else f"{slow} to {fast}"
-    return f" of {seen:,} samples at {rates} samples/s ({mark}): {hours:,.1f} h", hours
+    return seen if schedule.max_steps is None else min(seen, schedule.max_steps * schedule.batch_size)
 
 
 def _teacher(study: Study, dataset: str) -> Speed | None:
