@@ -113,8 +113,7 @@ def _features(study: AnyStudy) -> list[str]:
     lines, total = [], 0
     for dataset, config in study.dataset_configs.items():
         encoder, (pictures, source) = study.extractor(dataset), _pictures(study, config)
-        regions = encoder.regions(config.size)
-        needed = 2 * (pictures or 0) * regions * encoder.dims
+        regions, needed = encoder.regions(config.size), feature_bytes(study, config)
         total += needed
         count = f"{pictures:,} pictures ({source})" if pictures else "its pictures are counted when it is prepared"
         volume = f"{needed / 1e6:,.1f} MB" if pictures else "?"
@@ -122,6 +121,12 @@ def _features(study: AnyStudy) -> list[str]:
             f"  {dataset:<22}{volume:>14} {encoder.name}: {count} × {regions} regions × {encoder.dims} × 2 bytes"
         )
     return [f"Region features, {total / 1e6:,.1f} MB as far as the numbers of pictures are known", *lines]
+
+
+def feature_bytes(study: Study, config: DatasetConfig) -> int:
+    """What a dataset's region features take, 0 where the number of its pictures is not known yet."""
+    encoder, (pictures, _) = study.extractor(config.name), _pictures(study, config)
+    return 2 * (pictures or 0) * encoder.regions(config.size) * encoder.dims
 
 
 def _pictures(study: Study, config: DatasetConfig) -> tuple[int | None, str]:
@@ -168,8 +173,10 @@ def download_bytes(sources: Iterable[Source]) -> int:
 
 
 def size(sources: Iterable[Source]) -> str:
-    """Megabytes of files; "MB+" where the size of one is not known."""
+    """Megabytes of files; "MB+" where the size of one is not known, "?" where none is."""
     sizes = [source.bytes for source in sources]
+    if not any(sizes):
+        return "? MB"
     return f"{sum(filter(None, sizes)) / 1e6:.1f} {'MB' if all(sizes) else 'MB+'}"
 
 

@@ -58,13 +58,15 @@ def hateful_memes(password: str) -> Files:
 
 
 def mm_imdb() -> Files:
-    """The tar archive, each genre in every split."""
+    """The tar archive, each genre in every split; the plot spells the first genre of a film."""
     files, listed = {}, {}
     for split, own in numbers().items():
         listed["dev" if split == "val" else split] = [f"{number:07d}" for number in own]
         for number in own:
             genres = [GENRES[number % len(GENRES)], GENRES[(number + 1) % len(GENRES)]]
-            files[f"mmimdb/dataset/{number:07d}.json"] = mm_imdb_files.film(f"{number:07d}", genres=genres)
+            plots = [f"A film, {number}.", f"A story that is {' '.join(genres[0])}."]
+            film = mm_imdb_files.film(f"{number:07d}", genres=genres, plot=plots)
+            files[f"mmimdb/dataset/{number:07d}.json"] = film
             files[f"mmimdb/dataset/{number:07d}.jpeg"] = noise(str(number))
     return {"mmimdb.tar.gz": mm_imdb_files.packed(files | {"mmimdb/split.json": json.dumps(listed).encode()})}
 
