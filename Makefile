@@ -5,7 +5,7 @@ export PYTHONPATH :=
 # Each job imports thousands of modules, three times as fast once their bytecode is kept.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup lock reproduce reproduce-mfh smoke test test-pythons fuzz soak test-browser test-cluster test-gpu lint docs bench scale bench-gpu clean
+.PHONY: setup lock reproduce reproduce-mfh smoke paper-fixtures test test-pythons fuzz soak test-browser test-cluster test-gpu lint docs bench scale bench-gpu clean
 
 # The page that `make test-browser` opens.
 REPORT ?= results/smoke/report.html
@@ -44,6 +44,11 @@ reproduce-mfh: setup
 smoke: setup
 	snakemake --configfile config/smoke.yaml
 	@cat results/smoke/tables/main.md
+
+# The paper's study on small files in the published formats: config/paper.yaml in the folder paper-fixtures. ALL=1 runs
+# every method on every data set, which takes twice as long.
+paper-fixtures: setup
+	python tests/paper/run.py $(if $(ALL),--all)
 
 test: setup
 	pytest -n 2 --dist loadgroup
@@ -103,4 +108,4 @@ bench-gpu:
 	python bench/gpu.py
 
 clean:
-	rm -rf results/smoke .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf results/smoke paper-fixtures .pytest_cache .mypy_cache .ruff_cache .hypothesis

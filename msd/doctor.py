@@ -123,13 +123,23 @@ def _git() -> Iterator[Finding]:
 
 
 def _disk(study: AnyStudy) -> Iterator[Finding]:
-    """Room for the downloads whose sizes are known; what is made of them comes on top."""
-    from msd.plan import download_bytes
-    from msd.studies import RESULTS
+    """Room for downloads and region features whose sizes are known; what else is made comes on top."""
+    from msd.config.study import Study
+    from msd.plan import download_bytes, feature_bytes
+    from msd.studies import RESULTS, folder_of
 
     needed = sum(download_bytes(_to_come(study, config)) for config in study.sources)
+    text = f"{needed / 1e6:,.1f} MB of downloads"
+    if isinstance(study, Study):
+        made = {
+            name: folder_of(study, name) / f"features/{study.extractor(name).name}/regions.npy"
+            for name in study.datasets
+        }
+        features = sum(feature_bytes(study, study.dataset_configs[name]) for name in made if not made[name].exists())
+        needed += features
+        text += f", {features / 1e6:,.1f} MB of region features" if features else ""
     free = shutil.disk_usage(RESULTS if RESULTS.exists() else ".").free
-    text = f"{needed / 1e6:,.1f} MB of downloads and what is made of them, {free / 1e6:,.1f} MB are free here"
+    text += f" and what is made of them, {free / 1e6:,.1f} MB are free here"
     if needed < free:
         yield Finding("ok", f"room on the disk: {text}")
     else:

@@ -12,6 +12,7 @@ from msd.config.files import DatasetConfig
 from msd.config.study import Study
 from msd.data import SPLITS
 from msd.errors import UserError
+from msd.gpu_hours import gpu_hours
 from msd.prices import Price, asked, measured, samples, training_price
 from msd.studies import RESULTS, AnyStudy, check_owners, folder_of, open_study
 from msd.text_file import read_json
@@ -27,20 +28,22 @@ def plan(path: str) -> str:
     """
     loaded = open_study(path)
     check_owners(loaded)
-    loaded.check_licences()
-    jobs = open_jobs(path)
+    jobs = open_jobs(path, accepted=[*loaded.accept_licences, *(config.name for config in loaded.unaccepted)])
     parts = [
         [f"Study {loaded.study}: {loaded.title}", *(f"  {line}" for line in loaded.summary())],
         _jobs(jobs, loaded),
+        gpu_hours(loaded) if isinstance(loaded, Study) else [],
         [*_disk(loaded), *_features(loaded)],
         _sources(loaded, jobs),
+        _to_accept(loaded),
     ]
-    return "\n\n".join("\n".join(part) for part in parts)
+    return "\n\n".join("\n".join(part) for part in parts if part)
 
 
-def open_jobs(path: str) -> dict[str, int]:
-    """rule -> number of jobs that Snakemake would run for the study file at `path`."""
+def open_jobs(path: str, *, accepted: Iterable[str] = ()) -> dict[str, int]:
+    """rule -> number of jobs that Snakemake would run for the study file at `path`, were those licences accepted."""
     command = [sys.executable, "-m", "snakemake", "--configfile", path, "--dry-run", "--nolock"]
+    command += ["--config", f"accept_licences=[{', '.join(accepted)}]"] if accepted else []
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
         raise UserError(f"Snakemake cannot plan {path}: {_fault(done.stdout)}")
@@ -137,8 +140,7 @@ def _features(study: AnyStudy) -> list[str]:
     lines, total = [], 0
     for dataset, config in study.dataset_configs.items():
         encoder, (pictures, source) = study.extractor(dataset), _pictures(study, config)
-        regions = encoder.regions(config.size)
-        needed = 2 * (pictures or 0) * regions * encoder.dims
+        regions, needed = encoder.regions(config.size), feature_bytes(study, config)
         total += needed
         count = f"{pictures:,} pictures ({source})" if pictures else "its pictures are counted when it is prepared"
         volume = f"{needed / 1e6:,.1f} MB" if pictures else "?"
@@ -146,6 +148,12 @@ def _features(study: AnyStudy) -> list[str]:
             f"  {dataset:<22}{volume:>14} {encoder.name}: {count} × {regions} regions × {encoder.dims} × 2 bytes"
         )
     return [f"Region features, {total / 1e6:,.1f} MB as far as the numbers of pictures are known", *lines]
+
+
+def feature_bytes(study: Study, config: DatasetConfig) -> int:
+    """What a dataset's region features take, 0 where the number of its pictures is not known yet."""
+    encoder, (pictures, _) = study.extractor(config.name), _pictures(study, config)
+    return 2 * (pictures or 0) * encoder.regions(config.size) * encoder.dims
 
 
 def _pictures(study: Study, config: DatasetConfig) -> tuple[int | None, str]:
@@ -178,14 +186,24 @@ def _sources(study: AnyStudy, jobs: dict[str, int]) -> list[str]:
     return [f"Data and weights, {missing / 1e6:.1f} MB of them to download", *lines]
 
 
+def _to_accept(study: AnyStudy) -> list[str]:
+    """The licences that must be accepted before anything runs, which a plan does not ask for."""
+    if not study.unaccepted:
+        return []
+    asked = [f"  {config.name}: {config.licence.name} ({config.licence.terms})" for config in study.unaccepted]
+    return [f"Before it runs, read these, then write `{study.accepting_line}`", *asked]
+
+
 def download_bytes(sources: Iterable[Source]) -> int:
     """Bytes of the files that come over a network, as far as their sizes are known."""
     return sum(source.bytes or 0 for source in sources if source.kind not in ("committed", "manual"))
 
 
 def size(sources: Iterable[Source]) -> str:
-    """Megabytes of files; "MB+" where the size of one is not known."""
+    """Megabytes of files; "MB+" where the size of one is not known, "?" where none is."""
     sizes = [source.bytes for source in sources]
+    if not any(sizes):
+        return "? MB"
     return f"{sum(filter(None, sizes)) / 1e6:.1f} {'MB' if all(sizes) else 'MB+'}"
 
 

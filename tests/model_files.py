@@ -47,10 +47,10 @@ def manual(*files: str) -> list[dict[str, str]]:
     return [{"kind": "manual", "file": file} for file in files]
 
 
-def write_visualbert(folder: Path, *, region_width: int = REGION_WIDTH) -> nn.Module:
+def write_visualbert(folder: Path, *, region_width: int = REGION_WIDTH, **changes: Any) -> nn.Module:
     """pytorch_model.bin and vocab.txt as of uclanlp/visualbert-vqa-coco-pre, with the heads of its pre-training."""
     torch.manual_seed(1)
-    config = transformers.VisualBertConfig(**BERT, visual_embedding_dim=region_width)
+    config = transformers.VisualBertConfig(**(BERT | changes), visual_embedding_dim=region_width)
     return _save(transformers.VisualBertForPreTraining(config).eval(), folder)
 
 

@@ -46,6 +46,7 @@ class DatasetConfig(Strict):
     further_metrics: list[str] = Field([], description="metrics that metrics.json holds for this dataset alone")
     labels: str = Field(description="what the labels are")
     pictures: Large | None = Field(None, description="how many it has as published, by which a study is priced")
+    samples: Large | None = Field(None, description="training samples as published, by which a study is priced")
     size: Side | None = Field(None, description="pixels of a side at which its pictures are read, if not the encoder's")
     module: str | None = Field(
         None, pattern="^[a-z][a-z0-9_]*$", description="its reader in msd/data/readers, if not the one of its name"

@@ -165,10 +165,10 @@ def _check(study: Study, role: Role, dataset: str, model: ModelConfig) -> None:
         raise UserError(f"{place}: {training.layers} layers; {model.name} has {model.layers}")
     if role == "student" and training.words != "scratch":
         raise UserError(f"{place}: its words are those of {model.name}; leave out `words`")
-    width = study.encoder_configs[study.data.extractor].dims
-    if model.region_width not in (None, width):
+    image = study.extractor(dataset)
+    if model.region_width not in (None, image.dims):
         raise UserError(
-            f"{place}: {model.name} reads regions of {model.region_width} channels, {study.data.extractor} gives "
-            f"{width}; take another extractor, or a copy of the model's file with `region_width: null`, which learns a "
-            "projection of its own"
+            f"{place}: {model.name} reads regions of {model.region_width} channels, {image.name} gives "
+            f"{image.dims}; take another extractor, or a copy of the model's file with `region_width: null`, which "
+            "learns a projection of its own"
         )

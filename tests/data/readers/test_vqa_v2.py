@@ -13,6 +13,8 @@ import pytest
 import yaml
 from PIL import Image
 from pydantic import ValidationError
+from vqa_v2_files import NUMBERS, Files, answers_of
+from vqa_v2_files import published as published_part
 
 from msd.config.contracts.data import PrepareParams
 from msd.data.pictures import write_archive
@@ -23,61 +25,14 @@ from msd.measure.vqa import answer_scores
 from msd.tables.answer_scores import answer_metrics, read_answer_scores
 
 CONFIG = yaml.safe_load((Path(__file__).parents[3] / "config/datasets/vqa-v2.yaml").read_text())
-NUMBERS = ["1"] * 4 + ["one"] * 3 + ["2"] * 2 + ["none"]
 PICTURES = {"train2014": [9, 26, 30, 581857], "val2014": [42, 73, 74, 133]}
-PARTS = {"train2014": "Train", "val2014": "Val"}
 PREPARE = {"seed": 1, "least_questions": 4, "pictures": {"train": 4, "val": 2, "test": 2}, "side": 16}
-Files = dict[str, dict[str, bytes]]
-
-
-def _answers(picture: int) -> list[tuple[str, str, list[str], str]]:
-    colour, agreed = ("red", "yes") if picture % 2 else ("blue", "no")
-    return [
-        ("What\ncolor is it?", colour, [colour] * 7 + [f"light {colour}"] * 2 + [f"Dark {colour}"], "other"),
-        ("Is it a cat?", agreed, [agreed] * 10, "yes/no"),
-        ("How many are there?", "1", NUMBERS, "number"),
-    ]
-
-
-def _jpeg(picture: int) -> bytes:
-    buffer = io.BytesIO()
-    mode, colour = ("L", 90) if picture == 26 else ("RGB", (250, 10, 10))
-    Image.new(mode, (64, 48), colour).save(buffer, "JPEG")  # type: ignore[arg-type]
-    return buffer.getvalue()
-
-
-def _published(subset: str) -> Files:
-    """The three archives of a subset: name -> member -> content."""
-    questions: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
-    for picture in PICTURES[subset]:
-        for index, (text, main, answers, kind) in enumerate(_answers(picture)):
-            ids = {"image_id": picture, "question_id": picture * 1000 + index}
-            questions.append(ids | {"question": text})
-            given = [
-                {"answer": answer, "answer_confidence": ("yes", "maybe", "no")[place % 3], "answer_id": place + 1}
-                for place, answer in enumerate(answers)
-            ]
-            kinds = {"question_type": "none of the above", "answer_type": kind}
-            annotations.append(ids | kinds | {"multiple_choice_answer": main, "answers": given})
-    about = {"info": {"version": "2.0"}, "license": {}, "data_type": "mscoco", "data_subtype": subset}
-    text = about | {"task_type": "Open-Ended", "questions": questions}
-    name = f"{subset}/COCO_{subset}_{{:012d}}.jpg"
-    return {
-        f"v2_Questions_{PARTS[subset]}_mscoco.zip": {
-            f"v2_OpenEnded_mscoco_{subset}_questions.json": json.dumps(text).encode()
-        },
-        f"v2_Annotations_{PARTS[subset]}_mscoco.zip": {
-            f"v2_mscoco_{subset}_annotations.json": json.dumps(about | {"annotations": annotations}).encode()
-        },
-        f"{subset}.zip": {name.format(picture): _jpeg(picture) for picture in PICTURES[subset]},
-    }
 
 
 @pytest.fixture
 def published() -> Files:
     """All archives, for a test to change."""
-    return _published("train2014") | _published("val2014")
+    return {name: content for subset in PICTURES for name, content in published_part(subset, PICTURES[subset]).items()}
 
 
 @pytest.fixture
@@ -144,7 +99,7 @@ def test_official_accuracy_of_the_prepared_answers_is_the_golden_one(published: 
     job = run(published)
     labels = json.loads(Path(job.outputs["labels"]).read_text())
     test = pd.read_parquet(job.outputs["test"])
-    main = [_answers(int(uid) // 1000)[int(uid) % 1000][1] for uid in test["uid"]]
+    main = [answers_of(int(uid) // 1000)[int(uid) % 1000][1] for uid in test["uid"]]
     scores = read_answer_scores(job.outputs["test"], labels=labels)
     assert answer_metrics(_logits(main, labels), scores) == {"vqa_accuracy": 1.0, "vqa_accuracy_normalised": 1.0}
     capitals = [label.upper() for label in labels]

@@ -1,0 +1,102 @@
+"""A project in which config/paper.yaml meets fixtures: its own files, and the changes that fixtures need, no more."""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import files
+import yaml
+
+from msd.config.study import Study
+
+PROJECT = Path(__file__).resolve().parents[2]
+ALWAYS = ("finetune", "kd", "msd-uniform", "msd-population", "msd-instance", "msd-learned", "msd-swapped-weights")
+"""Methods of every data set; the others are dealt to the data sets in turn, unless all are asked for."""
+
+
+def write_project(folder: Path, *, address: str, password: str, everything: bool) -> None:
+    """The project with the files of the fixtures, which `address` serves, and its study changed for them."""
+    for name in ("msd", "profiles", "Snakefile", "CITATION.cff", "pyproject.toml", "requirements.lock"):
+        (folder / name).symlink_to(PROJECT / name)
+    for name in ("config", "workflow"):
+        shutil.copytree(PROJECT / name, folder / name)
+    study = Study.model_validate(yaml.safe_load((PROJECT / "config/paper.yaml").read_text()))
+    wheel = study.encoder_configs["minilm-l6"].sources[0].name
+    made = {
+        "hateful-memes": files.hateful_memes(password),
+        "mm-imdb": files.mm_imdb(),
+        "snli-ve": files.snli_ve(),
+        "vqa-v2": files.vqa_v2(),
+        **files.features(),
+        **files.models(wheel),
+    }
+    kinds = {"datasets": study.dataset_configs, "encoders": study.encoder_configs, "models": study.model_configs}
+    for kind, configs in kinds.items():
+        for name in configs:
+            _write_files(folder, name, made[name])
+            _change(folder / f"config/{kind}/{name}.yaml", lambda content: _of_fixtures(content, folder, address))
+    gated = [config.name for config in study.unaccepted]
+    _change(folder / "config/paper.yaml", lambda content: _small(content, study, gated, everything=everything))
+
+
+def _change(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    content = yaml.safe_load(path.read_text())
+    change(content)
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def _write_files(folder: Path, name: str, made: dict[str, bytes]) -> None:
+    for file, content in made.items():
+        path = folder / f"files/{name}/{file}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def _of_fixtures(content: dict[str, Any], folder: Path, address: str) -> None:
+    """Digests, sizes and addresses of the fixtures' files, and the sizes of their models and regions."""
+    name = content["name"]
+    for source in content["sources"]:
+        file = folder / f"files/{name}/{source['file']}"
+        known = {"bytes": file.stat().st_size, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+        if source["kind"] == "url":
+            source |= known | {"urls": [f"{address}/{name}/{source['file']}"]}
+        elif source["kind"] == "hub":
+            place = folder / f"hub/models--{source['repo'].replace('/', '--')}/snapshots/{source['revision']}"
+            place.mkdir(parents=True, exist_ok=True)
+            file.rename(place / source["file"])
+            source |= known
+        else:  # brought by hand; so is the text encoder, in the place of a package of PyPI
+            for key in {*source} - {"file"}:
+                del source[key]
+            source["kind"] = "manual"
+    if "boxes" in content:
+        content["dims"] = files.WIDTH
+    elif "architecture" in content:
+        content |= files.MODEL | ({"layers": files.TEACHER_LAYERS} if name == "visualbert-base" else {})
+        content |= {"region_width": files.WIDTH} if "region_width" in content else {}
+    elif "layers" in content:
+        content |= files.WORDS
+    elif name == "vqa-v2":
+        content["prepare"]["pictures"]["val"] = files.VALIDATED
+
+
+def _small(content: dict[str, Any], study: Study, gated: list[str], *, everything: bool) -> None:
+    """Few seeds, teachers, epochs and points of grids; where files lie and which licences are accepted."""
+    content |= {"title": f"{study.title}: fixtures, whose numbers mean nothing", "seeds": 2, "seeds_per_job": 2}
+    content |= {"data_root": "files", "accept_licences": gated}
+    del content["search_seeds"]
+    content["report"]["draws"] = 100
+    content["teacher"]["seeds"] = 2
+    for section in (content, *content["datasets"].values()):
+        for role in ("teacher", "student"):
+            section[role] |= {"epochs": 2, "batch_size": 32}
+    content["datasets"]["vqa-v2"]["teacher"]["outputs"]["top"] = 2
+    for name, method in study.method_configs.items():
+        first = {key: values[0] for key, values in method.parameters.items() if isinstance(values, list)}
+        content["methods"][name] = first | content["methods"][name]
+    if not everything:
+        others = [name for name in study.methods if name not in ALWAYS]
+        for place, dataset in enumerate(content["datasets"].values()):
+            dataset["methods"] = {name: {} for name in (*ALWAYS, *others[place :: len(content["datasets"])])}
