@@ -112,9 +112,12 @@ def _price(rule: str, study: AnyStudy) -> tuple[Price | None, bool]:
     rows = {name: samples(str(table)) for name, table in tables.items()}
     if rule == "teacher":
         trained = [study.teacher_params(name, seed) for name in rows for seed in study.teacher_seeds(name)]
-        prices = [training_price(params, rows[params.dataset]) for params in trained]
+        guesses = [training_price(params, rows[params.dataset]) for params in trained]
     else:
-        prices = [training_price(study.student_params(run), rows[run.dataset]) for run in study.runs]
+        guesses = [training_price(study.student_params(run), rows[run.dataset]) for run in study.runs]
+    prices = [guess for guess in guesses if guess is not None]
+    if len(prices) < len(guesses):
+        return None, False
     return Price(mean(one.seconds for one in prices), max(one.megabytes for one in prices)), True
 
 

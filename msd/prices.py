@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-from msd.config.contracts.training import EngineParams, OutputsParams, StudentParams, TeacherParams
+from msd.config.contracts.training import Adapted, EngineParams, OutputsParams, StudentParams, TeacherParams
 from msd.data import SPLITS
 from msd.data.transfer import TRANSFER
 
@@ -105,13 +105,17 @@ def _samples(table: str) -> int:
     return int(pq.read_metadata(table).num_rows)
 
 
-def training_price(params: TeacherParams | StudentParams, rows: int) -> Price:
+def training_price(params: TeacherParams | StudentParams, rows: int) -> Price | None:
     """The price of training a teacher, or a student with each seed, on so many samples.
+
+    None for a model that reads pixels, whose sizes stand in its own configuration.
 
     A pass forward and back takes 6 operations for each weight of a layer and each token (Kaplan et al. 2020, section
     2.1); students see three views of a sample. AdamW keeps weights, gradients and two moments.
     """
     shape, schedule = params.architecture, params.schedule
+    if isinstance(shape, Adapted):
+        return None
     views, models = (3, len(params.seeds)) if isinstance(params, StudentParams) else (1, 1)
     tokens = params.data.max_tokens + params.data.regions**2
     weights = shape.layers * shape.width * (4 * shape.width + 2 * shape.feed_forward)

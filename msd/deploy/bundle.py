@@ -16,7 +16,7 @@ from torch import Tensor
 
 from msd.config.contracts.training import StudentParams
 from msd.deploy.run import Run, open_run
-from msd.deploy.student import Preprocessing, Student, read_labels, read_tokens, written
+from msd.deploy.student import Student, preprocessing_of, read_labels, read_tokens, written
 from msd.distill.losses import DATASET_TASKS
 from msd.errors import UserError
 from msd.features.reading import PictureReading
@@ -160,10 +160,9 @@ def _framed(how: PictureReading) -> str:
 
 def open_bundle(folder: Path) -> Student:
     """An exported student, as onnxruntime runs it; UserError for a folder that lacks a file."""
-    path = folder / "preprocessor_config.json"
-    described: dict[str, Any] = read_json(path)
+    described: dict[str, Any] = read_json(folder / "preprocessor_config.json")
     name, task = described.pop("name"), DATASET_TASKS[described.pop("dataset_task")]
-    how = Preprocessing(**described | {"picture": PictureReading.of(described.get("picture"), path)})
+    how = preprocessing_of(described, folder)
     return Student(
         name,
         read_labels(folder / "labels.json"),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from msd.deploy.bundle import write_student
 from msd.deploy.run import Run, features_of, is_whole, logits_of, open_run
-from msd.deploy.student import Preprocessing, Student, read_labels, read_tokens
+from msd.deploy.student import Student, preprocessing_of, read_labels, read_tokens
 from msd.text_file import read_json
 from msd.tracking import RECORD, TrackResult, experiment_runs
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MODEL = "msd.model"
 """Tag of a cell's run: the model that was logged for it."""
-NETWORK = "extractor.json"
+NETWORK, WEIGHTS = "extractor.json", "extractor"
 
 
 def log_students(tracked: TrackResult, project: Path) -> str:
@@ -79,9 +79,11 @@ def save(run: Run, folder: Path) -> None:
     data = folder / "student"
     data.mkdir()
     write_student(run, data)
-    weights = Path(run.features["inputs"]["weights"])
-    shutil.copyfile(weights, data / weights.name)
-    network = {"module": run.features["params"]["module"], "weights": weights.name}
+    weights = [Path(path) for path in run.features["inputs"]["weights"]]
+    (data / WEIGHTS).mkdir()
+    for path in weights:
+        shutil.copyfile(path, data / WEIGHTS / path.name)
+    network = {"module": run.features["params"]["module"], "weights": [path.name for path in weights]}
     (data / NETWORK).write_text(json.dumps(network), encoding="utf-8")
     labels = Schema([ColSpec("double", label) for label in run.labels])
     with warnings.catch_warnings():
@@ -117,13 +119,16 @@ def _load_pyfunc(path: str) -> Answering:
     from msd.distill.losses import DATASET_TASKS
     from msd.features.extract import find
     from msd.models.files import load_model
+    from msd.models.visualbert import VisualBertClassifier
 
     folder = Path(path)
     described: dict[str, Any] = read_json(folder / "preprocessor_config.json")
     name, task = described.pop("name"), DATASET_TASKS[described.pop("dataset_task")]
-    how, network = Preprocessing(**described), read_json(folder / NETWORK)
+    how, network = preprocessing_of(described, folder), read_json(folder / NETWORK)
     model = load_model(config=str(folder / "config.json"), weights=str(folder / "model.safetensors"))
+    assert isinstance(model, VisualBertClassifier), "as every student is"
     labels, tokenizer = read_labels(folder / "labels.json"), read_tokens(folder, how.max_tokens)
-    extractor = cache(lambda: find(network["module"])(folder / network["weights"]))
+    weights = [folder / WEIGHTS / file for file in network["weights"]]
+    extractor = cache(lambda: find(network["module"]).build(weights, size=how.picture.size))
     logits, features = logits_of(model.eval(), how.removal), features_of(extractor)
     return Answering(Student(name, labels, task, how, tokenizer, logits, features))

@@ -62,13 +62,8 @@ class Run:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """How pictures and texts became what the student was trained on; UserError for boxes that others made."""
+        """How pictures and texts became what the student was trained on."""
         spec = read_json(self.inputs["spec"])
-        if spec["preprocessing"] is None:
-            raise UserError(
-                f"{self.folder} was trained on boxes of {spec['extractor']}, published for the pictures of its data "
-                "set alone: there is no network here that makes them of another picture"
-            )
         return Preprocessing(
             picture=PictureReading.of(spec["preprocessing"], Path(self.inputs["spec"])),
             regions=self.params.data.regions,
@@ -164,6 +159,12 @@ def _lack(folder: Path) -> str | None:
                 f"{inputs[name]}, which {folder} was trained with, is not here; call from the project's folder, "
                 "or fetch it with DVC"
             )
+    spec = read_json(inputs["spec"])
+    if spec["preprocessing"] is None:
+        return (
+            f"{folder} was trained on boxes of {spec['extractor']}, published for the pictures of its data set alone: "
+            "there is no network here that makes them of another picture"
+        )
     for weights in _features(inputs)["inputs"]["weights"]:
         if not Path(weights).is_file():
             return f"{weights}, by which pictures become features, is not here; `snakemake {weights}` fetches it"

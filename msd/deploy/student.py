@@ -46,6 +46,12 @@ class Preprocessing:
     weights_sha256: str
 
 
+def preprocessing_of(described: dict[str, Any], folder: Path) -> Preprocessing:
+    """From the content of a folder's preprocessor_config.json; UserError for one of an earlier version."""
+    picture = PictureReading.of(described.get("picture"), folder / "preprocessor_config.json")
+    return Preprocessing(**described | {"picture": picture})
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a student says of one picture and text.
