@@ -31,6 +31,7 @@ FILES = [
     "Makefile",
     "CITATION.cff",
     "requirements.lock",
+    "requirements-cuda.lock",
     "requirements-docs.lock",
     "pyproject.toml",
     "dvc.yaml",
