@@ -79,8 +79,8 @@ def _features() -> Job[FeaturesParams]:
     outputs = {"regions": f"{place}/features/regions.npy", "spec": f"{place}/features/spec.json"}
     return Job(
         "features",
-        FeaturesParams(extractor="efficientnet-lite0", module="efficientnet_lite", size=96),
-        {"pictures": f"{place}/pictures.zip", "weights": f"{place}/weights.pth"},
+        FeaturesParams(extractor="efficientnet-lite0", module="efficientnet_lite", size=96, dims=1280, device="cpu"),
+        {"pictures": f"{place}/pictures.zip", "weights": [f"{place}/weights.pth"]},
         {**outputs, "record": f"{place}/features/record.json"},
     )
 

@@ -24,7 +24,7 @@ rule prepare:
         PREPARE.benchmark
     priority: FIRST
     resources:
-        mem_mb=4000,  # VQA v2; the others take a tenth
+        mem_mb=6000,  # VQA v2 with all its questions; the others take a tenth
         runtime=240,
     params:
         **PREPARE.params,
