@@ -24,7 +24,7 @@ rule features:
     priority: FIRST
     threads: study.data.processes
     resources:
-        **FEATURES.resources(mem_mb=2000, runtime=1440),
+        **FEATURES.resources(mem_mb=4000, runtime=1440),
     params:
         **FEATURES.params,
     message:

@@ -24,8 +24,8 @@ rule prepare:
         PREPARE.benchmark
     priority: FIRST
     resources:
-        # VQA v2; the others take a tenth
-        **PREPARE.resources(mem_mb=4000, runtime=240),
+        # VQA v2 with all its questions; the others take a tenth
+        **PREPARE.resources(mem_mb=6000, runtime=240),
     params:
         **PREPARE.params,
     message:
