@@ -28,17 +28,30 @@ STUB = """
 import sys
 
 sys.path.insert(0, {tests!r})
+from calls import write_names
 from msd import job
 from msd.cli import main
 
+
+def write(task):
+    write_names(task)
+    if "history" in task.outputs:  # `msd track` reads it
+        import pandas
+
+        curve = pandas.DataFrame({{"seed": [0], "step": [0], "term": ["loss"], "value": [1.0]}})
+        curve.to_parquet(task.outputs["history"])
+    return {{}}
+
+
+sys.modules["stub"] = sys.modules["__main__"]
 for rule, (_, contract) in list(job.STAGES.items()):
     if rule not in ("fetch", "prepare"):
-        job.STAGES[rule] = ("calls:write_names", contract)
+        job.STAGES[rule] = ("stub:write", contract)
 sys.exit(main())
 """
 CANARIES = {"the token": TOKEN, "the password": "canary-Pass wörd/+1", "the wrong password": "canary-wrong-Pass wörd"}
 VARIABLE = "MSD_HATEFUL_MEMES_PASSWORD"
-STUDY = ("--configfile", "config/secret.yaml", "--cores", "2", "--printshellcmds", "--verbose")
+STUDY = ("--configfile", "config/secret.yaml", "--cores", "2", "--printshellcmds")
 
 
 def change(path: Path, **changes: Any) -> None:
