@@ -26,20 +26,23 @@ from secret_search import Watch, files, leaks
 
 STUB = """
 import sys
+from pathlib import Path
 
 sys.path.insert(0, {tests!r})
+import pandas
 from calls import write_names
 from msd import job
 from msd.cli import main
+from msd.temporary import paths_of
 
 
 def write(task):
     write_names(task)
-    if "history" in task.outputs:  # `msd track` reads it
-        import pandas
-
-        curve = pandas.DataFrame({{"seed": [0], "step": [0], "term": ["loss"], "value": [1.0]}})
-        curve.to_parquet(task.outputs["history"])
+    for path in map(Path, paths_of(task.outputs)):  # `msd track` reads tables and curves
+        if path.suffix == ".json":
+            path.write_text("{{}}")
+        if path.name == "history.parquet":
+            pandas.DataFrame({{"seed": [0], "step": [0], "term": ["loss"], "value": [1.0]}}).to_parquet(path)
     return {{}}
 
 
@@ -105,7 +108,7 @@ def test_token_and_password_are_told_to_nobody(project: Path, monkeypatch: pytes
         assert f"does not open with the password in {VARIABLE}" in refused.stdout + refused.stderr
         monkeypatch.setenv(VARIABLE, CANARIES["the password"])
         done = snakemake(*STUDY, folder=project)
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == 0, done.stdout[-3000:]
         for name in ("audit", "crate"):
             printed.append(command(name, "--study", "secret", folder=project))
     printed += [refused.stdout, refused.stderr, done.stdout, done.stderr]
