@@ -26,19 +26,35 @@ from secret_search import Watch, files, leaks
 
 STUB = """
 import sys
+from pathlib import Path
 
 sys.path.insert(0, {tests!r})
+import pandas
+from calls import write_names
 from msd import job
 from msd.cli import main
+from msd.temporary import paths_of
 
+
+def write(task):
+    write_names(task)
+    for path in map(Path, paths_of(task.outputs)):  # `msd track` reads tables and curves
+        if path.suffix == ".json":
+            path.write_text("{{}}")
+        if path.name == "history.parquet":
+            pandas.DataFrame({{"seed": [0], "step": [0], "term": ["loss"], "value": [1.0]}}).to_parquet(path)
+    return {{}}
+
+
+sys.modules["stub"] = sys.modules["__main__"]
 for rule, (_, contract) in list(job.STAGES.items()):
     if rule not in ("fetch", "prepare"):
-        job.STAGES[rule] = ("calls:write_names", contract)
+        job.STAGES[rule] = ("stub:write", contract)
 sys.exit(main())
 """
 CANARIES = {"the token": TOKEN, "the password": "canary-Pass wörd/+1", "the wrong password": "canary-wrong-Pass wörd"}
 VARIABLE = "MSD_HATEFUL_MEMES_PASSWORD"
-STUDY = ("--configfile", "config/secret.yaml", "--cores", "2", "--printshellcmds", "--verbose")
+STUDY = ("--configfile", "config/secret.yaml", "--cores", "2", "--printshellcmds")
 
 
 def change(path: Path, **changes: Any) -> None:
@@ -92,7 +108,7 @@ def test_token_and_password_are_told_to_nobody(project: Path, monkeypatch: pytes
         assert f"does not open with the password in {VARIABLE}" in refused.stdout + refused.stderr
         monkeypatch.setenv(VARIABLE, CANARIES["the password"])
         done = snakemake(*STUDY, folder=project)
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == 0, done.stdout[-3000:]
         for name in ("audit", "crate"):
             printed.append(command(name, "--study", "secret", folder=project))
     printed += [refused.stdout, refused.stderr, done.stdout, done.stderr]
