@@ -24,8 +24,8 @@ ROOMS = (
         "data",
         "features",
     ),
-    *("models", "distill", "training", "deploy", "tables", "report", "mfh", "studies", "plan", "doctor", "running"),
-    *("job", "cli", "__main__"),
+    *("models", "distill", "training", "deploy", "tables", "report", "mfh", "studies", "gpu_hours"),
+    *("plan", "doctor", "running", "job", "cli", "__main__"),
 )
 """Left to right; lineage and tracking know files, and those after mfh run what stands before them."""
 ALLOWED = {("msd/config/reference.py", "mfh")}
