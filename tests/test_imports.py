@@ -25,7 +25,21 @@ ROOMS = (
         "features",
     ),
     *("models", "distill", "training", "deploy", "tables", "report", "mfh", "studies", "prices"),
-    *("gpu_hours", "plan", "doctor", "slurm", "frozen", "running", "init", "gpu_slots", "job", "progress", "cli", "reference", "__main__"),
+    *(
+        "gpu_hours",
+        "plan",
+        "doctor",
+        "slurm",
+        "frozen",
+        "running",
+        "init",
+        "gpu_slots",
+        "job",
+        "progress",
+        "cli",
+        "reference",
+        "__main__",
+    ),
 )
 """Left to right; lineage and tracking know files, and those after mfh run what stands before them."""
 ALLOWED = {("msd/config/reference.py", "mfh")}

@@ -78,8 +78,10 @@ def _of_fixtures(content: dict[str, Any], folder: Path, address: str) -> None:
         content |= {"region_width": files.WIDTH} if "region_width" in content else {}
     elif "layers" in content:
         content |= files.WORDS
-    elif name == "vqa-v2":
-        content["prepare"]["pictures"]["val"] = files.VALIDATED
+    elif "prepare" in content:
+        del content["pictures"], content["samples"]  # numbers of the real ones
+        if name == "vqa-v2":
+            content["prepare"]["pictures"]["val"] = files.VALIDATED
 
 
 def _small(content: dict[str, Any], study: Study, gated: list[str], *, everything: bool) -> None:
@@ -96,6 +98,7 @@ def _small(content: dict[str, Any], study: Study, gated: list[str], *, everythin
     for name, method in study.method_configs.items():
         first = {key: values[0] for key, values in method.parameters.items() if isinstance(values, list)}
         content["methods"][name] = first | content["methods"][name]
+    content["methods"]["msd-learned"]["meta_share"] = 0.5  # of fewer, not every genre has a sample on both sides
     if not everything:
         others = [name for name in study.methods if name not in ALWAYS]
         for place, dataset in enumerate(content["datasets"].values()):
