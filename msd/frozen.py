@@ -51,3 +51,13 @@ def freeze(digest: str, *, used: Iterable[str] = (), package: Path = PACKAGE) ->
         if other.name not in kept and time.time() - other.stat().st_mtime > KEPT_SECONDS:
             shutil.rmtree(other, ignore_errors=True)
     return target.absolute()
+
+
+def run_from(package: Path) -> None:
+    """Let the jobs that this process starts find a copy of the package first.
+
+    `python -m` would take that of the working folder.
+    """
+    others = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(package.parent), *([others] if others else [])])
+    os.environ["PYTHONSAFEPATH"] = "1"

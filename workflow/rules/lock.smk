@@ -7,7 +7,7 @@ from snakemake.settings.enums import Quietness
 
 from msd import running
 from msd.errors import UserError
-from msd.frozen import freeze, package_digest
+from msd.frozen import freeze, package_digest, run_from
 from msd.gpu_slots import VARIABLE, offered
 from msd.lineage.digest import PACKAGE
 from msd.plan import mean_seconds
@@ -25,12 +25,7 @@ if workflow.is_main_process:
         CODE = freeze(digest, used={call.code for call in running.calls()})
     except UserError as error:
         raise WorkflowError(str(error)) from None
-    others = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(
-        [str(CODE.parent), *([others] if others else [])]
-    )
-    # `python -m` would take the package of the working folder.
-    os.environ["PYTHONSAFEPATH"] = "1"
+    run_from(CODE)
     # Who chose a logger of Snakemake's plugins sees its messages as they are.
     if not (
         workflow.output_settings.dryrun or workflow.output_settings.log_handler_settings
