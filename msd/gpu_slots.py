@@ -12,6 +12,8 @@ from msd.errors import UserError
 
 VARIABLE = "MSD_GPUS"
 """The machine's GPUs that a call may use, as in CUDA_VISIBLE_DEVICES; workflow/rules/lock.smk sets it."""
+RULES = ("teacher", "teacher_outputs", "student", "gaussian", "crossmodal")
+"""Whose jobs train or run models where the engine says; others, such as `cost`, know the engine and use none."""
 _held: list[int] = []
 
 
@@ -21,10 +23,11 @@ def offered(count: int) -> str:
     return ",".join(seen.split(",")[:count])
 
 
-def wanted(params: Mapping[str, Any]) -> int:
-    """The GPUs that a job of these parameters uses where there are any: one for each process of its engine."""
-    engine = params.get("engine", params)
-    return int(engine.get("processes", 1)) if engine.get("device", "cpu") != "cpu" else 0
+def wanted(rule: str, params: Mapping[str, Any], *, any_there: bool = True) -> int:
+    """The GPUs that a job uses: one for each process of its engine; `auto` uses one only where there are any."""
+    engine = params.get("training", params).get("engine", params)
+    device = engine.get("device", "cpu") if rule in RULES else "cpu"
+    return int(engine.get("processes", 1)) if device == "cuda" or (device == "auto" and any_there) else 0
 
 
 def take(count: int, folder: str | Path | None = None) -> None:

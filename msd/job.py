@@ -151,7 +151,7 @@ def main(rule: str, file: str) -> int:
         with explained([]):
             job = read_job(rule, file)
         if "RANK" not in os.environ:
-            gpu_slots.take(gpu_slots.wanted(plain(job.params)))
+            gpu_slots.take(gpu_slots.wanted(rule, plain(job.params)))
         processes = plain(job.params).get("engine", {}).get("processes", 1)
         if processes > 1 and "RANK" not in os.environ:
             _start_processes(processes, rule, file)

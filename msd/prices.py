@@ -30,6 +30,8 @@ SECONDS_OF_PICTURES = 20.0
 """In which the features of a megabyte of pictures are extracted by one process."""
 RESERVE = {"seconds": 4.0, "megabytes": 1.5}
 """How much more than its price a job asks for: a time limit ends a job, and processors differ more than memory does."""
+SNAKEMAKES_MB = 300
+"""Of the two Snakemakes around a job on a cluster, which its limit counts too."""
 LEAST_MINUTES = 10
 STEP_MB = 100
 
@@ -47,7 +49,7 @@ def asked(price: Price | None, *, mem_mb: int, runtime: int, attempt: int = 1) -
     mem_mb, runtime: what it asks for where there is no price.
     """
     if price is not None:
-        mem_mb = STEP_MB * math.ceil(RESERVE["megabytes"] * price.megabytes / STEP_MB)
+        mem_mb = STEP_MB * math.ceil((SNAKEMAKES_MB + RESERVE["megabytes"] * price.megabytes) / STEP_MB)
         runtime = max(LEAST_MINUTES, math.ceil(RESERVE["seconds"] * price.seconds / 60))
     return {"mem_mb": mem_mb * 2 ** (attempt - 1), "runtime": runtime * 2 ** (attempt - 1)}
 

@@ -58,13 +58,16 @@ def test_more_than_the_call_has_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_
 
 
 @pytest.mark.parametrize(
-    ("params", "count"),
+    ("rule", "params", "counts"),
     [
-        ({"engine": {"device": "cuda", "processes": 3}}, 3),
-        ({"engine": {"device": "cpu", "processes": 3}}, 0),
-        ({"device": "auto"}, 1),
-        ({"name": "prepare"}, 0),
+        ("teacher", {"engine": {"device": "cuda", "processes": 3}}, (3, 3)),
+        ("student", {"engine": {"device": "cpu", "processes": 3}}, (0, 0)),
+        ("student", {"engine": {"device": "auto"}}, (1, 0)),
+        ("teacher_outputs", {"device": "auto"}, (1, 0)),
+        ("crossmodal", {"training": {"engine": {"device": "cuda"}}}, (1, 1)),
+        ("cost", {"engine": {"device": "cuda"}}, (0, 0)),
+        ("prepare", {"name": "prepare"}, (0, 0)),
     ],
 )
-def test_a_job_takes_one_for_each_process(params: dict, count: int) -> None:
-    assert gpu_slots.wanted(params) == count
+def test_a_job_takes_one_for_each_process(rule: str, params: dict, counts: tuple[int, int]) -> None:
+    assert tuple(gpu_slots.wanted(rule, params, any_there=there) for there in (True, False)) == counts

@@ -47,7 +47,7 @@ def test_times_are_means_of_the_study_s_own_benchmarks() -> None:
             row = f"{seconds + more}\t0:00:00\t{500 + more}"
             (folder / f"{dataset}.tsv").write_text(f"s\th:m:s\tmax_rss\n{row}\n")
     planned = rows(plan("config/smoke.yaml"))
-    assert ["teacher", "2", "20", "s", "40", "s", "0.8", "GB,", "10", "min"] in planned
+    assert ["teacher", "2", "20", "s", "40", "s", "1.1", "GB,", "10", "min"] in planned
     assert ["student", "7", "?", "?"] in planned
     assert next(row for row in planned if row[:1] == ["all"])[2:] == ["40", "s"]
 

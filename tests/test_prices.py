@@ -10,10 +10,10 @@ from msd.prices import LIBRARIES, PROCESSOR, START, Price, asked, measured, pric
 
 def test_a_job_asks_for_more_than_its_price_and_for_twice_as_much_after_each_failure() -> None:
     first, second, third = (asked(Price(1200, 640), mem_mb=1, runtime=1, attempt=attempt) for attempt in (1, 2, 3))
-    assert first == {"mem_mb": 1000, "runtime": 80}
-    assert second == {"mem_mb": 2000, "runtime": 160}
-    assert third == {"mem_mb": 4000, "runtime": 320}
-    assert asked(Price(1, 100), mem_mb=1, runtime=1) == {"mem_mb": 200, "runtime": 10}
+    assert first == {"mem_mb": 1300, "runtime": 80}
+    assert second == {"mem_mb": 2600, "runtime": 160}
+    assert third == {"mem_mb": 5200, "runtime": 320}
+    assert asked(Price(1, 100), mem_mb=1, runtime=1) == {"mem_mb": 500, "runtime": 10}
     assert asked(None, mem_mb=3000, runtime=600, attempt=2) == {"mem_mb": 6000, "runtime": 1200}
 
 

@@ -24,6 +24,7 @@ rule crossmodal:
         # All samples are held in memory; of VGGSound those of a hundred classes.
         mem_mb=lambda w: 100000 if w.name.startswith("vggsound") else 24000,
         runtime=2880,
+        gpu=CROSSMODAL.resources()["gpu"],
     params:
         **CROSSMODAL.params,
     message:

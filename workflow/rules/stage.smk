@@ -3,6 +3,7 @@ import functools
 import json
 from pathlib import Path
 
+from msd.gpu_slots import wanted
 from msd.job import STAGES, plain, write_job
 from msd.lineage.digest import code_digest
 from msd.prices import asked, price
@@ -47,17 +48,12 @@ class Stage:
         """Price and GPUs of a job; `auto` means a GPU where the call has any (`--resources gpu=4`)."""
         key = tuple(wildcards)
         if key not in self._known:  # once of a job: a study may have thousands
-            params, prefix = (
-                self._parameters(wildcards),
-                getattr(wildcards, "dataset", ""),
-            )
-            engine = getattr(params, "engine", params)
-            device = getattr(engine, "device", "cpu")
-            has_any = workflow.global_resources.get("gpu").value
-            wants = device == "cuda" or (device == "auto" and has_any)
+            params = self._parameters(wildcards)
+            prefix = getattr(wildcards, "dataset", "")
+            has_any = bool(workflow.global_resources.get("gpu").value)
             self._known[key] = (
                 price(self._name, params, named(input), self._folder, prefix),
-                getattr(engine, "processes", 1) if wants else 0,
+                wanted(self._name, plain(params), any_there=has_any),
             )
         return self._known[key]
 
