@@ -14,6 +14,7 @@ import csv
 import heapq
 import json
 import random
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -24,11 +25,14 @@ from typing import Any
 
 from page import show
 
+from msd.studies import open_study
+
 ON_GPU = ("features", "teacher", "teacher_outputs", "transfer_outputs", "student")
 LAST = ("student", "choose", "collect", "cost", "probe", "tables", "figures", "write_report", "track")
 """Rules whose jobs go after all others that could start, as in workflow/rules."""
-STAGES = {"transfer_outputs": "teacher_outputs", "transfer_saliency": "saliency", "write_report": "report"}
-"""Rule -> the stage that it runs, under which its benchmarks are filed, where these differ."""
+STAGES = {"transfer_outputs": "teacher_outputs", "transfer_saliency": "saliency", "write_report": "report",
+          "choose": "collect"}  # fmt: skip
+"""Rule -> the stage under which its benchmarks are filed, or that of a rule that does as much."""
 NOTHING = ("all", "default")
 GPUS = (1, 8, 64, 1000)
 
@@ -141,6 +145,7 @@ def measured(folder: Path) -> tuple[dict[str, list[float]], dict[str, list[float
 
 def works(study: str, folder: Path, given: Mapping[str, float]) -> tuple[dict[int, Work], list[str]]:
     """The jobs of a study with their times; ValueError where a rule has none."""
+    open_study(study)  # says what is wrong with it
     rules, needs = read_jobs(study)
     seconds, reads, processors = measured(folder)
     seconds.update({stage: [value] for stage, value in given.items()})
@@ -156,13 +161,21 @@ def works(study: str, folder: Path, given: Mapping[str, float]) -> tuple[dict[in
     return jobs, processors
 
 
+def rule_time(entry: str) -> tuple[str, float]:
+    """Rule and seconds of "rule=seconds"; ValueError for another text."""
+    rule, _, seconds = entry.partition("=")
+    if not re.fullmatch(r"\d+(\.\d+)?", seconds):
+        raise ValueError(f"--seconds {entry}: give a rule and seconds, as in teacher=60")
+    return rule, float(seconds)
+
+
 def table(jobs: Mapping[int, Work]) -> str:
     """Makespans and what each of the three hold-ups costs."""
     chain, rules = longest_chain(jobs)
     on_gpu = sum(job.seconds for job in jobs.values() if job.rule in ON_GPU)
     lines = [
-        f"{len(jobs):,} jobs; {on_gpu / 3600:.1f} GPU hours; the longest chain, {' → '.join(rules)}, takes "
-        f"{chain / 60:.1f} min whatever the number of GPUs.\n",
+        f"{len(jobs):,} jobs; {on_gpu / 3600:.1f} hours of them for GPUs; the longest chain, {' → '.join(rules)}, "
+        f"takes {chain / 60:.1f} min whatever the number of GPUs.\n",
         "| GPUs | takes, min | work / GPUs | longest chain | costs: controller | start of jobs | disk | what limits |",
         "|---:|---:|---:|---:|---:|---:|---:|---|",
     ]
@@ -189,7 +202,7 @@ def main() -> int:
     parser.add_argument("--page", action="store_true", help="write docs/scale.md too")
     options = parser.parse_args()
     try:
-        given = {name: float(value) for name, _, value in (entry.partition("=") for entry in options.seconds)}
+        given = dict(map(rule_time, options.seconds))
         jobs, processors = works(options.study, options.times, given)
     except ValueError as error:
         print(error, file=sys.stderr)
