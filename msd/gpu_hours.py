@@ -43,7 +43,8 @@ def gpu_hours(study: Study) -> list[str]:
             continue
         teachers = [_teacher(study, dataset)] * len(study.teacher_seeds(dataset))
         students = [_student(study, run) for run in study.runs if run.dataset == dataset for _ in study.block(run)]
-        for role, speeds in (("teacher", teachers), ("student", students)):
+        of_roles: dict[Role, list[Speed | None]] = {"teacher": teachers, "student": students}
+        for role, speeds in of_roles.items():
             seen = _samples_seen(study.training(role, dataset), config.samples)
             for mark in ("measured", "stated"):
                 own = [
