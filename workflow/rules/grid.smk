@@ -56,7 +56,9 @@ def read_by(role):
     own = {"tokenizer": lambda wildcards: own_tokenizer(role, wildcards)}
     if any(model is not None and model.reads_pixels for model in models):
         pictures = rules.prepare.output.pictures
-        own |= {name: if_pixels(role, False, DATASET[name]) for name in ("regions", "spec")}
+        own |= {
+            name: if_pixels(role, False, DATASET[name]) for name in ("regions", "spec")
+        }
         own["pictures"] = if_pixels(role, True, pictures)
     return DATASET | own
 
