@@ -15,6 +15,7 @@ from safetensors import safe_open
 
 from msd.data.prepared_table import near_copies, picture_groups, read_targets
 from msd.distill.losses import DATASET_TASKS
+from msd.distill.top_logits import TopLogits, all_logits
 from msd.errors import UserError
 from msd.tables.answer_scores import read_answer_scores
 
@@ -126,8 +127,7 @@ def load_results(job: Job[ReportParams]) -> dict[str, DatasetResults]:
     for about in job.params.datasets:
         name = about.name
         names = read_json(labels[name])
-        keys = {view: f"{view}/logits" for view in VIEWS}
-        asked = {seed: read_tensors(path, keys) for seed, path in outputs[name].items()}
+        asked = {seed: read_outputs(path) for seed, path in outputs[name].items()}
         probe = read_tensors(probes[name], {"both": "test/both"})["both"] if name in probes else None
         results[name] = DatasetResults(
             *(name, about.title, about.role, about.task, about.metric),
@@ -216,3 +216,13 @@ def read_tensors(path: str, keys: Mapping[str, str]) -> dict[str, Array]:
     """Name -> float32 tensor, for names -> keys of a safetensors file."""
     with safe_open(path, framework="numpy") as file:
         return {name: file.get_tensor(key).astype(np.float32) for name, key in keys.items()}
+
+
+def read_outputs(path: str) -> dict[str, Array]:
+    """View -> a teacher's float32 logits (N, C), also where its largest alone were kept."""
+    with safe_open(path, framework="pt") as file:
+        if "both/logits" in file.keys():  # noqa: SIM118 - no mapping
+            return {view: file.get_tensor(f"{view}/logits").float().numpy() for view in VIEWS}
+        labels = len(file.get_tensor("head/bias"))
+        tops = {view: [file.get_tensor(f"{view}/top/{name}") for name in TopLogits._fields] for view in VIEWS}
+    return {view: all_logits(TopLogits(*tensors), labels).numpy() for view, tensors in tops.items()}
