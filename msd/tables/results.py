@@ -15,6 +15,7 @@ from safetensors import safe_open
 
 from msd.data.prepared_table import near_copies, picture_groups, read_targets
 from msd.distill.losses import DATASET_TASKS
+from msd.distill.top_logits import TopLogits, all_logits
 from msd.errors import UserError
 from msd.tables.answer_scores import read_answer_scores
 
@@ -37,8 +38,7 @@ class StoredLogits(Mapping[str, Array]):
     places: Mapping[str, tuple[str, str]]
 
     def __getitem__(self, seed: str) -> Array:
-        path, key = self.places[seed]
-        return read_tensors(path, {key: key})[key]
+        return read_logits(*self.places[seed])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.places)
@@ -237,3 +237,13 @@ def read_tensors(path: str, keys: Mapping[str, str]) -> dict[str, Array]:
     """Name -> float32 tensor, for names -> keys of a safetensors file."""
     with safe_open(path, framework="numpy") as file:
         return {name: file.get_tensor(key).astype(np.float32) for name, key in keys.items()}
+
+
+def read_logits(path: str, key: str) -> Array:
+    """Float32 logits (N, C), also those of a teacher of which the largest alone were kept."""
+    with safe_open(path, framework="pt") as file:
+        if key in file.keys():  # noqa: SIM118 - no mapping
+            return np.asarray(file.get_tensor(key).float().numpy())
+        view = key.removesuffix("/logits")
+        tops = TopLogits(*(file.get_tensor(f"{view}/top/{name}") for name in TopLogits._fields))
+        return np.asarray(all_logits(tops, len(file.get_tensor("head/bias"))).numpy())

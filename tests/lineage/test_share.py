@@ -45,9 +45,14 @@ sys.exit(job.main(*sys.argv[1:]))
 SNAKEFILE = """
 import sys
 
+from types import SimpleNamespace
+
 from msd.job import STAGES
 
+study = SimpleNamespace(study="toy")
+
 configfile: "toy.yaml"
+include: "PROJECT/workflow/rules/lock.smk"
 include: "PROJECT/workflow/rules/stage.smk"
 
 STAGES.update(dict.fromkeys(["teach", "learn", "tabulate"], ("msd.errors:", None)))

@@ -12,6 +12,9 @@ from msd.frozen import KEPT_SECONDS, STORE, freeze, package_digest
 
 SNAKEFILE = """
 import sys
+from types import SimpleNamespace
+
+study = SimpleNamespace(study="none")
 
 include: {lock!r}
 
