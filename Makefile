@@ -90,7 +90,7 @@ docs: setup .venv/.docs
 	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict
 
 .venv/.docs: .venv/.ready requirements-docs.lock
-	.venv/bin/python -m pip install --quiet --no-deps --no-compile -r requirements-docs.lock
+	.venv/bin/python -m pip install --quiet --require-hashes --no-deps --no-compile -r requirements-docs.lock
 	touch $@
 
 bench: setup

@@ -2,9 +2,9 @@
 
     make lock
 
-The versions are those of requirements.lock: to change one, edit it there and call this again. The hashes are those of
-PyPI for all systems and Pythons, so that `pip install --require-hashes` takes these files and no others.
-requirements-cuda.lock holds what PyPI's torch for Linux needs besides, and other builds do not.
+The versions are those of requirements.lock, and of requirements-docs.lock: to change one, edit it there and call this
+again. The hashes are those of PyPI for all systems and Pythons, so that `pip install --require-hashes` takes these
+files and no others. requirements-cuda.lock holds what PyPI's torch for Linux needs besides, and other builds do not.
 """
 
 import re
@@ -14,7 +14,7 @@ import tempfile
 import venv
 from pathlib import Path
 
-LOCK, CUDA = Path("requirements.lock"), Path("requirements-cuda.lock")
+LOCK, CUDA, DOCS = (Path(f"requirements{part}.lock") for part in ("", "-cuda", "-docs"))
 OLDEST = "3.11"
 """Python for which the versions of requirements-cuda.lock are chosen; its markers say where they are installed."""
 PIN = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>[^\s;]+)", re.MULTILINE)
@@ -40,14 +40,17 @@ def main() -> None:
         python = folder / "uv" / ("Scripts" if sys.platform == "win32" else "bin") / "python"
         subprocess.run([python, "-m", "pip", "install", "--quiet", "uv"], check=True)
         (folder / "pins").write_text("".join(f"{package}=={version}\n" for package, version in known.items()))
+        pages = pins(DOCS.read_text(encoding="utf-8"))
+        (folder / "pages").write_text("".join(f"{package}=={version}\n" for package, version in pages.items()))
         (folder / "torch").write_text(f"torch=={known['torch']}\n")
 
-        def compiled(*arguments: str) -> str:
-            command = [str(python), "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", OLDEST]
+        def compiled(*arguments: str, oldest: str = OLDEST) -> str:
+            command = [str(python), "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", oldest]
             command += ["--generate-hashes", "--no-annotate", "--no-header", "--no-config", *arguments]
             return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=folder).stdout
 
         LOCK.write_text(compiled("--no-deps", "pins"), encoding="utf-8")
+        DOCS.write_text(compiled("--no-deps", "pages", oldest="3.11.5"), encoding="utf-8")
         CUDA.write_text(without(compiled("--constraint", "pins", "torch"), set(known)), encoding="utf-8")
 
 

@@ -4,11 +4,11 @@ Own code, since neither pooch nor fsspec goes on with a partial file, which arch
 """
 
 import http.client
-import shutil
 import urllib.error
 import urllib.request
 from pathlib import Path
 
+from msd.data.raw_files import check_room
 from msd.errors import UserError
 
 CHUNK = 1 << 20
@@ -41,16 +41,6 @@ def download(url: str, part: Path, *, expected: int | None, name: str) -> None:
 
 class Broken(UserError):
     """A connection that was not made, or that ended in the middle."""
-
-
-def check_room(folder: Path, needed: int, *, name: str) -> None:
-    """Raise UserError where the disk of a folder has no room for so many bytes."""
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise UserError(
-            f"{name}: {needed / 1e6:,.1f} MB do not fit on the disk of {folder}, where {free / 1e6:,.1f} MB are free; "
-            "make room there, and run it again"
-        )
 
 
 def _size(part: Path) -> int:

@@ -7,7 +7,7 @@ here, and so is in no message, record or command.
 from pathlib import Path
 from typing import Any
 
-from msd.data.download import check_room
+from msd.data.raw_files import check_room
 from msd.errors import UserError
 
 

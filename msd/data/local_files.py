@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from msd.data.download import check_room
+from msd.data.raw_files import check_room
 
 DATA_ROOT = "MSD_DATA_ROOT"
 """The variable that tells jobs the study's `data_root`, so that no record, job file or command holds that path."""

@@ -1,6 +1,7 @@
 """Raw files of a dataset or encoder that lie here already: found by name, hashed, and read out of their packages."""
 
 import hashlib
+import shutil
 import zipfile
 from pathlib import Path, PureWindowsPath
 
@@ -21,6 +22,16 @@ def sha256(path: str | Path) -> str:
     """The sha256 of a file."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def check_room(folder: Path, needed: int, *, name: str) -> None:
+    """Raise UserError where the disk of a folder has no room for so many bytes."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise UserError(
+            f"{name}: {needed / 1e6:,.1f} MB do not fit on the disk of {folder}, where {free / 1e6:,.1f} MB are free; "
+            "make room there, and run it again"
+        )
 
 
 def below(folder: Path, name: str) -> Path:

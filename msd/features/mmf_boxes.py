@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from msd.data.download import check_room
 from msd.data.pickles import read_npy, read_pickle
 from msd.data.pictures import member, open_archive
+from msd.data.raw_files import check_room
 from msd.errors import UserError, decoding
 from msd.features.store import Features
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from msd.data.download import check_room
+from msd.data.raw_files import check_room
 from msd.data.rows import StoredRows, npy_rows
 
 SAVED = 512

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
 
 from msd.measure.scorers import (
     Array,
@@ -174,6 +173,8 @@ def evaluate(logits: Rows, targets: Rows, *, dataset_task: str) -> dict[str, flo
     Raises:
         ValueError: an unknown task, wrong shapes or non-finite logits; the message names the argument.
     """
+    import torch  # a study that is read does without
+
     if dataset_task not in TASKS:
         raise ValueError(f"dataset_task: must be one of {sorted(TASKS)}, not {dataset_task!r}")
     if len(logits) != len(targets):

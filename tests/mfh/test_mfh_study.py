@@ -52,7 +52,7 @@ def test_the_study_has_the_settings_and_seeds_of_the_paper() -> None:
         ),
         (
             lambda c: c.update(accept_licences=["spoken"]),
-            r"'spoken' is no dataset or encoder .*; did .* 'spoken-digits'",
+            r"'spoken' is no dataset, encoder or model .*; did .* 'spoken-digits'",
         ),
         (lambda c: c["teachers"].update(study="config/demos.yaml"), r"no file config/demos.yaml; did you mean"),
         (lambda c: c["teachers"]["student"].update(kd_weigth=1), r"'teachers.student.kd_weigth'; did .* 'kd_weight'"),

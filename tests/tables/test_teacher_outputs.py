@@ -20,5 +20,7 @@ def test_outputs_are_read_whole_in_half_precision_and_where_the_largest_alone_we
     stored = {name: part.int() if name.endswith("labels") else part for name, part in stored.items()}
     safetensors.torch.save_file(stored | {"head/bias": torch.zeros(5)}, tmp_path / "top")
     for view in VIEWS:
-        np.testing.assert_array_equal(read_logits(str(tmp_path / "half"), f"{view}/logits"), logits[view].half().float())
+        np.testing.assert_array_equal(
+            read_logits(str(tmp_path / "half"), f"{view}/logits"), logits[view].half().float()
+        )
         np.testing.assert_array_equal(read_logits(str(tmp_path / "top"), f"{view}/logits"), all_logits(kept[view], 5))

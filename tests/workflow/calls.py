@@ -15,6 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import yaml
 
 if TYPE_CHECKING:  # a process that imported our msd would not take that of its folder
@@ -88,8 +90,12 @@ def hold_against_dvc(files: dict[str, str], study: str) -> None:
 
 
 def write_names(task: Job) -> dict[str, float]:
-    """Stage: each output holds the rule's name and its own."""
+    """Stage: each output holds the rule's name and its own, in a row of a table where it is one."""
     for value in task.outputs.values():
         for path in value if isinstance(value, list) else [value]:
-            Path(path).write_text(f"{task.rule} {Path(path).name}")
+            name = f"{task.rule} {Path(path).name}"
+            if path.endswith(".parquet"):
+                pq.write_table(pa.table({"name": [name]}), path)
+            else:
+                Path(path).write_text(name)
     return {}

@@ -22,7 +22,7 @@ def scripts(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return SimpleNamespace(**runpy.run_path("workflow/lock.py") | runpy.run_path("workflow/licences.py"))
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-cuda.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-cuda.lock", "requirements-docs.lock"])
 def test_every_package_has_one_version_and_its_hashes(lock: str) -> None:
     text = (PROJECT / lock).read_text()
     entries = re.split(r"^(?=\S)", text, flags=re.MULTILINE)[1:]
@@ -35,9 +35,10 @@ def test_every_package_has_one_version_and_its_hashes(lock: str) -> None:
 
 def test_the_lock_has_every_dependency_and_cuda_s_only_what_it_lacks(scripts: SimpleNamespace) -> None:
     locked = scripts.pins((PROJECT / "requirements.lock").read_text())
+    pages = scripts.pins((PROJECT / "requirements-docs.lock").read_text())
     lines = re.findall(r'"([A-Za-z][\w.-]*)[^"]*"', _dependencies((PROJECT / "pyproject.toml").read_text()))
     assert len(lines) > 30
-    assert {re.sub(r"[-_.]+", "-", name).lower() for name in lines} <= locked.keys()
+    assert {re.sub(r"[-_.]+", "-", name).lower() for name in lines} <= {*locked, *pages}
     assert not locked.keys() & scripts.pins((PROJECT / "requirements-cuda.lock").read_text()).keys()
 
 

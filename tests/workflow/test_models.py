@@ -57,7 +57,7 @@ STUDY: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A project with a dataset, encoders and models of its own, whose files lie in a folder or in the hub's cache."""
-    from conftest import PROJECT  # type: ignore[attr-defined]
+    from calls import PROJECT
 
     folder = tmp_path_factory.mktemp("models")
     for name in ("msd", "Snakefile", "CITATION.cff", "pyproject.toml", "requirements.lock"):
@@ -67,7 +67,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Any:
         patch.chdir(folder)
         patch.setenv("MSD_DATA_ROOT", str(folder / "data"))
         stage = Path("workflow/rules/stage.smk")
-        stage.write_text(stage.read_text().replace("if not (workflow.dryrun or workflow.touch):", "if True:"))
+        stage.write_text(
+            stage.read_text().replace("if not (workflow.dryrun or workflow.touch or is_planned):", "if True:")
+        )
         _dataset(), _encoders(), _models()
         yield folder
 
@@ -119,7 +121,7 @@ def _encoders() -> None:
     torch.save(EfficientNetLite().state_dict(), "data/tiny-eyes/eyes.pth")
     about = {"title": "Tiny", "role": "encoder", "licence": LICENCE, "citation": "Nobody", "parameters": 1}
     words = {"dims": 16, "layers": 2, "heads": 2, "feed_forward": 32}
-    eyes = {"dims": 1280, "module": "efficientnet_lite", "size": 64}
+    eyes = {"dims": 1280, "module": "efficientnet_lite", "size": 64, "patch": 32}
     for name, file, more in (("tiny-text", "text.zip", words), ("tiny-eyes", "eyes.pth", eyes)):
         _config("encoders", {"name": name, **about, "sources": [{"kind": "manual", "file": file}], **more})
 
@@ -237,8 +239,8 @@ def test_a_model_that_reads_pixels_teaches_tinybert(project: Path, kind: str, fe
 def test_the_doctor_and_the_plan_know_what_a_model_needs(project: Path) -> None:
     study = written("visualbert")
     lines = [re.sub(" +", " ", line).strip() for line in plan(study).splitlines()]
-    assert any(re.match(r"tiny-tinybert 0\.0 MB\+ (present|to fetch ?)hub CC0", line) for line in lines), lines
-    assert any(re.match(r"tiny-visualbert 0\.0 MB\+ \S+( fetch)? ?manual CC0", line) for line in lines), lines
+    assert any(re.match(r"tiny-tinybert \? MB (present|to fetch ?)hub CC0", line) for line in lines), lines
+    assert any(re.match(r"tiny-visualbert \? MB \S+( fetch)? ?manual CC0", line) for line in lines), lines
     path = Path("config/models/tiny-visualbert.yaml")
     kept, place = path.read_text(), Path("data/tiny-visualbert/pytorch_model.bin")
     path.write_text(kept.replace("name: CC0", "name: Their terms\n  url: https://example.org/terms\n  gate: manual"))
