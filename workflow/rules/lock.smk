@@ -22,12 +22,9 @@ if workflow.is_main_process:
         CODE = freeze(digest, used={call.code for call in running.calls()})
     except UserError as error:
         raise WorkflowError(str(error)) from None
-    others = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(
-        [str(CODE.parent), *([others] if others else [])]
-    )
-    # `python -m` would take the package of the working folder.
-    os.environ["PYTHONSAFEPATH"] = "1"
+    paths = [str(CODE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    # Without the second, `python -m` would take the package of the working folder.
+    os.environ.update(PYTHONPATH=os.pathsep.join(paths), PYTHONSAFEPATH="1")
 
 
 def take_over(study_name):
