@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from msd.lineage.digest import PACKAGE
+from msd.refusals import explained
 
 STORE = Path(".snakemake/code")
 DATA = "data/committed"
@@ -30,27 +31,33 @@ def package_digest(package: Path = PACKAGE) -> str:
 def freeze(digest: str, *, used: Iterable[str] = (), package: Path = PACKAGE) -> Path:
     """Copy the package, whose digest this is, to .snakemake/code/<digest>, unless it is there; the copy's folder.
 
-    Copies that are not in `used`, the digests of living calls, are removed after a week.
+    Copies that are not in `used`, the digests of living calls, are removed after a week. Raises UserError where the
+    disk has no room.
     """
     target = STORE / digest / package.name
     if not target.is_dir():
-        STORE.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=STORE, prefix=".tmp-") as folder:
-            copy = Path(folder) / digest / package.name
-            shutil.copytree(
-                package, copy, ignore=shutil.ignore_patterns("__pycache__", "committed"), copy_function=shutil.copyfile
-            )
-            (copy / DATA).symlink_to(package / DATA)
-            try:
-                os.replace(copy.parent, target.parent)
-            except OSError:
-                if not target.is_dir():  # which another call has made meanwhile
-                    raise
+        with explained([STORE]):
+            _copy(package, target)
     kept = {digest, *used}
     for other in STORE.iterdir():
         if other.name not in kept and time.time() - other.stat().st_mtime > KEPT_SECONDS:
             shutil.rmtree(other, ignore_errors=True)
     return target.absolute()
+
+
+def _copy(package: Path, target: Path) -> None:
+    """Copy a package, whole or not at all; the data that it brings are a link."""
+    STORE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=STORE, prefix=".tmp-") as folder:
+        copy = Path(folder) / target.parent.name / package.name
+        ignored = shutil.ignore_patterns("__pycache__", "committed")
+        shutil.copytree(package, copy, ignore=ignored, copy_function=shutil.copyfile)
+        (copy / DATA).symlink_to(package / DATA)
+        try:
+            os.replace(copy.parent, target.parent)
+        except OSError:
+            if not target.is_dir():  # which another call has made meanwhile
+                raise
 
 
 def run_from(package: Path) -> None:

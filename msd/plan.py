@@ -107,9 +107,9 @@ def _price(rule: str, study: AnyStudy) -> tuple[Price | None, bool]:
     if not isinstance(study, Study) or rule not in ("teacher", "student"):
         return None, False
     tables = {name: folder_of(study, name) / "prepared/train.parquet" for name in study.datasets}
-    if not all(table.is_file() for table in tables.values()):
+    rows = {name: samples(str(table)) if table.is_file() else 0 for name, table in tables.items()}
+    if not all(rows.values()):
         return None, False
-    rows = {name: samples(str(table)) for name, table in tables.items()}
     if rule == "teacher":
         trained = [study.teacher_params(name, seed) for name in rows for seed in study.teacher_seeds(name)]
         guesses = [training_price(params, rows[params.dataset]) for params in trained]

@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, NamedTuple
 
+import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from msd.config.contracts.training import Adapted, EngineParams, OutputsParams, StudentParams, TeacherParams
@@ -67,7 +68,7 @@ def _measured(stage: str, folder: str, prefix: str) -> Price | None:
     seconds, megabytes = [], []
     for row in _benchmarks(stage, folder, prefix):
         seconds.append(float(row["s"]))
-        if row.get("max_rss", "-") not in ("-", "NA", ""):  # of a job that was too short to be looked at
+        if row.get("max_rss") not in (None, "-", "NA", ""):  # of a job that was too short to be looked at
             megabytes.append(float(row["max_rss"]))
     return Price(mean(seconds), max(megabytes, default=0.0)) if seconds else None
 
@@ -87,7 +88,8 @@ def price(stage: str, params: Any, inputs: Mapping[str, Any], folder: str, prefi
     if known is not None and known.megabytes:
         return known
     if stage in ("teacher", "student") and isinstance(params, TeacherParams | StudentParams):
-        return training_price(params, samples(inputs["train"]))
+        rows = samples(inputs["train"])
+        return training_price(params, rows) if rows else None
     if stage == "teacher_outputs" and isinstance(params, OutputsParams):
         rows = sum(samples(inputs[split]) for split in (*SPLITS, TRANSFER) if split in inputs)
         return outputs_price(params, rows, os.path.getsize(inputs["model"]))
@@ -97,14 +99,17 @@ def price(stage: str, params: Any, inputs: Mapping[str, Any], folder: str, prefi
 
 
 def samples(table: str) -> int:
-    """The number of rows of a prepared table, read once."""
+    """The number of rows of a prepared table, read once; 0 of a damaged one, of which the job that reads it tells."""
     os.stat(table)  # whose error, unlike pyarrow's, names a file that is not there: Snakemake waits for it then
     return _samples(os.path.abspath(table))
 
 
 @cache
 def _samples(table: str) -> int:
-    return int(pq.read_metadata(table).num_rows)
+    try:
+        return int(pq.read_metadata(table).num_rows)
+    except pa.ArrowInvalid:
+        return 0
 
 
 def training_price(params: TeacherParams | StudentParams, rows: int) -> Price | None:

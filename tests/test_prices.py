@@ -47,3 +47,9 @@ def test_a_price_that_waits_for_an_input_says_which() -> None:
     params = load_study("config/smoke.yaml").teacher_params("clipart-tags", 0)
     with pytest.raises(FileNotFoundError, match=r"not/made/train\.parquet"):
         price("teacher", params, {"train": "not/made/train.parquet"}, "results/none")
+
+
+def test_a_damaged_table_is_left_to_the_job_that_reads_it(tmp_path: Path) -> None:
+    (tmp_path / "train.parquet").write_text("no table")
+    params = load_study("config/smoke.yaml").teacher_params("clipart-tags", 0)
+    assert price("teacher", params, {"train": str(tmp_path / "train.parquet")}, "results/none") is None
