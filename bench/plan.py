@@ -25,7 +25,7 @@ from msd.lineage.environment import describe_environment
 
 PROJECT = Path(__file__).resolve().parents[1]
 SIZES = (500, 2000, 10_000)
-READ, WRITTEN = 17, 7
+READ, WRITTEN = 12, 7
 """Files that a student's job reads and writes."""
 BARE = """
 RUNS = range({runs})

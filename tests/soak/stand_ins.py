@@ -6,6 +6,7 @@ tables hold in the end.
 
 import json
 import os
+import select
 import signal
 import socket
 import zlib
@@ -161,15 +162,18 @@ sys.exit(int(answer or 1))
 
 
 def serve(address: str) -> None:
-    """Run each job that a client asks for by a process of its own, with the real job runner, for ever."""
+    """Run each job that a client asks for by a process of its own, with the real job runner, while our parent lives."""
     module_digests([module.partition(":")[0] for module, _ in job.STAGES.values()])  # remembered by all jobs
     for rule, (_, contract) in list(job.STAGES.items()):
         job.STAGES[rule] = ("stand_ins:stand_in", contract)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children that end leave nothing
+    parent = os.getppid()
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
         listening.listen(64)
-        while True:
+        while os.getppid() == parent:
+            if not select.select([listening], [], [], 1.0)[0]:
+                continue
             client, _ = listening.accept()
             if os.fork() == 0:
                 _answer(client)
