@@ -126,8 +126,8 @@ def stand_in(command: str) -> str:
     """A command that reads results, asked about those of the small study."""
     for place, small in STAND_INS.items():
         command = re.sub(place, small, command)
-    # The student's study is whole; of the other one some records are made up.
-    return command.replace("audit tiny", "audit toy")
+    # The student's study is whole; the other one read files outside of its folder.
+    return re.sub("(audit|crate) tiny", r"\1 toy", command)
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if lines(page)], ids=str)
@@ -147,7 +147,7 @@ def runs(command: str, capfd: pytest.CaptureFixture[str]) -> None:
         command = stand_in(command)
     if program == "msd" and not re.search(r"[|>]", command):
         status = main(shlex.split(command)[1:])
-        assert status == 0, f"{command}: {''.join(capfd.readouterr())}"
+        assert status == 0, f"{command}: {''.join(capfd.readouterr())[-2000:]}"
         return
     script = f"set -euo pipefail; PATH={shlex.quote(f'{sys.prefix}/bin')}:$PATH; {command}"
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
@@ -181,4 +181,4 @@ def can_be_read(command: str) -> None:
 
             create_command(words[0]).parse_args(words[1:])
         case _:
-            assert program == "git", f"{program}: say how its commands are checked"
+            assert program in ("cd", "git"), f"{program}: say how its commands are checked"
