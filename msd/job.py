@@ -101,14 +101,11 @@ TOLD = "MSD_FAILURES_ARE_TOLD"
 
 
 def write_job(file: str, description: dict[str, Any]) -> None:
-    """Write a job's file, whole or not at all, unless it says the same already; files that the job made once go."""
+    """Write a job's file, whole or not at all, unless it says the same already."""
     path = Path(file)
     text = json.dumps(description, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    former = path.read_text(encoding="utf-8") if path.is_file() else None
-    if former != text:
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
         with explained([path.parent]):
-            if former is not None:
-                record.remove_former_outputs(former, description)
             write_whole(path, text)
 
 

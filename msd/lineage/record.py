@@ -15,7 +15,6 @@ from typing import Any
 from msd.errors import UserError
 from msd.lineage.digest import code_digest, file_sha256, module_digests
 from msd.lineage.environment import describe_environment
-from msd.temporary import paths_of
 
 CLAIMS = "config/claims.yaml"
 """Names the test of each claim: a study is registered where its students were trained with this file as it is."""
@@ -69,23 +68,6 @@ def _outputs_of(record: str) -> set[str]:
         return set()
     content = json.loads(Path(record).read_text(encoding="utf-8"))
     return {output["path"] for output in content["outputs"]}
-
-
-def remove_former_outputs(before: str, after: Mapping[str, Any]) -> None:
-    """Delete the outputs that a job's former file names and its present description does not, but for other jobs'.
-
-    So that no figure of a data set that has left a study lies among those of the study.
-    """
-    try:
-        former = paths_of(json.loads(before)["outputs"])
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return  # of a damaged file nobody knows what its job made
-    own = {None, after["outputs"].get("record")}
-    made: dict[str, set[str]] = {}
-    for path in sorted({*former} - {*paths_of(after["outputs"])}):
-        is_inside = not os.path.isabs(path) and ".." not in Path(path).parts
-        if is_inside and producing_record(path, made) in own:
-            Path(path).unlink(missing_ok=True)
 
 
 def describe_run(modules: Sequence[str], params: dict[str, Any]) -> dict[str, Any]:

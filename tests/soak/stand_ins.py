@@ -4,7 +4,6 @@ Every file that a job writes holds the same JSON. tests/soak/expected.py compute
 tables hold in the end.
 """
 
-import contextlib
 import json
 import os
 import select
@@ -189,6 +188,6 @@ def _answer(client: socket.socket) -> NoReturn:
         os.chdir(folder)
         status = job.main(*arguments) if command == "stage" else 0  # `msd track` has its own tests
     finally:
-        with contextlib.suppress(BrokenPipeError):  # nobody waits for it any longer
-            client.sendall(str(status).encode())
+        client.sendall(str(status).encode())
+        client.close()
         os._exit(status)

@@ -7,11 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from arithmetic import LONG, MADE, write_project
 from calls import success
-
-from msd.job import write_job
 
 JOB = f"{MADE}/jobs/add/add.json"
 OUTPUTS = {"sum": "sum", "metrics": "metrics.json", "record": "record.json"}
@@ -58,26 +55,3 @@ def test_a_lost_file_is_written_for_the_next_job_only_and_follows_its_settings(t
     success("--cores", "2", folder=toy)
     for file in (JOB, f"{MADE}/add/record.json"):
         assert json.loads((toy / file).read_text())["params"] == {"text": "ä" * LONG}
-
-
-def test_what_a_job_no_longer_makes_goes_unless_another_job_made_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "outside").write_text("of somebody else")
-    folder = tmp_path / "project"
-    (folder / "made/other").mkdir(parents=True)
-    monkeypatch.chdir(folder)
-    for name in ("a.svg", "b.svg", "other/c.svg"):
-        (folder / "made" / name).write_text(name)
-    (folder / "made/other/record.json").write_text('{"outputs": [{"path": "made/other/c.svg"}]}')
-    former = ["made/a.svg", "made/b.svg", "made/other/c.svg", "../outside", str(tmp_path / "outside")]
-    describe = {"outputs": {"figures": former, "record": "made/record.json"}}
-    write_job("jobs/draw.json", describe)
-    write_job("jobs/draw.json", {"outputs": {"figures": ["made/a.svg"], "record": "made/record.json"}})
-    assert sorted(path.name for path in folder.rglob("*.svg")) == ["a.svg", "c.svg"]
-    assert (tmp_path / "outside").exists()
-    for damaged in ("", "[]", '{"outputs": 1}', "null"):
-        (folder / "jobs/draw.json").write_text(damaged)
-        write_job("jobs/draw.json", describe)
-        assert json.loads((folder / "jobs/draw.json").read_text()) == describe
