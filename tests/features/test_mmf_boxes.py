@@ -215,6 +215,7 @@ def test_a_killed_job_goes_on_to_the_same_bytes(
     assert [Path(path).read_bytes() for path in job.outputs.values()] == expected
 
 
+@pytest.mark.slow  # what else a process has in memory moves by tens of megabytes in a whole run
 def test_memory_does_not_grow_with_the_pictures(tmp_path: Path) -> None:
     """600 pictures, of 98 MB here and 49 MB in the store, take little more than a hundred of them."""
     peaks = [peak_of(tmp_path / str(count), count) for count in (100, 600)]

@@ -101,6 +101,7 @@ def command(*arguments: str, folder: Path) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow  # its stand-ins for students are none that MLflow could be given
 def test_token_and_password_are_told_to_nobody(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     printed = []
     with Watch() as watch:
