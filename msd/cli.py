@@ -153,7 +153,7 @@ def find_study(study: str) -> tuple[str, str]:
 
 
 def _stage(options: argparse.Namespace) -> int:
-    from msd.job import main as run_stage
+    from msd.run_job import main as run_stage
 
     return run_stage(options.rule, options.job)
 

@@ -16,8 +16,9 @@ from msd.config.contracts.training import StudentParams
 from msd.data.pictures import png, write_archive
 from msd.deploy.bundle import Exported, export
 from msd.features.efficientnet_lite import EfficientNetLite
-from msd.job import Job, run
+from msd.job import Job
 from msd.models.views import VIEWS
+from msd.run_job import run
 
 WORDS = ["red", "blue", "green"]
 SIZES = {"train": 24, "val": 12, "test": 12}

@@ -20,9 +20,10 @@ import pytest
 from pydantic import BaseModel
 
 from msd.errors import UserError
-from msd.job import STAGES, STOPS, Job, main, read_job, run, write_job
+from msd.job import STAGES, Job, read_job, write_job
 from msd.lineage.digest import file_sha256
 from msd.refusals import ADVICE
+from msd.run_job import STOPS, main, run
 
 LOG = "results/toy/logs/double.log"
 PROJECT = Path(__file__).resolve().parents[1]
@@ -162,6 +163,24 @@ def test_a_job_s_file_is_written_once_and_says_the_job_alone(doubling: Job) -> N
     assert [path.name for path in Path(FILE).parent.iterdir()] == [Path(FILE).name]
 
 
+def test_what_a_changed_job_makes_no_more_is_removed_unless_a_record_lists_it(doubling: Job, tmp_path: Path) -> None:
+    (tmp_path / "outside").touch()
+    kept, gone = ["results/toy/double/a", "results/toy/double/mine"], "results/toy/double/old"
+    Path("results/toy/double").mkdir(parents=True)
+    for path in (*kept, gone):
+        Path(path).touch()
+    record = {"outputs": [{"path": "results/toy/double/mine"}]}  # of another job, which makes that file now
+    Path("results/toy/record.json").write_text(json.dumps(record))
+    write_job(FILE, {"outputs": {"all": [*kept, gone, str(tmp_path / "outside")]}})
+    write_job(FILE, {"outputs": {"all": ["results/toy/double/a"]}})
+    assert files() >= {*kept}
+    assert gone not in files()
+    assert (tmp_path / "outside").exists()
+    Path(FILE).write_text("{")
+    with pytest.raises(UserError, match=r"uns.json, which describes a job, is not JSON: .*; delete it"):
+        write_job(FILE, {"outputs": {}})
+
+
 def test_a_fault_in_the_middle_leaves_nothing_but_the_log(doubling: Job) -> None:
     with pytest.raises(RuntimeError):
         run(replace(doubling, params={"fault": True}))
@@ -274,7 +293,7 @@ def test_every_stage_names_a_function_of_the_package_and_the_class_of_its_values
 SLEEPER = """
 import sys, time
 from pathlib import Path
-from msd import job
+from msd import job, run_job
 def sleep(job):
     print('in the log', file=sys.stderr)
     print('torch' in sys.modules, flush=True)
@@ -282,7 +301,7 @@ def sleep(job):
     time.sleep(60)
 sys.modules['sleeper'] = sys.modules['__main__']
 job.STAGES['sleep'] = ('sleeper:sleep', None)
-sys.exit(job.main('sleep', sys.argv[1]))
+sys.exit(run_job.main('sleep', sys.argv[1]))
 """
 
 

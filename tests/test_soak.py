@@ -4,12 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 PROJECT = Path(__file__).resolve().parents[1]
 
 
-@pytest.mark.slow  # its stand-ins do not reach jobs yet, which run a frozen copy of the package
 def test_random_studies_run_on_arithmetic_and_end_in_the_tables_that_their_yaml_says() -> None:
     command = [sys.executable, "tests/soak/soak.py", "--cases", "2", "--seed", "6"]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)

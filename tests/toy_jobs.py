@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from msd.job import Job, run
+from msd.job import Job
 from msd.lineage.record import seal
+from msd.run_job import run
 
 
 def run_job(

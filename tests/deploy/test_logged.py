@@ -13,7 +13,8 @@ from msd.cli import main
 from msd.config.contracts.tables import CollectParams
 from msd.data.pictures import png
 from msd.deploy.student import open_student
-from msd.job import Job, run
+from msd.job import Job
+from msd.run_job import run
 from msd.tracking.chart import TAG
 
 FILES = {"val": "val.parquet", "test": "test.parquet", "labels": "labels.json"}

@@ -18,7 +18,7 @@ STAGES = """
 import csv, json, sys
 from pathlib import Path
 
-from msd import job
+from msd import job, run_job
 
 
 def teach(task):
@@ -39,7 +39,7 @@ def tabulate(task):
 
 sys.modules["toy"] = sys.modules["__main__"]
 job.STAGES.update({name: (f"toy:{name}", None) for name in ("teach", "learn", "tabulate")})
-sys.exit(job.main(*sys.argv[1:]))
+sys.exit(run_job.main(*sys.argv[1:]))
 """
 
 SNAKEFILE = """

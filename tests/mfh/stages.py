@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from msd.job import Job, run
+from msd.job import Job
+from msd.run_job import run
 
 
 def run_stage(rule: str, params: Any, inputs: dict[str, Any], folder: str, **files: str | list[str]) -> dict[str, Any]:

@@ -33,29 +33,26 @@ from expected import expected_cells, expected_jobs
 from random_study import edited, random_study
 from stand_ins import CLIENT, serve
 
+from msd.frozen import freeze, package_digest
 from msd.lineage.audit import audit
 
 STUDY = "soak.yaml"
 RUN = ("--configfile", STUDY, "--cores", "2", "--max-jobs-per-timespan", "100/1s")
 UNLIKE = ("logs", "benchmarks", "jobs", "scratch")
 """Folders of what no two runs need to have alike."""
+SOCKET = "stand-ins"
 LOCKED = "cannot be locked"
 
 
 @contextlib.contextmanager
 def project() -> Iterator[Path]:
-    """A folder with the project, whose jobs are the stand-ins."""
+    """A folder with the project, and a server of its jobs."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name, "project")
-        (folder / "msd").mkdir(parents=True)
-        for path in (*(PROJECT / "msd").iterdir(), *(PROJECT / each for each in ("config", "workflow", "profiles"))):
-            (folder / path.relative_to(PROJECT)).symlink_to(path)
-        for each in ("Snakefile", "CITATION.cff"):
+        folder.mkdir()
+        for each in ("msd", "config", "workflow", "profiles", "Snakefile", "CITATION.cff"):
             (folder / each).symlink_to(PROJECT / each)
-        command, address = folder / "msd/__main__.py", f"{name}/jobs"
-        command.unlink()
-        command.write_text(CLIENT.format(address=address))
-        server = multiprocessing.get_context("fork").Process(target=serve, args=(address,))
+        server = multiprocessing.get_context("fork").Process(target=serve, args=(f"{folder}/{SOCKET}",))
         server.start()
         try:
             yield folder
@@ -70,6 +67,8 @@ def case(number: int, *, seed: int, folder: Path) -> str:
     study = random_study(random)
     shutil.rmtree(folder / "results", ignore_errors=True)
     shutil.rmtree(folder / ".snakemake", ignore_errors=True)
+    with contextlib.chdir(folder):  # the copy of the package that jobs run
+        (freeze(package_digest()) / "__main__.py").write_text(CLIENT.format(address=f"{folder}/{SOCKET}"))
     write(study, folder)
     plan = planned(success(*RUN, "--dry-run", folder=folder))
     trainings = sum(message.startswith("Train ") for message in plan)

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from msd import job
+from msd import job, run_job
 from msd.config.contracts.tables import CHOSEN
 from msd.job import Job
 from msd.lineage.digest import module_digests
@@ -158,7 +158,7 @@ with socket.socket(socket.AF_UNIX) as to_server:
     answer = to_server.makefile().read()
 sys.exit(int(answer or 1))
 """
-"""`msd/__main__.py` of a project whose jobs a server runs, so that none of them has to import what they all share."""
+"""`__main__.py` of the package of jobs that a server runs, so that none of them has to import what they all share."""
 
 
 def serve(address: str) -> None:
@@ -186,7 +186,7 @@ def _answer(client: socket.socket) -> NoReturn:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         folder, command, *arguments = client.makefile().read().split("\0")
         os.chdir(folder)
-        status = job.main(*arguments) if command == "stage" else 0  # `msd track` has its own tests
+        status = run_job.main(*arguments) if command == "stage" else 0  # `msd track` has its own tests
     finally:
         client.sendall(str(status).encode())
         client.close()

@@ -17,7 +17,7 @@ import sys, time
 from pathlib import Path
 
 sys.path.insert(0, {project!r})
-from msd import job
+from msd import job, run_job
 
 
 def count(job):
@@ -38,7 +38,7 @@ def add(job):
 
 sys.modules["toy"] = sys.modules["__main__"]
 job.STAGES.update(count=("toy:count", None), add=("toy:add", None))
-sys.exit(job.main(*sys.argv[1:]))
+sys.exit(run_job.main(*sys.argv[1:]))
 """
 
 SNAKEFILE = """

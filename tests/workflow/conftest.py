@@ -11,12 +11,12 @@ STUB = """
 import sys
 
 sys.path.insert(0, {tests!r})
-from msd import job
+from msd import job, run_job
 
 command, rule, *file = sys.argv[1:]
 if command == "stage":
     job.STAGES[rule] = ("calls:write_names", job.STAGES[rule][1])
-    sys.exit(job.main(rule, *file))
+    sys.exit(run_job.main(rule, *file))
 """
 
 

@@ -31,9 +31,10 @@ from PIL import Image
 from msd.data.pictures import png
 from msd.doctor import doctor
 from msd.features.efficientnet_lite import EfficientNetLite
-from msd.job import read_job, run
+from msd.job import read_job
 from msd.models.views import VIEWS
 from msd.plan import plan
+from msd.run_job import run
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 COLOURS = ["red", "blue", "green"]
