@@ -1,0 +1,1 @@
+"""Multimodal knowledge distillation, reproduced: MSD and the Modality Focusing Hypothesis."""

@@ -11,7 +11,7 @@ from pydantic import Field
 from msd.config.contracts.tables import CHOSEN
 from msd.config.fetching import FetchingStudy
 from msd.config.files import DatasetConfig, MethodConfig, named_file, read_named
-from msd.config.names import block_name, check_run_names
+from msd.config.names import block_name, check_run_names, number_of
 from msd.config.sections import SEEDS, MethodChanges, Overrides
 from msd.config.strict import Count, Scalar, Seeds
 from msd.config.yaml_file import read_yaml, validated
@@ -153,6 +153,18 @@ class Grid(FetchingStudy, ABC):
             cell: {block_name(block): block for block in [*searching, *others]}
             for cell, (searching, others) in self._blocks.items()
         }
+
+    def counted(self, dataset: str) -> str:
+        """How many students of how many methods, configurations and seeds a dataset has, in how many jobs."""
+        methods, runs = self.methods_of(dataset), [run for run in self.runs if run.dataset == dataset]
+        counts = {
+            "student": sum(len(self.block(run)) for run in runs),
+            "method": len(methods),
+            "configuration": sum(len(self.points(dataset, method)) for method in methods),
+            "seed": len(self.seeds_of(dataset)),
+            "job": len(runs),
+        }
+        return "{} of {}, {} and {}, in {}".format(*(number_of(count, noun) for noun, count in counts.items()))
 
     def check_grid(self) -> None:
         """Raise UserError for a method or a name that cannot be, and for too many jobs."""

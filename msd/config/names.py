@@ -114,3 +114,8 @@ def check_run_names(runs: list[tuple[str, ...]]) -> None:
         if other != run:
             both = f"{'/'.join(other)} and {'/'.join(run)}"
             raise UserError(f"the runs {both} would have files of one name; rename a dataset or method")
+
+
+def number_of(count: int, noun: str) -> str:
+    """A count with its noun in the singular or plural: "1 seed", "2 seeds"."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")

@@ -23,7 +23,7 @@ from msd.config.encoders import check_encoders
 from msd.config.files import EncoderConfig, Fetched, read_named
 from msd.config.grid import Grid, Run, check_keys
 from msd.config.models import ModelConfig, Role, built_of, check_models, read_by
-from msd.config.names import block_name
+from msd.config.names import block_name, number_of
 from msd.config.sections import Data, Report, SaliencyConfig, Sizes, Student, Teacher, Training, Transfer
 from msd.config.strict import Title
 from msd.config.yaml_file import read_model, read_yaml, validated
@@ -109,7 +109,7 @@ class Study(Grid):
     def rules(self) -> tuple[str, ...]:
         """The files of workflow/rules that run the study, in the order in which they use each other."""
         models = ("models",) if self.model_configs else ()
-        trained = ("grid", "prepare", *models, "features", "teacher", "outputs", "transfer", "student")
+        trained = ("grid", "model_files", "prepare", *models, "features", "teacher", "outputs", "transfer", "student")
         return (*trained, "collect", "cost", "tables", "figures", "targets", "report")
 
     @property
@@ -120,17 +120,8 @@ class Study(Grid):
     def summary(self) -> list[str]:
         """What the study trains, in lines for `msd plan`."""
         teachers = {name: self.teacher_seeds(name) for name in self.datasets}
-        lines = [f"{number_of(sum(map(len, teachers.values())), 'teacher')}"]
-        for name, seeds in teachers.items():
-            runs = [run for run in self.runs if run.dataset == name]
-            students = sum(len(self.block(run)) for run in runs)
-            points = sum(len(self.points(name, method)) for method in self.methods_of(name))
-            lines.append(
-                f"{name}: {number_of(len(seeds), 'teacher')}, {number_of(students, 'student')} of "
-                f"{number_of(len(self.methods_of(name)), 'method')}, {number_of(points, 'configuration')} and "
-                f"{number_of(len(self.seeds_of(name)), 'seed')}, in {number_of(len(runs), 'job')}"
-            )
-        return lines
+        each = [f"{name}: {number_of(len(seeds), 'teacher')}, {self.counted(name)}" for name, seeds in teachers.items()]
+        return [number_of(sum(map(len, teachers.values())), "teacher"), *each]
 
     def from_scratch(self, run: Run) -> Run:
         """The run of the student without a teacher, of the same seeds, that `teacher: student` learns from."""
@@ -161,10 +152,10 @@ class Study(Grid):
         for name in (self.report.baseline, scratch):
             if name not in methods:
                 raise UserError(f"datasets.{dataset}.methods: {name!r} is missing, which the report compares with")
-        taught = [name for name in methods if self.method_configs[name].teacher == "student"]
-        if any(len(self.seeds_of(dataset, name)) > len(self.seeds_of(dataset, scratch)) for name in taught):
-            raise UserError(f"methods.{scratch}.seeds: {taught[0]} learns from its students and has more seeds")
-        for name in taught:
+        learning = [name for name in methods if self.method_configs[name].teacher == "student"]
+        if any(len(self.seeds_of(dataset, name)) > len(self.seeds_of(dataset, scratch)) for name in learning):
+            raise UserError(f"methods.{scratch}.seeds: {learning[0]} learns from its students and has more seeds")
+        for name in learning:
             if len(self.points(dataset, scratch)) > 1 or (len(self.points(dataset, name)) > 1 and self.search_seeds):
                 raise UserError(f"methods: {name} learns from the students of {scratch}; give both one point, no grid")
 
@@ -291,11 +282,6 @@ class Study(Grid):
         }
         own = self.model_dump(exclude_none=True, exclude={"data_root"})
         return {"file": self.origin, **own, **files}
-
-
-def number_of(count: int, noun: str) -> str:
-    """A count with its noun in the singular or plural: "1 seed", "2 seeds"."""
-    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def load_study(path: str | Path, overrides: dict[str, Any] | None = None) -> Study:

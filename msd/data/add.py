@@ -71,10 +71,7 @@ def add(place: Path, name: str, *, pictures: Path | None, force: bool, columns: 
     if columns["split"] is not None and list(tables) != [table.ALL]:
         raise UserError(f"{place} has a table for each split, so --split-col has no meaning; leave it out")
     folder = place.parent if place.is_file() else place
-    first = next(iter(tables.values()))[0]
-    given = {key: value for key, value in columns.items() if value is not None}
-    given = {"image": IMAGES[Path(first).stem.lower() == "metadata"], **given, "tables": tables}
-    parameters = validated(table.Parameters, given, "msd data add")
+    parameters = _parameters(tables, columns)
     DATA.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=DATA, prefix=".") as temporary:
         packed = Path(temporary) / archive.name
@@ -98,6 +95,14 @@ def add(place: Path, name: str, *, pictures: Path | None, force: bool, columns: 
         write_whole(path, text)
     made = f"Wrote {archive} ({size / 1e6:,.1f} MB, not in git), {configs[0]} and {configs[1]}. Next:"
     return Added([*summary, made, f"  msd plan {configs[1]}", f"  snakemake --configfile {configs[1]}"])
+
+
+def _parameters(tables: Mapping[str, list[str]], columns: Mapping[str, Any]) -> table.Parameters:
+    """The reader's parameters for these tables; UserError for a value that is none."""
+    first = next(iter(tables.values()))[0]
+    given = {key: value for key, value in columns.items() if value is not None}
+    given = {"image": IMAGES[Path(first).stem.lower() == "metadata"], **given, "tables": tables}
+    return validated(table.Parameters, given, "msd data add")
 
 
 def _targets(name: str, *, force: bool) -> tuple[Path, Path, Path]:

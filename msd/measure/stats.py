@@ -2,8 +2,10 @@
 
 A cell is a mean over seeds with a t-interval. A difference between two methods is paired by seed, hence by the
 teacher that the seed was dealt to, and by test picture, and all vary: seeds nested in teachers, crossed with pictures,
-are random effects (`msd.measure.variance`). Draws depend on names alone, so that adding a method changes no other
-number.
+are random effects (`msd.measure.variance`). Percentiles of a two-level bootstrap would not do: five resampled seeds
+have the spread of five, not of all (they covered .91 where seeds vary most), and noise that is neither of the seed nor
+of the picture would be counted once for each level (.98 where there is nothing else). Draws depend on names alone, so
+that adding a method changes no other number.
 """
 
 import hashlib
@@ -99,16 +101,11 @@ class Resampling:
         teachers: of each seed its teacher; none, or one for all, where the interval is to hold for that teacher alone.
         share: what other tasks say of teachers, for two teachers have one degree of freedom between them.
         The interval is difference ± t·√V, with V as in `standard_error`; p is that of the same t, so that it is below
-        .05 exactly when the interval leaves out zero. Percentiles of a two-level bootstrap would not do: five resampled
-        seeds have the spread of five, not of all (they covered .91 where seeds vary most), and noise that is neither
-        of the seed nor of the picture would be counted once for each level (.98 where there is nothing else).
+        .05 exactly when the interval leaves out zero.
         With one seed on both sides the interval and p say nothing about seeds.
         Raises ValueError for numbers of seeds that do not pair.
         """
-        seeds = max(len(a), len(b))
-        if not seeds or len(a) not in (1, seeds) or len(b) not in (1, seeds):
-            raise ValueError(f"a and b must pair by seed; got {len(a)} and {len(b)} scorers")
-        gaps: FloatArray = np.stack(a) - np.stack(b)
+        gaps = _gaps(a, b)
         whole, draws = np.split(gaps, [1], axis=1)
         mean = float(whole.mean())
         if not gaps.any():
@@ -116,13 +113,11 @@ class Resampling:
         draws = draws[:, np.isfinite(draws).all(axis=0)]  # a draw without positives has no AUROC
         if not math.isfinite(mean) or draws.shape[1] < 2 or self.pictures < 2:
             return Difference(mean)
-        covariance = np.atleast_2d(np.cov(draws))
-        groups = grouped(teachers) if teachers else np.zeros(seeds, dtype=int)
+        groups = grouped(teachers) if teachers else np.zeros(len(gaps), dtype=int)
         error, freedom, spread = standard_error(
-            whole[:, 0], covariance, teachers=groups, pictures=self.pictures, share=share
+            whole[:, 0], np.atleast_2d(np.cov(draws)), teachers=groups, pictures=self.pictures, share=share
         )
         half = float(student_t.ppf((1 + LEVEL) / 2, freedom)) * error
-        runs_a, runs_b = (np.array([run[0] for run in side]) for side in (a, b))
         return Difference(
             *(mean, mean - half, mean + half),
             p=2 * float(student_t.sf(abs(mean) / error, freedom)) if error else float(mean == 0),
@@ -130,8 +125,17 @@ class Resampling:
             freedom=freedom,
             spread=spread,
             effect=effect_size(whole[:, 0]),
-            improvement=probability_of_improvement(runs_a, runs_b),
+            improvement=probability_of_improvement(*(np.array([run[0] for run in side]) for side in (a, b))),
         )
+
+
+def _gaps(a: Sequence[FloatArray], b: Sequence[FloatArray]) -> FloatArray:
+    """The differences of two sides by seed; ValueError for numbers of seeds that do not pair."""
+    seeds = max(len(a), len(b))
+    if not seeds or len(a) not in (1, seeds) or len(b) not in (1, seeds):
+        raise ValueError(f"a and b must pair by seed; got {len(a)} and {len(b)} scorers")
+    gaps: FloatArray = np.stack(a) - np.stack(b)
+    return gaps
 
 
 def effect_size(gaps: FloatArray) -> float | None:

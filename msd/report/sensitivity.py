@@ -73,13 +73,7 @@ def sensitivity_figure(
             for drawn in _lines(results, method, parameter, title=titles["method"][method], look=styles[method])
         ]
         for (split, name), axes in zip(SPLITS.items(), row, strict=True):
-            for place, (line, look, label, chosen) in enumerate(lines):
-                shift = SPREAD * ((place + 0.5) / len(lines) - 0.5)
-                at = [values.index(variant["parameters"][parameter]) + shift for variant in line]
-                _draw(axes, at, line, split=split, look=look, label=label, chosen=chosen)
-            axes.set_xticks(range(len(values)), [str(value) for value in values])
-            axes.set_xlim(-0.5, len(values) - 0.5)
-            axes.grid(visible=False, axis="x")
+            _draw_all(axes, lines, values, parameter=parameter, split=split)
             axes.set_title(f"{titles['dataset'][dataset]}\n{name}" if split == "val" else f"\n{name}")
         row[0].set_ylabel(titles["metric"][dataset])
     figure.supxlabel(MEANINGS.get(parameter, parameter), fontsize="medium")
@@ -100,6 +94,19 @@ def _lines(
         own = replace(look, dash=DASHES[number % len(DASHES)]) if others else look
         found.append((line, own, ", ".join([title, *rest]), content["selected"]))
     return found
+
+
+def _draw_all(
+    axes: Any, lines: Sequence[tuple[list[Variant], Look, str, str]], values: list[Any], *, parameter: str, split: str
+) -> None:
+    """All lines side by side, over the values of `parameter`."""
+    for place, (line, look, label, chosen) in enumerate(lines):
+        shift = SPREAD * ((place + 0.5) / len(lines) - 0.5)
+        at = [values.index(variant["parameters"][parameter]) + shift for variant in line]
+        _draw(axes, at, line, split=split, look=look, label=label, chosen=chosen)
+    axes.set_xticks(range(len(values)), [str(value) for value in values])
+    axes.set_xlim(-0.5, len(values) - 0.5)
+    axes.grid(visible=False, axis="x")
 
 
 def _draw(

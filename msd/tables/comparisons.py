@@ -229,11 +229,15 @@ def _view_title(view: str) -> str:
     return "Both" if view == "both" else f"{view.capitalize()} alone"
 
 
-def _teacher_notes(params: ReportParams) -> list[str]:
-    """On which datasets the brackets do not cover the teacher's training."""
+def _notes_on_tests(params: ReportParams) -> list[str]:
+    """What brackets and p are, and on which datasets they do not cover the teacher's training."""
+    brackets = (
+        "Brackets: 95 % interval of the difference, paired by seed, hence by teacher, and by test picture, all of "
+        f"which vary ({params.draws:,} bootstrap draws of pictures, Student's t); p is two-sided, of the same t."
+    )
     single = [about.title for about in params.datasets if len(about.teachers) == 1]
     everywhere = len(single) == len(params.datasets)
-    return [f"{'' if everywhere else ', '.join(single) + ': '}{ONE_TEACHER}."] if single else []
+    return [brackets, *([f"{'' if everywhere else ', '.join(single) + ': '}{ONE_TEACHER}."] if single else [])]
 
 
 def _selection(params: ReportParams) -> str:
@@ -257,19 +261,12 @@ def make_table(
     more: Mapping[str, Any] | None = None,
 ) -> Table:
     """A table of an MSD study; with_metric: whether datasets name their metric. Its comparisons are exploratory."""
-    tested = [cell.against for cell in cells if cell.against is not None and cell.against.p is not None]
+    tested = sum(cell.against is not None and cell.against.p is not None for cell in cells)
     if tested:
-        notes = [
-            *notes,
-            "Brackets: 95 % interval of the difference, paired by seed, hence by teacher, and by test picture, all of "
-            f"which vary ({params.draws:,} bootstrap draws of pictures, Student's t); p is two-sided, of the same t.",
-            *_teacher_notes(params),
-        ]
+        notes = [*notes, *_notes_on_tests(params)]
     if tested and name != "claims":
-        notes = [
-            *notes,
-            f"Exploratory: p of {len(tested)} comparisons is uncorrected; another table decides the claims.",
-        ]
+        about = f"Exploratory: p of {tested} comparisons is uncorrected; another table decides the claims."
+        notes = [*notes, about]
     if any(cell.selected for cell in cells):
         notes = [_selection(params), *notes]
     if any(cell.value.low is not None and cell.value.by_seed for cell in cells):

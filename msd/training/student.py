@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial, reduce
 from pathlib import Path
@@ -83,6 +83,11 @@ def train_students(job: Job[StudentParams]) -> dict[str, float]:
     history.write(job.outputs["history"])
     run = yaml.safe_dump(params.model_dump(mode="json"), sort_keys=True)
     Path(job.outputs["run"]).write_text(run, encoding="utf-8")
+    return _means(scores)
+
+
+def _means(scores: Iterable[tuple[int, str, str, float]]) -> dict[str, float]:
+    """`<split>/<metric>` -> its mean over seeds."""
     values = defaultdict[str, list[float]](list)
     for _, split, name, value in scores:
         values[f"{split}/{name}"].append(value)

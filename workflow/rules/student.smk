@@ -11,7 +11,7 @@ RUN = f"{RESULTS}/students/{{dataset}}/{{method}}/{{variant}}/{{seeds}}"
 
 rule student:
     input:
-        unpack(taught_by),
+        unpack(files_of_teachers),
         unpack(students_start),
         **READ["student"],
     output:

@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from msd.config.files import DatasetConfig, read_named
+from msd.config.names import number_of
 from msd.config.strict import Part, Seed, Strict, distinct
-from msd.config.study import number_of
 from msd.data.findings import Records
 from msd.errors import UserError, nearest
 from msd.mfh.config import Distillation, NetTraining, published

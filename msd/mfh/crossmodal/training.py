@@ -5,7 +5,7 @@ Xue, Gao, Ren, Zhao, "The Modality Focusing Hypothesis", arXiv 2206.06487, ICLR 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -237,7 +237,6 @@ def _descend(
     for net in nets:
         engine.place(net.net)
     count, epochs = len(samples.label), training.epochs
-    generator = torch.Generator().manual_seed(derive_seed(seed, "order"))
     epoch_steps = -(-count // training.batch_size)
 
     def load(rows: Tensor) -> dict[str, Any]:
@@ -249,23 +248,14 @@ def _descend(
         with losses.unchecked():
             return Outcome(loss(batch))
 
-    def rates(step: int) -> list[float]:
-        rate = training.learning_rate
-        for _ in range(step // epoch_steps // (training.decay_every or epochs)):
-            rate *= 0.1
-        return [rate]
-
-    batches = (
-        rows for _ in range(epochs) for rows in torch.randperm(count, generator=generator).split(training.batch_size)
-    )
     fit(
         Training(
             name=checkpoint.name,
             seed=seed,
             modules={"/".join(net.modalities): net.net for net in nets},
             optimiser=_optimiser(nets, training),
-            rates=rates,
-            batches=batches,
+            rates=lambda step: [_rate(step // epoch_steps, training)],
+            batches=_batches(count, training, seed=seed),
             steps=epochs * epoch_steps,
             epoch_steps=epoch_steps,
             load=load,
@@ -274,6 +264,20 @@ def _descend(
         engine=engine,
         checkpoint=checkpoint,
     )
+
+
+def _rate(epoch: int, training: NetTraining) -> float:
+    rate = training.learning_rate
+    for _ in range(epoch // (training.decay_every or training.epochs)):
+        rate *= 0.1
+    return rate
+
+
+def _batches(count: int, training: NetTraining, *, seed: int) -> Iterator[Tensor]:
+    """The rows of each batch of all epochs, in an order that follows from the seed."""
+    generator = torch.Generator().manual_seed(derive_seed(seed, "order"))
+    for _ in range(training.epochs):
+        yield from torch.randperm(count, generator=generator).split(training.batch_size)
 
 
 def _optimiser(nets: Sequence[ModalityNet], training: NetTraining) -> torch.optim.Optimizer:

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from msd.config.names import number_of
 from msd.config.published import Published
 from msd.config.strict import Count, Device, LearningRate, PositiveWeight, Seed, Strict, Weight, distinct
-from msd.config.study import number_of
 from msd.mfh.config import JointTraining, published
 from msd.mfh.gaussian.settings import settings
 

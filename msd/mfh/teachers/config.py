@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from msd.config.contracts.data import DatasetTask
 from msd.config.contracts.training import ModelParams
+from msd.config.names import number_of
 from msd.config.strict import (
     BatchSize,
     Count,
@@ -22,7 +23,7 @@ from msd.config.strict import (
     Width,
     distinct,
 )
-from msd.config.study import Study, load_study, number_of
+from msd.config.study import Study, load_study
 from msd.errors import UserError, nearest
 from msd.mfh.config import JointTraining
 
