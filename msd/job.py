@@ -83,7 +83,7 @@ KEYS = ("params", "inputs", "outputs", "modules", "log")
 def write_job(file: str, description: dict[str, Any]) -> None:
     """Write a job's file, whole or not at all, unless it says the same already.
 
-    What the job made as its former file says, makes no more, and no record lists, is removed.
+    What the job made as its former file says, makes no more, and no other job's record lists, is removed.
     """
     path = Path(file)
     text = json.dumps(description, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -91,8 +91,10 @@ def write_job(file: str, description: dict[str, Any]) -> None:
         return
     with explained([path.parent]):
         former = paths_of(_content(file).get("outputs", {})) if path.is_file() else []
-        for output in sorted({*former} - {*paths_of(description.get("outputs", {}))}):
-            if os.path.isfile(output) and not leaves_project(output) and producing_record(output, {}) is None:
+        outputs = description.get("outputs", {})
+        own = (None, outputs.get("record"))
+        for output in sorted({*former} - {*paths_of(outputs)}):
+            if os.path.isfile(output) and not leaves_project(output) and producing_record(output, {}) in own:
                 os.unlink(output)
         write_whole(path, text)
 

@@ -165,16 +165,18 @@ def test_a_job_s_file_is_written_once_and_says_the_job_alone(doubling: Job) -> N
 
 def test_what_a_changed_job_makes_no_more_is_removed_unless_a_record_lists_it(doubling: Job, tmp_path: Path) -> None:
     (tmp_path / "outside").touch()
-    kept, gone = ["results/toy/double/a", "results/toy/double/mine"], "results/toy/double/old"
+    kept = ["results/toy/double/a", "results/toy/double/of another job now"]
+    gone = ["results/toy/double/old", "results/toy/double/listed"]
     Path("results/toy/double").mkdir(parents=True)
-    for path in (*kept, gone):
+    for path in (*kept, *gone):
         Path(path).touch()
-    record = {"outputs": [{"path": "results/toy/double/mine"}]}  # of another job, which makes that file now
-    Path("results/toy/record.json").write_text(json.dumps(record))
-    write_job(FILE, {"outputs": {"all": [*kept, gone, str(tmp_path / "outside")]}})
-    write_job(FILE, {"outputs": {"all": ["results/toy/double/a"]}})
-    assert files() >= {*kept}
-    assert gone not in files()
+    own, other = "results/toy/double/record.json", "results/toy/record.json"
+    for record, path in ((own, gone[1]), (other, kept[1])):
+        Path(record).write_text(json.dumps({"outputs": [{"path": path}]}))
+    write_job(FILE, {"outputs": {"all": [*kept, *gone, str(tmp_path / "outside")], "record": own}})
+    write_job(FILE, {"outputs": {"all": ["results/toy/double/a"], "record": own}})
+    assert files() >= {*kept, own}
+    assert not files() & {*gone}
     assert (tmp_path / "outside").exists()
     Path(FILE).write_text("{")
     with pytest.raises(UserError, match=r"uns.json, which describes a job, is not JSON: .*; delete it"):
