@@ -24,7 +24,8 @@ class _Parser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: str) -> None:
         if action.choices is not None and value not in action.choices:
             names = [str(choice) for choice in action.choices]
-            raise argparse.ArgumentError(None, f"there is no command {value!r}{nearest(value, names)}")
+            what = action.metavar or action.dest
+            raise argparse.ArgumentError(None, f"there is no {what} {value!r}{nearest(value, names)}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -109,6 +110,8 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--dataset", help="one of the study's (default: its first)")
     demo.add_argument("--port", type=int, default=8765, help="that it listens on, 0 for any (default: 8765)")
     _add_study(add("publish", _publish, "copy a study's tables to results/published and docs/"))
+    complete = add("complete", _complete, "what a shell reads to complete commands, options and files on Tab")
+    complete.add_argument("shell", choices=("bash", "fish", "tcsh", "zsh"), help="bash, fish, tcsh or zsh")
     return top
 
 
@@ -276,3 +279,21 @@ def _publish(options: argparse.Namespace) -> object:
     from msd.report.publish import publish
 
     return publish(find_study(options.study)[0])
+
+
+def _complete(options: argparse.Namespace) -> object:
+    import shtab
+
+    top = parser()
+    _complete_files(top, shtab.FILE)
+    return shtab.complete(top, options.shell)
+
+
+def _complete_files(command: argparse.ArgumentParser, files: object) -> None:
+    """Let every value that is none of a few be completed as a file's name."""
+    for action in command._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                _complete_files(inner, files)
+        elif action.choices is None and action.nargs != 0:
+            action.complete = files  # type: ignore[attr-defined]
