@@ -37,8 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             result = command(options)
         return result if isinstance(result, int) else _show(result)
     except UserError as error:
-        print(f"msd {options.name}: {error}", file=sys.stderr)
-        return 1
+        sentence = str(error)
+    except OSError as error:
+        if error.filename is None:  # no place that a person gave
+            raise
+        sentence = f"{error.filename}: {error.strerror}; is that the place that you mean?"
+    print(f"msd {options.name}: {sentence}", file=sys.stderr)
+    return 1
 
 
 def _show(result: object) -> int:
@@ -282,18 +287,6 @@ def _publish(options: argparse.Namespace) -> object:
 
 
 def _complete(options: argparse.Namespace) -> object:
-    import shtab
+    from msd.completion import script
 
-    top = parser()
-    _complete_files(top, shtab.FILE)
-    return shtab.complete(top, options.shell)
-
-
-def _complete_files(command: argparse.ArgumentParser, files: object) -> None:
-    """Let every value that is none of a few be completed as a file's name."""
-    for action in command._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for inner in action.choices.values():
-                _complete_files(inner, files)
-        elif action.choices is None and action.nargs != 0:
-            action.complete = files  # type: ignore[attr-defined]
+    return script(parser(), options.shell)

@@ -148,6 +148,13 @@ def test_a_users_error_is_one_sentence_and_exit_1(working_folder: Path, capsys: 
     assert lines[1].startswith("msd track: ")
 
 
+def test_a_place_that_cannot_be_is_one_sentence(working_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("file").touch()
+    assert main(["init", "file/my-study"]) == 1
+    sentence = "msd init: file/my-study: Not a directory; is that the place that you mean?\n"
+    assert capsys.readouterr().err == sentence
+
+
 def test_a_study_is_given_by_name_or_file(working_folder: Path) -> None:
     Path("config").mkdir()
     Path("config/demo.yaml").write_text("study: demo\n")

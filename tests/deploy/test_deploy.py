@@ -127,6 +127,7 @@ def asked(made: Made, **changes: Any) -> None:
         ({"seed": 7}, r"has no seed 7; it has 0, 1"),
         ({"images": []}, r"give --image and --text, or --csv"),
         ({"texts": ["a", "b", "c"], "images": ["a.png", "b.png"]}, r"2 pictures and 3 texts"),
+        ({"texts": ["caf\udce9"]}, r"--text: 'caf\\udce9' is not UTF-8; write it anew"),
         ({"images": ["a.png"]}, r"the picture a\.png cannot be read: No such file"),
         ({"images": ["broken.png"]}, r"the picture broken\.png is broken"),
         ({"images": ["nothing"]}, r"the folder nothing holds no pictures"),
