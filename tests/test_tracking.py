@@ -32,6 +32,7 @@ RESULTS = Path("results")
 STUDENT = "results/tiny/students/numbers/kd/base/seeds-0-1"
 STUDENT_RUN = "student students/numbers/kd/base/seeds-0-1"
 STEPS = 1300
+HERE = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
 
 
 def learn(job: Job) -> dict[str, float]:
@@ -231,12 +232,28 @@ def test_a_damaged_file_is_named_and_imported_once_it_is_whole(
     assert len(runs(track("tiny", RESULTS))) == 4
 
 
+@pytest.mark.parametrize("damage", [lambda whole: whole[: len(whole) // 2], lambda _: b"no database" * 99])
+def test_a_damaged_database_is_named_and_made_anew_once_it_is_gone(
+    study: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    database = Path(track("tiny", RESULTS).uri.removeprefix("sqlite:///"))
+    database.write_bytes(damage(database.read_bytes()))
+    program = "import sys; from msd.cli import main; sys.exit(main(['track', 'tiny']))"  # another process: MLflow keeps it open
+
+    def again() -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-c", program], env=HERE, capture_output=True, text=True, check=False)
+
+    done = again()
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert f"{database} is damaged" in done.stderr
+    database.unlink()
+    assert again().stdout.startswith("3 runs imported")
+
+
 def test_several_imports_into_a_fresh_database_do_not_disturb_each_other(study: Path) -> None:
     program = "from pathlib import Path; from msd.tracking import track; print(track('tiny', Path('results')).imported)"
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
     running = [
-        subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environment)
-        for _ in range(3)
+        subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=HERE) for _ in range(3)
     ]
     assert sorted(int(process.communicate()[0]) for process in running) == [0, 0, 3]
     assert len(runs(track("tiny", RESULTS))) == 4

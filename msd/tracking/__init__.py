@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -123,6 +124,7 @@ def _create_database(uri: str) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
     path = Path(uri.removeprefix("sqlite:///"))
+    _check_database(path)
     half = path.with_name(f"{path.name}.half")
     with _engine(uri) as engine:
         is_empty = database._is_empty_database(engine)
@@ -136,6 +138,19 @@ def _create_database(uri: str) -> None:
     finally:
         for left in path.parent.glob(f"{half.name}*"):
             left.unlink()
+
+
+def _check_database(path: Path) -> None:
+    """Raise UserError for a damaged database."""
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            said = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.OperationalError:  # no right or room, which others explain
+        raise
+    except sqlite3.DatabaseError as error:
+        said = str(error)
+    if said != "ok":
+        raise UserError(f"{path} is damaged ({said}); remove it: it is an index, which the next call makes anew")
 
 
 @contextlib.contextmanager
