@@ -25,7 +25,9 @@ class _Parser(argparse.ArgumentParser):
         if action.choices is not None and value not in action.choices:
             names = [str(choice) for choice in action.choices]
             what = action.metavar or action.dest
-            raise argparse.ArgumentError(None, f"there is no {what} {value!r}{nearest(value, names)}")
+            near = nearest(value, names)
+            hint = near if near.endswith("?") else f"; known are {', '.join(names)}"
+            raise argparse.ArgumentError(None, f"there is no {what} {value!r}{hint}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -48,5 +48,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name, names, n=1, cutoff=0.5)
     if near:
         return f"; did you mean {near[0]!r}?"
-    shown = [*names[:20], *(["…"] if len(names) > 20 else [])]
+    shown = [*names[:16], *(["…"] if len(names) > 16 else [])]
     return f"; known are {', '.join(shown)}" if names else ""
