@@ -24,7 +24,10 @@ class _Parser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: str) -> None:
         if action.choices is not None and value not in action.choices:
             names = [str(choice) for choice in action.choices]
-            raise argparse.ArgumentError(None, f"there is no command {value!r}{nearest(value, names)}")
+            what = action.metavar or action.dest
+            near = nearest(value, names)
+            hint = near if near.endswith("?") else f"; known are {', '.join(names)}"
+            raise argparse.ArgumentError(None, f"there is no {what} {value!r}{hint}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,8 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             result = command(options)
         return result if isinstance(result, int) else _show(result)
     except UserError as error:
-        print(f"msd {options.name}: {error}", file=sys.stderr)
-        return 1
+        sentence = str(error)
+    except OSError as error:
+        if error.filename is None:  # no place that a person gave
+            raise
+        sentence = f"{error.filename}: {error.strerror}; is that the place that you mean?"
+    print(f"msd {options.name}: {sentence}", file=sys.stderr)
+    return 1
 
 
 def _show(result: object) -> int:
@@ -109,6 +117,8 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--dataset", help="one of the study's (default: its first)")
     demo.add_argument("--port", type=int, default=8765, help="that it listens on, 0 for any (default: 8765)")
     _add_study(add("publish", _publish, "copy a study's tables to results/published and docs/"))
+    complete = add("complete", _complete, "what a shell reads to complete commands, options and files on Tab")
+    complete.add_argument("shell", choices=("bash", "fish", "tcsh", "zsh"), help="bash, fish, tcsh or zsh")
     return top
 
 
@@ -276,3 +286,9 @@ def _publish(options: argparse.Namespace) -> object:
     from msd.report.publish import publish
 
     return publish(find_study(options.study)[0])
+
+
+def _complete(options: argparse.Namespace) -> object:
+    from msd.completion import script
+
+    return script(parser(), options.shell)

@@ -35,14 +35,20 @@ class Made:
 
 
 def make(write_tokenizer: Callable[[Path], None]) -> Made:
-    """All of it, in the folder that is the current one."""
+    """The run and its export, in the folder that is the current one."""
+    pictures, texts = make_run(write_tokenizer)
+    return Made(pictures, texts, export(str(RUN)))
+
+
+def make_run(write_tokenizer: Callable[[Path], None]) -> tuple[dict[str, Image.Image], list[str]]:
+    """The run alone; pictures and texts of its test split."""
     pictures, texts = _prepare()
     place = Path("results/data/shades")
     write_tokenizer(place / "tokenizer.json")
     write_record("prepare", str(place), outputs=sorted(str(path) for path in place.iterdir()))
     run(_features())
     run(_student())
-    return Made(pictures, texts, export(str(RUN)))
+    return pictures, texts
 
 
 def _prepare() -> tuple[dict[str, Image.Image], list[str]]:

@@ -15,6 +15,7 @@ HEAVY = {"torch", "numpy", "pandas", "pyarrow", "transformers", "mlflow", "pydan
 COMMANDS = [
     "audit",
     "compare",
+    "complete",
     "crate",
     "data",
     "demo",
@@ -109,7 +110,23 @@ def test_a_study_is_named_with_or_without_the_option(command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"), [("audt", "audit"), ("data ad", "add"), ("tracks", "track"), ("stag", "stage")]
+    ("words", "completed"),
+    [("au", "audit"), ("power --diff", "--difference"), ("data a", "add"), ("init fold", "folder")],
+)
+def test_bash_completes_commands_options_and_files(
+    working_folder: Path, capsys: pytest.CaptureFixture[str], words: str, completed: str
+) -> None:
+    Path("folder").mkdir()
+    assert main(["complete", "bash"]) == 0
+    Path("completion.sh").write_text(capsys.readouterr().out)
+    ask = f"COMP_WORDS=(msd {words}); COMP_CWORD={len(words.split())}; _shtab_msd; echo ${{COMPREPLY[@]}}"
+    done = subprocess.run(["bash", "-c", f"source completion.sh; {ask}"], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [completed]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("audt", "audit"), ("complete bsh", "bash"), ("data ad", "add"), ("tracks", "track"), ("stag", "stage")],
 )
 def test_an_unknown_command_is_answered_with_the_nearest(
     typed: str, meant: str, capsys: pytest.CaptureFixture[str]
@@ -129,6 +146,13 @@ def test_a_users_error_is_one_sentence_and_exit_1(working_folder: Path, capsys: 
     assert len(lines) == 2
     assert lines[0].startswith("msd audit: ")
     assert lines[1].startswith("msd track: ")
+
+
+def test_a_place_that_cannot_be_is_one_sentence(working_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("file").touch()
+    assert main(["init", "file/my-study"]) == 1
+    sentence = "msd init: file/my-study: Not a directory; is that the place that you mean?\n"
+    assert capsys.readouterr().err == sentence
 
 
 def test_a_study_is_given_by_name_or_file(working_folder: Path) -> None:

@@ -105,7 +105,7 @@ def folder(
     subprocess.run(["git", "init", "--quiet"], cwd=project, check=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
-        shades.make(write_tokenizer)
+        shades.make_run(write_tokenizer)
         write_what_a_reader_has()
         yield project
 

@@ -36,6 +36,7 @@ ROOMS = (
         "gpu_slots",
         "job",
         "progress",
+        "completion",
         "cli",
         "reference",
         "__main__",

@@ -36,7 +36,8 @@ def find_tables(place: Path) -> dict[str, list[str]]:
         return {ALL: [place.name]}
     if not place.is_dir():
         raise UserError(f"there is no folder {place}")
-    paths = sorted(path for pattern in ("*", "*/*", "*/*/*") for path in place.glob(pattern) if path.is_file())
+    folders = [place, *(path for pattern in ("*", "*/*") for path in place.glob(pattern) if path.is_dir())]
+    paths = sorted(path for folder in folders for path in folder.iterdir() if path.is_file())
     tables = [path.relative_to(place) for path in paths if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
     found: dict[str, list[str]] = defaultdict(list)
     for path in tables:

@@ -82,6 +82,8 @@ def _of_arguments(images: Sequence[str], texts: Sequence[str]) -> list[tuple[Pat
         raise UserError("give --image and --text, or --csv with the columns image and text")
     if len(texts) not in (1, len(pictures)):
         raise UserError(f"{len(pictures)} pictures and {len(texts)} texts; give one text for all, or one for each")
+    if other := [text for text in texts if text.encode(errors="replace").decode() != text]:
+        raise UserError(f"--text: {other[0]!r} is not UTF-8; write it anew")
     return list(zip(pictures, texts if len(texts) == len(pictures) else list(texts) * len(pictures), strict=True))
 
 

@@ -19,7 +19,7 @@ from msd.data.rows import npy_rows
 from msd.data.tokenizer import read_tokenizer
 from msd.deploy.student import Logits, Preprocessing, Student, read_labels
 from msd.distill.losses import DATASET_TASKS
-from msd.errors import UserError
+from msd.errors import UserError, decoding
 from msd.features.extract import find
 from msd.features.reading import PictureReading
 from msd.lineage.record import described_job
@@ -28,6 +28,8 @@ from msd.models.files import load_model, load_student
 from msd.models.views import VIEWS, Inputs, Removal
 from msd.models.visualbert import VisualBertClassifier
 from msd.text_file import read_json, read_text
+
+ADVICE = "remove it, and run the study again"
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,8 @@ def open_run(folder: Path, *, seed: int | None = None) -> Run:
         "labels": len(read_labels(Path(inputs["labels"]))),
         "region_width": npy_rows(inputs["regions"]).shape[2],
     }
-    model = load_student(str(folder / "models.safetensors"), seed=chosen, config=config)
+    with decoding(f"{folder}/models.safetensors is damaged", ADVICE):
+        model = load_student(str(folder / "models.safetensors"), seed=chosen, config=config)
     return Run(folder, record, params, inputs, features, chosen, model)
 
 
@@ -138,7 +141,8 @@ def open_teacher(folder: Path) -> Run:
     """A teacher; raises UserError where a file of it is missing."""
     record, inputs, features = _origins(folder)
     params = TeacherParams.model_validate(record["params"])
-    model = load_model(config=str(folder / "config.json"), weights=str(folder / "model.safetensors"))
+    with decoding(f"{folder}/model.safetensors is damaged", ADVICE):
+        model = load_model(config=str(folder / "config.json"), weights=str(folder / "model.safetensors"))
     assert isinstance(model, VisualBertClassifier), "those that read pixels are refused above"
     return Run(folder, record, params, inputs, features, params.seed, model)
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from msd.errors import UserError
+from msd.errors import UserError, decoding
 from msd.lineage.digest import code_digest, file_sha256, module_digests
 from msd.lineage.environment import describe_environment
 
@@ -123,11 +123,9 @@ def study_records(study: str, results: Path) -> dict[str, dict[str, Any]]:
             continue
         if not (project / name).is_file():
             raise UserError(f"{name} is missing; `msd audit` says what is made from it")
-        try:
+        with decoding(f"{name} is no readable record", "`msd audit` says more"):
             records[name] = json.loads((project / name).read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise UserError(f"{name} is no readable record; `msd audit` says more") from error
-        names += [source["record"] for source in records[name]["inputs"] if source["record"]]
+            names += [source["record"] for source in records[name]["inputs"] if source["record"]]
     return records
 
 

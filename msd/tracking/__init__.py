@@ -13,18 +13,19 @@ import json
 import logging
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msd.errors import UserError
+from msd.errors import UserError, decoding
 from msd.lineage.record import leaves, study_records
 from msd.refusals import explained
 from msd.tracking.artefacts import dataset_inputs, log_artefacts, prepared_splits
 from msd.tracking.chart import save_chart
-from msd.tracking.values import curves, safe_name, scalars, scores
+from msd.tracking.values import safe_name, values
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -123,6 +124,7 @@ def _create_database(uri: str) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
     path = Path(uri.removeprefix("sqlite:///"))
+    _check_database(path)
     half = path.with_name(f"{path.name}.half")
     with _engine(uri) as engine:
         is_empty = database._is_empty_database(engine)
@@ -136,6 +138,19 @@ def _create_database(uri: str) -> None:
     finally:
         for left in path.parent.glob(f"{half.name}*"):
             left.unlink()
+
+
+def _check_database(path: Path) -> None:
+    """Raise UserError for a damaged database."""
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            said = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.OperationalError:  # no right or room, which others explain
+        raise
+    except sqlite3.DatabaseError as error:
+        said = str(error)
+    if said != "ok":
+        raise UserError(f"{path} is damaged ({said}); remove it: it is an index, which the next call makes anew")
 
 
 @contextlib.contextmanager
@@ -179,19 +194,20 @@ def _import_run(client: MlflowClient, experiment: str, parent: str, *, sha256: s
     """Make one nested run from a record, its metrics.json and its history.parquet."""
     from mlflow.entities import Param, RunTag
 
-    content = json.loads(path.read_text(encoding="utf-8"))
     name = path.relative_to(project).as_posix()
-    tags = {"mlflow.parentRunId": parent, RECORD: name} | _tags(name, content)
-    began, ended = (_milliseconds(content[key]) for key in ("started", "ended"))
-    title = f"{content['rule']} {'/'.join(Path(name).parent.parts[2:])}".strip()
+    with decoding(f"{name} is no readable record", "`msd audit` says more"):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        tags = {"mlflow.parentRunId": parent, RECORD: name} | _tags(name, content)
+        began, ended = (_milliseconds(content[key]) for key in ("started", "ended"))
+        title = f"{content['rule']} {'/'.join(Path(name).parent.parts[2:])}".strip()
+        params = [Param(safe_name(key), _text(value)) for key, value in leaves(content["params"])]
+        datasets = prepared_splits(content)
+        metrics = list(values(content, project, ended))
     run = client.create_run(experiment, start_time=began, tags=tags, run_name=title).info.run_id
-    params = [Param(safe_name(name), _text(value)) for name, value in leaves(content["params"])]
-    datasets = prepared_splits(content)
     if datasets:
         client.log_inputs(run, datasets=dataset_inputs(datasets))
     for start in range(0, len(params), BATCH_PARAMS):
         client.log_batch(run, params=params[start : start + BATCH_PARAMS])
-    metrics = [*scalars(content, project, ended), *scores(content, project, ended), *curves(content, project, ended)]
     for start in range(0, len(metrics), BATCH_METRICS):
         client.log_batch(run, metrics=metrics[start : start + BATCH_METRICS])
     client.set_terminated(run, "FINISHED", ended)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msd.errors import decoding
 from msd.lineage.record import leaves
 from msd.tracking.chart import score_name
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
 
+Value = tuple[str, float, int]
+"""Name, value and step."""
 MAX_POINTS = 500
 # of all curves of a run together: MLflow takes 0.1 ms a point, and history.parquet keeps them all
 RUN_POINTS = 1000
@@ -24,46 +27,53 @@ def safe_name(name: str) -> str:
     return re.sub(r"[^\w\-./: ]", "_", name)[:250]
 
 
-def _outputs(content: dict[str, Any], file: str, project: Path) -> Iterator[Path]:
-    for output in content["outputs"]:
-        if Path(output["path"]).name == file:
-            yield project / output["path"]
+def values(content: dict[str, Any], project: Path, time: int) -> Iterator[Metric]:
+    """What a record says of its job's cost, and what the files hold that the job wrote.
 
-
-def scalars(content: dict[str, Any], project: Path, time: int) -> Iterator[Metric]:
-    """The record's cost and the values of metrics.json; undefined ones (null) are left out."""
+    Raises UserError for a damaged file.
+    """
     from mlflow.entities import Metric
 
     yield Metric("job/wall_seconds", content["wall_seconds"], time, 0)
     yield Metric("job/peak_memory_bytes", content["peak_memory_bytes"], time, 0)
-    for path in _outputs(content, "metrics.json", project):
-        for name, value in leaves(json.loads(path.read_text(encoding="utf-8")), "/"):
-            if value not in (None, {}):
-                yield Metric(safe_name(name), float(value), time, 0)
+    for path in (project / output["path"] for output in content["outputs"]):
+        if path.name in READERS:
+            with decoding(f"{path.relative_to(project)} is damaged", "remove it, and run the study again"):
+                found = list(READERS[path.name](path))
+            yield from (Metric(safe_name(name), value, time, step) for name, value, step in found)
 
 
-def scores(content: dict[str, Any], project: Path, time: int) -> Iterator[Metric]:
+def _metrics(path: Path) -> Iterator[Value]:
+    """The values of metrics.json; undefined ones (null) are left out."""
+    for name, value in leaves(json.loads(path.read_text(encoding="utf-8")), "/"):
+        if value not in (None, {}):
+            yield name, float(value), 0
+
+
+def _score(path: Path) -> Iterator[Value]:
     """The test score of a cell: the mean over the seeds of the variant that it chose."""
-    from mlflow.entities import Metric
-
-    for path in _outputs(content, "cell.json", project):
-        cell = json.loads(path.read_text(encoding="utf-8"))
-        for variant in cell["variants"]:
-            if variant["variant"] == cell["selected"] and variant["test"]["mean"] is not None:
-                yield Metric(safe_name(score_name(cell["dataset"])), float(variant["test"]["mean"]), time, 0)
+    cell = json.loads(path.read_text(encoding="utf-8"))
+    for variant in cell["variants"]:
+        if variant["variant"] == cell["selected"] and variant["test"]["mean"] is not None:
+            yield score_name(cell["dataset"]), float(variant["test"]["mean"]), 0
 
 
-def curves(content: dict[str, Any], project: Path, time: int) -> Iterator[Metric]:
+def _curves(path: Path) -> Iterator[Value]:
     """Each term of history.parquet as one curve a seed; short curves keep all points, long ones are thinned."""
-    from mlflow.entities import Metric
+    ordered = sorted(_read_curves(path).items(), key=lambda curve: len(curve[1]))
+    left = RUN_POINTS
+    for index, (name, points) in enumerate(ordered):
+        thinned = _thin(points, min(MAX_POINTS, max(2, left // (len(ordered) - index))))
+        left -= len(thinned)
+        yield from ((name, value, step) for step, value in thinned)
 
-    for path in _outputs(content, "history.parquet", project):
-        ordered = sorted(_read_curves(path).items(), key=lambda curve: len(curve[1]))
-        left = RUN_POINTS
-        for index, (key, points) in enumerate(ordered):
-            thinned = _thin(points, min(MAX_POINTS, max(2, left // (len(ordered) - index))))
-            left -= len(thinned)
-            yield from (Metric(key, value, time, step) for step, value in thinned)
+
+READERS: dict[str, Callable[[Path], Iterator[Value]]] = {
+    "metrics.json": _metrics,
+    "cell.json": _score,
+    "history.parquet": _curves,
+}
+"""Name of a file -> what reads it."""
 
 
 def _read_curves(path: Path) -> dict[str, list[tuple[int, float]]]:
@@ -75,7 +85,7 @@ def _read_curves(path: Path) -> dict[str, list[tuple[int, float]]]:
     table = table[numpy.isfinite(table["value"])].groupby(["seed", "term", "step"], as_index=False)["value"].mean()
     curves: dict[str, list[tuple[int, float]]] = {}
     for (seed, term), rows in table.groupby(["seed", "term"], sort=False):
-        curves[safe_name(f"seed-{seed}/{term}")] = list(zip(rows["step"].tolist(), rows["value"].tolist(), strict=True))
+        curves[f"seed-{seed}/{term}"] = list(zip(rows["step"].tolist(), rows["value"].tolist(), strict=True))
     return curves
 
 

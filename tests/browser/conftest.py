@@ -1,4 +1,4 @@
-"""A report in headless Chromium: `make test-browser`, with REPORT=<path> for another page than the smoke study's."""
+"""A study's pages in headless Chromium: `make test-browser`, with REPORT=<path> for another page than the smoke study's."""
 
 import os
 import shutil

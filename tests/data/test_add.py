@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -270,7 +271,7 @@ def _write(path: str, content: str) -> Callable[[], object]:
         (lambda: [Path(f"own/train.{end}").write_text("a") for end in ("csv", "jsonl")], [],
          "own has several tables of train: train.csv, train.jsonl; leave one there"),
         (None, ["--label-col", "lable"], "digits.csv has no column 'lable'; did you mean 'label'?"),
-        (None, ["--label-col", "text"], "the labels in 'text' are 120 in 120 rows"),
+        (lambda: digits(120).assign(label=range(120)).to_csv("own/digits.csv"), [], "the labels in 'label' are 120 in 120 rows"),
         (None, ["--pictures", "nowhere"], "no picture that the column 'image' names is in nowhere, such as '0000.png'"),
         (None, ["--pictures", "."], "such as '0000.png'; 'own/0000.png' is there, so give --pictures what the names stand"),
         (_write("text.zip", "no archive"), ["--pictures", "text.zip"], "text.zip is neither a folder nor a readable zip"),
@@ -279,6 +280,9 @@ def _write(path: str, content: str) -> Callable[[], object]:
         (None, ["--side", "0"], "msd data add: side: Input should be greater than or equal to 1"),
         (None, ["--delimiter", ";;"], "msd data add: delimiter: "),
         (None, ["--delimiter", ";"], "digits.csv:1 is one column, 'image,text,label': is ',' its delimiter?"),
+        (None, ["--text-col", ""], "msd data add: text: String should have at least 1 character (given: '')"),
+        (None, ["--text-col", "image"], "the column 'image' cannot be 2 parts of a sample; name another for one of them"),
+        (None, ["--label-col", "text"], "the column 'text' cannot be 2 parts of a sample"),
         (None, ["--name", "My Task"], "--name: 'My Task' cannot be the name of a dataset"),
         (None, ["--name", "../x"], "--name: '../x' cannot be the name of a dataset"),
         (None, ["--name", "jobs"], "--name: 'jobs' cannot be the name of a dataset"),
@@ -311,6 +315,14 @@ def test_a_folder_that_is_not_there_and_one_of_arrow_files_are_named(
     Path("arrow").mkdir()
     Path("arrow/data-00000-of-00001.arrow").touch()
     assert "`Dataset.to_parquet` writes one of what `save_to_disk` wrote" in refused(capsys, folder="arrow")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root has every right")
+def test_a_folder_without_rights_is_not_taken_for_an_empty_one(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("own/train").mkdir(mode=0)
+    assert "own/train: Permission denied; give the account that runs this the right to it" in refused(capsys)
 
 
 def test_a_link_that_leads_out_of_the_folder_is_not_followed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -127,6 +127,7 @@ def asked(made: Made, **changes: Any) -> None:
         ({"seed": 7}, r"has no seed 7; it has 0, 1"),
         ({"images": []}, r"give --image and --text, or --csv"),
         ({"texts": ["a", "b", "c"], "images": ["a.png", "b.png"]}, r"2 pictures and 3 texts"),
+        ({"texts": ["caf\udce9"]}, r"--text: 'caf\\udce9' is not UTF-8; write it anew"),
         ({"images": ["a.png"]}, r"the picture a\.png cannot be read: No such file"),
         ({"images": ["broken.png"]}, r"the picture broken\.png is broken"),
         ({"images": ["nothing"]}, r"the folder nothing holds no pictures"),
@@ -163,14 +164,15 @@ def test_a_file_of_the_run_that_is_gone_is_named(made: Made) -> None:
             open_student(RUN)
     finally:
         weights.write_bytes(content)
-    damaged = made.exported.folder / "model.onnx"
-    whole = damaged.read_bytes()
-    damaged.write_bytes(whole[: len(whole) // 2])
-    try:
-        with pytest.raises(UserError, match=r"model\.onnx is no ONNX model"):
-            open_student(made.exported.folder)
-    finally:
-        damaged.write_bytes(whole)
+    exported = made.exported.folder
+    for file, sentence in ((exported / "model.onnx", "is no ONNX model"), (RUN / "models.safetensors", "is damaged")):
+        whole = file.read_bytes()
+        file.write_bytes(whole[: len(whole) // 2])
+        try:
+            with one_sentence(f"{file.name} {sentence}"):
+                open_student(file.parent)
+        finally:
+            file.write_bytes(whole)
 
 
 def test_pictures_are_stretched_as_in_the_stage(made: Made) -> None:

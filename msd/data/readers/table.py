@@ -6,10 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from PIL import Image
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from msd.config.strict import Seed, Side
 from msd.data import SPLITS
@@ -27,7 +27,7 @@ ALL, PICTURES = "all", "pictures"
 NAMES = {"training": "train", "valid": "val", "validation": "val", "dev": "val"} | {split: split for split in SPLITS}
 """What a split is called, in the name of a table or in its column."""
 MOST_LABELS = 4096
-Column = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]+$")]
+Column = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]+$")]
 
 
 class Parameters(Records):
@@ -46,6 +46,14 @@ class Parameters(Records):
     side: Side = Field(description="pixels of the square that a picture is made smaller than")
     seed: Seed = Field(description="of the splits that are made")
     shares: Shares = Field(description="of the samples in each split, where it is made")
+
+    @model_validator(mode="after")
+    def _parts_differ(self) -> Self:
+        parts = Counter([self.image, self.text, *self.labels, *filter(None, [self.split])])
+        column, times = parts.most_common(1)[0]
+        if times > 1:
+            raise ValueError(f"the column {column!r} cannot be {times} parts of a sample; name another for one of them")
+        return self
 
     @property
     def columns(self) -> list[str]:
