@@ -1,6 +1,9 @@
 """Parts of docs/scale.md, which the programs that measured them write."""
 
+from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 PAGE = Path(__file__).resolve().parents[1] / "docs/scale.md"
 
@@ -14,3 +17,8 @@ def show(part: str, text: str, *, write: bool) -> None:
         if not start or not end:
             raise ValueError(f"{PAGE} has no part {part!r} between two comments")
         PAGE.write_text(f"{before}{start}{text.rstrip()}\n{end}{after}", encoding="utf-8")
+
+
+def exponent(sizes: Sequence[int], values: Sequence[float]) -> float:
+    """How fast values grow with sizes, 1 in proportion: the slope of their logarithms, by least squares."""
+    return float(np.polyfit(np.log(sizes), np.log(np.maximum(values, 1e-3)), 1)[0])

@@ -1,8 +1,9 @@
 """What planning costs: `snakemake -n` of a new study of many runs, and the call that finds nothing to do.
 
-    python bench/plan.py [number of runs …] [--page]
+    python bench/plan.py [number of jobs …] [--page]
 
-The study is config/demo.yaml on all its tasks, with as many seeds as it takes, each of them a job of its own. The files
+The study is config/demo.yaml on all its tasks, with as many seeds as it takes, each of them a job of its own (the
+studies of this project train five in a job, so that as many jobs are five times as many trainings). The files
 of the second call are empty ones that Snakemake has noted as made. `bare` is a workflow of one rule with as many jobs,
 inputs, outputs and settings, and none of this project's code: Snakemake's own cost.
 """
@@ -13,12 +14,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import yaml
-from page import show
+from page import exponent, show
 
 from msd.config.study import load_study
 from msd.lineage.environment import describe_environment
@@ -96,9 +98,10 @@ def write_study(folder: Path, runs: int) -> int:
 def table(sizes: list[int]) -> str:
     """A row for each call of each size."""
     lines = [
-        "| runs | call | s | s of processor time | of them Snakemake's own | GiB |",
+        "| jobs | call | s | s of processor time | of them Snakemake's own | GiB |",
         "|---:|---|---:|---:|---:|---:|",
     ]
+    costs: dict[str, list[tuple[int, float, float]]] = {"plan": [], "nothing to do": []}
     for size in sizes:
         with tempfile.TemporaryDirectory() as name:
             folder, bare = Path(name, "project"), Path(name, "bare")
@@ -109,11 +112,21 @@ def table(sizes: list[int]) -> str:
             runs = write_study(folder, size)
             (bare / "Snakefile").write_text(BARE.format(runs=runs, inputs=READ, outputs=WRITTEN))
             own = measured(folder, "--configfile", "plan.yaml")
-            for label, ours, its in zip(("plan", "nothing to do"), own, measured(bare), strict=True):
+            for label, ours, its in zip(costs, own, measured(bare), strict=True):
                 seconds, processor, memory = ours
+                costs[label].append((runs, processor, memory))
                 cells = (f"{seconds:.0f}", f"{processor:.0f}", f"{its[1]:.0f}", f"{memory:.2f}")
                 lines.append(f"| {runs:,} | {label} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return "\n".join(lines) + (growth(costs) if len(sizes) > 1 else "")
+
+
+def growth(costs: Mapping[str, Sequence[tuple[int, float, float]]]) -> str:
+    """A sentence with the exponents of each call; costs: jobs, seconds and GiB of each size."""
+    words = []
+    for label, rows in costs.items():
+        jobs, seconds, memory = zip(*rows, strict=True)
+        words.append(f"{label} {exponent(jobs, seconds):.2f} and {exponent(jobs, memory):.2f}")
+    return f"\n\nExponents of processor time and of memory against the number of jobs: {'; '.join(words)}."
 
 
 def main() -> None:

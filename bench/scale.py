@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 import torch
-from page import show
+from page import exponent, show
 
 from msd.config.contracts.training import EngineParams, Schedule
 from msd.distill.losses import DATASET_TASKS
@@ -119,11 +119,6 @@ def _run(stage: Stage, sizes: Sizes, answer: Connection) -> None:
     stage(sizes)
     seconds = time.process_time() - start
     answer.send((seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024))
-
-
-def exponent(sizes: Sequence[int], values: Sequence[float]) -> float:
-    """Slope of log value on log size, by least squares."""
-    return float(np.polyfit(np.log(sizes), np.log(np.maximum(values, 1e-3)), 1)[0])
 
 
 def table() -> str:

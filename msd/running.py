@@ -4,7 +4,7 @@ import atexit
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -94,10 +94,14 @@ def take_over(study: str) -> list[str]:
     return sentences
 
 
-def name_jobs(executor: Any, study: str) -> None:
-    """Give this call's jobs in SLURM a name that tells the study, and note it; other executors have none."""
+def prepare_jobs(executor: Any, study: str, jobs: Iterable[Any]) -> None:
+    """Look whether SLURM can run this call's jobs, give them a name that tells the study, and note it.
+
+    Other executors have none.   Raises UserError where SLURM has no machine for a job.
+    """
     if not hasattr(executor, "slurm_logdir"):
         return
+    slurm.check(executor, (job for job in jobs if not job.is_local))
     executor.run_uuid = f"msd-{study}-{executor.run_uuid}"
     own = NOTES / f"{platform.node()}-{os.getpid()}.json"
     _leave_note(Call(**json.loads(own.read_text(encoding="utf-8")))._replace(jobs=executor.run_uuid))

@@ -20,6 +20,12 @@ COMMAND = [
 ]
 
 
+def environment(**variables: str) -> dict[str, str]:
+    """That of a plain shell, and what else is given."""
+    plain = {key: value for key, value in os.environ.items() if not key.startswith(("SNAKEMAKE", "PYTHON"))}
+    return plain | variables
+
+
 @pytest.fixture(scope="session")
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
     here = Slurm(tmp_path_factory.mktemp("slurm"))
@@ -48,9 +54,8 @@ def call(project: Path) -> Callable[..., subprocess.Popen[str]]:
     """Starts Snakemake in the project on the cluster; what it says goes to the file `said`."""
 
     def start(*arguments: str) -> subprocess.Popen[str]:
-        variables = {key: value for key, value in os.environ.items() if not key.startswith(("SNAKEMAKE", "PYTHON"))}
         with (project / "said").open("a") as said:
             command = [*COMMAND, *arguments]
-            return subprocess.Popen(command, cwd=project, env=variables, stdout=said, stderr=subprocess.STDOUT)
+            return subprocess.Popen(command, cwd=project, env=environment(), stdout=said, stderr=subprocess.STDOUT)
 
     return start

@@ -45,6 +45,18 @@ def test_an_unchanged_file_is_remembered_and_a_changed_one_is_read_again(tmp_pat
     assert file_sha256(file, database=database) == sha256("new")
 
 
+def test_the_memory_has_no_write_ahead_log_which_machines_on_one_disk_cannot_share(tmp_path: Path) -> None:
+    database, file = tmp_path / "h.sqlite", write(tmp_path / "file", "one")
+    with sqlite3.connect(database) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")  # it stays in the file, for whoever opens it next
+    connection.close()
+    assert file_sha256(file, database=database) == sha256("one")
+    assert rows(database) == 1
+    written, read = database.read_bytes()[18:20]  # 2: with such a log
+    assert (written, read) == (1, 1)
+    assert not list(tmp_path.glob("*-wal"))
+
+
 def test_a_change_with_the_old_size_mtime_and_inode_is_seen(tmp_path: Path) -> None:
     """No program can set the time of a file's last change of status."""
     database, file = tmp_path / "h.sqlite", write(tmp_path / "file", "one")

@@ -45,12 +45,13 @@ if workflow.is_main_process:
 
 def take_over(study_name):
     """What `onstart` does: the jobs of killed calls are cancelled before new ones are submitted."""
+    executor, jobs = workflow.scheduler._executor, workflow.dag.needrun_jobs()
     try:
         for sentence in running.take_over(STUDY):
             logger.warning(sentence)
+        running.prepare_jobs(executor, study_name, jobs)
     except UserError as error:
         raise WorkflowError(str(error)) from None
-    running.name_jobs(workflow.scheduler._executor, study_name)
     gpus = workflow.global_resources.get("gpu").value if workflow.local_exec else None
     if gpus:  # which Snakemake counts: each job takes its own, see msd/gpu_slots.py
         os.environ[VARIABLE] = offered(gpus)

@@ -1,4 +1,4 @@
-"""Run a job of Snakemake as a Kubernetes Job, for its executor cluster-generic: submit, status, cancel.
+"""Run a job of Snakemake as a Kubernetes Job, for its executor cluster-generic: submit, status.
 
 Pods see the project's folder at the path that it has here, on a volume that they share (a PersistentVolumeClaim with
 ReadWriteMany). The environment says MSD_IMAGE, the container's image, and MSD_CLAIM, the claim's name. kubectl's
@@ -79,10 +79,6 @@ def status(options: argparse.Namespace) -> int:
     return 0
 
 
-def cancel(options: argparse.Namespace) -> int:
-    return kubectl("delete", "job", "--ignore-not-found", *options.names).returncode
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description="Run a job of Snakemake as a Kubernetes Job.")
     commands = parser.add_subparsers(required=True)
@@ -94,9 +90,6 @@ def main() -> int:
     asked = commands.add_parser("status")
     asked.add_argument("name")
     asked.set_defaults(run=status)
-    cancelled = commands.add_parser("cancel")
-    cancelled.add_argument("names", nargs="+")
-    cancelled.set_defaults(run=cancel)
     options = parser.parse_args()
     return int(options.run(options))
 
