@@ -102,7 +102,7 @@ def _parameters(tables: Mapping[str, list[str]], columns: Mapping[str, Any]) -> 
     first = next(iter(tables.values()))[0]
     given = {key: value for key, value in columns.items() if value is not None}
     given = {"image": IMAGES[Path(first).stem.lower() == "metadata"], **given, "tables": tables}
-    return validated(table.Parameters, given, "msd data add")
+    return validated(table.Parameters, given, "options")
 
 
 def _targets(name: str, *, force: bool) -> tuple[Path, Path, Path]:
