@@ -11,7 +11,7 @@ from msd.errors import UserError
 from msd.measure.scorers import FloatArray
 from msd.report.densities import VIEW_TITLES
 from msd.report.style import INK, PALETTE, legend, new_figure
-from msd.tables.results import VIEWS
+from msd.tables.names import VIEWS
 
 BINS = 10
 LOOKS: dict[str, dict[str, Any]] = {

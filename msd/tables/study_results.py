@@ -18,7 +18,8 @@ from msd.measure.stats import Resampling
 from msd.measure.variance import MeanSquares, TeacherShare, grouped, mean_squares, teacher_share
 from msd.tables.answer_scores import answer_metrics
 from msd.tables.cell import ONE_MODEL, ONE_TEACHER, Against, Cell, Value
-from msd.tables.results import Array, DatasetResults, MethodResults, in_view
+from msd.tables.names import in_view
+from msd.tables.results import Array, DatasetResults, MethodResults
 
 if TYPE_CHECKING:
     from msd.config.contracts.tables import ReportParams

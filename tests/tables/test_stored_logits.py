@@ -7,7 +7,8 @@ import safetensors.torch
 import torch
 
 from msd.distill.top_logits import all_logits, top_logits
-from msd.tables.results import VIEWS, read_logits
+from msd.tables.names import VIEWS
+from msd.tables.results import read_logits
 
 
 def test_outputs_are_read_whole_in_half_precision_and_where_the_largest_alone_were_kept(tmp_path: Path) -> None:
