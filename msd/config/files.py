@@ -84,8 +84,8 @@ class DatasetConfig(Strict):
 
     @property
     def training_metric(self) -> str:
-        """The metric, or where it is of people's answers, which training does not see, that of its targets."""
-        return "accuracy" if METRICS[self.metric].of_answers else self.metric
+        """The metric by which trainings are watched."""
+        return METRICS[self.metric].in_training
 
 
 class EncoderConfig(Strict):
