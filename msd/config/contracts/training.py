@@ -10,6 +10,7 @@ from msd.config.contracts.data import DatasetTask
 from msd.config.strict import (
     BatchSize,
     Count,
+    CountOrNone,
     Device,
     Fraction,
     LearningRate,
@@ -127,6 +128,7 @@ class EngineParams(Strict):
 class TeacherSchedule(Schedule):
     """A schedule with a learning rate of their own for the parameters that are copied from the text encoder."""
 
+    epochs: CountOrNone
     pretrained_learning_rate: LearningRate
 
 
