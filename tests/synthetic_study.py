@@ -24,7 +24,10 @@ from msd.distill.saliency import modality_saliency
 from msd.measure.metric import F1_THRESHOLD, METRICS, TUNED_F1, evaluate, tuned_f1
 
 DATASETS: dict[str, dict[str, Any]] = {
-    "match": {"title": "Match", "role": "Hateful Memes", "task": "binary", "metric": "accuracy"},
+    "match": {
+        **{"title": "Match", "role": "Hateful Memes", "task": "binary", "metric": "accuracy"},
+        "choices": {"files": "seen", "side": "256"},
+    },
     "tags": {
         **{"title": "Tags", "role": "MM-IMDB", "task": "multilabel", "metric": "micro_ap"},
         "further_metrics": ["macro_f1_mmf"],
