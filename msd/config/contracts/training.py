@@ -164,7 +164,7 @@ class TeacherParams(ModelParams):
 
 
 class OutputsForm(Strict):
-    """How a teacher's outputs are stored. The study of teachers needs them whole and in float32."""
+    """How a teacher's outputs are stored."""
 
     dtype: Literal["float32", "float16"] = Field(default="float32", description="of logits and features")
     top: Count | None = Field(default=None, description="largest logits of a sample that are kept, all if null")
