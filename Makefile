@@ -45,10 +45,9 @@ smoke: setup
 	snakemake --configfile config/smoke.yaml
 	@cat results/smoke/tables/main.md
 
-# The paper's study on small files in the published formats: config/paper.yaml in the folder paper-fixtures. ALL=1 runs
-# every method on every data set, which takes twice as long.
+# The paper's study on small files in the published formats: config/paper.yaml in the folder paper-fixtures.
 paper-fixtures: setup
-	python tests/paper/run.py $(if $(ALL),--all)
+	python tests/paper/run.py
 
 test: setup
 	pytest -n 2 --dist loadgroup

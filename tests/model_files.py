@@ -69,12 +69,12 @@ def write_tinybert(folder: Path) -> nn.Module:
     return _save(model, folder, state=state, _use_new_zipfile_serialization=False)
 
 
-def write_mmf(folder: Path, *, labels: int) -> tuple[nn.Module, nn.Module]:
+def write_mmf(folder: Path, *, labels: int, region_width: int = REGION_WIDTH) -> tuple[nn.Module, nn.Module]:
     """model.pth as MMF's trainer writes it; returns the encoder and the classifier above it."""
     from transformers.models.bert.modeling_bert import BertPredictionHeadTransform
 
     torch.manual_seed(3)
-    config = transformers.VisualBertConfig(**BERT, visual_embedding_dim=REGION_WIDTH)
+    config = transformers.VisualBertConfig(**BERT, visual_embedding_dim=region_width)
     encoder = transformers.VisualBertModel(config).eval()
     classifier = nn.Sequential(BertPredictionHeadTransform(config), nn.Linear(16, labels)).eval()
     state = {f"model.bert.{_mmf_name(name)}": value for name, value in encoder.state_dict().items()}

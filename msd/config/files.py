@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
@@ -36,7 +37,7 @@ class DatasetConfig(Strict):
     """config/datasets/<name>.yaml: a dataset and how its splits are made."""
 
     name: str = Field(description="the file's name without .yaml")
-    title: str = Field(description="name in tables and figures")
+    title: str = Field(description="name in tables and figures; `{key}` in it is that value of `prepare`")
     role: str = Field("none", description="dataset of a paper whose part it plays")
     sources: list[Source] = Field(min_length=1, description="files to fetch")
     licence: Licence = Field(description="terms of use")
@@ -55,6 +56,15 @@ class DatasetConfig(Strict):
 
     _once = field_validator("further_metrics")(distinct)
     _apart = field_validator("sources")(_have_names_of_their_own)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _title_has_its_choices(cls, content: Any) -> Any:
+        title, prepare = (content.get(key) if isinstance(content, dict) else None for key in ("title", "prepare"))
+        if not isinstance(title, str) or not isinstance(prepare, dict):
+            return content
+        named = re.sub(r"\{(\w+)\}", lambda found: str(prepare.get(found[1], found[0])), title)
+        return {**content, "title": named}
 
     @model_validator(mode="after")
     def _metric_fits_task(self) -> DatasetConfig:
@@ -84,8 +94,8 @@ class DatasetConfig(Strict):
 
     @property
     def training_metric(self) -> str:
-        """The metric, or where it is of people's answers, which training does not see, that of its targets."""
-        return "accuracy" if METRICS[self.metric].of_answers else self.metric
+        """The metric by which trainings are watched."""
+        return METRICS[self.metric].in_training
 
 
 class EncoderConfig(Strict):

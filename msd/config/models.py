@@ -143,6 +143,11 @@ def check_models(study: Study) -> None:
     for dataset in study.datasets:
         for role in ("teacher", "student"):
             model = study.model_of(role, dataset)
+            if study.training(role, dataset).epochs == 0 and (model is None or model.labels is None):
+                raise UserError(
+                    f"{role} of {dataset}: `epochs: 0` takes a fine-tuned model as it is, but its own brings no head; "
+                    "give epochs, or a model whose file has `labels`"
+                )
             if model is not None:
                 _check(study, role, dataset, model)
 

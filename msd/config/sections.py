@@ -16,7 +16,7 @@ from msd.config.contracts.training import (
     Words,
     check_sizes,
 )
-from msd.config.strict import Count, Draws, Fraction, LearningRate, Seeds, Strict, distinct
+from msd.config.strict import Count, CountOrNone, Draws, Fraction, LearningRate, Seeds, Strict, distinct
 
 
 class Data(Strict):
@@ -152,6 +152,7 @@ class Student(Training):
 class Teacher(Training):
     """The teacher, which starts from `model`, or its text side from the text encoder."""
 
+    epochs: CountOrNone = Field(description="passes over the training samples; 0 takes a fine-tuned `model` as it is")
     seeds: Seeds = Field(
         description="a teacher is trained with each, and students are dealt to them in turn; a count n means 0 to n−1"
     )

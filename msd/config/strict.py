@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 Value = TypeVar("Value")
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
+CountOrNone = Annotated[int, Field(ge=0, le=1_000_000)]
 Large = Annotated[int, Field(ge=1, le=2**53)]
 Side = Annotated[int, Field(ge=1, le=4096)]
 Sides = Annotated[tuple[Side, Side], Field(strict=False)]  # YAML and JSON have lists alone

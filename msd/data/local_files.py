@@ -18,6 +18,8 @@ def place_of(root: str | None, owner: str, file: str) -> Path | None:
 def must_bring(place: Path | None, owner: str, file: str, *, terms: str) -> str:
     """What to do about a file that a person has not brought."""
     there = f"{place}, where no such file is" if place else f"<data_root>/{owner}/{file}"
+    if place and place.parents[1].is_file():
+        there = f"{place}; but {place.parents[1]} is a file, and `data_root` must name a folder"
     how = "" if place else ", with `data_root: <folder>` in the study"
     return f"{owner}: {file} is brought by hand: read its terms ({terms}), get the file, and put it at {there}{how}"
 

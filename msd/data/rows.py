@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,14 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from msd.data.tensor_file import Stored, new_tensors, stored_tensors
 from msd.errors import UserError, decoding
 from msd.memory import BLOCK
 
 if TYPE_CHECKING:
     from io import FileIO
-
-DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("float32"), "F16": np.dtype("float16"), "I32": np.dtype("int32")}
-"""Of the numbers of a safetensors file, as its header names them."""
 
 
 class Rows(Protocol):
@@ -38,23 +34,11 @@ class Rows(Protocol):
         """Those with the numbers `rows` (B,): (B, …)."""
 
 
-@dataclass(frozen=True)
-class StoredRows:
-    """N rows of numbers in a file, one after the other. Half precision is read as float32.
+class StoredRows(Stored):
+    """Rows of numbers in a file. Half precision is read as float32.
 
     They are read, not mapped: mapped pages count as memory of the process, and end it where a file is cut short.
-
-    Attributes:
-        path, start: the file, and the bytes in front of the first row.   shape: (N, …).   dtype: of the numbers there.
     """
-
-    path: str
-    start: int
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-    def __len__(self) -> int:
-        return self.shape[0]
 
     def __getitem__(self, rows: Tensor) -> Tensor:
         values = self.read(rows)
@@ -86,11 +70,6 @@ class StoredRows:
                     rest = content[place * size + done : (place + 1) * size]
                     done += os.pwrite(file.fileno(), rest, self.start + row * size + done)
 
-    @property
-    def row_bytes(self) -> int:
-        """Bytes of one row."""
-        return math.prod(self.shape[1:]) * self.dtype.itemsize
-
     @cached_property
     def _file(self) -> FileIO:
         return open(self.path, "rb", buffering=0)
@@ -108,17 +87,8 @@ def npy_rows(path: str | Path) -> StoredRows:
 
 def safetensors_rows(path: str | Path) -> tuple[dict[str, str], dict[str, StoredRows]]:
     """Metadata and tensors of a safetensors file, name -> rows; UserError for a file that is none."""
-    with decoding(f"{path} is no safetensors file", f"`snakemake {path}` makes it anew"), open(path, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(length))
-        metadata = header.pop("__metadata__", {})
-        tensors = {
-            name: StoredRows(
-                str(path), 8 + length + about["data_offsets"][0], tuple(about["shape"]), DTYPES[about["dtype"]]
-            )
-            for name, about in header.items()
-        }
-    return metadata, tensors
+    metadata, tensors = stored_tensors(path)
+    return metadata, _as_rows(tensors)
 
 
 def new_safetensors(
@@ -126,19 +96,12 @@ def new_safetensors(
     shapes: Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]],
     metadata: Mapping[str, str] | None = None,
 ) -> dict[str, StoredRows]:
-    """A safetensors file of zeros, to be written in any order: the bytes of `safetensors`, without its memory."""
-    names, place = {dtype: name for name, dtype in DTYPES.items()}, 0
-    header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
-    for tensor, (dtype, shape) in sorted(shapes.items(), key=lambda item: (-item[1][0].itemsize, item[0])):
-        end = place + math.prod(shape) * dtype.itemsize
-        header[tensor] = {"dtype": names[dtype], "shape": list(shape), "data_offsets": [place, end]}
-        place = end
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        file.truncate(8 + len(text) + place)
-    return safetensors_rows(path)[1]
+    """The rows of a new safetensors file, see `new_tensors`."""
+    return _as_rows(new_tensors(path, shapes, metadata))
+
+
+def _as_rows(tensors: Mapping[str, Stored]) -> dict[str, StoredRows]:
+    return {name: StoredRows(each.path, each.start, each.shape, each.dtype) for name, each in tensors.items()}
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,11 @@ class Metric:
         """Whether its targets are several people's answers, which training does not see."""
         return self.always_normalise is not None
 
+    @property
+    def in_training(self) -> str:
+        """Its own name, or where it is of people's answers that of the metric of the targets."""
+        return "accuracy" if self.of_answers else self.name
+
 
 def _binary_auroc_scorer(logits: Array, targets: Array, _: str) -> Scorer:
     wide = logits.astype(np.float64)

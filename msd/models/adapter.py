@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from msd.models.classifier import Classifier, Output
-from msd.models.views import Inputs, Removal, View, take_view
+from msd.models.views import Inputs
 
 
 class TransformersClassifier(Classifier):
@@ -32,9 +32,8 @@ class TransformersClassifier(Classifier):
         from transformers import AutoConfig, AutoModel  # slow to import
 
         super().__init__(config)
-        own = AutoConfig.for_model(**config["transformers"])
-        self.model = AutoModel.from_config(own)
-        self.head = nn.Linear(self.parts * getattr(own, self.width), config["labels"])
+        self.model = AutoModel.from_config(AutoConfig.for_model(**config["transformers"]))
+        self.head = nn.Linear(self.parts * getattr(self.model.config, self.width), config["labels"])
         for name in ("mean", "std"):
             self.register_buffer(name, torch.tensor(config[name])[:, None, None], persistent=False)
 
@@ -42,38 +41,24 @@ class TransformersClassifier(Classifier):
     def features(self, inputs: Inputs) -> Tensor:
         """(B, H) of a view; `inputs.regions` are normalised pixels, or None."""
 
-    def forward(
-        self,
-        inputs: Inputs,
-        views: Sequence[View] = ("both",),
-        *,
-        removal: Removal = "mask",
-        streams: Sequence[torch.Generator] = (),
-        internals: bool = False,
-    ) -> dict[View, Output]:
-        if internals or removal != "mask":
-            raise ValueError("a model that reads pixels gives no internals, and removes a modality by leaving it out")
-        outputs = {}
-        for number, view in enumerate(views):
-            stream = streams[number] if streams else None
-            with self._drawing(stream):
-                features = self.features(take_view(self._normalised(inputs), view))
-            outputs[view] = Output(self.head(features), features)
-        return outputs
+    def prepared(self, inputs: Inputs) -> Inputs:
+        """With the pixels normalised."""
+        assert inputs.regions is not None, "which views leave out later"
+        return replace(inputs, regions=(inputs.regions - self.mean) / self.std)
 
-    def _normalised(self, inputs: Inputs) -> Inputs:
-        assert inputs.regions is not None
-        return Inputs(inputs.tokens, inputs.token_mask, (inputs.regions - self.mean) / self.std)
-
-    @contextlib.contextmanager
-    def _drawing(self, stream: torch.Generator | None) -> Iterator[None]:
-        """What the model draws on the processor is of the view's stream, and without training always the same."""
-        if stream is None and self.training:
-            yield
-            return
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(0 if stream is None else stream.initial_seed())
-            yield
+    def outputs(self, views: Sequence[Inputs], streams: Sequence[torch.Generator], *, internals: bool) -> list[Output]:
+        """As of `Classifier`, without internals. In evaluation the model draws the same each time."""
+        if internals:
+            raise ValueError("a model that reads pixels gives no internals")
+        seeds: Sequence[int | None] = [stream.initial_seed() for stream in streams]
+        seeds = seeds or [None if self.training else 0] * len(views)
+        features: list[Tensor] = []
+        for view, seed in zip(views, seeds, strict=True):
+            with torch.random.fork_rng(devices=[], enabled=seed is not None):
+                if seed is not None:
+                    torch.default_generator.manual_seed(seed)
+                features.append(self.features(view))
+        return [Output(self.head(each), each) for each in features]
 
 
 class Vilt(TransformersClassifier):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from msd.models.views import Inputs, Removal, View
+from msd.models.views import Inputs, Removal, View, take_view
 
 
 class Output(NamedTuple):
@@ -38,7 +38,6 @@ class Classifier(nn.Module):
         super().__init__()
         self.config = dict(config)
 
-    @abstractmethod
     def forward(
         self,
         inputs: Inputs,
@@ -55,3 +54,14 @@ class Classifier(nn.Module):
             streams: what the dropout of each view is drawn from in training; without them, torch's default generator.
             internals: whether the outputs hold hidden states and attentions.
         """
+        prepared = self.prepared(inputs)
+        taken = [take_view(prepared, view, removal=removal) for view in views]
+        return dict(zip(views, self.outputs(taken, streams, internals=internals), strict=True))
+
+    @abstractmethod
+    def prepared(self, inputs: Inputs) -> Inputs:
+        """What is the same for all views, computed once."""
+
+    @abstractmethod
+    def outputs(self, views: Sequence[Inputs], streams: Sequence[torch.Generator], *, internals: bool) -> list[Output]:
+        """The output for each of the views, which lack what they have to; `streams` and `internals` as of `forward`."""

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from msd.models.classifier import Classifier, Output
 from msd.models.encoder import EPSILON, Dropout, Encoder
-from msd.models.views import Inputs, Removal, View, take_view
+from msd.models.views import Inputs
 
 POOLS = ("modality-means", "first", "last-word")
 
@@ -56,32 +56,26 @@ class VisualBertClassifier(Classifier):
         self.register_buffer("region_mean", torch.zeros(config["region_width"]))
         self.register_buffer("region_scale", torch.ones(config["region_width"]))
 
-    def forward(
-        self,
-        inputs: Inputs,
-        views: Sequence[View] = ("both",),
-        *,
-        removal: Removal = "mask",
-        streams: Sequence[torch.Generator] = (),
-        internals: bool = False,
-    ) -> dict[View, Output]:
+    def prepared(self, inputs: Inputs) -> Inputs:
+        """With the words looked up."""
+        return replace(inputs, words=self.encoder.embeddings.word_embeddings(inputs.tokens))
+
+    def outputs(self, views: Sequence[Inputs], streams: Sequence[torch.Generator], *, internals: bool) -> list[Output]:
         """As of `Classifier`; all views are computed in one pass."""
-        embedded = replace(inputs, words=self.encoder.embeddings.word_embeddings(inputs.tokens))
-        taken = [take_view(embedded, view, removal=removal) for view in views]
-        standardised = {id(each.regions): self._standardised(each.regions) for each in taken}  # shared as they are
-        taken = [replace(each, regions=standardised[id(each.regions)]) for each in taken]
-        encoded = self.encoder(taken, streams, internals=internals)
-        pooled = [self._pool(states.hidden[-1], each) for states, each in zip(encoded, taken, strict=True)]
+        standardised = {id(each.regions): self._standardised(each.regions) for each in views}  # shared as they are
+        views = [replace(each, regions=standardised[id(each.regions)]) for each in views]
+        encoded = self.encoder(views, streams, internals=internals)
+        pooled = [self._pool(states.hidden[-1], each) for states, each in zip(encoded, views, strict=True)]
         dropout = Dropout(self.config["dropout"] if self.training else 0.0, streams)
-        dropped = dropout(torch.cat(pooled), [inputs.tokens.shape[0]] * len(views))
+        dropped = dropout(torch.cat(pooled), [each.shape[0] for each in pooled])
         if self.transform is not None:
             dropped = self.transform["LayerNorm"](F.gelu(self.transform["dense"](dropped)))
             pooled = list(dropped.chunk(len(views)))
-        logits = self.head(dropped)
-        return {
-            view: Output(*of_view, *(states if internals else ()))
-            for view, states, *of_view in zip(views, encoded, logits.chunk(len(views)), pooled, strict=True)
-        }
+        logits = self.head(dropped).chunk(len(views))
+        return [
+            Output(*of_view, *(states if internals else ()))
+            for states, *of_view in zip(encoded, logits, pooled, strict=True)
+        ]
 
     def compile(self, *arguments: Any, **options: Any) -> None:
         """Compile the encoder's layers, where the time goes; options as of `torch.nn.Module.compile`.

@@ -11,7 +11,8 @@ from scipy.special import expit, softmax
 from msd.distill.losses import DATASET_TASKS
 from msd.measure.scorers import FloatArray
 from msd.report.style import Look, legend, new_figure
-from msd.tables.results import VIEWS, Array, DatasetResults
+from msd.tables.names import VIEWS
+from msd.tables.results import Array, DatasetResults
 
 BANDWIDTH = 0.03
 BINS = 400

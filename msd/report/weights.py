@@ -11,7 +11,7 @@ from msd.errors import UserError
 from msd.measure.scorers import FloatArray
 from msd.report.densities import VIEW_TITLES
 from msd.report.style import INK, PALETTE, legend, new_figure
-from msd.tables.results import VIEWS
+from msd.tables.names import VIEWS
 
 BINS = 10
 LOOKS: dict[str, dict[str, Any]] = {
@@ -46,7 +46,7 @@ def weights_figure(
     figure, panels = new_figure(len(weights), 2, row_height=1.9, sharey=True)
     for (dataset, frame), (left, right) in zip(weights.items(), panels, strict=True):
         steps = frame["step"].max() + 1
-        late = frame[frame["step"] >= 0.9 * steps]
+        late = frame[frame["step"] >= min(0.9 * steps, steps - 1)]  # of a short training the last step
         for view in VIEWS:
             own = frame[frame["view"] == view]
             _bands(left, own["step"] / steps * 100, own["value"], view=view)

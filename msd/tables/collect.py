@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import yaml
 
-from msd.data.rows import StoredRows, blocks, new_safetensors, safetensors_rows
+from msd.data.columns import read_columns
+from msd.data.tensor_file import Stored, new_tensors, stored_tensors
 from msd.errors import UserError
 from msd.measure.metric import METRICS
 from msd.tables.answer_scores import answer_metrics, read_answer_scores
-from msd.tables.results import VIEWS, in_view, read_json, read_tensors
+from msd.tables.names import VIEWS, in_view
 
 if TYPE_CHECKING:
     from msd.config.contracts.tables import CollectParams
@@ -102,7 +102,7 @@ def _add_block(variant: Variant, metrics_path: str, predictions_path: str, *, se
         if seed in variant.predictions:
             raise UserError(f"{metrics_path} holds seed {seed} of {variant.name!r}, which another block holds too")
         variant.predictions[seed] = predictions_path
-    rows = pd.read_parquet(metrics_path).to_dict("records")
+    rows = read_columns(metrics_path, "seed", "split", "metric", "value").to_pylist()
     unexpected = {str(row["seed"]) for row in rows} ^ set(seeds)
     if unexpected:
         raise UserError(f"{metrics_path} and its run.yaml disagree about seed {min(unexpected)}; run it again")
@@ -110,18 +110,19 @@ def _add_block(variant: Variant, metrics_path: str, predictions_path: str, *, se
         by_seed = variant.metrics.setdefault(row["split"], {}).setdefault(row["metric"], {})
         if str(row["seed"]) in by_seed:
             raise UserError(f"{metrics_path} holds {row['split']}/{row['metric']} of seed {row['seed']} twice")
-        by_seed[str(row["seed"])] = float(row["value"])
+        by_seed[str(row["seed"])] = math.nan if row["value"] is None else row["value"]
 
 
 def _add_answer_metrics(variants: Sequence[Variant], job: Job[CollectParams], *, splits: Sequence[str]) -> None:
     """Metrics of answers as people gave them, where the prepared tables have these, from the predictions."""
-    labels = read_json(job.inputs["labels"])
+    labels = json.loads(Path(job.inputs["labels"]).read_text(encoding="utf-8"))
     for split in splits:
         answers = read_answer_scores(job.inputs[split], labels=labels)
         for variant in variants if answers else []:
             for seed, path in variant.predictions.items():
+                stored = stored_tensors(path)[1]
                 for view in VIEWS:
-                    logits = read_tensors(path, {view: f"seed-{seed}/{split}/{view}"})[view]
+                    logits = stored[f"seed-{seed}/{split}/{view}"].values()
                     for metric, value in answer_metrics(logits, answers).items():
                         variant.metrics[split].setdefault(in_view(metric, view), {})[seed] = value
 
@@ -186,14 +187,13 @@ def _ordered(values: dict[str, float]) -> dict[str, float | None]:
 
 def _write_predictions(best: Variant, path: str) -> None:
     """Copy seed-<k>/<split>/<view> of every seed of the chosen variant into one file."""
-    found: dict[str, StoredRows] = {}
+    found: dict[str, Stored] = {}
     for seed in sorted(best.predictions, key=int):
-        stored = safetensors_rows(best.predictions[seed])[1]
+        stored = stored_tensors(best.predictions[seed])[1]
         of_seed = {name: rows for name, rows in stored.items() if name.startswith(f"seed-{seed}/")}
         if not of_seed:
             raise UserError(f"{best.predictions[seed]} has no predictions of seed {seed}; run it again")
         found |= of_seed
-    copies = new_safetensors(path, {name: (rows.dtype, rows.shape) for name, rows in found.items()})
+    copies = new_tensors(path, {name: (rows.dtype, rows.shape) for name, rows in found.items()})
     for name, rows in found.items():
-        for block in blocks(*rows.shape):
-            copies[name].write(block, rows.read(block))
+        rows.copy_to(copies[name])

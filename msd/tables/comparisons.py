@@ -11,8 +11,8 @@ from msd.measure.constant import best_constant
 from msd.measure.metric import METRICS, TUNED_F1
 from msd.measure.scorers import FloatArray, score
 from msd.tables.cell import ONE_TEACHER, Against, Cell
-from msd.tables.names import Pair
-from msd.tables.results import VIEWS, Array, DatasetResults
+from msd.tables.names import VIEWS, Pair
+from msd.tables.results import Array, DatasetResults
 from msd.tables.study_results import StudyResults
 from msd.tables.table import Table
 

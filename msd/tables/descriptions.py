@@ -11,6 +11,7 @@ import pandas as pd
 
 from msd.distill.lesson import SAME
 from msd.measure.intervals import clustered_interval
+from msd.measure.metric import METRICS
 from msd.tables.cell import ONE_TEACHER, Cell, Value
 from msd.tables.comparisons import MEASURES, UNIMODAL, make_table
 from msd.tables.results import Array, DatasetResults
@@ -93,6 +94,9 @@ def lesson_table(study: StudyResults, answers: Mapping[str, Mapping[str, Mapping
             f"Warning: on {', '.join(same)} the teacher knows its training set by heart (less than {SAME} off the "
             "labels): at temperature 1, distillation is fine-tuning there."
         )
+    of_people = [one.title for one in study.datasets.values() if METRICS[one.metric].of_answers]
+    if of_people:
+        notes.append(f"{', '.join(of_people)}: scores are the accuracy, by which training is watched.")
     return make_table(
         "lesson",
         cells,
@@ -110,7 +114,7 @@ def _lesson_cell(
     study: StudyResults, results: DatasetResults, measure: str, answers: Mapping[str, Mapping[str, float | None]]
 ) -> Cell:
     split = "test" if measure == "test" else "train"
-    metric = results.metric if measure in ("train", "test") else measure
+    metric = METRICS[results.metric].in_training if measure in ("train", "test") else measure
     values = {seed: metrics[f"{split}/both/{metric}"] for seed, metrics in answers.items()}
     return Cell(
         dataset=results.name,

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from msd.tables.results import VIEWS, Array, DatasetResults
+from msd.tables.names import VIEWS
+from msd.tables.results import Array, DatasetResults
 
 ABOUT = (
     "sha256 of a model's logits on the test split, float32, all views, and their mean and standard deviation by view"

@@ -1,7 +1,8 @@
-"""Which tables a study has: decided by its methods, before there is any result."""
+"""Names in tables, known before there is any result: of views, and of the tables that a study has by its methods."""
 
 from collections.abc import Sequence
 
+VIEWS = ("both", "image", "text")
 Pair = tuple[str, str | None]
 """A method, and the one it is compared with."""
 
@@ -9,6 +10,11 @@ UNWEIGHTED, LEARNED = "msd-uniform", "msd-learned"
 WEIGHTINGS = (UNWEIGHTED, "msd-population", "msd-instance", LEARNED)
 ON_TOP = "+msd"
 """What the name of a method ends with that is another one with the terms of MSD on top."""
+
+
+def in_view(metric: str, view: str) -> str:
+    """Name of a metric that is measured in a view, where `both` goes without saying."""
+    return metric if view == "both" else f"{view}/{metric}"
 
 
 def table_names(methods: Sequence[str], tasks: Sequence[str]) -> list[str]:

@@ -18,12 +18,12 @@ from msd.distill.losses import DATASET_TASKS
 from msd.distill.top_logits import TopLogits, all_logits
 from msd.errors import UserError
 from msd.tables.answer_scores import read_answer_scores
+from msd.tables.names import VIEWS
 
 if TYPE_CHECKING:
     from msd.config.contracts.tables import ReportParams
     from msd.job import Job
 
-VIEWS = ("both", "image", "text")
 Array = NDArray[Any]
 
 
@@ -196,11 +196,6 @@ def _check_rows(results: DatasetResults, prepared: str) -> None:
                     f"{results.name}: {what} predictions (seed {seed}) have shape {logits.shape}, but {prepared} has "
                     f"{rows} rows and {len(results.labels)} labels; run the workflow again"
                 )
-
-
-def in_view(metric: str, view: str) -> str:
-    """Name of a metric that is measured in a view, where `both` goes without saying."""
-    return metric if view == "both" else f"{view}/{metric}"
 
 
 def mean_by_epoch(paths: Sequence[str], term: str) -> pd.DataFrame:

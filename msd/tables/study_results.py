@@ -18,7 +18,8 @@ from msd.measure.stats import Resampling
 from msd.measure.variance import MeanSquares, TeacherShare, grouped, mean_squares, teacher_share
 from msd.tables.answer_scores import answer_metrics
 from msd.tables.cell import ONE_MODEL, ONE_TEACHER, Against, Cell, Value
-from msd.tables.results import Array, DatasetResults, MethodResults, in_view
+from msd.tables.names import in_view
+from msd.tables.results import Array, DatasetResults, MethodResults
 
 if TYPE_CHECKING:
     from msd.config.contracts.tables import ReportParams
@@ -215,7 +216,8 @@ def seed_scorers(
     logits = own.logits("test", view) if seeds else {}
     if kind == TUNED_F1:
         thresholds = own.values("val", F1_THRESHOLD)
-        logits = {seed: own_logits - thresholds[seed] for seed, own_logits in logits.items()}
+        # In double precision, as the run has it: in single, logits that are just above the threshold are on it.
+        logits = {seed: own_logits.astype("float64") - thresholds[seed] for seed, own_logits in logits.items()}
     of_metric = LIKENESS.get(kind) or METRICS[{"score": results.metric, TUNED_F1: "micro_f1"}.get(kind, kind)]
     asked = results.teachers[view]
     others = {seed: asked[own.teachers[seed]] if kind in LIKENESS else results.gold for seed in seeds}

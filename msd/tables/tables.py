@@ -23,11 +23,10 @@ from msd.tables.comparisons import (
 )
 from msd.tables.descriptions import classes_table, cost_table, grid_table, latency_table, lesson_table
 from msd.tables.digests import prediction_digests
-from msd.tables.names import combined_pairs, table_names, weighting_pairs
+from msd.tables.names import VIEWS, combined_pairs, table_names, weighting_pairs
 from msd.tables.near_copies import near_copies_table
 from msd.tables.render import RENDERINGS
 from msd.tables.results import (
-    VIEWS,
     Array,
     DatasetResults,
     histories,

@@ -83,7 +83,8 @@ class Watch:
         losses = [row[4] for row in self.history.rows[-100:] if row[3] == "loss"]
         if self.bar is not None:
             self.bar.close()
-        self._print(step, losses[-1] if losses else float("nan"))
+        if step:
+            self._print(step, losses[-1] if losses else float("nan"))
 
     def _print(self, step: int, loss: float) -> None:
         if self.engine.index > 0:

@@ -76,6 +76,8 @@ def test_one_dataset_may_have_another_model(tmp_path: Path) -> None:
         (with_model("teacher", "clip-bsae"), r"there is no model 'clip-bsae' in config/models; did you mean 'clip-base'"),
         (with_model("teacher", "clip-base", width=3), r"teacher: width is that of the model clip-base; leave it out"),
         (with_model("teacher", "clip-base", layers=3), r"teacher of clipart-tags: clip-base has sizes .* 'layers'"),
+        (with_model("teacher", "vilt-base", epochs=0), r"teacher of clipart-tags: `epochs: 0` takes .* brings no head"),
+        (with_model("student", "tinybert-4l-312", epochs=0), r"student\.epochs: .*greater than or equal to 1"),
         (with_model("student", "clip-base"), r"student of clipart-tags: clip-base reads pixels, and can be a teacher al"),
         (with_model("student", "tinybert-4l-312", layers=9), r"student of clipart-tags: 9 layers; tinybert-4l-312 has 4"),
         (with_model("student", "tinybert-4l-312", words="pca"), r"its words are those of tinybert-4l-312; leave out `wor"),

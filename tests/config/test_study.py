@@ -82,6 +82,18 @@ def test_the_embedded_study_has_the_points_that_the_search_found() -> None:
             )
 
 
+@pytest.mark.parametrize("files", ["seen", "unseen", "phase-1"])
+def test_results_name_the_pair_of_splits_and_all_other_choices(fresh_project: Path, files: str) -> None:
+    path = Path("config/datasets/hateful-memes.yaml")
+    changed_yaml(path, path, lambda content: content["prepare"].update(files=files))
+    memes, films, pairs, questions = load_study("config/paper.yaml").report_params().datasets
+    assert memes.title == f"Hateful Memes, {files}"
+    assert memes.choices == {"files": files, "side": "256", "regions": "Faster R-CNN X-152, Visual Genome, by MMF, 10²"}
+    assert {"labels", "plot"} < films.choices.keys()
+    assert {"premise", "pictures"} < pairs.choices.keys()
+    assert {"least_questions", "pictures"} < questions.choices.keys()
+
+
 def test_a_dataset_is_primary_unless_it_is_called_something_else(tmp_path: Path) -> None:
     parts = {"clipart-match": "control", "emoji-relation": "other"}
     study = load_study(

@@ -286,6 +286,14 @@ def test_a_folder_is_no_file_and_without_a_data_root_the_sentence_says_where_to_
     _refused(_fetching(**MANUAL), r"put it at <data_root>/toy/data.bin, with `data_root: <folder>` in the study")
 
 
+def test_a_data_root_that_is_a_file_is_named(brought: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(DATA_ROOT, str(brought))
+    _refused(
+        _fetching(**MANUAL),
+        r"put it at .*; but \S+/my files/toy/data\.bin is a file, and `data_root` must name a folder",
+    )
+
+
 def test_a_variable_that_a_licence_comes_with_is_asked_for_first(
     brought: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -33,6 +33,21 @@ def test_the_study_has_the_settings_and_seeds_of_the_paper() -> None:
     assert "1240 students of one modality: 4 datasets × 62 × 5 seeds" in study.summary()[2]
 
 
+def test_the_teachers_of_the_paper_s_study_are_asked_alike(tmp_path: Path) -> None:
+    steps = {"hateful-memes": 1000, "mm-imdb": 1000, "snli-ve": 2000, "vqa-v2": 2000}
+    own = {"study": "config/paper.yaml", "datasets": steps}
+    study = open_study(changed_yaml(MFH, tmp_path / "mfh.yaml", lambda content: content["teachers"].update(own)))
+    assert isinstance(study, MfhStudy)
+    assert study.teachers is not None
+    given = [study.teachers.variants_params(name) for name in steps]
+    assert [(one.dataset, one.dataset_task, one.metric) for one in given] == [
+        ("hateful-memes", "binary", "auroc"),
+        ("mm-imdb", "multilabel", "micro_ap"),
+        ("snli-ve", "multiclass", "accuracy"),
+        ("vqa-v2", "vqa", "accuracy"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

@@ -12,11 +12,9 @@ import yaml
 from msd.config.study import Study
 
 PROJECT = Path(__file__).resolve().parents[2]
-ALWAYS = ("finetune", "kd", "msd-uniform", "msd-population", "msd-instance", "msd-learned", "msd-swapped-weights")
-"""Methods of every data set; the others are dealt to the data sets in turn, unless all are asked for."""
 
 
-def write_project(folder: Path, *, address: str, password: str, everything: bool) -> None:
+def write_project(folder: Path, *, address: str, password: str) -> None:
     """The project with the files of the fixtures, which `address` serves, and its study changed for them."""
     for name in ("msd", "profiles", "Snakefile", "CITATION.cff", "pyproject.toml", "requirements.lock"):
         (folder / name).symlink_to(PROJECT / name)
@@ -38,7 +36,7 @@ def write_project(folder: Path, *, address: str, password: str, everything: bool
             _write_files(folder, name, made[name])
             _change(folder / f"config/{kind}/{name}.yaml", lambda content: _of_fixtures(content, folder, address))
     gated = [config.name for config in study.unaccepted]
-    _change(folder / "config/paper.yaml", lambda content: _small(content, study, gated, everything=everything))
+    _change(folder / "config/paper.yaml", lambda content: _small(content, study, gated))
 
 
 def _change(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -84,22 +82,18 @@ def _of_fixtures(content: dict[str, Any], folder: Path, address: str) -> None:
             content["prepare"]["pictures"]["val"] = files.VALIDATED
 
 
-def _small(content: dict[str, Any], study: Study, gated: list[str], *, everything: bool) -> None:
-    """Few seeds, teachers, epochs and points of grids; where files lie and which licences are accepted."""
+def _small(content: dict[str, Any], study: Study, gated: list[str]) -> None:
+    """Few seeds, one teacher, epoch and point of each grid; where files lie and which licences are accepted."""
     content |= {"title": f"{study.title}: fixtures, whose numbers mean nothing", "seeds": 2, "seeds_per_job": 2}
     content |= {"data_root": "files", "accept_licences": gated}
     del content["search_seeds"]
     content["report"]["draws"] = 100
-    content["teacher"]["seeds"] = 2
+    content["teacher"]["seeds"] = 1
     for section in (content, *content["datasets"].values()):
         for role in ("teacher", "student"):
-            section[role] |= {"epochs": 2, "batch_size": 32}
+            section[role] |= {"epochs": 1, "batch_size": 32}
     content["datasets"]["vqa-v2"]["teacher"]["outputs"]["top"] = 2
     for name, method in study.method_configs.items():
         first = {key: values[0] for key, values in method.parameters.items() if isinstance(values, list)}
         content["methods"][name] = first | content["methods"][name]
     content["methods"]["msd-learned"]["meta_share"] = 0.5  # of fewer, not every genre has a sample on both sides
-    if not everything:
-        others = [name for name in study.methods if name not in ALWAYS]
-        for place, dataset in enumerate(content["datasets"].values()):
-            dataset["methods"] = {name: {} for name in (*ALWAYS, *others[place :: len(content["datasets"])])}

@@ -1,14 +1,12 @@
 """The paper's study from the downloads to the report, audit and crate, on small files in the published formats.
 
-    make paper-fixtures             # every method on one data set at least
-    make paper-fixtures ALL=1       # every method on every data set
+    make paper-fixtures
 
 What runs is config/paper.yaml with the changes of project.py, in the folder paper-fixtures. Files that would come over
 a network come from a server of this process, or lie in a cache of the hub's client. At the end no file may hold the
 password or the token that jobs were given.
 """
 
-import argparse
 import functools
 import http.server
 import os
@@ -35,9 +33,6 @@ class Server(http.server.SimpleHTTPRequestHandler):
 
 def main() -> None:
     """Make the project, run its study, and everything that a user runs after it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--all", action="store_true", help="every method on every data set")
-    options = parser.parse_args()
     began = time.monotonic()
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
@@ -45,7 +40,7 @@ def main() -> None:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
-        write_project(FOLDER, address=address, password=PASSWORD, everything=options.all)
+        write_project(FOLDER, address=address, password=PASSWORD)
         msd("plan", "config/paper.yaml")
         msd("doctor", "config/paper.yaml")
         python("snakemake", "--configfile", "config/paper.yaml", "--quiet", "reason")

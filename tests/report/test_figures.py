@@ -15,8 +15,9 @@ from msd.report.figures import density_methods, figures
 from msd.report.rule_graph import layers, reduced, rule_graph
 from msd.report.sensitivity import lines_of, searched, sensitivity_figure
 from msd.report.style import PALETTE, looks
-from msd.report.weights import learned_weights
+from msd.report.weights import learned_weights, weights_figure
 from msd.tables.comparisons import titles
+from msd.tables.names import VIEWS
 from msd.tables.results import load_results
 
 
@@ -56,6 +57,16 @@ def test_learned_weights_come_sample_by_sample(in_study):
     assert frame.groupby("view")["value"].mean().round(3).to_dict() == {"both": 0.542, "image": 1.0, "text": 1.458}
     with pytest.raises(UserError, match="holds no weights of single samples"):
         learned_weights([path for path in history if "match/kd/l0.5" in path])
+
+
+def test_weights_of_a_training_of_two_steps_are_drawn():
+    """Its last tenth, beside saliency, is its last step."""
+    rows = [(step, view, sample, step + 0.1 * sample) for step in (0, 1) for view in VIEWS for sample in range(4)]
+    frame = pd.DataFrame(rows, columns=["step", "view", "sample", "value"])
+    ranks = dict.fromkeys(("image", "text"), np.arange(4.0))
+    figure = weights_figure({"match": frame}, {"match": ranks}, titles={"match": "Match"})
+    drawn = [line.get_ydata().tolist() for line in figure.axes[1].get_lines()]
+    assert drawn == [pytest.approx([1.0, 1.1, 1.2, 1.3])] * 2
 
 
 def test_density_figures_show_the_best_method_on_validation(in_study):

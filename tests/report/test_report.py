@@ -184,6 +184,11 @@ def test_scores_sources_and_limits_are_there(page):
     assert "with uncommitted changes" in text
 
 
+def test_a_dataset_stands_beside_the_choices_that_its_numbers_depend_on(html):
+    [row] = re.findall(r'<th scope="row">Match</th><td>Hateful Memes</td>.*?</tr>', html, flags=re.DOTALL)
+    assert '<td class="text">files: seen; side: 256</td><td>no paper value</td>' in row
+
+
 def test_a_study_is_registered_where_every_student_began_with_the_tests_that_judge_it(in_study, page):
     assert "Registered: all 48 training jobs of students began with these tests" in " ".join(
         " ".join(page.text).split()

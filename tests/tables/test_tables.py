@@ -309,6 +309,9 @@ def test_what_a_teacher_adds_to_the_labels(made):
         "Warning: on Match the teacher knows its training set by heart (less than 0.02"
     )
     assert "Tags" not in lesson["notes"][1]
+    answers = find(lesson, dataset="answers", measure="test")
+    assert (answers["metric"], answers["mean"]) == ("accuracy", 0.95)
+    assert "Answers: scores are the accuracy" in " ".join(lesson["notes"])
 
 
 def test_near_copies_of_training_samples_are_left_out_of_a_second_score(made, fake_study):

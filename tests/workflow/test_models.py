@@ -25,7 +25,17 @@ import torch
 import transformers
 import yaml
 from calls import success
-from model_files import BERT, PIECES, model_config, write_clip, write_tinybert, write_vilt, write_visualbert
+from model_files import (
+    BERT,
+    PIECES,
+    manual,
+    model_config,
+    write_clip,
+    write_mmf,
+    write_tinybert,
+    write_vilt,
+    write_visualbert,
+)
 from PIL import Image
 
 from msd.data.pictures import png
@@ -34,12 +44,16 @@ from msd.features.efficientnet_lite import EfficientNetLite
 from msd.job import read_job
 from msd.models.views import VIEWS
 from msd.plan import plan
+from msd.report.plots import curves_figure
+from msd.report.style import looks
 from msd.run_job import run
+from msd.tables.results import mean_by_epoch
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 COLOURS = ["red", "blue", "green"]
 LICENCE = {"name": "CC0", "url": "https://example.org"}
 ROWS = 40
+TITLES = {"dataset": {"toy": "Toy"}, "metric": {"toy": "accuracy"}, "method": {"teacher": "Teacher"}}
 SCHEDULE = {"epochs": 1, "batch_size": 8, "learning_rate": 1e-3, "weight_decay": 0.01, "warmup": 0.1, "clip": 1.0}
 STUDY: dict[str, Any] = {
     "title": "Pretrained models",
@@ -222,6 +236,23 @@ def test_visualbert_teaches_tinybert(project: Path) -> None:
     assert 0 < moved.abs().max() < 0.05
     record = json.loads(Path("results/data/models/tiny-tinybert/source.json").read_text())
     assert record["files"][0]["origin"] == f"hub:model:somebody/TinyBERT@{COMMIT}/pytorch_model.bin"
+
+
+def test_a_fine_tuned_checkpoint_of_mmf_teaches_as_it_is(project: Path) -> None:
+    encoder, classifier = write_mmf(Path("data/tiny-mmf"), labels=3, region_width=1280)
+    own = {"sources": manual("model.pth", "vocab.txt"), "visual_type": 0, "head": "transform", "region_width": 1280}
+    _config("models", model_config("visualbert", name="tiny-mmf", labels=3, **own))
+    study = written("mmf", teacher={"model": "tiny-mmf", **STUDY["teacher"], "epochs": 0})
+    made(study, "grid")
+    taught = safetensors.torch.load_file("results/of-mmf/teachers/toy/seed-0/model.safetensors")
+    assert torch.equal(taught["head.weight"], classifier[1].weight)
+    query = "encoder.layer.1.attention.self.query.weight"
+    assert torch.equal(taught[f"encoder.{query}"], encoder.get_parameter(query))
+    metrics = json.loads(Path("results/of-mmf/teachers/toy/seed-0/metrics.json").read_text())
+    assert 0 <= metrics["val/accuracy"] <= 1
+    curve = mean_by_epoch(["results/of-mmf/teachers/toy/seed-0/history.parquet"], "loss")
+    figure = curves_figure({"toy": {"teacher": {"loss": curve, "score": curve}}}, titles=TITLES, styles=looks([]))
+    assert [len(line.get_xdata()) for axes in figure.axes for line in axes.get_lines()] == [0, 0]
 
 
 @pytest.mark.parametrize(("kind", "features"), [("vilt", 16), ("clip", 36)])

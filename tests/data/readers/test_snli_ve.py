@@ -7,7 +7,6 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -25,33 +24,12 @@ from snli_ve_files import (
     packed_tar,
     packed_zip,
     pairs,
-    prepared,
-    published_files,
-    ready_made_files,
 )
 
 from msd.data.findings import Findings
 from msd.data.readers import snli_ve
 from msd.errors import UserError
 from msd.job import Job
-
-
-@pytest.fixture
-def published() -> Files:
-    """All raw files, for a test to change."""
-    return published_files()
-
-
-@pytest.fixture
-def ready_made() -> Files:
-    """The official files with the pictures, for a test to change."""
-    return ready_made_files()
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[..., Job]:
-    """A function that prepares raw files and returns that job."""
-    return partial(prepared, tmp_path)
 
 
 def test_rows_are_hypotheses_on_the_pictures_of_the_lists(published: Files, run: Callable[..., Job]) -> None:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,33 +20,12 @@ from snli_ve_files import (
     packed_tar,
     packed_zip,
     pairs,
-    prepared,
-    published_files,
-    ready_made_files,
     snli_rows,
 )
 
 from msd.data.readers import snli_ve
 from msd.errors import UserError
 from msd.job import Job
-
-
-@pytest.fixture
-def published() -> Files:
-    """All raw files, for a test to change."""
-    return published_files()
-
-
-@pytest.fixture
-def ready_made() -> Files:
-    """The official files with the pictures, for a test to change."""
-    return ready_made_files()
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[..., Job]:
-    """A function that prepares raw files and returns that job."""
-    return partial(prepared, tmp_path)
 
 
 @pytest.mark.parametrize("kept", [None, 0, 300])

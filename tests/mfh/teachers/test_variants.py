@@ -6,6 +6,7 @@ import safetensors.torch
 import torch
 from teacher_files import write_outputs
 
+from msd.distill.top_logits import top_logits
 from msd.errors import UserError
 from msd.mfh.config import JointTraining
 from msd.mfh.generality import exact_distance, train_jointly
@@ -117,6 +118,32 @@ def test_a_head_that_does_not_give_the_logits_back_is_refused(teacher_files: dic
     write_outputs(tensors, teacher_files["train_outputs"], prepared=teacher_files["train"])
     with pytest.raises(UserError, match="the head does not give its both logits back"):
         TeacherOutputs("toy", teacher_files)
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_answers_in_half_precision_of_which_the_largest_were_kept_are_taken_where_the_head_fits(
+    teacher_files: dict[str, str], shift: int
+) -> None:
+    """As those of config/paper.yaml on VQA v2."""
+    for split in ("train", "val", "test"):
+        path = teacher_files[f"{split}_outputs"]
+        tensors, kept = safetensors.torch.load_file(path), {}
+        for name, values in tensors.items():
+            view, _, part = name.partition("/")
+            if part == "logits":
+                top = top_logits(values, count=1, task="multiclass")
+                parts = {"values": top.values.half(), "labels": top.labels.int(), "rest": top.rest}
+                kept |= {f"{view}/top/{key}": one for key, one in parts.items()}
+            else:
+                kept[name] = values.half() if part == "features" else values
+        kept["head/bias"] = kept["head/bias"] + shift
+        write_outputs(kept, path, prepared=teacher_files[split])
+    if shift:
+        with pytest.raises(UserError, match="the head does not give its both logits back"):
+            TeacherOutputs("toy", teacher_files)
+    else:
+        whole = TeacherOutputs("toy", teacher_files).view("both", "test")
+        assert (whole > whole.amin(1, keepdim=True)).sum(1).max() == 2  # all classes, of which one was kept
 
 
 def test_answers_to_other_data_are_refused(teacher_files: dict[str, str]) -> None:

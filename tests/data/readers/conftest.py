@@ -1,0 +1,39 @@
+"""Raw files of data sets in the published layouts, for a test to change, and how it prepares them."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import published_memes
+import pytest
+import snli_ve_files
+
+from msd.job import Job
+
+Files = dict[str, bytes]
+PREPARED = {"hateful_memes": published_memes.prepared, "snli_ve": snli_ve_files.prepared}
+
+
+@pytest.fixture
+def run(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Job]:
+    """A function that prepares raw files of the data set that a test's module is named after, and returns that job."""
+    name = request.module.__name__.removeprefix("test_").removesuffix("_faults")
+    return partial(PREPARED[name], tmp_path)
+
+
+@pytest.fixture
+def second_phase() -> Files:
+    """The zip of the second phase of Hateful Memes."""
+    return published_memes.published(published_memes.SECOND_PHASE, unlabelled=("test_unseen",))
+
+
+@pytest.fixture
+def published() -> Files:
+    """All raw files of SNLI-VE."""
+    return snli_ve_files.published_files()
+
+
+@pytest.fixture
+def ready_made() -> Files:
+    """The official files of SNLI-VE with the pictures."""
+    return snli_ve_files.ready_made_files()
