@@ -19,6 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from project import PROJECT, write_project
+from secret_search import Watch, files, leaks
 
 FOLDER = PROJECT / "paper-fixtures"
 PASSWORD, TOKEN = "canary, the Password", "hf_canaryThisIsNoToken"
@@ -37,51 +38,43 @@ def main() -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
     handler = functools.partial(Server, directory=FOLDER / "files")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    printed: list[str] = []
+    msd, snakemake = (functools.partial(python, module, printed=printed) for module in ("msd", "snakemake"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, Watch() as watch:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
         write_project(FOLDER, address=address, password=PASSWORD)
         msd("plan", "config/paper.yaml")
         msd("doctor", "config/paper.yaml")
-        python("snakemake", "--configfile", "config/paper.yaml", "--quiet", "reason")
+        snakemake("--configfile", "config/paper.yaml", "--quiet", "reason")
         server.shutdown()
-    msd("audit", "paper")
-    msd("crate", "paper", "--out", "crate")
-    found = [str(path) for path in files_below(FOLDER) if holds_secret(path)]
+        msd("audit", "paper")
+        msd("crate", "paper", "--out", "crate")
+    texts = [*files(FOLDER), *watch.texts(), ("what was printed", "".join(printed).encode())]
+    found = leaks({"the password": PASSWORD, "the token": TOKEN}, texts)
     if found:
-        sys.exit(f"the password or the token stands in {', '.join(found)}")
+        sys.exit("; ".join(found))
     print((FOLDER / "results/paper/tables/main.md").read_text())
     used = os.times()
     spent = f"{time.monotonic() - began:.0f} s, of processors {used.user + used.system + used[2] + used[3]:.0f} s"
-    print(f"No file holds the password or the token. {spent}.\nThe report: {FOLDER}/results/paper/report.html")
+    print(
+        f"No file or process, and nothing printed, holds the password or the token. {spent}.\nThe report: {FOLDER}/results/paper/report.html"
+    )
 
 
-def msd(*arguments: str) -> None:
-    """A command of the package, in the project."""
-    python("msd", *arguments)
-
-
-def python(*arguments: str) -> None:
-    """A module of Python, in the project; what fails ends all."""
+def python(module: str, *arguments: str, printed: list[str]) -> None:
+    """Run a module of Python in the project, and keep what it prints; what fails ends all."""
     secret = {"MSD_HATEFUL_MEMES_PASSWORD": PASSWORD, "HF_TOKEN": TOKEN}
     hub = {"HF_HUB_CACHE": str(FOLDER / "hub"), "HF_HUB_OFFLINE": "1"}
-    print(f"$ {' '.join(arguments)}", flush=True)
-    subprocess.run([sys.executable, "-m", *arguments], cwd=FOLDER, env=os.environ | secret | hub, check=True)
-
-
-def files_below(folder: Path) -> list[Path]:
-    """All files that were made, in no linked folder."""
-    return [
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and not any(one.is_symlink() for one in (path, *path.parents))
-    ]
-
-
-def holds_secret(path: Path) -> bool:
-    """Whether a file has the password or the token somewhere."""
-    content = path.read_bytes()
-    return PASSWORD.encode() in content or TOKEN.encode() in content
+    print(f"$ {module} {' '.join(arguments)}", flush=True)
+    command, both = [sys.executable, "-m", module, *arguments], {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, cwd=FOLDER, env=os.environ | secret | hub, text=True, **both) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            printed.append(line)
+    if process.returncode:
+        sys.exit(process.returncode)
 
 
 if __name__ == "__main__":
