@@ -37,6 +37,7 @@ ROOMS = (
         "init",
         "gpu_slots",
         "job",
+        "run_job",
         "progress",
         "completion",
         "cli",

@@ -28,7 +28,7 @@ STRENGTHS = {"concatenation": (0.03, 0.3), "product": (0.001, 0.01)}
 """Inverse regularisation strengths C of each kind of features; the best on validation is taken."""
 MODALITIES: tuple[Modality, ...] = ("text", "image")
 COMPONENTS = 32
-"""Principal components of each modality in the product features."""
+"""Principal components of each modality in the product features, of fewer samples or features no more than those."""
 
 
 def probe(job: Job[ModelParams]) -> dict[str, float]:
@@ -63,7 +63,8 @@ def probe(job: Job[ModelParams]) -> dict[str, float]:
 def _product(frozen: dict[str, tuple[np.ndarray, np.ndarray]]) -> Features:
     reduced = []
     for modality in (0, 1):
-        pca = PCA(COMPONENTS, whiten=True, svd_solver="full").fit(frozen["train"][modality])
+        components = min(COMPONENTS, *frozen["train"][modality].shape)
+        pca = PCA(components, whiten=True, svd_solver="full").fit(frozen["train"][modality])
         reduced.append({split: pca.transform(features[modality]) for split, features in frozen.items()})
     products = {
         split: (reduced[0][split][:, :, None] * reduced[1][split][:, None, :]).reshape(len(frozen[split][0]), -1)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from msd.training.probe import fit
+from msd.training.probe import _product, fit
 
 
 @pytest.mark.parametrize("strength", [0.03, 1.0])
@@ -26,3 +26,9 @@ def test_multilabel_equals_one_scikit_learn_model_a_label() -> None:
     for label in range(2):
         theirs = LogisticRegression(C=0.3, tol=1e-8, max_iter=1000).fit(features, gold[:, label])
         assert ours[:, label].sigmoid().numpy() == pytest.approx(theirs.predict_proba(features)[:, 1], abs=1e-3)
+
+
+def test_a_training_set_of_fewer_samples_than_components_has_a_product_too() -> None:
+    generator = np.random.default_rng(0)
+    frozen = {name: (generator.normal(size=(10, 50)), generator.normal(size=(10, 7))) for name in ("train", "val")}
+    assert {name: features.shape for name, features in _product(frozen).items()} == dict.fromkeys(frozen, (10, 10 * 7))
