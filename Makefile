@@ -102,6 +102,7 @@ scale: setup
 	python bench/plan.py --page
 	python bench/scale.py --page
 	python bench/simulate.py config/demo-full.yaml --times results/demo --page
+	python bench/simulate.py config/paper.yaml --times paper-fixtures/results/paper --priced --page
 
 bench-gpu:
 	python bench/gpu.py

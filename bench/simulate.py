@@ -1,10 +1,12 @@
 """How long a study takes on few and on many GPUs, and what holds it up: a simulation of its real jobs, event by event.
 
     python bench/simulate.py config/demo-full.yaml --times results/demo [--page]
+    python bench/simulate.py config/paper.yaml --times paper-fixtures/results/paper --priced [--page]
 
 The jobs and what each waits for are Snakemake's (`--d3dag`). A job of a rule takes the time of one of that rule's jobs
 that ran before, drawn at random with a fixed seed: `--times` is the folder of a study that ran, whose benchmarks say
 how long jobs took and whose records how much they read. `--seconds rule=s` gives the time of a rule that never ran.
+`--priced`: teachers and students take what `msd plan` says of a GPU, and read their dataset's region features once.
 Three things stand between a job that can start and its work: the controller hands over one job at a time, a job that is
 handed over needs a while to start, and all that run read from one disk.
 """
@@ -25,6 +27,9 @@ from typing import Any
 
 from page import show
 
+from msd.config.study import Study
+from msd.gpu_hours import gpu_seconds
+from msd.plan import feature_bytes
 from msd.studies import open_study
 
 ON_GPU = ("features", "teacher", "teacher_outputs", "transfer_outputs", "student")
@@ -110,7 +115,10 @@ def longest_chain(jobs: Mapping[int, Work]) -> tuple[float, list[str]]:
 
 def read_jobs(study: str) -> tuple[dict[int, str], dict[int, set[int]]]:
     """number -> rule, and number -> numbers of the jobs that it waits for, of all jobs of a study."""
+    opened = open_study(study)  # says what is wrong with it
+    accepted = ", ".join([*opened.accept_licences, *(config.name for config in opened.unaccepted)])
     command = [sys.executable, "-m", "snakemake", "--configfile", study, "--forceall", "--nolock", "--d3dag"]
+    command += ["--config", f"accept_licences=[{accepted}]"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     line = next((line for line in done.stdout.splitlines() if line.startswith("{")), None)
     if done.returncode or line is None:
@@ -143,9 +151,20 @@ def measured(folder: Path) -> tuple[dict[str, list[float]], dict[str, list[float
     return seconds, reads, sorted(processors)
 
 
-def works(study: str, folder: Path, given: Mapping[str, float]) -> tuple[dict[int, Work], list[str]]:
+def priced(study: Study) -> dict[str, list[tuple[float, float]]]:
+    """Stage -> seconds and bytes of each of its jobs, as `msd plan` prices them."""
+    jobs: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for dataset, config in study.dataset_configs.items():
+        size = float(feature_bytes(study, config))
+        for stage, seconds in gpu_seconds(study, dataset).items():
+            jobs[stage] += [(each, size) for each in seconds]
+    return jobs
+
+
+def works(
+    study: str, folder: Path, given: Mapping[str, float], *, with_prices: bool = False
+) -> tuple[dict[int, Work], list[str]]:
     """The jobs of a study with their times; ValueError where a rule has none."""
-    open_study(study)  # says what is wrong with it
     rules, needs = read_jobs(study)
     seconds, reads, processors = measured(folder)
     seconds.update({stage: [value] for stage, value in given.items()})
@@ -153,10 +172,16 @@ def works(study: str, folder: Path, given: Mapping[str, float]) -> tuple[dict[in
     if without:
         raise ValueError(f"{folder} has no times of {', '.join(without)}; give them: --seconds {without[0]}=60")
     draw = random.Random(0)  # noqa: S311 - no secret
+    opened = open_study(study)
+    prices = priced(opened) if with_prices and isinstance(opened, Study) else {}
+    for dealt in prices.values():
+        draw.shuffle(dealt)
     jobs = {}
     for number, rule in sorted(rules.items()):
         stage = stage_of(rule)
         time, size = draw.choice(seconds.get(stage, [1.0])), draw.choice(reads.get(stage) or [0.0])
+        if stage in prices:
+            time, size = prices[stage].pop()
         jobs[number] = Work(rule, frozenset(needs[number]), time, size)
     return jobs, processors
 
@@ -199,22 +224,25 @@ def main() -> int:
     parser.add_argument("study", help="a study's file")
     parser.add_argument("--times", type=Path, required=True, help="folder of results of a study that ran")
     parser.add_argument("--seconds", nargs="*", default=[], metavar="RULE=S", help="times of rules that never ran")
+    parser.add_argument("--priced", action="store_true", help="trainings as long as `msd plan` says")
     parser.add_argument("--page", action="store_true", help="write docs/scale.md too")
     options = parser.parse_args()
     try:
         given = dict(map(rule_time, options.seconds))
-        jobs, processors = works(options.study, options.times, given)
+        jobs, processors = works(options.study, options.times, given, with_prices=options.priced)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
     model = Machine(1)
     said = "".join(f" {name}: {value:g} s each, given by hand." for name, value in given.items())
+    trainings = " Teachers and students take what `msd plan` says." if options.priced else ""
     text = (
-        f"`{options.study}`, with the times that jobs of `{options.times.name}` took on {', '.join(processors)}.{said} "
+        f"`{options.study}`, with the times that jobs of `{options.times.name}` took on {', '.join(processors)}.{said}"
+        f"{trainings} "
         f"The controller takes {model.controller} s a job, a job {model.start} s to start, and the disk gives "
         f"{model.disk / 1e9:g} GB/s to all together.\n\n{table(jobs)}"
     )
-    show("simulation", text, write=options.page)
+    show(f"simulation of {Path(options.study).stem}", text, write=options.page)
     return 0
 
 

@@ -70,6 +70,30 @@ def gpu_hours(study: Study) -> list[str]:
     ]
 
 
+def gpu_seconds(study: Study, dataset: str) -> dict[str, list[float]]:
+    """Stage -> seconds of each of a dataset's jobs on a GPU: teachers, their answers to all samples, and students.
+
+    Raises ValueError where the number of samples or the speed of a model is not known.
+    """
+    samples, teacher = study.dataset_configs[dataset].samples, _teacher(study, dataset)
+    speeds = [(run, _student(study, run)) for run in study.runs if run.dataset == dataset]
+    if samples is None or teacher is None:
+        raise ValueError(f"nobody measured how long a teacher of {dataset} takes")
+    seen = {role: _samples_seen(study.training(role, dataset), samples) for role in ("teacher", "student")}
+    students = []
+    for run, speed in speeds:
+        if speed is None:
+            raise ValueError(f"nobody measured how long a student of {dataset} takes")
+        students.append(len(study.block(run)) * seen["student"] / speed.samples)
+    count = len(study.teacher_seeds(dataset))
+    answers = samples / teacher.samples  # to three views, each a third of a step
+    return {
+        "teacher": [seen["teacher"] / teacher.samples] * count,
+        "teacher_outputs": [answers] * count,
+        "student": students,
+    }
+
+
 def _samples_seen(schedule: Schedule, samples: int) -> int:
     """Samples of all steps of a training."""
     seen = samples * (schedule.stop or schedule.epochs)

@@ -8,7 +8,7 @@ import yaml
 
 from msd import gpu_hours as priced
 from msd.config.study import Study, load_study
-from msd.gpu_hours import gpu_hours
+from msd.gpu_hours import gpu_hours, gpu_seconds
 from msd.plan import plan
 
 SPEEDS = """NVIDIA Quick, PyTorch 9
@@ -83,3 +83,14 @@ def test_the_paper_s_study_is_planned_before_a_licence_is_accepted(fresh_project
     assert re.search(r"  vqa-v2 +50,498\.4 MB mmf-coco: 123,287 pictures", text)
     assert re.search(r"  mm-imdb +\? MB +to fetch", text)
     assert "then write `accept_licences: [hateful-memes, snli-ve, visualbert-base]`" in text
+
+
+def test_each_job_takes_its_part_of_the_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = paper("snli-ve")
+    seconds = gpu_seconds(study, "snli-ve")
+    assert {stage: len(jobs) for stage, jobs in seconds.items()} == {"teacher": 3, "teacher_outputs": 3, "student": 25}
+    assert f"{sum(map(sum, (seconds['teacher'], seconds['student']))) / 3600:,.0f} of one" in gpu_hours(study)[0]
+    assert sum(seconds["teacher_outputs"]) == pytest.approx(sum(seconds["teacher"]) / 10)  # one epoch of ten
+    monkeypatch.setattr(priced, "SPEEDS", Path("/dev/null"))
+    with pytest.raises(ValueError, match="nobody measured how long a teacher of snli-ve takes"):
+        gpu_seconds(study, "snli-ve")
