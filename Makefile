@@ -5,7 +5,7 @@ export PYTHONPATH :=
 # Each job imports thousands of modules, three times as fast once their bytecode is kept.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup lock reproduce reproduce-mfh smoke paper-fixtures test test-pythons fuzz soak test-browser test-cluster test-gpu lint docs bench scale bench-gpu clean
+.PHONY: setup lock reproduce reproduce-mfh smoke paper-fixtures test test-slow test-pythons fuzz soak test-browser test-cluster test-gpu lint docs bench scale bench-gpu clean
 
 # The page that `make test-browser` opens.
 REPORT ?= results/smoke/report.html
@@ -52,6 +52,10 @@ paper-fixtures: setup
 test: setup
 	pytest -n 2 --dist loadgroup
 
+# What takes minutes: a user's own thousand rows, and an installed wheel, each from nothing to its report.
+test-slow: setup
+	pytest -n 2 -m slow --durations 5
+
 # With each of these Pythons that is here, in an environment of its own.
 test-pythons:
 	sh workflow/pythons.sh
@@ -97,7 +101,7 @@ bench: setup
 	python bench/audit.py
 	python bench/store.py
 
-# The tables of docs/scale.md; the last one has the times of the jobs that ran in results/demo.
+# The tables of docs/scale.md; the last ones have the times of jobs that ran in results/demo and paper-fixtures.
 scale: setup
 	python bench/plan.py --page
 	python bench/scale.py --page
