@@ -3,6 +3,7 @@
 Its manifests are held against Kubernetes's schema.
 """
 
+import functools
 import json
 import os
 import shutil
@@ -57,7 +58,11 @@ def start(toy: Path, kubectl: str = KUBECTL.format(python=sys.executable), **var
     path = os.pathsep.join([str(toy), str(Path(sys.executable).parent), os.environ["PATH"]])
     command = [sys.executable, "-m", "snakemake", *profile, f"{MADE}/count/numbers"]
     env = environment() | {"PATH": path} | variables
-    return subprocess.Popen(command, cwd=toy, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    heard = functools.partial(
+        signal.signal, signal.SIGINT, signal.SIG_DFL
+    )  # a shell's job in the background hears none
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command, cwd=toy, env=env, preexec_fn=heard, **pipes)
 
 
 def faults(manifest: dict[str, Any]) -> list[str]:
@@ -100,7 +105,7 @@ def test_ctrl_c_deletes_the_jobs_that_run(toy: Path) -> None:
         time.sleep(0.1)
     time.sleep(3)  # while Snakemake asks for states, Ctrl-C reaches no job: it next does after 10 s
     call.send_signal(signal.SIGINT)
-    said, _ = call.communicate()
+    said, _ = call.communicate(timeout=120)
     assert call.returncode == 1, said
     assert (toy / "deleted").read_text() == "job --ignore-not-found --wait=false msd-x7\n"
 
