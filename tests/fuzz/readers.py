@@ -30,7 +30,6 @@ from folders import RNG
 from targets import TARGETS
 
 from msd.errors import UserError
-from msd.mfh.av_mnist.spoken_digits import ARRAYS
 
 NAME = re.compile(r"\b[A-Z]\w*(Error|Exception|Warning)\b|Traceback|0x[0-9a-f]{6}|\n")
 opened: list[str] = []
@@ -40,7 +39,7 @@ def watch(event: str, arguments: tuple[Any, ...]) -> None:
     """Notes every file that is opened below a folder that no reader was given, and every class that is unpickled."""
     if event == "open" and OUTSIDE in str(arguments[0]):
         opened.append(str(arguments[0]))
-    if event == "pickle.find_class" and tuple(arguments[:2]) not in ARRAYS and not _is_own(*arguments[:2]):
+    if event == "pickle.find_class" and not _is_own(*arguments[:2]):
         opened.append(f"pickle of {arguments[:2]}")
 
 
