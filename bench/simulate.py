@@ -36,7 +36,7 @@ ON_GPU = ("features", "teacher", "teacher_outputs", "transfer_outputs", "student
 LAST = ("student", "choose", "collect", "cost", "probe", "tables", "figures", "write_report", "track")
 """Rules whose jobs go after all others that could start, as in workflow/rules."""
 STAGES = {"transfer_outputs": "teacher_outputs", "transfer_saliency": "saliency", "write_report": "report",
-          "choose": "collect"}  # fmt: skip
+          "choose": "collect", "model_tokenizer": "tokenizer"}  # fmt: skip
 """Rule -> the stage under which its benchmarks are filed, or that of a rule that does as much."""
 NOTHING = ("all", "default")
 GPUS = (1, 8, 64, 1000)
@@ -134,7 +134,8 @@ def read_jobs(study: str) -> tuple[dict[int, str], dict[int, set[int]]]:
 
 def stage_of(rule: str) -> str:
     """The stage that a rule runs."""
-    return "fetch" if rule.startswith("fetch_") else STAGES.get(rule, rule)
+    each = re.match(r"(fetch|convert)_", rule)
+    return each[1] if each else STAGES.get(rule, rule)
 
 
 def measured(folder: Path) -> tuple[dict[str, list[float]], dict[str, list[float]], list[str]]:
