@@ -9,7 +9,9 @@ benchmarks Snakemake wrote.
 
 import os
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+from msd.processor import AVX2, THREADS
+
+os.environ.update(THREADS | AVX2)  # as in a job
 
 import statistics
 import time
@@ -20,6 +22,7 @@ from torch import nn
 from transformers.models.visual_bert.configuration_visual_bert import VisualBertConfig
 from transformers.models.visual_bert.modeling_visual_bert import VisualBertModel
 
+from msd.config.models import built_of
 from msd.config.study import load_study
 from msd.distill.losses import kd_divergence, task_loss
 from msd.models.encoder import Encoded
@@ -58,9 +61,9 @@ class TransformersEncoder(nn.Module):
 
 def stepper(vocabulary: int, *, fused: bool, views: tuple[View, ...], simple: bool = False):
     """A function that makes one optimiser step of a student with that vocabulary."""
-    study = load_study("config/demo.yaml")
+    architecture = built_of(load_study("config/demo.yaml"), "student", "clipart-tags")
     sizes = {"vocabulary": vocabulary, "labels": LABELS, "region_width": 1280}
-    model = VisualBertClassifier({**study.student.architecture(positions=study.data.max_tokens).model_dump(), **sizes})
+    model = VisualBertClassifier({**architecture.model_dump(), **sizes})
     if simple:
         model.encoder = TransformersEncoder(model.config)
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01, fused=fused)
