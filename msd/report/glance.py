@@ -41,7 +41,7 @@ MARKS = {
 }
 """Verdict -> mark and class: never colour alone."""
 PANELS = 4
-LONGEST = 24  # letters of a panel's title that stand in one line
+LONGEST = 19  # letters of a panel's title that stand in one line
 PARTS = {"primary": "", "control": "control", "other": "not primary", ALL: ""}
 
 
@@ -141,7 +141,7 @@ def _drawn(
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
         axes.tick_params(axis="x", labelsize=9)
-        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.xaxis.set_major_locator(MaxNLocator(3))
         if claim["rule"] == "lower":
             axes.invert_xaxis()
     for axes in flat[len(panels) :]:
