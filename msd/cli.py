@@ -14,6 +14,8 @@ RESULTS = Path("results")
 Command = Callable[[argparse.Namespace], object]
 """Runs; returns what to print, whose `status` is the exit status if it has one, or an exit status alone."""
 
+Add = Callable[[str, Command, str], argparse.ArgumentParser]
+
 
 class _Parser(argparse.ArgumentParser):
     """An argument parser that answers an unknown command with the nearest valid name."""
@@ -73,6 +75,28 @@ def parser() -> argparse.ArgumentParser:
     stage = add("stage", _stage, "run one job of the workflow (its log shows the command)")
     stage.add_argument("rule", help="the job's rule, e.g. student")
     stage.add_argument("job", help="the job's file, e.g. results/demo/jobs/student/….json")
+    _add_lineage(add)
+    _add_study(add("plan", _plan, "what a study would run and cost; runs nothing"))
+    _add_study(add("doctor", _doctor, "what a study needs to start, and what to do where something is missing"))
+    power = add("power", _power, "the smallest difference that a study can see, and the seeds that one needs")
+    _add_study(power)
+    power.add_argument("--difference", type=float, help="of a score: the seeds that each test needs to see it")
+    _add_deployment(add)
+    init = add("init", _init, "lay out a project of your own in a new folder, with a study to change")
+    init.add_argument("folder", help="the new folder, whose name is that of its study")
+    _add_data(add("data", _data_add, "bring your own data: `msd data add --help`"))
+    demo = add("demo", _demo, "a page on this machine where a study's teacher and students answer side by side")
+    _add_study(demo)
+    demo.add_argument("--dataset", help="one of the study's (default: its first)")
+    demo.add_argument("--port", type=int, default=8765, help="that it listens on, 0 for any (default: 8765)")
+    _add_study(add("publish", _publish, "copy a study's tables to results/published and docs/"))
+    complete = add("complete", _complete, "what a shell reads to complete commands, options and files on Tab")
+    complete.add_argument("shell", choices=("bash", "fish", "tcsh", "zsh"), help="bash, fish, tcsh or zsh")
+    return top
+
+
+def _add_lineage(add: Add) -> None:
+    """Commands about records."""
     audit = add("audit", _audit, "re-hash all results and check that their history is whole")
     _add_study(audit, default=None)
     audit.add_argument("--full", action="store_true", help="trust no remembered hash")
@@ -90,11 +114,10 @@ def parser() -> argparse.ArgumentParser:
     crate = add("crate", _crate, "export a study with its whole history as a Workflow Run RO-Crate")
     _add_study(crate)
     crate.add_argument("--out", help="the new folder (default: crates/<study>)")
-    _add_study(add("plan", _plan, "what a study would run and cost; runs nothing"))
-    _add_study(add("doctor", _doctor, "what a study needs to start, and what to do where something is missing"))
-    power = add("power", _power, "the smallest difference that a study can see, and the seeds that one needs")
-    _add_study(power)
-    power.add_argument("--difference", type=float, help="of a score: the seeds that each test needs to see it")
+
+
+def _add_deployment(add: Add) -> None:
+    """Commands about a trained student."""
     export = add("export", _export, "write a trained student as PyTorch and ONNX models, with all that it needs")
     export.add_argument("run", help="a run, e.g. results/demo/students/easy-vqa/kd/…/seeds-…")
     export.add_argument("--seed", type=int, help="which of its students (default: the best on validation)")
@@ -109,17 +132,6 @@ def parser() -> argparse.ArgumentParser:
     predict.add_argument("--csv", help="a table with the columns image and text instead")
     predict.add_argument("--top", type=int, default=5, help="labels that are shown (default: 5)")
     predict.add_argument("--json", action="store_true", help="for programs: all labels, of each modality alone too")
-    init = add("init", _init, "lay out a project of your own in a new folder, with a study to change")
-    init.add_argument("folder", help="the new folder, whose name is that of its study")
-    _add_data(add("data", _data_add, "bring your own data: `msd data add --help`"))
-    demo = add("demo", _demo, "a page on this machine where a study's teacher and students answer side by side")
-    _add_study(demo)
-    demo.add_argument("--dataset", help="one of the study's (default: its first)")
-    demo.add_argument("--port", type=int, default=8765, help="that it listens on, 0 for any (default: 8765)")
-    _add_study(add("publish", _publish, "copy a study's tables to results/published and docs/"))
-    complete = add("complete", _complete, "what a shell reads to complete commands, options and files on Tab")
-    complete.add_argument("shell", choices=("bash", "fish", "tcsh", "zsh"), help="bash, fish, tcsh or zsh")
-    return top
 
 
 def _add_study(command: argparse.ArgumentParser, default: str | None = "demo") -> None:

@@ -101,8 +101,7 @@ class Resampling:
         teachers: of each seed its teacher; none, or one for all, where the interval is to hold for that teacher alone.
         share: what other tasks say of teachers, for two teachers have one degree of freedom between them.
         The interval is difference ± t·√V, with V as in `standard_error`; p is that of the same t, so that it is below
-        .05 exactly when the interval leaves out zero.
-        With one seed on both sides the interval and p say nothing about seeds.
+        .05 exactly when the interval leaves out zero. With one seed on both sides they say nothing about seeds.
         Raises ValueError for numbers of seeds that do not pair.
         """
         gaps = _gaps(a, b)

@@ -48,8 +48,7 @@ def sensitivity_figure(
 ) -> Figure:
     """One row a dataset, validation left and test right: mean and 95 % t-interval over seeds by value of `parameter`.
 
-    Each method that searches it is a line, or one for each value of what else it searches; a filled mark is the point
-    that was selected. Raises UserError when no method searches it.
+    A line is a method and a value of what else it searches; selected points are filled. UserError where none does.
     """
     searching = {
         dataset: [name for name in results.methods if parameter in searched(results, name)]

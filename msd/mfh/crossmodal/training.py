@@ -236,17 +236,13 @@ def _descend(
     engine, checkpoint = Engine(training.engine), checkpoint or NOT_KEPT("training")
     for net in nets:
         engine.place(net.net)
-    count, epochs = len(samples.label), training.epochs
+    count = len(samples.label)
     epoch_steps = -(-count // training.batch_size)
 
     def load(rows: Tensor) -> dict[str, Any]:
         inputs = {name: part for net in nets for name, part in net.load(samples, rows).items()}
         given = {} if teacher is None else {"teacher": teacher[rows]}
         return {"inputs": inputs, "label": samples.label[rows], **given}
-
-    def outcome(batch: dict[str, Any], part: Part, step: int) -> Outcome:
-        with losses.unchecked():
-            return Outcome(loss(batch))
 
     fit(
         Training(
@@ -256,14 +252,24 @@ def _descend(
             optimiser=_optimiser(nets, training),
             rates=lambda step: [_rate(step // epoch_steps, training)],
             batches=_batches(count, training, seed=seed),
-            steps=epochs * epoch_steps,
+            steps=training.epochs * epoch_steps,
             epoch_steps=epoch_steps,
             load=load,
-            loss=outcome,
+            loss=_outcome(loss),
         ),
         engine=engine,
         checkpoint=checkpoint,
     )
+
+
+def _outcome(loss: Callable[[dict[str, Any]], Tensor]) -> Callable[[dict[str, Any], Part, int], Outcome]:
+    """The loss of a batch as `fit` asks for it; values are checked when the training is, not at each call."""
+
+    def outcome(batch: dict[str, Any], part: Part, step: int) -> Outcome:
+        with losses.unchecked():
+            return Outcome(loss(batch))
+
+    return outcome
 
 
 def _rate(epoch: int, training: NetTraining) -> float:
