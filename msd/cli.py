@@ -1,16 +1,15 @@
-"""The command `msd`: every subcommand imports what it needs when it runs, so that the command starts at once."""
+"""The command line of `msd`; `msd.commands` has what each command does."""
 
 import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NoReturn
 
+from msd import commands
 from msd.errors import UserError, nearest
 from msd.refusals import explained
 
-RESULTS = Path("results")
 Command = Callable[[argparse.Namespace], object]
 """Runs; returns what to print, whose `status` is the exit status if it has one, or an exit status alone."""
 
@@ -65,31 +64,31 @@ def _show(result: object) -> int:
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     top = _Parser(prog="msd", description="Saliency-aware distillation: run, check and track studies.")
-    commands = top.add_subparsers(dest="name", required=True, metavar="command")
+    subparsers = top.add_subparsers(dest="name", required=True, metavar="command")
 
     def add(name: str, command: Command, text: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=text)
+        added = subparsers.add_parser(name, help=text)
         added.set_defaults(command=command)
         return added
 
-    stage = add("stage", _stage, "run one job of the workflow (its log shows the command)")
+    stage = add("stage", commands.stage, "run one job of the workflow (its log shows the command)")
     stage.add_argument("rule", help="the job's rule, e.g. student")
     stage.add_argument("job", help="the job's file, e.g. results/demo/jobs/student/….json")
     _add_lineage(add)
-    _add_study(add("plan", _plan, "what a study would run and cost; runs nothing"))
-    _add_study(add("doctor", _doctor, "what a study needs to start, and what to do where something is missing"))
-    power = add("power", _power, "the smallest difference that a study can see, and the seeds that one needs")
+    _add_study(add("plan", commands.plan, "what a study would run and cost; runs nothing"))
+    _add_study(add("doctor", commands.doctor, "what a study needs to start, and what to do where something is missing"))
+    power = add("power", commands.power, "the smallest difference that a study can see, and the seeds that one needs")
     _add_study(power)
     power.add_argument("--difference", type=float, help="of a score: the seeds that each test needs to see it")
     _add_deployment(add)
-    init = add("init", _init, "lay out a project of your own in a new folder, with a study to change")
+    init = add("init", commands.init, "lay out a project of your own in a new folder, with a study to change")
     init.add_argument("folder", help="the new folder, whose name is that of its study")
-    _add_data(add("data", _data_add, "bring your own data: `msd data add --help`"))
-    demo = add("demo", _demo, "a page on this machine where a study's teacher and students answer side by side")
+    _add_data(add("data", commands.data_add, "bring your own data: `msd data add --help`"))
+    demo = add("demo", commands.demo, "a page on this machine where a study's teacher and students answer side by side")
     _add_study(demo)
     demo.add_argument("--dataset", help="one of the study's (default: its first)")
     demo.add_argument("--port", type=int, default=8765, help="that it listens on, 0 for any (default: 8765)")
-    _add_study(add("publish", _publish, "copy a study's tables to results/published and docs/"))
+    _add_study(add("publish", commands.publish, "copy a study's tables to results/published and docs/"))
     complete = add("complete", _complete, "what a shell reads to complete commands, options and files on Tab")
     complete.add_argument("shell", choices=("bash", "fish", "tcsh", "zsh"), help="bash, fish, tcsh or zsh")
     return top
@@ -97,32 +96,32 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_lineage(add: Add) -> None:
     """Commands about records."""
-    audit = add("audit", _audit, "re-hash all results and check that their history is whole")
+    audit = add("audit", commands.audit, "re-hash all results and check that their history is whole")
     _add_study(audit, default=None)
     audit.add_argument("--full", action="store_true", help="trust no remembered hash")
-    trace = add("trace", _trace, "from one cell, figure or claim back to runs, data and code")
+    trace = add("trace", commands.trace, "from one cell, figure or claim back to runs, data and code")
     _add_study(trace)
     trace.add_argument("place", help="main#clipart-tags/kd, the name of a table or figure, or any file of results")
     trace.add_argument("--json", action="store_true", help="everything that the tree is drawn from")
-    _add_study(add("sync", _sync, "tell Snakemake what the records prove, after a clone or pull"), default=None)
-    _add_study(add("track", _track, "import what is new into MLflow"))
-    compare = add("compare", _compare, "two results cell by cell: identical, within the interval or changed")
+    _add_study(add("sync", commands.sync, "tell Snakemake what the records prove, after a clone or pull"), default=None)
+    _add_study(add("track", commands.track, "import what is new into MLflow"))
+    compare = add("compare", commands.compare, "two results cell by cell: identical, within the interval or changed")
     compare.add_argument("before", help="a study, its YAML file or folder, or a git commit")
     compare.add_argument("after", help="the same")
     compare.add_argument("--study", help="whose results commits are read for (default: the other side's)")
     compare.add_argument("--json", action="store_true", help="for programs")
-    crate = add("crate", _crate, "export a study with its whole history as a Workflow Run RO-Crate")
+    crate = add("crate", commands.crate, "export a study with its whole history as a Workflow Run RO-Crate")
     _add_study(crate)
     crate.add_argument("--out", help="the new folder (default: crates/<study>)")
 
 
 def _add_deployment(add: Add) -> None:
     """Commands about a trained student."""
-    export = add("export", _export, "write a trained student as PyTorch and ONNX models, with all that it needs")
+    export = add("export", commands.export, "write a trained student as PyTorch and ONNX models, with all it needs")
     export.add_argument("run", help="a run, e.g. results/demo/students/easy-vqa/kd/…/seeds-…")
     export.add_argument("--seed", type=int, help="which of its students (default: the best on validation)")
     export.add_argument("--out", help="the new folder (default: exports/<study>-<dataset>-<method>-seed-<seed>)")
-    predict = add("predict", _predict, "what a student says of pictures and texts, and how salient each is")
+    predict = add("predict", commands.predict, "what a student says of pictures and texts, and how salient each is")
     predict.add_argument("student", help="a run, or a folder that `msd export` made")
     predict.add_argument("--seed", type=int, help="which student of a run (default: the best on validation)")
     predict.add_argument(
@@ -163,141 +162,6 @@ def _add_data(data: argparse.ArgumentParser) -> None:
     command.add_argument("--side", type=int, default=256, help="pixels that pictures are made smaller than (256)")
     command.add_argument("--strict", action="store_true", help="stop at the first bad row, where others are dropped")
     command.add_argument("--force", action="store_true", help="overwrite what it wrote before under this name")
-
-
-def find_study(study: str) -> tuple[str, str]:
-    """The name and the YAML file of a study given by one of them; a file's key `study` is its name."""
-    if Path(study).suffix not in (".yaml", ".yml"):
-        return study, f"config/{study}.yaml"
-    from msd.config.yaml_file import read_yaml
-
-    return str(read_yaml(study).get("study", Path(study).stem)), study
-
-
-def _stage(options: argparse.Namespace) -> int:
-    from msd.run_job import main as run_stage
-
-    return run_stage(options.rule, options.job)
-
-
-def _audit(options: argparse.Namespace) -> object:
-    from msd.lineage.audit import audit
-
-    return audit(RESULTS, find_study(options.study)[0] if options.study else None, options.full)
-
-
-def _trace(options: argparse.Namespace) -> object:
-    import json
-
-    from msd.lineage.trace import place_of, trace
-    from msd.lineage.tree import as_tree
-
-    traced = trace(place_of(find_study(options.study)[0], options.place))
-    return json.dumps(traced, indent=1, ensure_ascii=False) if options.json else as_tree(traced)
-
-
-def _sync(options: argparse.Namespace) -> object:
-    from msd.lineage.sync import sync
-
-    return sync(RESULTS, find_study(options.study)[0] if options.study else None)
-
-
-def _track(options: argparse.Namespace) -> object:
-    from msd.deploy.logged import log_students
-    from msd.tracking import track
-
-    tracked = track(find_study(options.study)[0], RESULTS, None)
-    return f"{tracked}; {log_students(tracked, Path())}"
-
-
-def _compare(options: argparse.Namespace) -> object:
-    from msd.lineage.compare import compare
-
-    before, after = (find_study(side)[0] for side in (options.before, options.after))
-    comparison = compare(before, after, study=find_study(options.study)[0] if options.study else None)
-    return comparison.to_json() if options.json else comparison
-
-
-def _crate(options: argparse.Namespace) -> object:
-    from msd.lineage.crate import export_crate
-
-    study = find_study(options.study)[0]
-    return export_crate(study, RESULTS, Path(options.out or f"crates/{study}"))
-
-
-def _plan(options: argparse.Namespace) -> object:
-    from msd.plan import plan
-
-    return plan(find_study(options.study)[1])
-
-
-def _doctor(options: argparse.Namespace) -> object:
-    from msd.doctor import doctor
-
-    return doctor(find_study(options.study)[1])
-
-
-def _power(options: argparse.Namespace) -> object:
-    from msd.tables.power import power
-
-    if options.difference is not None and not 0 < options.difference < 1:
-        raise UserError(f"--difference: a difference in score lies between 0 and 1; got {options.difference:g}")
-    return power(find_study(options.study)[0], options.difference)
-
-
-def _export(options: argparse.Namespace) -> object:
-    from msd.deploy.bundle import export
-
-    return export(options.run, seed=options.seed, out=options.out)
-
-
-def _predict(options: argparse.Namespace) -> object:
-    from msd.deploy.predict import predict
-
-    asked = {"images": options.image, "texts": options.text, "table": options.csv}
-    prediction = predict(options.student, **asked, seed=options.seed, top=options.top)
-    return prediction.to_json() if options.json else prediction
-
-
-def _data_add(options: argparse.Namespace) -> object:
-    from msd.data.add import add
-
-    parts = [float(part) if part.strip().isdecimal() else 0.0 for part in options.shares.split("/")]
-    if len(parts) != 3 or min(parts) <= 0:
-        raise UserError(f"--shares: give those of train, val and test, such as 70/15/15; got {options.shares!r}")
-    columns = {
-        "image": options.image_col,
-        "text": options.text_col,
-        "labels": options.label_col or ["label"],
-        "separator": options.label_separator,
-        "split": options.split_col,
-        "group": options.group_col,
-        "delimiter": "\t" if options.delimiter == r"\t" else options.delimiter,
-        "side": options.side,
-        "seed": options.seed,
-        "shares": {split: part / sum(parts) for split, part in zip(("train", "val", "test"), parts, strict=True)},
-        "records": "strict" if options.strict else "lenient",
-    }
-    pictures = None if options.pictures is None else Path(options.pictures)
-    return add(Path(options.folder), options.dataset, pictures=pictures, force=options.force, columns=columns)
-
-
-def _init(options: argparse.Namespace) -> object:
-    from msd.init import init
-
-    return init(Path(options.folder))
-
-
-def _demo(options: argparse.Namespace) -> int:
-    from msd.deploy.page import serve
-
-    return serve(find_study(options.study)[0], options.dataset, options.port)
-
-
-def _publish(options: argparse.Namespace) -> object:
-    from msd.report.publish import publish
-
-    return publish(find_study(options.study)[0])
 
 
 def _complete(options: argparse.Namespace) -> object:

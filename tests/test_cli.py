@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from msd.cli import find_study, main, parser
+from msd.cli import main, parser
+from msd.commands import find_study
 from msd.errors import UserError
 
 PROJECT = Path(__file__).resolve().parents[1]

@@ -40,6 +40,7 @@ ROOMS = (
         "run_job",
         "progress",
         "completion",
+        "commands",
         "cli",
         "reference",
         "__main__",

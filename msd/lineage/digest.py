@@ -21,7 +21,16 @@ from msd.errors import UserError, nearest
 DATABASE = Path("results/.hashes.sqlite")
 PACKAGE = Path(__file__).resolve().parent.parent
 # They run, record and track jobs but decide no result: a new rule in STAGES must not re-run every other rule.
-MACHINERY = ("msd.job", "msd.run_job", "msd.temporary", "msd.cli", "msd.__main__", "msd.tracking", "msd.lineage")
+MACHINERY = (
+    "msd.job",
+    "msd.run_job",
+    "msd.temporary",
+    "msd.cli",
+    "msd.commands",
+    "msd.__main__",
+    "msd.tracking",
+    "msd.lineage",
+)
 # The kernel's clock for mtimes ticks every 1 to 10 ms: a file this young can still change unseen.
 SETTLED_SECONDS = 0.05
 READERS = min(8, 2 * (os.cpu_count() or 1))  # some wait for the disk while others hash
