@@ -24,7 +24,7 @@ from msd.reference import PAGE, commands_page
 PROJECT = Path(__file__).resolve().parents[1]
 DOCS = sorted(Path("docs").glob("*.md"))
 PAGES = [*map(Path, ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "config/README.md", "results/README.md")), *DOCS]
-LATER = re.compile(r"\s#\s*(minutes|hours|needs):")
+LATER = re.compile(r"\s#\s*(minutes|an hour|hours|needs):")
 FILES = [
     "config",
     "workflow",

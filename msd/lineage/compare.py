@@ -23,6 +23,8 @@ from msd.lineage.versions import Version, open_version, study_of
 EMBEDDED = "demo"
 Causes = dict[tuple[str, str], None]
 """(kind, difference) as keys: a set that remembers in which order they were found."""
+SHOWN = 4
+"""Causes of a kind on a cell's line; the JSON has all."""
 VERDICTS = ("identical", "within interval", "changed", "no interval", "only in A", "only in B")
 
 
@@ -40,7 +42,7 @@ class CellComparison:
     def __str__(self) -> str:
         values = " → ".join("undefined" if value is None else f"{value:.6g}" for value in (self.before, self.after))
         line = f"{self.table} {self.cell}: {values}, {self.verdict}"
-        causes = "; ".join(f"{kind}: {', '.join(items)}" for kind, items in self.causes.items())
+        causes = "; ".join(f"{kind}: {_first(items)}" for kind, items in self.causes.items())
         return f"{line} ({causes or 'no recorded cause'})"
 
 
@@ -154,6 +156,11 @@ class _Causes:
         return {} if old is None or new is None else dict.fromkeys(_record_differences(old, new))
 
 
+def _first(items: list[str]) -> str:
+    left = len(items) - SHOWN
+    return ", ".join(items[:SHOWN]) + (f" and {left} more" if left > 0 else "")
+
+
 def _by_kind(causes: Causes) -> dict[str, list[str]]:
     kinds = dict.fromkeys(kind for kind, _ in causes)
     return {kind: sorted(item for other, item in causes if other == kind) for kind in kinds}
@@ -164,7 +171,7 @@ def _record_differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[tu
     modules = [record["code"]["modules"] for record in (old, new)]
     yield from (("code", name) for name in _differing(*modules))
     settings = [_settings(record) for record in (old, new)]
-    changed = {key: f"{settings[0].get(key)} → {settings[1].get(key)}" for key in _differing(*settings)}
+    changed = {key: " → ".join(each.get(key, "absent") for each in settings) for key in _differing(*settings)}
     yield from (("parameters", f"{key} {text}") for key, text in changed.items() if key not in ("seed", "seeds"))
     yield from (("seeds", text) for key, text in changed.items() if key in ("seed", "seeds"))
     yield from (("environment", str(item)) for item in differences(old, new))
@@ -175,8 +182,16 @@ def _differing(old: dict[str, str], new: dict[str, str]) -> Iterator[str]:
 
 
 def _settings(record: dict[str, Any]) -> dict[str, str]:
-    """Dotted name and text of each parameter; a list is one value."""
-    return {name: json.dumps(value, ensure_ascii=False) for name, value in leaves(record["params"]) if value != {}}
+    """Dotted name and text of each parameter; a list is one value, unless it is one of tables with names."""
+    params = leaves(_by_name(record["params"]))
+    return {name: json.dumps(value, ensure_ascii=False) for name, value in params if value != {}}
+
+
+def _by_name(value: Any) -> Any:
+    """The same value with name -> table for every list of tables with names."""
+    if isinstance(value, list) and value and all(isinstance(each, dict) and "name" in each for each in value):
+        value = {each["name"]: each for each in value}
+    return {key: _by_name(each) for key, each in value.items()} if isinstance(value, dict) else value
 
 
 def _paired_inputs(old: dict[str, Any], new: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

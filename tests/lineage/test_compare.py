@@ -153,6 +153,24 @@ def test_a_cell_of_one_side_is_named_and_the_command_prints_lines_or_json(
     assert {cell["cell"]: cell["verdict"] for cell in reply["cells"]} == {KD: "changed", FINETUNE: "only in B"}
 
 
+def several(seed: int) -> dict[str, Any]:
+    """Parameters of two datasets, and five more, that depend on a seed."""
+    datasets = [{"name": "left", "seeds": [1]}, {"name": "right", "choices": {"seed": seed}}]
+    return {"datasets": datasets} | {f"part_{number}": seed for number in range(5)}
+
+
+def test_a_parameter_of_one_of_several_datasets_is_named_and_a_line_names_the_first_few_causes(
+    study: Callable[..., Path],
+) -> None:
+    one, two = study("one"), study("two", gain=2)
+    edit_record(one / "tables/record.json", lambda content: content["params"].update(several(1)))
+    edit_record(two / "tables/record.json", lambda content: content["params"].update(several(2)))
+    cell = cells(one, two)[KD]
+    assert cell.causes["parameters"][:2] == ["datasets.right.choices.seed 1 → 2", "gain 1 → 2"]
+    assert len(cell.causes["parameters"]) == 7
+    assert str(cell).endswith("gain 1 → 2, part_0 1 → 2, part_1 1 → 2 and 3 more)")
+
+
 def call(*command: str) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
