@@ -163,6 +163,30 @@ def test_a_job_s_file_is_written_once_and_says_the_job_alone(doubling: Job) -> N
     assert [path.name for path in Path(FILE).parent.iterdir()] == [Path(FILE).name]
 
 
+def test_a_job_computes_nothing_from_a_file_that_is_not_what_its_record_says(doubling: Job) -> None:
+    run(doubling)
+    changed = "results/toy/double/a"
+    twice = replace(
+        doubling,
+        inputs={"numbers": [changed, "results/toy/other/b"]},
+        outputs={
+            "doubled": ["results/toy/twice/a", "results/toy/twice/b"],
+            "metrics": "results/toy/twice/metrics.json",
+            "record": "results/toy/twice/record.json",
+        },
+    )
+    before = Path(changed).read_text()
+    Path(changed).write_text("1")
+    with pytest.raises(
+        UserError, match=f"^{changed} is damaged or was changed by hand: .*`snakemake --force {changed}`"
+    ):
+        run(twice)
+    assert not files("results/toy/twice")
+    Path(changed).write_text(before)
+    run(twice)
+    assert Path("results/toy/twice/a").is_file()
+
+
 def test_what_a_changed_job_makes_no_more_is_removed_unless_a_record_lists_it(doubling: Job, tmp_path: Path) -> None:
     (tmp_path / "outside").touch()
     kept = ["results/toy/double/a", "results/toy/double/of another job now"]
@@ -172,7 +196,7 @@ def test_what_a_changed_job_makes_no_more_is_removed_unless_a_record_lists_it(do
         Path(path).touch()
     own, other = "results/toy/double/record.json", "results/toy/record.json"
     for record, path in ((own, gone[1]), (other, kept[1])):
-        Path(record).write_text(json.dumps({"outputs": [{"path": path}]}))
+        Path(record).write_text(json.dumps({"outputs": [{"path": path, "sha256": ""}]}))
     write_job(FILE, {"outputs": {"all": [*kept, *gone, str(tmp_path / "outside")], "record": own}})
     write_job(FILE, {"outputs": {"all": ["results/toy/double/a"], "record": own}})
     assert files() >= {*kept, own}

@@ -53,7 +53,9 @@ class StoredRows(Stored):
         for row in rows.tolist():
             begin, end = end, end + size
             if os.preadv(file, (content[begin:end],), start + row * size) != size:
-                raise UserError(f"{self.path} ends in front of its row {row}; `snakemake {self.path}` makes it anew")
+                raise UserError(
+                    f"{self.path} ends in front of its row {row}; `snakemake --force {self.path}` makes it anew"
+                )
         return torch.from_numpy(np.frombuffer(buffer, self.dtype).reshape(len(rows), *self.shape[1:]))
 
     def write(self, rows: Tensor, values: Tensor) -> None:
@@ -80,7 +82,7 @@ class StoredRows(Stored):
 
 def npy_rows(path: str | Path) -> StoredRows:
     """The rows of a .npy file; UserError for one that is none, or is cut short."""
-    with decoding(f"{path} is no file of numbers", f"`snakemake {path}` makes it anew"):
+    with decoding(f"{path} is no file of numbers", f"`snakemake --force {path}` makes it anew"):
         mapped = np.load(path, mmap_mode="r")
         return StoredRows(str(path), mapped.offset, mapped.shape, mapped.dtype)
 

@@ -63,12 +63,15 @@ class Stored:
     @property
     def cut(self) -> str:
         """What is said of a file that ends too early."""
-        return f"{self.path} ends in front of its last row; `snakemake {self.path}` makes it anew"
+        return f"{self.path} ends in front of its last row; `snakemake --force {self.path}` makes it anew"
 
 
 def stored_tensors(path: str | Path) -> tuple[dict[str, str], dict[str, Stored]]:
     """Metadata and tensors of a safetensors file, name -> where it lies; UserError for a file that is none."""
-    with decoding(f"{path} is no safetensors file", f"`snakemake {path}` makes it anew"), open(path, "rb") as file:
+    with (
+        decoding(f"{path} is no safetensors file", f"`snakemake --force {path}` makes it anew"),
+        open(path, "rb") as file,
+    ):
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))
         metadata = header.pop("__metadata__", {})

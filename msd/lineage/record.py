@@ -34,11 +34,21 @@ def relative(path: str | Path) -> str:
 
 
 def describe_inputs(paths: Iterable[str]) -> list[dict[str, Any]]:
-    """Path, sha256, bytes and producing record of each input, in sorted order."""
-    names = sorted({relative(path) for path in paths})
-    made: dict[str, set[str]] = {}
-    return [{"path": name, "sha256": file_sha256(name), "bytes": os.path.getsize(name),
-             "record": producing_record(name, made)} for name in names]  # fmt: skip
+    """Path, sha256, bytes and producing record of each input, in sorted order.
+
+    Raises UserError for a file that is no longer what its record says: nothing is computed from a damaged one.
+    """
+    made: dict[str, dict[str, str]] = {}
+    described = []
+    for name in sorted({relative(path) for path in paths}):
+        sha256, producer = file_sha256(name), producing_record(name, made)
+        if producer is not None and made[producer][name] != sha256:
+            raise UserError(
+                f"{name} is damaged or was changed by hand: {producer} has another digest of it; "
+                f"`snakemake --force {name}` makes it anew"
+            )
+        described.append({"path": name, "sha256": sha256, "bytes": os.path.getsize(name), "record": producer})
+    return described
 
 
 def describe_outputs(written: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -52,8 +62,8 @@ def describe_outputs(written: Mapping[str, str]) -> list[dict[str, Any]]:
     return described
 
 
-def producing_record(path: str, made: dict[str, set[str]]) -> str | None:
-    """The nearest record.json, here or above, that lists `path` as output, or None; `made` remembers lists."""
+def producing_record(path: str, made: dict[str, dict[str, str]]) -> str | None:
+    """The nearest record.json, here or above, that lists `path` as output, or None; `made` remembers the lists."""
     for folder in Path(path).parents:
         candidate = (folder / "record.json").as_posix()
         if candidate not in made:
@@ -63,11 +73,12 @@ def producing_record(path: str, made: dict[str, set[str]]) -> str | None:
     return None
 
 
-def _outputs_of(record: str) -> set[str]:
+def _outputs_of(record: str) -> dict[str, str]:
+    """Path -> sha256."""
     if not os.path.isfile(record):
-        return set()
+        return {}
     content = json.loads(Path(record).read_text(encoding="utf-8"))
-    return {output["path"] for output in content["outputs"]}
+    return {output["path"]: output["sha256"] for output in content["outputs"]}
 
 
 def describe_run(modules: Sequence[str], params: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ class Archive:
     """The records of a project, each read once; paths are relative to the project's folder, the working folder."""
 
     def __init__(self) -> None:
-        self._made: dict[str, set[str]] = {}
+        self._made: dict[str, dict[str, str]] = {}
         self._records: dict[str, dict[str, Any]] = {}
         self._tables: dict[str, dict[str, Any] | None] = {}
 

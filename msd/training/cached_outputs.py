@@ -114,7 +114,7 @@ def stored_views(path: str, *, prepared: str, part: str = "logits") -> dict[str,
     """
     metadata, stored = safetensors_rows(path)
     if metadata.get(BELONGS_TO) != sha256(prepared):
-        raise UserError(f"{path} does not belong to {prepared} as it is now; `snakemake {path}` makes it anew")
+        raise UserError(f"{path} does not belong to {prepared} as it is now; `snakemake --force {path}` makes it anew")
     return _views(stored, part)
 
 

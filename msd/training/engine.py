@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -84,6 +85,7 @@ class Engine:
             from accelerate import PartialState  # slow to import
 
             state = PartialState(cpu=self.device.type == "cpu")
+            atexit.register(state.destroy_process_group)  # gloo's threads at work as a process ends may abort it
             self.index, self.processes, local = state.process_index, state.num_processes, state.local_process_index
         if self.processes != options.processes:
             raise UserError(

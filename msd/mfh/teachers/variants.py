@@ -95,7 +95,9 @@ class TeacherOutputs:
                 kept = cached > cached.amin(1, keepdim=True)
                 apart = ((self.view(view, split) - cached) * kept).abs().max() / (1 + cached.abs().max())
                 if not apart <= ROUNDING:
-                    raise UserError(f"{path}: the head does not give its {view} logits back; `snakemake {path}` helps")
+                    raise UserError(
+                        f"{path}: the head does not give its {view} logits back; `snakemake --force {path}` helps"
+                    )
 
     def view(self, view: str, split: str) -> Tensor:
         """Logits (N, C) of the regular teacher for one view of a split, computed once."""
