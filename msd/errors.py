@@ -36,6 +36,11 @@ def decoding(what: str, advice: str = "fetch it again") -> Iterator[None]:
         raise UserError(f"{what} ({cause(error)}); {advice}") from error
 
 
+def made_anew(path: object) -> str:
+    """What to do about a file of a study that is damaged: to Snakemake one that is there is up to date."""
+    return f"`snakemake --force {path}` makes it anew"
+
+
 def cause(error: BaseException) -> str:
     """The first line of a library's words, without what differs from run to run."""
     words = getattr(error, "strerror", None) or (str(error).strip() if isinstance(error, WORDED) else "")

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from msd.data.tensor_file import Stored, new_tensors, stored_tensors
-from msd.errors import UserError, decoding
+from msd.errors import UserError, decoding, made_anew
 from msd.memory import BLOCK
 
 if TYPE_CHECKING:
@@ -53,9 +53,7 @@ class StoredRows(Stored):
         for row in rows.tolist():
             begin, end = end, end + size
             if os.preadv(file, (content[begin:end],), start + row * size) != size:
-                raise UserError(
-                    f"{self.path} ends in front of its row {row}; `snakemake --force {self.path}` makes it anew"
-                )
+                raise UserError(f"{self.path} ends in front of its row {row}; {made_anew(self.path)}")
         return torch.from_numpy(np.frombuffer(buffer, self.dtype).reshape(len(rows), *self.shape[1:]))
 
     def write(self, rows: Tensor, values: Tensor) -> None:
@@ -82,7 +80,7 @@ class StoredRows(Stored):
 
 def npy_rows(path: str | Path) -> StoredRows:
     """The rows of a .npy file; UserError for one that is none, or is cut short."""
-    with decoding(f"{path} is no file of numbers", f"`snakemake --force {path}` makes it anew"):
+    with decoding(f"{path} is no file of numbers", made_anew(path)):
         mapped = np.load(path, mmap_mode="r")
         return StoredRows(str(path), mapped.offset, mapped.shape, mapped.dtype)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from msd.errors import UserError, decoding
+from msd.errors import UserError, decoding, made_anew
 
 DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("float32"), "F16": np.dtype("float16"), "I32": np.dtype("int32")}
 """Of the numbers of a file, as its header names them."""
@@ -63,15 +63,12 @@ class Stored:
     @property
     def cut(self) -> str:
         """What is said of a file that ends too early."""
-        return f"{self.path} ends in front of its last row; `snakemake --force {self.path}` makes it anew"
+        return f"{self.path} ends in front of its last row; {made_anew(self.path)}"
 
 
 def stored_tensors(path: str | Path) -> tuple[dict[str, str], dict[str, Stored]]:
     """Metadata and tensors of a safetensors file, name -> where it lies; UserError for a file that is none."""
-    with (
-        decoding(f"{path} is no safetensors file", f"`snakemake --force {path}` makes it anew"),
-        open(path, "rb") as file,
-    ):
+    with decoding(f"{path} is no safetensors file", made_anew(path)), open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))
         metadata = header.pop("__metadata__", {})

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from msd.errors import UserError, decoding
+from msd.errors import UserError, decoding, made_anew
 from msd.lineage.digest import code_digest, file_sha256, module_digests
 from msd.lineage.environment import describe_environment
 
@@ -44,8 +44,7 @@ def describe_inputs(paths: Iterable[str]) -> list[dict[str, Any]]:
         sha256, producer = file_sha256(name), producing_record(name, made)
         if producer is not None and made[producer][name] != sha256:
             raise UserError(
-                f"{name} is damaged or was changed by hand: {producer} has another digest of it; "
-                f"`snakemake --force {name}` makes it anew"
+                f"{name} is damaged or was changed by hand: {producer} has another digest of it; {made_anew(name)}"
             )
         described.append({"path": name, "sha256": sha256, "bytes": os.path.getsize(name), "record": producer})
     return described

@@ -13,7 +13,7 @@ from msd.data.raw_files import sha256
 from msd.data.rows import Rows, StoredRows, all_of, new_safetensors, safetensors_rows
 from msd.distill.losses import Task, kd_divergence
 from msd.distill.top_logits import TopLogits, all_logits, top_logits
-from msd.errors import UserError
+from msd.errors import UserError, made_anew
 from msd.models.classifier import Classifier
 from msd.models.predict import predictions
 from msd.models.views import VIEWS, Removal
@@ -114,7 +114,7 @@ def stored_views(path: str, *, prepared: str, part: str = "logits") -> dict[str,
     """
     metadata, stored = safetensors_rows(path)
     if metadata.get(BELONGS_TO) != sha256(prepared):
-        raise UserError(f"{path} does not belong to {prepared} as it is now; `snakemake --force {path}` makes it anew")
+        raise UserError(f"{path} does not belong to {prepared} as it is now; {made_anew(path)}")
     return _views(stored, part)
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from msd.data import SPLITS
 from msd.distill.losses import Task
-from msd.errors import UserError
+from msd.errors import UserError, made_anew
 from msd.mfh.generality import Head, Kind, exact_distance, scored, silence, silenced_channels, train_jointly
 from msd.models.views import VIEWS
 from msd.seeds import derive_seed
@@ -95,9 +95,7 @@ class TeacherOutputs:
                 kept = cached > cached.amin(1, keepdim=True)
                 apart = ((self.view(view, split) - cached) * kept).abs().max() / (1 + cached.abs().max())
                 if not apart <= ROUNDING:
-                    raise UserError(
-                        f"{path}: the head does not give its {view} logits back; `snakemake --force {path}` helps"
-                    )
+                    raise UserError(f"{path}: the head does not give its {view} logits back; {made_anew(path)}")
 
     def view(self, view: str, split: str) -> Tensor:
         """Logits (N, C) of the regular teacher for one view of a split, computed once."""
