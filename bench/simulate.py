@@ -116,9 +116,9 @@ def longest_chain(jobs: Mapping[int, Work]) -> tuple[float, list[str]]:
 def read_jobs(study: str) -> tuple[dict[int, str], dict[int, set[int]]]:
     """number -> rule, and number -> numbers of the jobs that it waits for, of all jobs of a study."""
     opened = open_study(study)  # says what is wrong with it
-    accepted = ", ".join([*opened.accept_licences, *(config.name for config in opened.unaccepted)])
+    accepted = ", ".join([*opened.accept_licenses, *(config.name for config in opened.unaccepted)])
     command = [sys.executable, "-m", "snakemake", "--configfile", study, "--forceall", "--nolock", "--d3dag"]
-    command += ["--config", f"accept_licences=[{accepted}]"]
+    command += ["--config", f"accept_licenses=[{accepted}]"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     line = next((line for line in done.stdout.splitlines() if line.startswith("{")), None)
     if done.returncode or line is None:

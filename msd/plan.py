@@ -28,7 +28,7 @@ def plan(path: str) -> str:
     """
     loaded = open_study(path)
     check_owners(loaded)
-    jobs = open_jobs(path, accepted=[*loaded.accept_licences, *(config.name for config in loaded.unaccepted)])
+    jobs = open_jobs(path, accepted=[*loaded.accept_licenses, *(config.name for config in loaded.unaccepted)])
     parts = [
         [f"Study {loaded.study}: {loaded.title}", *(f"  {line}" for line in loaded.summary())],
         _jobs(jobs, loaded),
@@ -43,7 +43,7 @@ def plan(path: str) -> str:
 def open_jobs(path: str, *, accepted: Iterable[str] = ()) -> dict[str, int]:
     """rule -> number of jobs that Snakemake would run for the study file at `path`, were those licences accepted."""
     command = [sys.executable, "-m", "snakemake", "--configfile", path, "--dry-run", "--nolock"]
-    command += ["--config", f"accept_licences=[{', '.join(accepted)}]"] if accepted else []
+    command += ["--config", f"accept_licenses=[{', '.join(accepted)}]"] if accepted else []
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
         raise UserError(f"Snakemake cannot plan {path}: {_fault(done.stdout)}")

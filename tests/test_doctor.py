@@ -60,13 +60,13 @@ def test_what_a_person_must_do_first_and_that_it_is_done(monkeypatch: pytest.Mon
     assert found.status == 1
     assert [text for state, text in lines(found, "clipart-tags:") if state == "missing"] == [
         "clipart-tags: its licence, Their terms, is not accepted: read https://example.org/terms, then write "
-        "`accept_licences: [clipart-tags]` in config/smoke.yaml",
+        "`accept_licenses: [clipart-tags]` in config/smoke.yaml",
         "clipart-tags: the variable MSD_MEMES_PASSWORD of the environment is not set; give it the value that came with "
         "https://example.org/terms",
         "clipart-tags: memes.zip is brought by hand: read its terms (https://example.org/terms), get the file, and put "
         "it at <data_root>/clipart-tags/memes.zip, with `data_root: <folder>` in the study",
     ]
-    change(SMOKE, data_root=str(tmp_path / "mine"), accept_licences=["clipart-tags"])
+    change(SMOKE, data_root=str(tmp_path / "mine"), accept_licenses=["clipart-tags"])
     monkeypatch.setenv("MSD_MEMES_PASSWORD", "swordfish")
     place = tmp_path / "mine/clipart-tags/memes.zip"
     assert f"put it at {place}, where no such file is" in lines(doctor(SMOKE), "by hand")[0][1]
@@ -87,7 +87,7 @@ def test_a_gated_file_of_the_hub_needs_a_token_which_is_not_shown(monkeypatch: p
     monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", "nowhere")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", "nowhere")
     change(WORDS, sources=[ON_THE_HUB], licence=GATE | {"gate": "token"})
-    change(SMOKE, accept_licences=["minilm-l6"])
+    change(SMOKE, accept_licenses=["minilm-l6"])
     found = doctor(SMOKE)
     assert lines(found, "a token of")[0][0] == "missing"
     assert lines(found, "some/words on the hub")[0][1].startswith("minilm-l6: ? MB will come by itself")
@@ -127,7 +127,7 @@ def test_versions_are_held_against_the_lock(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_faulty_study_is_one_line_and_the_rest_is_looked_at() -> None:
-    change(SMOKE, accept_licences=["clipart-tag"])
+    change(SMOKE, accept_licenses=["clipart-tag"])
     found = doctor(SMOKE)
     [(state, text)] = lines(found, "a study that is in order")
     assert state == "missing"

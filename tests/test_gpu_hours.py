@@ -82,7 +82,7 @@ def test_the_paper_s_study_is_planned_before_a_licence_is_accepted(fresh_project
     assert re.search(r"GPU-hours, \d+ of one NVIDIA Quick", text)
     assert re.search(r"  vqa-v2 +50,498\.4 MB mmf-coco: 123,287 pictures", text)
     assert re.search(r"  mm-imdb +\? MB +to fetch", text)
-    assert "then write `accept_licences: [hateful-memes, snli-ve, visualbert-base]`" in text
+    assert "then write `accept_licenses: [hateful-memes, snli-ve, visualbert-base]`" in text
 
 
 def test_each_job_takes_its_part_of_the_hours(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,13 +23,13 @@ class FetchingStudy(NamedStudy):
         description="folder of the files that people bring, each at `<data_root>/<dataset>/<file>`; relative to the "
         "project's folder; `~` and variables are not expanded; if null, that of the variable MSD_DATA_ROOT",
     )
-    accept_licences: list[str] = Field(
+    accept_licenses: list[str] = Field(
         [],
         description="datasets, encoders and models whose licence you have read and accept, where it asks for that "
         "(`gate`)",
     )
 
-    _once = field_validator("accept_licences")(distinct)
+    _once = field_validator("accept_licenses")(distinct)
 
     @field_validator("data_root")
     @classmethod
@@ -47,19 +47,19 @@ class FetchingStudy(NamedStudy):
     def unaccepted(self) -> list[Fetched]:
         """The datasets, encoders and models whose licence must be accepted, and is not."""
         gated = [config for config in self.sources if config.licence.gate != "none"]
-        return [config for config in gated if config.name not in self.accept_licences]
+        return [config for config in gated if config.name not in self.accept_licenses]
 
     @property
     def accepting_line(self) -> str:
         """The line of the study with which it accepts all that it must."""
-        return f"accept_licences: [{', '.join([*self.accept_licences, *(one.name for one in self.unaccepted)])}]"
+        return f"accept_licenses: [{', '.join([*self.accept_licenses, *(one.name for one in self.unaccepted)])}]"
 
     def check_accepted(self) -> None:
         """Raise UserError, with the nearest name, where the licence of something else is accepted."""
         known = [config.name for config in self.sources]
-        for name in self.accept_licences:
+        for name in self.accept_licenses:
             if name not in known:
-                wrong = f"accept_licences: {name!r} is no dataset, encoder or model of the study"
+                wrong = f"accept_licenses: {name!r} is no dataset, encoder or model of the study"
                 raise UserError(f"{self.file}: {wrong}{nearest(name, known)}")
 
     def check_licences(self) -> None:

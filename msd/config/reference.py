@@ -44,7 +44,7 @@ CONTRACTS = {
     "url": "its address",
     "text": "its text, or what to know of it",
     "gate": "what a person must do first: nothing, fetch the files by hand, or set a token; "
-    "a study lists what it accepts in `accept_licences`",
+    "a study lists what it accepts in `accept_licenses`",
     "environment": "variables of the environment that its reader needs, such as a password; never recorded",
     "layers": "number of layers",
     "width": "width of a token; a multiple of `heads`",

@@ -29,21 +29,21 @@ def test_a_licence_is_accepted_by_name_before_anything_runs() -> None:
     study().check_licences()
     gate("clipart-tags", "minilm-l6")
     both = "clipart-tags: Their terms .https://example.org/terms.; minilm-l6: Their terms .https://example.org/terms.;"
-    with one_sentence(rf"config/changed.yaml: .*{both} then write `accept_licences: .clipart-tags, minilm-l6.`$"):
+    with one_sentence(rf"config/changed.yaml: .*{both} then write `accept_licenses: .clipart-tags, minilm-l6.`$"):
         study().check_licences()
-    with one_sentence(r"anything runs: minilm-l6: .* then write `accept_licences: .clipart-tags, minilm-l6.`$"):
-        study(accept_licences=["clipart-tags"]).check_licences()
-    study(accept_licences=["minilm-l6", "clipart-tags"]).check_licences()
+    with one_sentence(r"anything runs: minilm-l6: .* then write `accept_licenses: .clipart-tags, minilm-l6.`$"):
+        study(accept_licenses=["clipart-tags"]).check_licences()
+    study(accept_licenses=["minilm-l6", "clipart-tags"]).check_licences()
 
 
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"accept_licences": ["clipart_tags"]}, r"'clipart_tags' is no dataset, .*; did you mean 'clipart-tags'\?"),
-        ({"accept_licences": ["clipart-match"]}, r"'clipart-match' is no dataset, encoder or model of the study"),
-        ({"accept_licences": ["clipart-tags"] * 2}, r"a value is given twice: \['clipart-tags', 'clipart-tags'\]"),
-        ({"accept_licences": "clipart-tags"}, r"accept_licences: Input should be a valid list"),
-        ({"accept_license": ["clipart-tags"]}, r"unknown key 'accept_license'; did you mean 'accept_licences'\?"),
+        ({"accept_licenses": ["clipart_tags"]}, r"'clipart_tags' is no dataset, .*; did you mean 'clipart-tags'\?"),
+        ({"accept_licenses": ["clipart-match"]}, r"'clipart-match' is no dataset, encoder or model of the study"),
+        ({"accept_licenses": ["clipart-tags"] * 2}, r"a value is given twice: \['clipart-tags', 'clipart-tags'\]"),
+        ({"accept_licenses": "clipart-tags"}, r"accept_licenses: Input should be a valid list"),
+        ({"accept_license": ["clipart-tags"]}, r"unknown key 'accept_license'; did you mean 'accept_licenses'\?"),
         ({"data_root": "~/data"}, r"data_root: `~` and variables are not expanded here; .*given: '~/data'"),
         ({"data_root": "$HOME/data"}, r"data_root: `~` and variables are not expanded here"),
         ({"data_root": ""}, r"data_root: String should have at least 1 character"),
@@ -57,9 +57,9 @@ def test_a_fault_is_one_sentence(values: dict[str, Any], sentence: str) -> None:
 
 
 def test_where_a_person_keeps_files_is_not_in_the_resolved_study() -> None:
-    resolved = study(data_root="/home/somebody", accept_licences=["clipart-tags"]).resolved()
+    resolved = study(data_root="/home/somebody", accept_licenses=["clipart-tags"]).resolved()
     assert "somebody" not in str(resolved)
-    assert resolved["accept_licences"] == ["clipart-tags"]
+    assert resolved["accept_licenses"] == ["clipart-tags"]
 
 
 def test_two_files_of_a_dataset_have_two_names() -> None:

@@ -66,7 +66,7 @@ def test_the_teachers_of_the_paper_s_study_are_asked_alike(tmp_path: Path) -> No
             r"no dataset 'clipart-tag'; did .* 'clipart-tags'",
         ),
         (
-            lambda c: c.update(accept_licences=["spoken"]),
+            lambda c: c.update(accept_licenses=["spoken"]),
             r"'spoken' is no dataset, encoder or model .*; did .* 'spoken-digits'",
         ),
         (lambda c: c["teachers"].update(study="config/demos.yaml"), r"no file config/demos.yaml; did you mean"),

@@ -34,14 +34,14 @@ def test_a_licence_that_nobody_accepted_stops_all_before_any_job(project: Path) 
     for more in ((), ("--dry-run",)):
         done = snakemake("--configfile", "config/smoke.yaml", "--cores", "1", *more, "--", RECORD, folder=project)
         assert done.returncode != 0
-        sentence = "clipart-tags: Their terms (https://example.org/terms); then write `accept_licences: [clipart-tags]`"
+        sentence = "clipart-tags: Their terms (https://example.org/terms); then write `accept_licenses: [clipart-tags]`"
         assert sentence in " ".join((done.stdout + done.stderr).split())
     assert not Path("results").exists()
 
 
 def test_the_folder_reaches_the_job_and_nothing_that_is_kept(project: Path) -> None:
     study = Path("config/smoke.yaml")
-    study.write_text(f"{study.read_text()}\ndata_root: {project}/whose folder\naccept_licences: [{NAME}]\n")
+    study.write_text(f"{study.read_text()}\ndata_root: {project}/whose folder\naccept_licenses: [{NAME}]\n")
     call = ("--configfile", "config/smoke.yaml", "--cores", "1", "--", RECORD, "results/smoke/config/study.yaml")
     done = snakemake(*call, folder=project)
     assert done.returncode != 0

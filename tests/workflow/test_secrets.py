@@ -50,7 +50,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     memes.write_bytes(encrypted(published(SECOND_PHASE), CANARIES["the password"].encode()))
     study = yaml.safe_load((PROJECT / "config/smoke.yaml").read_text())
     study |= {"study": "secret", "datasets": {"hateful-memes": {}}, "seeds": 1, "data_root": "../brought"}
-    study["accept_licences"] = ["hateful-memes", "minilm-l6", "efficientnet-lite0"]
+    study["accept_licenses"] = ["hateful-memes", "minilm-l6", "efficientnet-lite0"]
     study["methods"] = {"finetune": {}, "kd": {"lambda": 0.5, "temperature": 1}}
     study["report"] |= {"best_of": ["kd"]}
     study["teacher"]["seeds"] = 1
