@@ -61,10 +61,10 @@ def write_visualbert_for_vqa(folder: Path, *, labels: int) -> nn.Module:
     return _save(transformers.VisualBertForQuestionAnswering(config).eval(), folder)
 
 
-def write_tinybert(folder: Path) -> nn.Module:
+def write_tinybert(folder: Path, **changes: Any) -> nn.Module:
     """As of huawei-noah/TinyBERT_General: a BERT's names, layers of its distillation, torch's format before zip files."""
     torch.manual_seed(2)
-    model = transformers.BertForPreTraining(transformers.BertConfig(**BERT)).eval()
+    model = transformers.BertForPreTraining(transformers.BertConfig(**(BERT | changes))).eval()
     state = model.state_dict() | {f"fit_denses.{layer}.weight": torch.randn(24, 16) for layer in range(3)}
     return _save(model, folder, state=state, _use_new_zipfile_serialization=False)
 

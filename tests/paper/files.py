@@ -23,9 +23,11 @@ from msd.data.raw_files import read_member
 from msd.data.readers.films import GENRES
 
 BOXES, WIDTH = 100, 64
-MODEL = {"layers": 2, "width": 16, "heads": 2, "feed_forward": 32, "positions": 20}
-"""Sizes of both models, those of model_files.py; the teacher has more layers."""
-TEACHER_LAYERS = 4
+SMALL, LARGE = 2, 4
+"""Layers of the models."""
+STUDENTS = {"tinybert-4l-312": SMALL, "tinybert-6l-768": LARGE}
+MODEL = {"width": 16, "heads": 2, "feed_forward": 32, "positions": 20}
+"""Sizes of all models, those of model_files.py."""
 WORDS = {"layers": 1, "dims": 32, "heads": 2, "feed_forward": 32}
 """Sizes of the text encoder of the logistic probe, which takes 32 principal components."""
 SPLITS = {"train": 48, "val": 36, "test": 36}
@@ -126,14 +128,15 @@ def features() -> dict[str, Files]:
 def models(wheel: str) -> dict[str, Files]:
     """Model or text encoder -> its files, `wheel` the package of the encoder."""
     with tempfile.TemporaryDirectory() as given:
-        teacher, student = Path(given, "teacher"), Path(given, "student")
-        model_files.write_visualbert(teacher, region_width=WIDTH, num_hidden_layers=TEACHER_LAYERS)
-        model_files.write_tinybert(student)
-        package = model_files.converted(student, model_files.model_config("tinybert"))
+        folders = {name: Path(given, name) for name in ("visualbert-base", *STUDENTS)}
+        model_files.write_visualbert(folders["visualbert-base"], region_width=WIDTH, num_hidden_layers=LARGE)
+        for name, layers in STUDENTS.items():
+            model_files.write_tinybert(folders[name], num_hidden_layers=layers)
+        package = model_files.converted(folders["tinybert-4l-312"], model_files.model_config("tinybert"))
         tokenizer = read_member(package, "tokenizer.json")
         made = {
             name: {file: (folder / file).read_bytes() for file in ("pytorch_model.bin", "vocab.txt")}
-            for name, folder in (("visualbert-base", teacher), ("tinybert-4l-312", student))
+            for name, folder in folders.items()
         }
     return made | {"minilm-l6": {wheel: _text_encoder(tokenizer)}}
 

