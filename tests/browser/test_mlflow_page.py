@@ -43,7 +43,7 @@ def open_runs(page: Any, client: MlflowClient, **query: str) -> str:
 
 def test_runs_are_filtered_by_dataset_and_method_below_their_study(page: Any, client: MlflowClient) -> None:
     experiment = open_runs(page, client)
-    expect(page.get_by_role("link", name=STUDY.name, exact=True)).to_be_visible(timeout=60_000)
+    expect(page.get_by_test_id("experiment-link")).to_have_text(STUDY.name, timeout=60_000)
     jobs, tables = (
         page.get_by_role("link", name=name) for name in ("student students/clipart-tags/kd", "tables tables")
     )
