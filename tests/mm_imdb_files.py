@@ -31,6 +31,13 @@ def poster(form: str = "JPEG", *, mode: str = "RGB", size: tuple[int, int] = (10
     return buffer.getvalue()
 
 
+def huge_poster() -> bytes:
+    """A JPEG whose header promises 60,000 × 60,000 pixels."""
+    content = poster()
+    place = content.index(b"\xff\xc0") + 5
+    return content[:place] + (60_000).to_bytes(2, "big") * 2 + content[place + 4 :]
+
+
 def packed(files: Files) -> bytes:
     """A tar.gz of the members and of their folders."""
     buffer = io.BytesIO()

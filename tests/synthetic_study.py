@@ -47,6 +47,13 @@ BLOCKS = ([0, 1], [2])
 VIEWS = ("both", "image", "text")
 
 
+def find(table: dict[str, Any], **wanted: Any) -> dict[str, Any]:
+    """The one cell of a table with the given fields."""
+    found = [cell for cell in table["cells"] if all(cell[key] == value for key, value in wanted.items())]
+    assert len(found) == 1, (wanted, len(found))
+    return found[0]
+
+
 def stream(*names: object) -> np.random.Generator:
     """A random stream of its own for each name."""
     return np.random.default_rng(list("/".join(map(str, names)).encode()))

@@ -1,7 +1,6 @@
 """A job's outputs appear whole or not at all, and what a user did wrong comes back as one sentence."""
 
 import errno
-import importlib
 import json
 import os
 import platform
@@ -17,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 from msd.errors import UserError
 from msd.job import STAGES, Job, read_job, write_job
@@ -26,6 +24,7 @@ from msd.refusals import ADVICE
 from msd.run_job import STOPS, main, run
 
 LOG = "results/toy/logs/double.log"
+FILE = "results/toy/jobs/für uns.json"
 PROJECT = Path(__file__).resolve().parents[1]
 
 
@@ -136,9 +135,6 @@ def test_a_killed_job_finds_what_it_kept_unless_parameters_inputs_or_code_change
     assert not Path("results/toy/scratch/keeping/double").exists()
 
 
-FILE = "results/toy/jobs/für uns.json"
-
-
 def test_the_recorded_command_runs_the_same_job_again(doubling: Job) -> None:
     run(doubling)
     record = json.loads(Path("results/toy/double/record.json").read_text())
@@ -151,16 +147,6 @@ def test_the_recorded_command_runs_the_same_job_again(doubling: Job) -> None:
     assert main(*words[4:]) == 0
     assert before == {path: Path(path).read_bytes() for path in before}
     assert json.loads(Path("results/toy/double/record.json").read_text())["job"] == job.command
-
-
-def test_a_job_s_file_is_written_once_and_says_the_job_alone(doubling: Job) -> None:
-    description = {"params": {"z": "ü", "a": 1}, "inputs": {"numbers": ["b", "a"]}}
-    write_job(FILE, description)
-    written = Path(FILE).stat()
-    write_job(FILE, dict(description))
-    assert Path(FILE).stat().st_mtime_ns == written.st_mtime_ns
-    assert list(json.loads(Path(FILE).read_text())["params"]) == ["z", "a"], "the order counts: Snakemake compares it"
-    assert [path.name for path in Path(FILE).parent.iterdir()] == [Path(FILE).name]
 
 
 def test_a_job_computes_nothing_from_a_file_that_is_not_what_its_record_says(doubling: Job) -> None:
@@ -185,26 +171,6 @@ def test_a_job_computes_nothing_from_a_file_that_is_not_what_its_record_says(dou
     Path(changed).write_text(before)
     run(twice)
     assert Path("results/toy/twice/a").is_file()
-
-
-def test_what_a_changed_job_makes_no_more_is_removed_unless_a_record_lists_it(doubling: Job, tmp_path: Path) -> None:
-    (tmp_path / "outside").touch()
-    kept = ["results/toy/double/a", "results/toy/double/of another job now"]
-    gone = ["results/toy/double/old", "results/toy/double/listed"]
-    Path("results/toy/double").mkdir(parents=True)
-    for path in (*kept, *gone):
-        Path(path).touch()
-    own, other = "results/toy/double/record.json", "results/toy/record.json"
-    for record, path in ((own, gone[1]), (other, kept[1])):
-        Path(record).write_text(json.dumps({"outputs": [{"path": path, "sha256": ""}]}))
-    write_job(FILE, {"outputs": {"all": [*kept, *gone, str(tmp_path / "outside")], "record": own}})
-    write_job(FILE, {"outputs": {"all": ["results/toy/double/a"], "record": own}})
-    assert files() >= {*kept, own}
-    assert not files() & {*gone}
-    assert (tmp_path / "outside").exists()
-    Path(FILE).write_text("{")
-    with pytest.raises(UserError, match=r"uns.json, which describes a job, is not JSON: .*; delete it"):
-        write_job(FILE, {"outputs": {}})
 
 
 def test_a_fault_in_the_middle_leaves_nothing_but_the_log(doubling: Job) -> None:
@@ -284,36 +250,6 @@ def test_an_impossible_job_is_refused_in_one_sentence(doubling: Job, change: dic
     assert "\n" not in str(error.value)
     assert files() == set()
     assert not list(Path("results").rglob(".tmp-*"))
-
-
-@pytest.mark.parametrize(
-    ("file", "text", "words"),
-    [
-        ("job.json", '{"parms": {}}', "did you mean 'params'?"),
-        ("job.json", "{", "is not JSON"),
-        ("job.json", "[]", "must hold a JSON object"),
-        ("job.json", None, "there is no job file job.json"),
-        ('{"params": {}}', None, "run the workflow again"),  # as the logs of earlier versions have it
-    ],
-)
-def test_a_bad_description_is_refused(
-    file: str, text: str | None, words: str, working_folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    if text is not None:
-        Path(file).write_text(text)
-    assert main("double", file) == 1
-    error = capsys.readouterr().err
-    assert error.startswith("msd stage double: ")
-    assert words in error
-    assert error.count("\n") == 1
-
-
-def test_every_stage_names_a_function_of_the_package_and_the_class_of_its_values() -> None:
-    for rule, (function, contract) in STAGES.items():
-        module, _, name = function.partition(":")
-        assert (module.partition(".")[0], name.isidentifier()) == ("msd", True), rule
-        module, _, name = str(contract).partition(":")
-        assert issubclass(getattr(importlib.import_module(module), name), BaseModel), rule
 
 
 SLEEPER = """

@@ -1,4 +1,4 @@
-"""`msd data add`: from a folder to a dataset and a study that Snakemake plans."""
+"""`msd data add`: from a folder to a dataset and a study that Snakemake plans, or to one sentence."""
 
 import io
 import json
@@ -11,43 +11,16 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from PIL import Image
-from sklearn.datasets import load_digits
+from own_digits import ARCHIVE, CONFIGS, add, digits, draw
 
 from msd.cli import main
 from msd.config.files import DatasetConfig, read_named
-from msd.data.pictures import png
 from msd.data.raw_files import sha256
 from msd.plan import open_jobs
 from msd.studies import open_study
-
-NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-CONFIGS = [Path("config/datasets/my-task.yaml"), Path("config/my-task-study.yaml")]
-ARCHIVE = Path("data/my-task/my-task.zip")
-
-
-def digits(count: int) -> pd.DataFrame:
-    """Scikit-learn's digits, each with a note that names its digit or, half of the time, any other."""
-    content = load_digits()
-    rng = np.random.default_rng(0)
-    named = np.where(rng.random(count) < 0.5, content.target[:count], rng.integers(10, size=count))
-    notes = [f"Note {number}: looks like a {NAMES[digit]} to me" for number, digit in enumerate(named)]
-    return pd.DataFrame(
-        {"image": [f"{n:04d}.png" for n in range(count)], "text": notes, "label": content.target[:count]}
-    )
-
-
-def draw(folder: Path, names: list[str]) -> None:
-    """Write pictures of the digits whose numbers are the names."""
-    images = load_digits().images
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        values = (images[int(Path(name).stem)] * 15.9).astype(np.uint8)
-        (folder / name).write_bytes(png(Image.fromarray(values).resize((32, 32))))
 
 
 @pytest.fixture
@@ -57,10 +30,6 @@ def project(fresh_project: Path) -> Path:
     draw(fresh_project / "own", list(frame["image"]))
     frame.to_csv("own/digits.csv", index=False)
     return fresh_project
-
-
-def add(*options: str, folder: str = "own", name: str = "my-task") -> int:
-    return main(["data", "add", folder, "--name", name, *options])
 
 
 def refused(capsys: pytest.CaptureFixture[str], *options: str, **changes: str) -> str:
@@ -139,76 +108,6 @@ def test_the_same_folder_gives_the_same_files_again(project: Path) -> None:
         path.touch()
     add("--force")
     assert [path.read_bytes() for path in (ARCHIVE, *CONFIGS)] == first
-
-
-def _zipped(folder: Path) -> list[str]:
-    shutil.make_archive("pictures", "zip", folder, "pictures")
-    return ["--pictures", "pictures.zip"]
-
-
-def _taped(folder: Path) -> list[str]:
-    with tarfile.open("pictures.tar.gz", "w:gz") as tape:
-        tape.add(folder / "pictures", "./pictures")
-    return ["--pictures", "pictures.tar.gz"]
-
-
-@pytest.mark.parametrize("moved", [_zipped, _taped, lambda _: ["--pictures", "elsewhere"]])
-def test_pictures_may_lie_in_an_archive_or_another_folder(
-    fresh_project: Path, moved: Callable[[Path], list[str]]
-) -> None:
-    frame = digits(60)
-    frame["image"] = [f"pictures/{name}" for name in frame["image"]]
-    draw(Path("elsewhere"), list(frame["image"]))
-    options = moved(Path("elsewhere"))
-    Path("own").mkdir()
-    frame.to_json("own/digits.jsonl", orient="records", lines=True)
-    assert add(*options) == 0
-    with zipfile.ZipFile(ARCHIVE) as archive:
-        assert [name for name in archive.namelist() if name.endswith(".png")] == [
-            f"pictures/{n}" for n in frame["image"]
-        ]
-
-
-def _imagefolder(frame: pd.DataFrame) -> None:
-    """Hugging Face's imagefolder: a metadata file in the folder of each split."""
-    for split, part in (("train", frame[:60]), ("validation", frame[60:80]), ("test", frame[80:])):
-        draw(Path("own") / split, list(part["image"]))
-        renamed = part.rename(columns={"image": "file_name"})
-        if split == "train":
-            renamed.to_csv(f"own/{split}/metadata.csv", index=False)
-        else:
-            renamed.to_json(f"own/{split}/metadata.jsonl", orient="records", lines=True)
-
-
-def _shards(frame: pd.DataFrame) -> None:
-    """Hugging Face's Parquet files: pictures inside, a split in several parts."""
-    Path("own/data").mkdir(parents=True)
-    draw(Path("drawn"), list(frame["image"]))
-    frame = frame.assign(image=[{"bytes": Path("drawn", name).read_bytes(), "path": name} for name in frame["image"]])
-    parts = {"train-00000-of-00002": (0, 30), "train-00001-of-00002": (30, 60), "validation-00000-of-00001": (60, 80)}
-    for name, (start, stop) in {**parts, "test-00000-of-00001": (80, 100)}.items():
-        frame[start:stop].to_parquet(f"own/data/{name}.parquet")
-
-
-def _by_split(frame: pd.DataFrame) -> None:
-    draw(Path("own"), list(frame["image"]))
-    frame[:60].to_csv("own/train.csv", index=False, sep="\t")
-    frame[60:80].to_csv("own/val.csv", index=False, sep="\t")
-    frame[80:].to_csv("own/test.csv", index=False, sep="\t")
-    Path("own/notes.csv").write_text("not,a,table,of,samples\n")
-
-
-@pytest.mark.parametrize(("write", "options"), [(_imagefolder, []), (_shards, []), (_by_split, ["--delimiter", r"\t"])])
-def test_each_layout_keeps_its_splits(
-    fresh_project: Path, capsys: pytest.CaptureFixture[str], write: Callable[[pd.DataFrame], None], options: list[str]
-) -> None:
-    write(digits(100))
-    assert add(*options) == 0
-    summary = capsys.readouterr().out
-    for split, count in (("train", 60), ("val", 20), ("test", 20)):
-        assert f"  {split:<6}{count:>7} rows on {count} pictures" in summary
-    assert "made here" not in summary
-    assert open_study(CONFIGS[1])
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,17 @@
 """Fetching over real HTTP from a server of our own on the loopback interface."""
 
 import hashlib
-import http.server
 import json
 import os
 import re
 import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from faults import one_sentence
+from file_server import BODY, GOOD, Handler, running_server
 
 from msd.data.fetch import fetch
 from msd.data.local_files import DATA_ROOT
@@ -22,61 +20,14 @@ from msd.data.sources import PARTIAL
 from msd.errors import UserError
 from msd.job import Job, read_job, write_job
 
-BODY = bytes(range(256)) * 64
-GOOD = hashlib.sha256(BODY).hexdigest()
 LICENCE = {"name": "CC0", "url": "https://example.org/cc0", "gate": "none"}
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves BODY in the ways that servers go wrong, by the first part of the path."""
-
-    seen: ClassVar[list[tuple[str, str | None]]] = []
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-    def do_GET(self) -> None:
-        wanted = self.headers.get("Range")
-        self.seen.append((self.path, wanted))
-        way = self.path.split("/")[1]
-        if way == "forbidden":
-            self.send_error(403)
-        elif way == "login":
-            self._send(200, b"\n<!DOCTYPE html><html>sign in</html>")
-        elif way == "always-short" or (way == "once-short" and wanted is None):
-            self._send(200, BODY[:5000], announce=len(BODY))
-        elif way == "always-stall" or (way == "once-stall" and wanted is None):
-            self._send(200, BODY[:5000], announce=len(BODY))
-            time.sleep(1)
-        elif way == "huge":
-            self._send(200, BODY, announce=10**15)
-        elif wanted and way != "no-range":
-            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
-            if start >= len(BODY):
-                self.send_error(416)
-            else:
-                self._send(206, BODY[start:], span=f"bytes {start}-{len(BODY) - 1}/{len(BODY)}")
-        else:
-            self._send(200, BODY)
-
-    def _send(self, status: int, body: bytes, *, announce: int | None = None, span: str | None = None) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(announce or len(body)))
-        if span:
-            self.send_header("Content-Range", span)
-        self.end_headers()
-        self.wfile.write(body)
-
-
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def server(working_folder: Path) -> Iterator[str]:
     """The address of a running server; the working folder is an empty one."""
-    monkeypatch.chdir(tmp_path)
-    Handler.seen.clear()
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_port}"
-        running.shutdown()
+    with running_server() as address:
+        yield address
 
 
 def _fetching(licence: dict[str, Any] = LICENCE, **source: Any) -> Job:

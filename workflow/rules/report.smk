@@ -7,7 +7,7 @@ SHOWN = [*of_cells(rules.collect.output), *rules.tables.output, *rules.figures.o
 KINDS = dict.fromkeys([*[name.split("-")[0] for name in FIGURES], "rules"])
 TEMPLATES = ["report.html.j2", "parts.html.j2", "report.css", "report.js"]
 RECORDS = records([*ARTEFACTS, *SHOWN, *rules.resolve.output])
-READ = {
+REPORT_READ = {
     "tables": [f"{RESULTS}/tables/{name}.json" for name in NAMES],
     "figures": [f"{RESULTS}/figures/{name}.svg" for name in FIGURES],
     "captions": [f"workflow/report/{kind}.rst" for kind in KINDS],
@@ -30,7 +30,7 @@ REPORT = Stage(
 
 rule write_report:
     input:
-        **READ,
+        **REPORT_READ,
         study=rules.resolve.output.study,
         citation="CITATION.cff",
     output:

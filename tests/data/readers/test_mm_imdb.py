@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 from faults import one_sentence
-from mm_imdb_files import Files, film, packed, poster
+from mm_imdb_files import Files, film, huge_poster, packed, poster
 from PIL import Image
 
 from msd.config.contracts.data import PrepareParams
@@ -160,20 +160,13 @@ def test_label_policies_leave_out_different_films(
     assert kept == unlabelled
 
 
-def huge() -> bytes:
-    """A JPEG whose header promises 60,000 × 60,000 pixels."""
-    content = poster()
-    place = content.index(b"\xff\xc0") + 5
-    return content[:place] + (60_000).to_bytes(2, "big") * 2 + content[place + 4 :]
-
-
 @pytest.mark.parametrize(
     ("ending", "content", "reason", "detail"),
     [
         ("jpeg", poster()[:300], "broken poster", "0000001.jpeg is broken"),
         ("jpeg", b"", "broken poster", "no known format"),
         ("jpeg", b"<html><body>404 Not Found</body></html>", "broken poster", "no known format"),
-        ("jpeg", huge(), "broken poster", "exceeds limit"),
+        ("jpeg", huge_poster(), "broken poster", "exceeds limit"),
         ("jpeg", poster(size=(1, 1)), "poster of nothing", "1 × 1 pixels"),
         ("jpeg", None, "no poster", "has no dataset/0000001.jpeg"),
         ("json", None, "no file", "has no dataset/0000001.json"),
