@@ -88,7 +88,7 @@ def _of_fixtures(content: dict[str, Any], folder: Path, address: str) -> None:
 def _small(content: dict[str, Any], study: Study, gated: list[str]) -> None:
     """Few seeds, one teacher, epoch and point of each grid; where files lie and which licences are accepted."""
     content |= {"title": f"{study.title}: fixtures, whose numbers mean nothing", "seeds": 2, "seeds_per_job": 2}
-    content |= {"data_root": "files", "accept_licences": gated}
+    content |= {"data_root": "files", "accept_licenses": gated}
     del content["search_seeds"]
     content["report"]["draws"] = 100
     content["teacher"]["seeds"] = 1
