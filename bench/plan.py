@@ -9,6 +9,7 @@ inputs, outputs and settings, and none of this project's code: Snakemake's own c
 """
 
 import argparse
+import math
 import os
 import subprocess
 import sys
@@ -81,7 +82,7 @@ def measured(folder: Path, *arguments: str) -> list[list[float]]:
 
 
 def write_study(folder: Path, runs: int) -> int:
-    """Write a study of about that many runs; how many it has."""
+    """Write a study of at least that many runs; how many it has."""
     content: dict[str, Any] = yaml.safe_load((PROJECT / "config/demo.yaml").read_text())
     content |= {"study": "plan", "seeds_per_job": 1}
     for own in content["datasets"].values():
@@ -90,7 +91,7 @@ def write_study(folder: Path, runs: int) -> int:
     path = folder / "plan.yaml"
     content["seeds"] = 2
     path.write_text(yaml.safe_dump(content))
-    content["seeds"] = max(2, round(2 * runs / len(load_study(path).runs)))
+    content["seeds"] = max(2, math.ceil(2 * runs / len(load_study(path).runs)))
     path.write_text(yaml.safe_dump(content))
     return len(load_study(path).runs)
 

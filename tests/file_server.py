@@ -1,24 +1,17 @@
 """A server of our own whose one file arrives in the ways that servers go wrong."""
 
 import contextlib
-import hashlib
-import http.server
-import threading
 import time
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
-BODY = bytes(range(256)) * 64
-GOOD = hashlib.sha256(BODY).hexdigest()
+from servers import BODY, Silent, serving
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Handler(Silent):
     """Serves BODY in the ways that servers go wrong, by the first part of the path."""
 
     seen: ClassVar[list[tuple[str, str | None]]] = []
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
 
     def do_GET(self) -> None:
         wanted = self.headers.get("Range")
@@ -57,7 +50,5 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def running_server() -> Iterator[str]:
     """The address of a running server."""
     Handler.seen.clear()
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_port}"
-        running.shutdown()
+    with serving(Handler) as address:
+        yield address

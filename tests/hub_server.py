@@ -1,14 +1,11 @@
 """A server of our own that answers as the Hugging Face hub does, for the hub's own client."""
 
 import contextlib
-import hashlib
-import http.server
-import threading
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
-BODY = bytes(range(256)) * 64
-GOOD = hashlib.sha256(BODY).hexdigest()
+from servers import BODY, GOOD, Silent, serving
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TOKEN = "hf_thisIsNoTokenOfAnybody"
 SOURCE = {"kind": "hub", "repo": "some/words", "revision": COMMIT, "file": "data/words.bin", "repo_type": "dataset"}
@@ -24,13 +21,10 @@ ERRORS = {
 }
 
 
-class Hub(http.server.BaseHTTPRequestHandler):
+class Hub(Silent):
     """/datasets/some/<way>/resolve/<commit>/data/words.bin, in the ways that a hub goes wrong."""
 
     seen: ClassVar[list[tuple[str, str, str | None, str | None]]] = []
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
 
     def do_HEAD(self) -> None:
         self._answer()
@@ -72,7 +66,5 @@ class Hub(http.server.BaseHTTPRequestHandler):
 def running_hub() -> Iterator[str]:
     """The address of a running hub."""
     Hub.seen.clear()
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub) as running:
-        threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_port}"
-        running.shutdown()
+    with serving(Hub) as address:
+        yield address

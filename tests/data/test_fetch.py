@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from faults import one_sentence
-from file_server import BODY, GOOD, Handler, running_server
+from file_server import Handler, running_server
+from servers import BODY, GOOD
 
 from msd.data.fetch import fetch
 from msd.data.local_files import DATA_ROOT

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hub_server import BODY, COMMIT, GOOD, SOURCE, TOKEN, Hub, running_hub
+from hub_server import COMMIT, SOURCE, TOKEN, Hub, running_hub
+from servers import BODY, GOOD
 
 from msd.job import write_job
 

@@ -13,23 +13,20 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from project import PROJECT, write_project
 from secret_search import Watch, files, leaks
+from servers import Silent, serving
 
 FOLDER = PROJECT / "paper-fixtures"
 PASSWORD, TOKEN = "canary, the Password", "hf_canaryThisIsNoToken"
 
 
-class Server(http.server.SimpleHTTPRequestHandler):
-    """The files below a folder, without a word of each."""
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+class Server(Silent, http.server.SimpleHTTPRequestHandler):
+    """The files below a folder."""
 
 
 def main() -> None:
@@ -40,14 +37,12 @@ def main() -> None:
     handler = functools.partial(Server, directory=FOLDER / "files")
     printed: list[str] = []
     msd, snakemake = (functools.partial(python, module, printed=printed) for module in ("msd", "snakemake"))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, Watch() as watch:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}"
-        write_project(FOLDER, address=address, password=PASSWORD)
-        msd("plan", "config/paper.yaml")
-        msd("doctor", "config/paper.yaml")
-        snakemake("--configfile", "config/paper.yaml", "--quiet", "reason")
-        server.shutdown()
+    with Watch() as watch:
+        with serving(handler) as address:
+            write_project(FOLDER, address=address, password=PASSWORD)
+            msd("plan", "config/paper.yaml")
+            msd("doctor", "config/paper.yaml")
+            snakemake("--configfile", "config/paper.yaml", "--quiet", "reason")
         msd("audit", "paper")
         msd("crate", "paper", "--out", "crate")
     texts = [*files(FOLDER), *watch.texts(), ("what was printed", "".join(printed).encode())]

@@ -19,9 +19,10 @@ from typing import Any
 import pytest
 import yaml
 from calls import PROJECT, snakemake
-from hub_server import BODY, GOOD, SOURCE, TOKEN, Hub, running_hub
+from hub_server import SOURCE, TOKEN, Hub, running_hub
 from published_memes import SECOND_PHASE, encrypted, published
 from secret_search import Watch, files, leaks
+from servers import BODY, GOOD
 
 CANARIES = {"the token": TOKEN, "the password": "canary-Pass wörd/+1", "the wrong password": "canary-wrong-Pass wörd"}
 VARIABLE = "MSD_HATEFUL_MEMES_PASSWORD"
