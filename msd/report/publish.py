@@ -11,7 +11,10 @@ BLOCK = re.compile(r"<!-- (\w+) table of ([\w-]+): written by `msd publish` -->\
 
 
 def publish(study: str, *, docs: Path = Path("docs"), results: Path = Path("results")) -> str:
-    """Copy tables, record and main figure; returns what was done. UserError without report or a table to show."""
+    """Copy tables, record and main figure; returns what was done. UserError without report or a table to show.
+
+    Tables that the study no longer makes are no longer published.
+    """
     source, target = results / study, results / "published" / study
     if not (source / "report.html").is_file():
         raise UserError(f"{source} holds no report.html; run the study before you publish it")
@@ -21,6 +24,8 @@ def publish(study: str, *, docs: Path = Path("docs"), results: Path = Path("resu
     shown = {page: with_tables(text, study, tables, page=str(page)) for page, text in pages.items()}
     files += (source / "figures").glob("main.png")
     target.mkdir(parents=True, exist_ok=True)
+    for former in {file.name for file in target.iterdir()} - {file.name for file in files}:
+        (target / former).unlink()
     for file in files:
         shutil.copyfile(file, target / file.name)
     for page in pages:

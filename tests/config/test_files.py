@@ -32,7 +32,7 @@ def test_a_fault_of_a_methods_file_names_the_file(fresh_project, name, change, s
     path = Path(f"config/methods/{name}.yaml")
     changed_yaml(path, path, change)
     with one_sentence(rf"config/methods/{name}.yaml.*{sentence}"):
-        open_study("config/demo-full.yaml")
+        open_study("config/demo-baselines.yaml")
 
 
 @pytest.mark.parametrize(

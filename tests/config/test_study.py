@@ -43,10 +43,17 @@ def test_every_study_in_config_is_valid() -> None:
 COMPARED = ["kd", "msd-uniform", "msd-population", "msd-instance", "msd-learned", "msd-swapped-weights"]
 
 
-@pytest.mark.parametrize("path", [FULL, Path("config/search/demo-search.yaml")])
-def test_kd_and_the_forms_of_msd_choose_between_the_same_four_points(path: Path) -> None:
+@pytest.mark.parametrize(
+    ("path", "datasets"),
+    [
+        (FULL, ["tux-kind"]),
+        (Path("config/demo-baselines.yaml"), None),
+        (Path("config/search/demo-search.yaml"), None),
+    ],
+)
+def test_kd_and_the_forms_of_msd_choose_between_the_same_four_points(path: Path, datasets: list[str] | None) -> None:
     study = load_study(path)
-    for dataset in study.datasets:
+    for dataset in datasets or study.datasets:
         points = [study.points(dataset, name) for name in COMPARED if name in study.methods_of(dataset)]
         values = [[(of["lambda"], of["temperature"]) for _, of in found] for found in points]
         assert values == [[(0.5, 1), (0.5, 2), (0.9, 1), (0.9, 2)]] * len(values)
@@ -54,24 +61,31 @@ def test_kd_and_the_forms_of_msd_choose_between_the_same_four_points(path: Path)
 
 def test_the_studies_train_as_the_search_did() -> None:
     """But for the seeds, and for the points of which the search chose one."""
-    search, demo, full = (load_study(path) for path in ("config/search/demo-search.yaml", "config/demo.yaml", FULL))
-    for study in (demo, full):
+    search, demo, baselines, full = (
+        load_study(path)
+        for path in (
+            "config/search/demo-search.yaml",
+            "config/demo.yaml",
+            "config/demo-baselines.yaml",
+            FULL,
+        )
+    )
+    for study in (demo, baselines, full):
         assert (study.data, study.saliency, study.engine) == (search.data, search.saliency, search.engine)
-        for dataset in search.datasets:
+        for dataset in set(search.datasets) & set(study.datasets):
             assert study.training("student", dataset) == search.training("student", dataset)
             teachers = [one.training("teacher", dataset).model_dump(exclude={"seeds"}) for one in (study, search)]
             assert teachers[0] == teachers[1]
     assert not {*search.seeds} & {*demo.seeds, *full.seeds}
     assert {*search.datasets} == {*demo.datasets} < {*full.datasets}
+    assert {*baselines.datasets} == {*full.primary}
 
 
-def test_the_embedded_study_has_the_points_that_the_search_found() -> None:
-    study, grid = (
-        load_study("config/demo.yaml"),
-        json.loads(Path("results/published/demo-search/grid.json").read_text()),
-    )
+@pytest.mark.parametrize("path", [Path("config/demo.yaml"), FULL])
+def test_the_embedded_studies_have_the_points_that_the_search_found(path: Path) -> None:
+    study, grid = load_study(path), json.loads(Path("results/published/demo-search/grid.json").read_text())
     found = {(cell["dataset"], cell["method"]): cell["selected"] for cell in grid["cells"]}
-    for dataset in study.datasets:
+    for dataset in {*study.datasets} - {"tux-kind"}:
         for name in set(study.methods_of(dataset)) - {"finetune"}:
             [(_, point)] = study.points(dataset, name)
             assert f"lambda-{point['lambda']}_temperature-{point['temperature']}" == found[dataset, name], (

@@ -32,7 +32,11 @@ def test_tables_are_copied_and_shown(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no report.html; run the study"):
         publish("toy", docs=docs, results=tmp_path / "results")
     (tmp_path / "results/toy/report.html").write_text("<html>")
+    former = tmp_path / "results/published/toy/combined.md"
+    former.parent.mkdir(parents=True)
+    former.write_text("a table of its former form\n")
     publish("toy", docs=docs, results=tmp_path / "results")
+    assert not former.exists()
     assert "| 1 |\n<!-- end -->\nafter" in page.read_text()
     assert "old" not in page.read_text()
     assert (tmp_path / "results/published/toy/main.png").read_bytes() == b"png"
