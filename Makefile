@@ -101,11 +101,11 @@ bench: setup
 	python bench/audit.py
 	python bench/store.py
 
-# The tables of docs/scale.md; the last ones have the times of jobs that ran in results/demo and paper-fixtures.
+# The tables of docs/scale.md; the last ones have the times of jobs that ran: of demo-baselines, and of paper-fixtures.
 scale: setup
 	python bench/plan.py --page
 	python bench/scale.py --page
-	python bench/simulate.py config/demo-full.yaml --times results/demo --page
+	python bench/simulate.py config/demo-baselines.yaml --times results/demo-baselines --page
 	python bench/simulate.py config/paper.yaml --times paper-fixtures/results/paper --priced --page
 
 bench-gpu:

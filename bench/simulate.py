@@ -1,6 +1,6 @@
 """How long a study takes on few and on many GPUs, and what holds it up: a simulation of its real jobs, event by event.
 
-    python bench/simulate.py config/demo-full.yaml --times results/demo [--page]
+    python bench/simulate.py config/demo-baselines.yaml --times results/demo-baselines [--page]
     python bench/simulate.py config/paper.yaml --times paper-fixtures/results/paper --priced [--page]
 
 The jobs and what each waits for are Snakemake's (`--d3dag`). A job of a rule takes the time of one of that rule's jobs

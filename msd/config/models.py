@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from msd.config.contracts.data import Licence, Source
 from msd.config.contracts.training import Adapted, Architecture, Channels, ConvertParams, MaxTokens, Pool, Reading
-from msd.config.sections import SIZES, Training
+from msd.config.sections import SIZES, TrainingConfig
 from msd.config.strict import Count, Fraction, Side, Strict, distinct
 from msd.errors import UserError
 
@@ -105,7 +105,7 @@ class ModelConfig(Strict):
             labels=self.labels,
         )
 
-    def built(self, training: Training, *, positions: int) -> Architecture | Adapted:
+    def built(self, training: TrainingConfig, *, positions: int) -> Architecture | Adapted:
         """The model of a role: its own sizes, and what the study changes."""
         if self.reads_pixels:
             assert self.mean is not None, "of one that reads pixels"

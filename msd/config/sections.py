@@ -133,7 +133,7 @@ class Sizes(Strict):
         return {name: getattr(self, name) for name in (*SIZES, "dropout", "pool") if getattr(self, name) is not None}
 
 
-class Training(Schedule, Sizes):
+class TrainingConfig(Schedule, Sizes):
     """Architecture and schedule of a model."""
 
     engine: dict[str, Any] = Field({}, description="keys of `engine` that differ for this role")
@@ -143,13 +143,13 @@ class Training(Schedule, Sizes):
         return Schedule(**self.model_dump(include=set(Schedule.model_fields)))
 
 
-class Student(Training):
+class Student(TrainingConfig):
     """A student, which starts from `model`, or from random weights, its words perhaps from the text encoder's."""
 
     words: Words = Field("scratch", description="start of its words: random, or principal components of the encoder's")
 
 
-class Teacher(Training):
+class Teacher(TrainingConfig):
     """The teacher, which starts from `model`, or its text side from the text encoder."""
 
     epochs: CountOrNone = Field(description="passes over the training samples; 0 takes a fine-tuned `model` as it is")

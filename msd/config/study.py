@@ -24,7 +24,7 @@ from msd.config.files import EncoderConfig, Fetched, read_named
 from msd.config.grid import Grid, Run, check_keys
 from msd.config.models import ModelConfig, Role, built_of, check_models, read_by
 from msd.config.names import block_name, number_of
-from msd.config.sections import Data, Report, SaliencyConfig, Sizes, Student, Teacher, Training, Transfer
+from msd.config.sections import Data, Report, SaliencyConfig, Sizes, Student, Teacher, TrainingConfig, Transfer
 from msd.config.strict import Title
 from msd.config.yaml_file import read_model, read_yaml, validated
 from msd.errors import UserError, nearest
@@ -79,8 +79,8 @@ class Study(Grid):
         return self.encoder_configs[self.datasets[dataset].extractor or self.data.extractor]
 
     def training(self, role: Role, dataset: str) -> Any:
-        """The Teacher or Training of one dataset: the study's values with the dataset's overrides."""
-        base: Training = getattr(self, role)
+        """The Teacher or TrainingConfig of one dataset: the study's values with the dataset's overrides."""
+        base: TrainingConfig = getattr(self, role)
         changes = getattr(self.datasets[dataset], role)
         check_keys(changes, type(base).model_fields, f"datasets.{dataset}.{role}")
         kept = base.model_dump(exclude=set(Sizes.model_fields) if "model" in changes else None)
