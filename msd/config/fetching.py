@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
@@ -39,9 +40,9 @@ class FetchingStudy(NamedStudy):
         return folder
 
     @property
+    @abstractmethod
     def sources(self) -> list[Fetched]:
         """All that is fetched: datasets, then encoders and models."""
-        raise NotImplementedError
 
     @property
     def unaccepted(self) -> list[Fetched]:

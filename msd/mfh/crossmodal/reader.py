@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -33,13 +34,13 @@ class DataReader(Records):
         """What `read` drops."""
         return Findings(self.records)
 
+    @abstractmethod
     def read(self, folder: Path) -> dict[str, Samples]:
         """The splits train, val and test without bad records; UserError for files that cannot be read."""
-        raise NotImplementedError
 
+    @abstractmethod
     def classes(self, folder: Path) -> int:
         """Number of classes, or of labels that a sample may have together."""
-        raise NotImplementedError
 
 
 def reader_names() -> list[str]:
@@ -56,4 +57,4 @@ def reader_module(name: str) -> str:
 
 def reader_class(name: str) -> type[DataReader]:
     """The one class of a reader's module; imports it, and what it decodes files with."""
-    return plugin_class(readers, reader_module(name).rpartition(".")[2], DataReader)
+    return plugin_class(readers, reader_module(name).rpartition(".")[2], DataReader)  # type: ignore[type-abstract]
