@@ -1,6 +1,7 @@
 """Tests that stand on a difference and its error: of one side, and of several tasks together."""
 
 import math
+import sys
 from collections.abc import Sequence
 
 from scipy.special import ndtr, ndtri
@@ -14,14 +15,23 @@ def p_above(value: float, bound: float, *, error: float, freedom: float) -> floa
     return float(student_t.sf((value - bound) / error, freedom))
 
 
-def stouffer(one_sided: Sequence[float]) -> tuple[float, float]:
-    """(z, two-sided p) that tasks together have no effect, from each one's one-sided p: z = Σ Φ⁻¹(1 − p) / √k.
+def normal_deviate(value: float, *, error: float, freedom: float) -> float:
+    """The z of a standard normal whose tail is as large as that of Student's t = value / error, with its sign.
+
+    From the smaller tail, of which a float holds as little as 1e-308: |z| is at most 37.5.
+    """
+    tail = p_above(abs(value), 0, error=error, freedom=freedom)
+    return math.copysign(-float(ndtri(max(tail, sys.float_info.min))), value)
+
+
+def stouffer(deviates: Sequence[float]) -> tuple[float, float]:
+    """(z, two-sided p) that tasks together have no effect, from each one's `normal_deviate`: z = Σ z_k / √K.
 
     Stouffer et al., "The American Soldier", 1949, every task with the same weight. Not a mean effect with tasks as
     random effects: metrics of different tasks have no scale in common, and tasks that were chosen are no sample of any
-    population. Raises ValueError for no p.
+    population. Raises ValueError for no task.
     """
-    if not one_sided:
-        raise ValueError("one_sided: at least one p is needed")
-    z = -float(ndtri(one_sided).sum()) / math.sqrt(len(one_sided))
+    if not deviates:
+        raise ValueError("deviates: at least one is needed")
+    z = math.fsum(deviates) / math.sqrt(len(deviates))
     return z, float(2 * ndtr(-abs(z)))

@@ -13,6 +13,7 @@ from msd.measure.intervals import LEVEL
 from msd.measure.scorers import FloatArray
 
 LEAST_SHARE = 0.1
+ENOUGH = 3  # degrees of freedom between teachers: Student's t has 3.2 there, not 12.7
 _QUANTILE = (1 + LEVEL) / 2
 
 
@@ -95,7 +96,7 @@ def standard_error(
     covariance of different ones. V is at least a tenth of V_pictures: two or three seeds that count right answers
     often agree exactly, by chance.
     Freedom: Satterthwaite's with one teacher, `freedom_of_parts` with several. V_pictures and G − 1 for a single seed.
-    `share` moderates the mean square between teachers, as Smyth (2004) does variances: see `_moderated`.
+    `share` moderates the mean square between two or three teachers, as Smyth (2004) does variances: see `moderated`.
     Source: random effects by analysis of variance (Searle, Casella, McCulloch, "Variance Components", 1992).
     """
     of_pictures = float(covariance.mean())
@@ -104,7 +105,7 @@ def standard_error(
     several = int(teachers.max()) > 0
     groups = teachers if several else np.arange(len(gaps))
     squares = mean_squares(gaps, groups)
-    between, freedom = _moderated(squares, share) if several else (squares.between, squares.groups - 1)
+    between, freedom = _of_teachers(squares, share) if several else (squares.between, squares.groups - 1)
     of_top = squares.ratio * between / squares.seeds
     shared = float(covariance[groups[:, None] != groups].mean())
     of_both = max(0.0, of_pictures - shared)
@@ -120,19 +121,30 @@ def standard_error(
     return math.sqrt(variance), max(variance**2 / doubt if doubt else 0.0, freedom), spread
 
 
-def _moderated(squares: MeanSquares, share: TeacherShare | None) -> tuple[float, float]:
-    """The mean square between teachers and its freedom, together with what other tasks let expect of it.
+def moderated(own: float, freedom: float, *, expected: float, prior: float) -> tuple[float, float]:
+    """A mean square between few teachers, and its freedom, together with what other tasks let expect of it.
 
-    Expected: (1 + n₀·ratio) · `within`, of freedom 1/(1/ν_share + 1/(S − G)); both weigh by their freedom.
-    Source: Smyth, "Linear models and empirical Bayes methods", SAGMB 3, 2004; there the prior is of the variance,
+    Both weigh by their freedom, and the result is never below `own`: a task whose teachers vary more than those of
+    others must not borrow a small variance. From `ENOUGH` degrees of freedom, four teachers, on, `own` stands alone.
+    Source: Smyth, "Linear models and empirical Bayes methods", SAGMB 3, 2004, without that lower limit.
+    """
+    if freedom >= ENOUGH or not prior:
+        return own, freedom
+    both = freedom + prior
+    return max(own, (freedom * own + prior * expected) / both), both
+
+
+def _of_teachers(squares: MeanSquares, share: TeacherShare | None) -> tuple[float, float]:
+    """The mean square between teachers and its freedom, `moderated` by the ratio that other tasks show.
+
+    Expected: (1 + n₀·ratio) · `within`, of freedom 1/(1/ν_share + 1/(S − G)). In Smyth the prior is of the variance,
     here of its ratio to that of seeds, which methods and metrics of different scales can have in common.
     """
     own = squares.groups - 1
     if share is None or squares.seeds == squares.groups:
         return squares.between, own
     prior = 1 / (1 / share.freedom + 1 / (squares.seeds - squares.groups))
-    expected = (1 + squares.size * share.ratio) * squares.within
-    return (own * squares.between + prior * expected) / (own + prior), own + prior
+    return moderated(squares.between, own, expected=(1 + squares.size * share.ratio) * squares.within, prior=prior)
 
 
 def freedom_of_parts(of_few: float, freedom: float, of_many: float, many: float) -> float:

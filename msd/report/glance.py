@@ -17,6 +17,7 @@ from msd.report.page import PageFigure, data_uri
 from msd.report.style import FAINT, INK, PALETTE, SETTINGS, new_figure
 from msd.tables.cell import Cell
 from msd.tables.claim_tests import ALL
+from msd.tables.claims import measured_title
 from msd.tables.power import power_sentence
 from msd.tables.table import Table
 from msd.tables.text import difference_text
@@ -123,8 +124,8 @@ def _drawn(
 ) -> Figure:
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
-    figure, grid = new_figure(rows, columns, row_height=0.62 + 0.2 * len(tasks), sharey=True)
-    figure.set_size_inches(figure.get_size_inches()[0], rows * (0.62 + 0.2 * len(tasks)) + 0.2)
+    figure, grid = new_figure(rows, columns, row_height=0.8 + 0.2 * len(tasks), sharey=True)
+    figure.set_size_inches(figure.get_size_inches()[0], rows * (0.8 + 0.2 * len(tasks)) + 0.2)
     flat = [axes for row in grid for axes in row]
     primary = sum(parts[name] == "primary" for name in tasks)
     for axes, (key, cells) in zip(flat, panels.items(), strict=False):
@@ -136,6 +137,7 @@ def _drawn(
         if primary < len(tasks):
             axes.axhline(primary - 0.5, color=FAINT, linewidth=0.8, linestyle=(0, (4, 2)))
         axes.set_title("\n".join(wrap(f"{key} {claim['title']}", LONGEST)))
+        axes.set_xlabel(f"Δ {measured_title(claim['measures'])}", fontsize=9)
         axes.set_yticks(range(len(tasks)), [datasets[name] for name in tasks])
         axes.set_ylim(len(tasks) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")

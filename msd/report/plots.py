@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from msd.measure.scorers import FloatArray
 from msd.report.densities import density
 from msd.report.style import FAINT, INK, MODALITY_COLOURS, PALETTE, Look, legend, new_figure
-from msd.tables.cell import Cell
+from msd.tables.cell import Cell, Value
 from msd.tables.comparisons import MEASURES
 from msd.tables.table import Table
 
@@ -19,7 +19,10 @@ FLOOR = 1e-3  # what is smaller, zero included, is drawn at the left edge
 
 
 def main_figure(table: Table, *, styles: Mapping[str, Look]) -> Figure:
-    """One panel a dataset: seeds, mean and interval of each method, with teacher and probe as lines."""
+    """One panel a dataset: seeds, mean and interval of each method, with teacher and probe as lines.
+
+    A method far below all others stands at the left edge as an arrow with its mean: see :func:`far_below`.
+    """
     methods = [name for name in styles if name != "teacher"]
     datasets = list(dict.fromkeys(cell.dataset for cell in table.cells))
     figure, panels = new_figure(len(datasets), row_height=0.75 + 0.19 * len(methods))
@@ -30,8 +33,11 @@ def main_figure(table: Table, *, styles: Mapping[str, Look]) -> Figure:
             if mean is not None:
                 label = table.titles["method"][name]
                 axes.axvline(mean, color=INK, linestyle=dash, linewidth=1.3, label=label, zorder=1)
+        far = far_below({method: cells[method].value for method in methods if method in cells})
         for row, method in enumerate(methods):
-            if method in cells:
+            if method in far:
+                _arrow(axes, cells[method], row=row, look=styles[method])
+            elif method in cells:
                 _dot(axes, cells[method], row=row, look=styles[method])
         axes.set_yticks(range(len(methods)), [table.titles["method"][method] for method in methods])
         axes.set_ylim(len(methods) - 0.4, -0.6)
@@ -54,6 +60,33 @@ def _dot(axes: Any, cell: Cell, *, row: int, look: Look) -> None:
     if value.low is not None:
         axes.plot([value.low, value.high], [row, row], color=look.colour, linewidth=2.2, zorder=3)
     axes.plot(value.mean, row, marker=look.marker, markersize=7, color=look.colour, markeredgecolor="white", zorder=4)
+
+
+def _arrow(axes: Any, cell: Cell, *, row: int, look: Look) -> None:
+    """At the left edge: a mean that lies beyond it, in words."""
+    edge = axes.get_yaxis_transform()
+    axes.plot(0.012, row, marker="<", markersize=7, color=look.colour, transform=edge, clip_on=False)
+    axes.text(0.035, row, f"{cell.value.mean:.3f}, off the axis", color=INK, fontsize=9, va="center", transform=edge)
+
+
+def far_below(values: Mapping[str, Value]) -> set[str]:
+    """Methods that an axis cannot show without pressing all others together: controls that ruin the student.
+
+    They are fewer than half, and the gap between them and the rest, intervals and seeds included, is wider than
+    the rest.
+    """
+    spans = {}
+    for name, value in values.items():
+        if value.mean is not None:
+            ends = [end for end in (value.mean, value.low, value.high, *value.by_seed.values()) if end is not None]
+            spans[name] = (min(ends), max(ends))
+    ascending = sorted(spans, key=lambda name: spans[name])
+    for count in range(1, (len(ascending) + 1) // 2):
+        below, rest = ascending[:count], ascending[count:]
+        start, end = min(spans[name][0] for name in rest), max(spans[name][1] for name in rest)
+        if start - max(spans[name][1] for name in below) > end - start:
+            return set(below)
+    return set()
 
 
 def saliency_figure(

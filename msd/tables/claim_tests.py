@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from msd.config.claims import Claim
-from msd.measure.joint import p_above, stouffer
+from msd.measure.joint import normal_deviate, p_above, stouffer
 from msd.measure.stats import holm
 from msd.tables.cell import Against, Cell, Value, Verdict
 from msd.tables.comparisons import titles
@@ -128,7 +128,7 @@ class ClaimTests:
         if len(tested) < 2:
             return {}
         z, p = stouffer(
-            [p_above(self.sign * (one.difference or 0), 0, error=one.error or 0, freedom=one.freedom or 1)
+            [normal_deviate(self.sign * (one.difference or 0), error=one.error or 0, freedom=one.freedom or 1)
              for one in tested]
         )  # fmt: skip
         against = Against(str(self.claim.against), p=p, p_holm=p, details={"runs": [

@@ -12,6 +12,7 @@ from msd.tables.cell import Cell, Value, Verdict
 from msd.tables.claim_tests import ALL, ClaimTests
 from msd.tables.comparisons import make_table, titles
 from msd.tables.descriptions import COUNTED
+from msd.tables.power import power_sentence
 from msd.tables.study_results import StudyResults
 from msd.tables.table import Table
 from msd.tables.text import number, score_text
@@ -52,14 +53,15 @@ def claims_table(claims: Claims, tables: Mapping[str, Table], study: StudyResult
         rows=["claim"],
         columns=["dataset"],
         caption="What the paper claims, and what this study says to it: one test a task.",
-        notes=[*_notes(claims, named["method"], "control" in parts.values()), TOGETHER],
+        notes=[*_notes(claims, named["method"], "control" in parts.values()), _metrics(named), TOGETHER],
         with_metric=False,
         more={"claims": {key: _summary(key, claim, cells) for key, claim in claims.claims.items()}},
     )
     shown = {key: f"{key}: {claim.statement}" for key, claim in claims.claims.items()}
     tasks = {name: _dataset_title(title, parts[name]) for name, title in named["dataset"].items()}
     tasks[ALL] = "All primary tasks together"
-    return replace(table, titles={**table.titles, "claim": shown, "dataset": tasks})
+    notes = [*table.notes, power_sentence(table)]
+    return replace(table, notes=notes, titles={**table.titles, "claim": shown, "dataset": tasks})
 
 
 def _dataset_title(title: str, part: str) -> str:
@@ -116,16 +118,26 @@ def _notes(claims: Claims, named: Mapping[str, str], has_controls: bool) -> Iter
         )
 
 
+def _metrics(named: Mapping[str, Mapping[str, str]]) -> str:
+    """Which score a claim speaks of on each task."""
+    scores = [f"{named['dataset'][name]}, {metric}" for name, metric in named["metric"].items()]
+    return f"Test score: {'; '.join(scores)}."
+
+
 def _measured(claim: Claim) -> str:
     if claim.rule == "separate":
-        return "saliency of image and of text"
+        return "saliency of image and of text (n counts samples)"
     if claim.rule == "smaller":
         return ", ".join(COUNTED[measure].lower() if measure != "flops" else "FLOPs" for measure in claim.measures)
     if not claim.measures:
-        return "test score"
-    kind = claim.measures[0].partition("/")[0]
+        return measured_title(claim.measures)
     views = " and of ".join(f"{measure.partition('/')[2]} alone" for measure in claim.measures)
-    return f"{MEASURES[kind]}, mean of {views}"
+    return f"{measured_title(claim.measures)}, mean of {views}"
+
+
+def measured_title(measures: Sequence[str]) -> str:
+    """What a claim about a difference compares: measures as kind/view, none for the test score."""
+    return MEASURES[measures[0].partition("/")[0]] if measures else "test score"
 
 
 def _separate(claim: Claim, cells: Sequence[Cell]) -> tuple[Verdict, Cell] | None:

@@ -28,6 +28,7 @@ REFERENCES = {
     "student-int8": "Student, ONNX, 8 bits",
 }
 UNIMODAL = VIEWS[1:]
+ONLY_POINT = "default"  # the point of a method without a grid: `MethodConfig.points`
 MEASURES = {
     "kl": "KL divergence, nats",
     "js": "Jensen-Shannon divergence, nats",
@@ -240,8 +241,10 @@ def _notes_on_tests(params: ReportParams) -> list[str]:
     return [brackets, *([f"{'' if everywhere else ', '.join(single) + ': '}{ONE_TEACHER}."] if single else [])]
 
 
-def _selection(params: ReportParams) -> str:
-    """How a point of a grid is chosen."""
+def _selection(cells: Sequence[Cell], params: ReportParams) -> str:
+    """How a point of a grid is chosen, if any method of these cells has a grid."""
+    if all(cell.selected in (None, ONLY_POINT) for cell in cells):
+        return "Nothing was searched: each method has the parameters that the study's file gives."
     count = params.search_seeds
     seeds = "all its seeds is chosen" if count is None else f"the first {count} seeds is chosen, and all train it"
     return f"Of a method's grid, the point with the best mean validation score over {seeds}."
@@ -268,8 +271,9 @@ def make_table(
         about = f"Exploratory: p of {tested} comparisons is uncorrected; another table decides the claims."
         notes = [*notes, about]
     if any(cell.selected for cell in cells):
-        notes = [_selection(params), *notes]
-    if any(cell.value.low is not None and cell.value.by_seed for cell in cells):
+        notes = [_selection(cells, params), *notes]
+    over_seeds = [cell for cell in cells if cell.value.low is not None and cell.value.by_seed]
+    if any("over" not in cell.place for cell in over_seeds):
         notes = ["± is half a 95 % t-interval over the n seeds, of the teachers at hand.", *notes]
     named = titles(params) | ({} if with_metric else {"metric": {}})
     return Table(

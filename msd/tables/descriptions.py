@@ -106,7 +106,6 @@ def lesson_table(study: StudyResults, answers: Mapping[str, Mapping[str, Mapping
         measures=LESSON,
         caption="How much the teacher's answers add to the labels that it was trained on.",
         notes=notes,
-        with_metric=False,
     )
 
 
@@ -143,7 +142,6 @@ def cost_table(costs: Mapping[str, Any], params: ReportParams) -> Table:
             "Regions are read from the cache: the picture encoder that both share is not counted.",
             "FLOPs: of the test sample of median length, a multiplication and an addition counted as two.",
         ],
-        with_metric=False,
     )
 
 
@@ -157,7 +155,10 @@ def latency_table(costs: Mapping[str, Any], params: ReportParams) -> Table:
         columns=["measure"],
         measures=MEASURED,
         caption="How long teacher and student take for one sample, on the machine that made this study.",
-        notes=["One sample at a time, one thread; the median of each of n rounds of samples of all lengths."],
+        notes=[
+            "One sample at a time, one thread; the median of each of n rounds of samples of all lengths, and ± half a "
+            "95 % t-interval over the rounds."
+        ],
         with_metric=False,
     )
 

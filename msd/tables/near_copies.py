@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from msd.measure.metric import METRICS
-from msd.tables.cell import ONE_TEACHER, Cell, Value
-from msd.tables.comparisons import make_table
+from msd.tables.cell import ONE_MODEL, ONE_TEACHER, Against, Cell, Value
+from msd.tables.comparisons import make_table, titles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from msd.tables.results import Array, DatasetResults
+    from msd.measure.scorers import FloatArray
+    from msd.tables.results import Array, DatasetResults, MethodResults
     from msd.tables.study_results import StudyResults
     from msd.tables.table import Table
 
@@ -39,36 +40,68 @@ def near_copies_table(study: StudyResults) -> Table:
         rows=["dataset", "method"],
         columns=["measure"],
         measures=MEASURES,
-        caption="Test scores with and without the near-copies of training samples.",
+        caption="Test scores with and without the near-copies of training samples, and the difference without them to "
+        f"{titles(study.params)['method'][study.params.baseline]}.",
         notes=[RULE, f"{'; '.join(counts) or 'No test sample of any data set'} is a near-copy."],
     )
 
 
 def _cells(study: StudyResults, results: DatasetResults) -> list[Cell]:
-    """The teacher's and each method's cells with all samples, and with those apart from training."""
-    cells = []
-    metric, keep = METRICS[results.metric], ~results.near_copies
-    models: Mapping[str, Mapping[str, Array]] = {
-        "teacher": results.teachers["both"],
-        **{name: own.logits("test", "both") for name, own in results.methods.items()},
+    """The cells of teacher, probe and each method with all samples, and with those apart from training."""
+    references: dict[str, tuple[Mapping[str, Array], list[str], str]] = {
+        "teacher": (results.teachers["both"], study.teacher_runs(results), ONE_TEACHER)
     }
-    for name, by_seed in models.items():
-        own = results.methods.get(name)
-        for measure, rows in (("all", np.ones_like(keep)), ("apart", keep)):
-            values = {
-                seed: metric.value(logits[rows], results.gold[rows], results.task).value
-                for seed, logits in by_seed.items()
-            }
-            value = Value.over_seeds(values, metric=metric.name, why=None if own else ONE_TEACHER)
-            cell = Cell(
-                dataset=results.name,
-                method=name,
-                metric=metric.name,
-                split="test",
-                value=value,
-                place={"measure": measure},
-                selected=own.content["selected"] if own else None,
-                runs=own.content["runs"] if own else study.teacher_runs(results),
-            )
-            cells.append(cell)
+    if results.probe is not None:
+        references["probe"] = ({"0": results.probe}, study.probe_runs(results), ONE_MODEL)
+    cells = []
+    for name, (by_seed, runs, why) in references.items():
+        for measure in MEASURES:
+            value = _value(results, by_seed, measure, why=why)
+            cells.append(Cell(**_about(results, name, measure), value=value, runs=runs))
+    apart = {name: _apart(study, results, own) for name, own in results.methods.items()}
+    for name, own in results.methods.items():
+        for measure in MEASURES:
+            value = _value(results, own.logits("test", "both"), measure)
+            against = _against(study, results, name, apart) if measure == "apart" else None
+            about: dict[str, Any] = {"selected": own.content["selected"], "runs": own.content["runs"]}
+            cells.append(Cell(**_about(results, name, measure), value=value, against=against, **about))
     return cells
+
+
+def _about(results: DatasetResults, name: str, measure: str) -> dict[str, Any]:
+    about = {"dataset": results.name, "method": name, "metric": results.metric, "split": "test"}
+    return about | {"place": {"measure": measure}}
+
+
+def _value(results: DatasetResults, by_seed: Mapping[str, Array], measure: str, why: str | None = None) -> Value:
+    rows = ~results.near_copies if measure == "apart" else np.ones_like(results.near_copies)
+    metric = METRICS[results.metric]
+    values = {
+        seed: metric.value(logits[rows], results.gold[rows], results.task).value for seed, logits in by_seed.items()
+    }
+    return Value.over_seeds(values, metric=metric.name, why=why)
+
+
+def _apart(study: StudyResults, results: DatasetResults, own: MethodResults) -> dict[str, FloatArray]:
+    """Seed -> score of the samples apart from training, on all resampled test splits."""
+    keep = ~results.near_copies
+
+    def resampled(logits: Array) -> FloatArray:
+        scorer = METRICS[results.metric].scorer(logits[keep], results.gold[keep], results.task)
+        return study.resampled(results, lambda weights: scorer(weights[:, keep]))
+
+    return {seed: resampled(logits) for seed, logits in own.logits("test", "both").items()}
+
+
+def _against(
+    study: StudyResults, results: DatasetResults, name: str, apart: Mapping[str, Mapping[str, FloatArray]]
+) -> Against | None:
+    """The difference to the baseline on the samples apart from training."""
+    other, own = study.against_baseline(name), results.methods[name]
+    if other is None:
+        return None
+    seeds = [seed for seed in own.seeds if seed in results.methods[other].seeds]
+    a, b = ([apart[method][seed] for seed in seeds] for method in (name, other))
+    teachers = [own.teachers[seed] for seed in seeds]
+    share = study.teacher_share(results.name, [("score", "both")]) if len(set(teachers)) > 1 else None
+    return study.against(other, a, b, results, teachers=teachers, share=share)

@@ -86,5 +86,6 @@ def _lines(table: Table, found: list[TestPower], difference: float | None) -> It
         line += f"{one.design.error(one.seeds):>10.4f}{one.smallest:>10.4f}"
         if difference is not None and not table.more["claims"][claim]["measures"]:
             seeds = one.design.seeds_for(difference)
-            line += f"  {seeds or f'more than {MOST_SEEDS:,}: too few pictures or teachers':>{len(title) - 2}}"
+            at_best = f"no number: {one.design.smallest(MOST_SEEDS):.4f} at best, by pictures and teachers"
+            line += f"  {seeds or at_best:>{len(title) - 2}}"
         yield line

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import t as student_t
 
 from msd.measure.intervals import LEVEL
-from msd.measure.variance import freedom_of_parts
+from msd.measure.variance import freedom_of_parts, moderated
 from msd.tables.cell import ONE_TEACHER, Cell, Value
 from msd.tables.comparisons import MEASURES, make_table
 from msd.tables.study_results import StudyResults
@@ -48,7 +48,8 @@ def saliency_table(summaries: Mapping[str, Mapping[str, Any]], study: StudyResul
         notes=[
             f"Measure: {MEASURES.get(params.saliency_measure, params.saliency_measure)}.",
             "Here n counts samples. The interval is over pictures and, where there are several, over teachers, whose "
-            "variance relative to the squared mean is moderated by that of the other datasets.",
+            "variance relative to the squared mean is moderated by that of the other datasets where they are two or "
+            "three.",
         ],
         with_metric=False,
     )
@@ -68,7 +69,7 @@ def _relative_variances(of_teachers: Mapping[str, Any], split: str) -> tuple[flo
 
 
 def _value(entries: Entries, others: list[tuple[float, int]]) -> Value:
-    """The mean over teachers. Its variance is s²/T of the teachers, with the other datasets' as a prior, and the
+    """The mean over teachers. Its variance is s²/T of the teachers, `moderated` by the other datasets', and the
     pictures' of one teacher on average: an upper bound, because part of the second is in the first."""
     means = np.array([entry["mean"] for entry in entries])
     mean, count, n = float(means.mean()), len(entries), int(entries[0]["n"])
@@ -77,9 +78,9 @@ def _value(entries: Entries, others: list[tuple[float, int]]) -> Value:
     quantile = float(student_t.ppf((1 + LEVEL) / 2, n - 1))
     of_pictures = float(np.mean([((entry["high"] - entry["low"]) / 2 / quantile) ** 2 for entry in entries]))
     prior = sum(freedom for _, freedom in others)
-    expected = mean**2 * sum(variance * freedom for variance, freedom in others)
-    freedom = count - 1 + prior
-    of_teachers = ((count - 1) * float(means.var(ddof=1)) + expected) / freedom / count
+    expected = mean**2 * sum(variance * freedom for variance, freedom in others) / prior if prior else 0.0
+    square, freedom = moderated(float(means.var(ddof=1)), count - 1, expected=expected, prior=prior)
+    of_teachers = square / count
     variance = of_teachers + of_pictures
     if not variance:
         return Value(mean, mean, mean, n)

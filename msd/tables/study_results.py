@@ -52,8 +52,7 @@ class StudyResults:
     def probe_cell(self, results: DatasetResults, logits: Array) -> Cell:
         """Cell of the probe's test score."""
         values = {"0": evaluate_metrics(results, logits)[results.metric]}
-        runs = [f"results/{self.params.study}/probes/{results.name}"]
-        return self._reference(results, "probe", values, runs, view="both", why=ONE_MODEL)
+        return self._reference(results, "probe", values, self.probe_runs(results), view="both", why=ONE_MODEL)
 
     def _reference(
         self,
@@ -76,6 +75,10 @@ class StudyResults:
         """The folders of a dataset's teachers, or of one part of each: outputs, saliency."""
         folder = f"results/{self.params.study}/teachers/{results.name}"
         return [f"{folder}/seed-{seed}{part and f'/{part}'}" for seed in results.teachers["both"]]
+
+    def probe_runs(self, results: DatasetResults) -> list[str]:
+        """The folder of a dataset's probe."""
+        return [f"results/{self.params.study}/probes/{results.name}"]
 
     def method_cell(
         self,

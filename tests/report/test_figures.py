@@ -12,10 +12,12 @@ from msd.errors import UserError
 from msd.report.densities import density
 from msd.report.examples import common, examples, gold, most_salient, said
 from msd.report.figures import density_methods, figures
+from msd.report.plots import far_below
 from msd.report.rule_graph import layers, reduced, rule_graph
 from msd.report.sensitivity import lines_of, searched, sensitivity_figure
 from msd.report.style import PALETTE, looks
 from msd.report.weights import learned_weights, weights_figure
+from msd.tables.cell import Value
 from msd.tables.comparisons import titles
 from msd.tables.names import VIEWS
 from msd.tables.results import load_results
@@ -48,6 +50,16 @@ def test_a_history_that_is_not_declared_is_named(in_study):
     job.inputs["histories"] = [path for path in job.inputs["histories"] if "match/kd/l0.5" not in path]
     with pytest.raises(UserError, match=r"match/kd/l0\.5/seeds-0-1/history\.parquet"):
         figures(job)
+
+
+def test_only_a_method_that_ruins_the_student_leaves_the_axis():
+    means = {"kd": 0.852, "fitnet": 0.869, "swapped": 0.830, "uniform": 0.853}
+    values = {name: Value(mean, mean - 0.01, mean + 0.01, 5) for name, mean in means.items()}
+    undefined = Value(by_seed={"0": 0.1, "1": None}, why="f1 is undefined for seed 1")
+    assert far_below(values | {"undefined": undefined}) == set()
+    ruined = {"shuffled": Value(0.508, 0.500, 0.516, 5), "noise": Value(0.3, 0.29, 0.31, 5)}
+    assert far_below(values | ruined) == {"shuffled", "noise"}
+    assert far_below({"kd": values["kd"]} | ruined) == set()  # fewer than half leave: no method is the measure of all
 
 
 def test_learned_weights_come_sample_by_sample(in_study):

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from msd.config.claims import Claim, Claims, read_claims
-from msd.measure.joint import stouffer
+from msd.measure.joint import normal_deviate, stouffer
 from msd.tables.cell import Against, Cell, Value
 from msd.tables.claim_tests import ALL, ClaimTests
 from msd.tables.claims import claims_table
@@ -93,10 +93,20 @@ def test_a_control_of_a_claim_without_a_prediction_is_exploratory(study):
 
 def test_tasks_together_are_stouffer_s_sum():
     # Two one-sided p of .05: z = 2 · 1.6449 / √2 = 2.3262, one-sided p .0100
-    assert stouffer([0.05, 0.05]) == pytest.approx((2.3262, 0.0200), abs=1e-4)
-    expected = scipy_stats.combine_pvalues([0.01, 0.2, 0.7], method="stouffer")
-    assert stouffer([0.01, 0.2, 0.7]) == pytest.approx((expected.statistic, 2 * expected.pvalue))
-    assert stouffer([0.5, 0.5]) == (0, 1)
+    assert stouffer([1.6449, 1.6449]) == pytest.approx((2.3262, 0.0200), abs=1e-4)
+    of_t = [normal_deviate(t, error=1.0, freedom=6) for t in (3.1427, 0.9057, -0.5)]
+    expected = scipy_stats.combine_pvalues(scipy_stats.t.sf((3.1427, 0.9057, -0.5), 6), method="stouffer")
+    assert stouffer(of_t) == pytest.approx((expected.statistic, 2 * expected.pvalue))
+    assert stouffer([0.0, 0.0]) == (0, 1)
+
+
+def test_a_task_far_on_one_side_does_not_outweigh_all_others():
+    z, _ = stouffer([normal_deviate(t, error=1.0, freedom=60) for t in (20, 20, -12)])
+    assert z == pytest.approx(8.0, abs=0.5)  # Φ⁻¹ of one less a tail of 1e-17 would be infinite
+    assert stouffer([normal_deviate(t, error=1e-300, freedom=60) for t in (1, -1)]) == (0, 1)
+    assert [normal_deviate(value, error=0.0, freedom=3) for value in (0, 1, -1)] == pytest.approx(
+        [0, 37.5, -37.5], abs=0.1
+    )
 
 
 def test_all_primary_tasks_together_see_what_none_sees_alone(study):

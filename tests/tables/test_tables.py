@@ -212,7 +212,11 @@ def test_near_copies_of_training_samples_are_left_out_of_a_second_score(made, fa
     apart = np.arange(len(gold)) % 4 != 0
     expected = average_precision_score(gold[apart].ravel(), logits[apart].ravel())
     assert find(table, method="teacher", measure="apart")["mean"] == pytest.approx(expected, rel=1e-5)
-    assert f"Tags: {sum(~apart)} of {len(gold)} test samples" in table["notes"][-1]
+    assert f"Tags: {sum(~apart)} of {len(gold)} test samples" in " ".join(table["notes"])
+    own, baseline = (find(table, method=name, measure="apart") for name in ("msd-instance", "kd"))
+    assert own["against"]["difference"] == pytest.approx(own["mean"] - baseline["mean"], abs=1e-6)
+    assert find(table, method="msd-instance", measure="all")["against"] is None  # it stands in the main table
+    assert find(table, method="probe", measure="apart")["n"] == 1
 
 
 def test_f1_stands_at_both_thresholds_beside_the_primary_metric(made):
