@@ -5,7 +5,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends git libsndfile1
 WORKDIR /study
 COPY requirements.lock pyproject.toml README.md ./
 RUN pip install --no-cache-dir --no-deps -r requirements.lock \
-    && pip install --no-cache-dir "$(grep ^torch== requirements.lock)"
+    && pip install --no-cache-dir "$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements.lock)"
 COPY . .
 RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable .
 CMD ["snakemake", "--configfile", "config/demo.yaml"]

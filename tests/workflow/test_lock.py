@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from calls import PROJECT
+from packaging.requirements import Requirement
 
 from msd.lineage.digest import file_sha256
 
@@ -45,6 +46,16 @@ def test_the_lock_has_every_dependency_and_cuda_s_only_what_it_lacks(scripts: Si
 def _dependencies(pyproject: str) -> str:
     start = pyproject.index("\ndependencies = [")
     return pyproject[start : pyproject.index("[project.scripts]")]
+
+
+@pytest.mark.parametrize("name", ["Makefile", "Dockerfile", "apptainer.def"])
+def test_what_is_read_of_the_lock_for_torch_is_a_requirement(name: str, scripts: SimpleNamespace) -> None:
+    """Its entry goes on in lines of hashes, at whose first backslash pip stops."""
+    text = (PROJECT / name).read_text().replace("/opt/", "")
+    [command] = re.findall(r'"\$+\(([^"]*torch==[^"]* requirements\.lock)\)"', text)
+    done = subprocess.run(["sh", "-c", command], cwd=PROJECT, capture_output=True, text=True, check=True)
+    torch = scripts.pins((PROJECT / "requirements.lock").read_text())["torch"]
+    assert str(Requirement(done.stdout.strip())) == f"torch=={torch}"
 
 
 def test_an_entry_goes_with_the_lines_that_continue_it(scripts: SimpleNamespace) -> None:
