@@ -1,7 +1,7 @@
 """Pages lead to files that are there, and every command in them runs, or at least can be read.
 
 A shell block of a page is run line by line in a small study's folder, but for lines whose comment begins with
-`minutes:`, `hours:` or `needs:`: of these the targets, options and arguments are held against the programs.
+`minutes:`, `an hour:`, `hours:` or `needs:`: of these the targets, options and arguments are held against the programs.
 """
 
 import re
@@ -15,10 +15,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import shades
+import yaml
 from PIL import Image
 from synthetic_jobs import FakeStudy
 
 from msd.cli import main, parser
+from msd.config.study import load_study
 from msd.reference import PAGE, commands_page
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -80,6 +82,18 @@ def test_every_method_has_its_formula_and_every_command_a_place() -> None:
     modules = [path.stem for path in Path("msd/distill/methods").glob("[!_]*.py")]
     assert modules
     assert not [module for module in modules if f"msd.distill.methods.{module}." not in text]
+
+
+def test_keys_to_add_to_a_study_are_read() -> None:
+    [shown] = re.findall(
+        r"^```yaml\n(teacher:.*?)^```", Path("docs/own-method.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    file = Path("config/demo.yaml")
+    study, added = yaml.safe_load(file.read_text()), yaml.safe_load(shown)
+    added["datasets"] = {name: own | added["datasets"].get(name, {}) for name, own in study["datasets"].items()}
+    loaded = load_study(file, overrides={name: study.get(name, {}) | own for name, own in added.items()})
+    assert {name: loaded.pairs(name) for name in loaded.datasets} == dict.fromkeys(loaded.datasets, 1) | {"easy-vqa": 0}
+    assert all(loaded.training("teacher", name).schedule().stop == 3 for name in loaded.datasets)
 
 
 def test_no_command_of_ours_is_in_a_block_without_a_language() -> None:
