@@ -5,7 +5,7 @@ export PYTHONPATH :=
 # Each job imports thousands of modules, three times as fast once their bytecode is kept.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup lock reproduce reproduce-mfh smoke paper-fixtures test test-slow test-pythons fuzz soak test-browser test-cluster test-gpu lint docs bench scale bench-gpu clean
+.PHONY: setup lock reproduce reproduce-mfh smoke paper-fixtures test test-portable test-slow test-pythons fuzz soak test-browser test-cluster test-gpu lint docs bench scale bench-gpu clean
 
 # The page that `make test-browser` opens.
 REPORT ?= results/smoke/report.html
@@ -51,6 +51,10 @@ paper-fixtures: setup
 
 test: setup
 	pytest -n 2 --dist loadgroup
+
+# The same with those of PyTorch's own kernels that any processor can run, without AVX2: msd/processor.py.
+test-portable: setup
+	ATEN_CPU_CAPABILITY=default pytest -n 2 --dist loadgroup
 
 # What takes minutes: a user's own thousand rows, and an installed wheel, each from nothing to its report.
 test-slow: setup
