@@ -24,7 +24,7 @@ def saliency_table(summaries: Mapping[str, Mapping[str, Any]], study: StudyResul
     """Mean saliency of each modality; summaries: dataset -> seed of a teacher -> what its stage wrote."""
     params, cells = study.params, []
     relative = {
-        dataset: {split: _relative_variances(of_teachers, split) for split in ("train", "val", "test")}
+        dataset: {split: relative_variance(of_teachers, split) for split in ("train", "val", "test")}
         for dataset, of_teachers in summaries.items()
     }
     for dataset, of_teachers in summaries.items():
@@ -37,7 +37,7 @@ def saliency_table(summaries: Mapping[str, Mapping[str, Any]], study: StudyResul
                 place = {"modality": modality, "over": "samples"}
                 about: dict[str, Any] = {"dataset": dataset, "method": "teacher", "metric": "saliency", "split": split}
                 runs = study.teacher_runs(study.datasets[dataset], "saliency")
-                cells.append(Cell(**about, value=_value(entries, others), place=place, runs=runs))
+                cells.append(Cell(**about, value=value_over_teachers(entries, others), place=place, runs=runs))
     return make_table(
         "saliency",
         cells,
@@ -55,7 +55,7 @@ def saliency_table(summaries: Mapping[str, Mapping[str, Any]], study: StudyResul
     )
 
 
-def _relative_variances(of_teachers: Mapping[str, Any], split: str) -> tuple[float, int] | None:
+def relative_variance(of_teachers: Mapping[str, Any], split: str) -> tuple[float, int] | None:
     """Variance between teachers over the squared mean, averaged over modalities, and its freedom; None of one."""
     freedom = len(of_teachers) - 1
     if not freedom or not all(split in summary for summary in of_teachers.values()):
@@ -68,7 +68,7 @@ def _relative_variances(of_teachers: Mapping[str, Any], split: str) -> tuple[flo
     return (float(np.mean(known)), freedom) if known else None
 
 
-def _value(entries: Entries, others: list[tuple[float, int]]) -> Value:
+def value_over_teachers(entries: Entries, others: list[tuple[float, int]]) -> Value:
     """The mean over teachers. Its variance is s²/T of the teachers, `moderated` by the other datasets', and the
     pictures' of one teacher on average: an upper bound, because part of the second is in the first."""
     means = np.array([entry["mean"] for entry in entries])
