@@ -30,6 +30,7 @@ class Value:
 
     n: number of seeds, or of samples where `by_seed` is empty. by_seed: seed -> value, None where undefined.
     why: the reason why the mean or the interval is missing.
+    teachers: seed -> the teacher that its value depends on; empty, and not in the JSON, where no two seeds share one.
     """
 
     mean: float | None = None
@@ -38,22 +39,32 @@ class Value:
     n: int = 0
     by_seed: Mapping[str, float | None] = field(default_factory=dict)
     why: str | None = None
+    teachers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def over_seeds(cls, values: Mapping[str, float | None], *, metric: str, why: str | None = None) -> Self:
+    def over_seeds(
+        cls,
+        values: Mapping[str, float | None],
+        *,
+        metric: str,
+        why: str | None = None,
+        teachers: Mapping[str, str] | None = None,
+    ) -> Self:
         """Mean and t-interval of one value a seed; undefined as soon as one of them is.
 
-        why: the reason for the missing interval of a single value.
+        why: the reason for the missing interval of a single value. teachers: of these seeds and of any others.
         """
         known = {seed: value for seed, value in values.items() if value is not None and math.isfinite(value)}
         undefined = [seed for seed in values if seed not in known]
         stated = {seed: known.get(seed) for seed in values}
+        own = {seed: teachers[seed] for seed in values} if teachers else {}
         if undefined:
-            return cls(n=len(values), by_seed=stated, why=f"{metric} is undefined for seed {undefined[0]}")
+            why = f"{metric} is undefined for seed {undefined[0]}"
+            return cls(n=len(values), by_seed=stated, why=why, teachers=own)
         if not values:
             return cls(why=why)
         mean, low, high = mean_interval(list(known.values()))
-        return cls(mean, low, high, len(values), stated, None if len(values) > 1 else why or ONE_SEED)
+        return cls(mean, low, high, len(values), stated, None if len(values) > 1 else why or ONE_SEED, own)
 
 
 @dataclass(frozen=True)
@@ -163,7 +174,8 @@ class Cell:
         value = self.value
         content: dict[str, Any] = {key: getattr(self, key) for key in _MAIN}
         content |= {"mean": value.mean, "low": value.low, "high": value.high, "n": value.n}
-        content |= {"values": dict(value.by_seed), "selected": self.selected, "runs": list(self.runs)}
+        content |= {"values": dict(value.by_seed)} | ({"teachers": dict(value.teachers)} if value.teachers else {})
+        content |= {"selected": self.selected, "runs": list(self.runs)}
         content["against"] = None if self.against is None else self.against.to_json()
         content |= {} if value.why is None else {"why": value.why}
         more: dict[str, Any] = dict(self.place) | dict(self.details)
@@ -181,7 +193,7 @@ class Cell:
         rest = dict(content)
         main = {key: rest.pop(key) for key in _MAIN}
         mean, low, high, n, by_seed = (rest.pop(key) for key in _VALUE)
-        value = Value(mean, low, high, n, by_seed, rest.pop("why", None))
+        value = Value(mean, low, high, n, by_seed, rest.pop("why", None), rest.pop("teachers", {}))
         against = rest.pop("against")
         made: dict[str, Any] = {"runs": rest.pop("runs"), "selected": rest.pop("selected")}
         made["against"] = None if against is None else Against.from_json(against)

@@ -75,7 +75,7 @@ class ClaimTests:
         return replace(
             cells[0],
             metric=metric,
-            value=Value.over_seeds(by_seed, metric=metric),
+            value=Value.over_seeds(by_seed, metric=metric, teachers=cells[0].value.teachers),
             place={"claim": self.key},
             against=replace(against, details={"runs": results.methods[other].content["runs"]}),
             details={"better": "lower" if self.claim.rule == "lower" else "higher"},

@@ -188,14 +188,15 @@ def grid_table(study: StudyResults) -> Table:
     cells: list[Cell] = []
     for results in study.datasets.values():
         for method, collected in results.methods.items():
-            selected = collected.content["selected"]
+            selected, teachers = collected.content["selected"], study.teachers_of(results, method)
             for variant in collected.content["variants"]:
                 name = variant["variant"]
                 for split in ("val", "test"):
                     about: dict[str, Any] = {"dataset": results.name, "method": method, "metric": results.metric}
                     about |= {"split": split, "selected": selected, "runs": variant["runs"]}
                     point = f"{name} (selected)" if name == selected else name
-                    value = Value.over_seeds(variant[split]["values"], metric=results.metric)
+                    values = variant[split]["values"]
+                    value = Value.over_seeds(values, metric=results.metric, teachers=teachers)
                     cells.append(Cell(**about, value=value, place={"variant": name}, details={"point": point}))
     return make_table(
         "grid",

@@ -61,7 +61,8 @@ def _cells(study: StudyResults, results: DatasetResults) -> list[Cell]:
     apart = {name: _apart(study, results, own) for name, own in results.methods.items()}
     for name, own in results.methods.items():
         for measure in MEASURES:
-            value = _value(results, own.logits("test", "both"), measure)
+            teachers = study.teachers_of(results, name)
+            value = _value(results, own.logits("test", "both"), measure, teachers=teachers)
             against = _against(study, results, name, apart) if measure == "apart" else None
             about: dict[str, Any] = {"selected": own.content["selected"], "runs": own.content["runs"]}
             cells.append(Cell(**_about(results, name, measure), value=value, against=against, **about))
@@ -73,13 +74,14 @@ def _about(results: DatasetResults, name: str, measure: str) -> dict[str, Any]:
     return about | {"place": {"measure": measure}}
 
 
-def _value(results: DatasetResults, by_seed: Mapping[str, Array], measure: str, why: str | None = None) -> Value:
+def _value(results: DatasetResults, by_seed: Mapping[str, Array], measure: str, **more: Any) -> Value:
+    """More: what `Value.over_seeds` is told besides."""
     rows = ~results.near_copies if measure == "apart" else np.ones_like(results.near_copies)
     metric = METRICS[results.metric]
     values = {
         seed: metric.value(logits[rows], results.gold[rows], results.task).value for seed, logits in by_seed.items()
     }
-    return Value.over_seeds(values, metric=metric.name, why=why)
+    return Value.over_seeds(values, metric=metric.name, **more)
 
 
 def _apart(study: StudyResults, results: DatasetResults, own: MethodResults) -> dict[str, FloatArray]:

@@ -76,7 +76,7 @@ def as_json(table: Table) -> str:
 
 
 def as_csv(table: Table) -> str:
-    """One line a cell, at full precision; nested "against" and "values" become columns of their own."""
+    """One line a cell, at full precision; what is nested, as "values", becomes columns of its own."""
     lines = [_flat(cell.to_json()) for cell in table.cells]
     columns = list(dict.fromkeys(name for line in lines for name in line))
     buffer = io.StringIO()
@@ -162,9 +162,10 @@ def _once(labels: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
 
 
 def _flat(cell: Mapping[str, Any]) -> dict[str, Any]:
-    flat = {name: value for name, value in cell.items() if name not in ("values", "against", "runs")}
+    flat = {name: value for name, value in cell.items() if name not in ("values", "teachers", "against", "runs")}
     flat["runs"] = " ".join(cell["runs"])
     flat |= {f"against_{name}": value for name, value in (cell["against"] or {}).items()}
+    flat |= {f"teacher_{seed}": teacher for seed, teacher in cell.get("teachers", {}).items()}
     return flat | {f"seed_{seed}": value for seed, value in cell["values"].items()}
 
 

@@ -108,12 +108,21 @@ class StudyResults:
             method=method,
             metric=metric,
             split="test",
-            value=Value.over_seeds(method_values(results, own, view=view, kind=kind), metric=metric),
+            value=Value.over_seeds(
+                method_values(results, own, view=view, kind=kind),
+                metric=metric,
+                teachers=self.teachers_of(results, method, kind=kind),
+            ),
             selected=own.content["selected"],
             runs=own.content["runs"],
             against=compared,
             **more,
         )
+
+    def teachers_of(self, results: DatasetResults, method: str, *, kind: str = "score") -> Mapping[str, str]:
+        """Seed -> the teacher that a value of a method's student depends on; none of the score of one without."""
+        without = method == self.params.from_scratch and kind not in LIKENESS
+        return {} if without else results.methods[method].teachers
 
     def against_baseline(self, method: str) -> str | None:
         """The baseline; None for itself."""

@@ -82,6 +82,13 @@ def test_csv_keeps_full_precision():
     assert "0.8514," in as_csv(table(cell()))
 
 
+def test_csv_has_a_column_for_the_teacher_of_each_seed():
+    taught = cell(value=Value(0.8514, 0.8, 0.9, 3, {"0": 0.8514}, teachers={"0": "7"}))
+    head, *lines = as_csv(table(taught, cell("kd"))).splitlines()
+    assert head.endswith(",teacher_0,seed_0")
+    assert [line.split(",")[-2:] for line in lines] == [["7", "0.8514"], ["", "0.8514"]]
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex with booktabs")
 def test_latex_compiles(tmp_path, reported_study):
     made = sorted((reported_study.root / "results/tiny/tables").glob("*.tex"))

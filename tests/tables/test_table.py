@@ -57,6 +57,14 @@ def test_an_undefined_seed_makes_the_mean_undefined_and_a_single_one_has_no_inte
     assert Value.over_seeds({}, metric="auroc") == Value()
 
 
+def test_a_value_names_the_teachers_of_its_own_seeds_where_any_share_one() -> None:
+    value = Value.over_seeds({"0": 0.4, "1": 0.6}, metric="accuracy", teachers={"0": "7", "1": "8", "2": "7"})
+    content = cell(value=value).to_json()
+    assert content["teachers"] == {"0": "7", "1": "8"}
+    assert Cell.from_json(content).value == value
+    assert "teachers" not in cell().to_json()
+
+
 def test_holm_corrects_the_comparisons_of_a_table_as_one_family() -> None:
     against = [None, *(Against("kd", 0.1, p=p) for p in (0.01, 0.04, None))]
     filled, family = corrected([cell(against=one) for one in against])

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from synthetic_study import DATASETS, find
+from synthetic_study import DATASETS, METHODS, find
 
 from msd.errors import UserError
 from msd.tables.tables import tables
@@ -84,7 +84,7 @@ def test_each_student_pairs_with_its_teacher_and_intervals_cover_the_teachers(ne
     tables(job)
     read = {
         name: json.loads(Path(f"results/tiny/tables/{name}.json").read_text())
-        for name in ("main", "views", "thresholds")
+        for name in ("main", "views", "thresholds", "grid", "near-copies", "claims")
     }
     tuned = find(read["thresholds"], dataset="tags", method="msd-uniform", measure="micro_f1_tuned")
     assert tuned["against"]["spread"].keys() == {"seeds", "teachers", "pictures"}
@@ -94,6 +94,11 @@ def test_each_student_pairs_with_its_teacher_and_intervals_cover_the_teachers(ne
     teacher = find(read["main"], dataset="match", method="teacher")
     assert (teacher["n"], list(teacher["values"])) == (2, ["7", "8"])
     assert teacher["runs"] == [f"results/tiny/teachers/match/seed-{seed}" for seed in (7, 8)]
+    assert "teachers" not in teacher
+    for cell in [cell for table in read.values() for cell in table["cells"] if cell["values"]]:
+        if cell["method"] in METHODS:  # the score of a student without a teacher depends on none
+            none = cell["method"] == "finetune" and not cell["metric"].startswith(("kl", "agreement"))
+            assert cell.get("teachers") == (None if none else {"0": "7", "1": "8", "2": "7"})
     lead = find(read["main"], dataset="match", method="msd-uniform")["against"]
     assert lead["spread"].keys() == {"seeds", "teachers", "pictures"}
 

@@ -15,6 +15,7 @@ from msd.mfh.cells import scored_cell
 from msd.mfh.teachers.gain_rank import PREDICTORS, gain_rank_table
 from msd.mfh.teachers.predictions import predictions_table
 from msd.mfh.teachers.results import TransferResults, crossing, load_results, whole
+from msd.mfh.teachers.unimodal import NO_KD
 from msd.mfh.teachers.variants import DIRECTIONS, Direction, Variant, variants_of
 from msd.tables.cell import Against, Cell, Value
 from msd.tables.table import Table, corrected
@@ -38,6 +39,9 @@ UNDEFINED = {
     "counts": "undefined: both views together find no more than chance does",
     "information": "undefined: neither view tells more of the labels than how frequent they are",
 }
+
+FIRST = "first"
+"""The teacher of all students: of those of the MSD study the first."""
 
 
 def teacher_tables(job: Job[ReportParams]) -> list[Table]:
@@ -124,7 +128,8 @@ def _student(
 ) -> Cell:
     """The students of a variant, or those without a teacher, of which r is 0; more: what else a Cell has."""
     values = dict(zip(map(str, seeds), whole(runs).tolist(), strict=True))
-    value = Value(*mean_interval(list(values.values())), len(values), values)
+    teachers = {} if kind == NO_KD else dict.fromkeys(values, FIRST)
+    value = Value(*mean_interval(list(values.values())), len(values), values, teachers=teachers)
     place = {"direction": direction_name(way), "share": f"{getattr(way, 'share', 0):g}"}
     return scored_cell(name, kind, results.about.metric, value, place, [results.runs[way.student]], **more)
 

@@ -160,6 +160,7 @@ def test_predictions_are_refuted_by_scores_the_other_way_and_open_without_a_diff
 def test_every_student_has_a_cell_with_its_gain(results: dict[str, TransferResults]) -> None:
     table = variants_table(results, PARAMS, study="mfh", titles=titles(results, PARAMS)).to_json()
     assert len(table["cells"]) == 2 * 6 * 11
+    assert {cell["method"] for cell in table["cells"] if "teachers" not in cell} == {"no-kd"}
     cell = cell_of(table, dataset="toys", direction="text-image", method="general", share="0.5")
     assert cell["against"]["difference"] == pytest.approx(0.08, abs=0.01)
     assert cell["against"]["p"] < cell["against"]["p_holm"] < 0.05
