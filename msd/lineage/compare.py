@@ -1,36 +1,51 @@
 """Compare two studies' results, cell by cell: identical, within the interval or changed, and by what cause.
 
-Two values are held against the interval of the difference of two independent runs (`msd.lineage.independent`); whose
-models answer alike, to the byte or to rounding, the digests of predictions say that lie beside the tables.
-The cause is read off the records: from a cell back to the sources, every record whose outputs differ on the two sides
-says how its own code, parameters, seeds, environment or data differ.
+Two values, and two differences to another cell, are held against the interval of the difference of two independent
+runs (`msd.lineage.independent`); whose models answer alike, to the byte or to rounding, the digests of predictions say
+that lie beside the tables. Why they differ, the records say (`msd.lineage.causes`).
 """
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from msd.errors import UserError
-from msd.lineage.environment import differences
+from msd.lineage.causes import Causes
 from msd.lineage.identity import identity, spelled
-from msd.lineage.independent import LIKENESS, alike, verdict_on
-from msd.lineage.record import leaves
-from msd.lineage.versions import Version, open_version, study_of
+from msd.lineage.independent import LIKENESS, alike, verdict_on, verdict_on_difference
+from msd.lineage.teachers import Teachers
+from msd.lineage.versions import open_version, study_of
 
 EMBEDDED = "demo"
-Causes = dict[tuple[str, str], None]
-"""(kind, difference) as keys: a set that remembers in which order they were found."""
 SHOWN = 4
 """Causes of a kind on a cell's line; the JSON has all."""
 VERDICTS = ("identical", "within interval", "changed", "no interval", "only in A", "only in B")
+BY_INTERVAL = ("within interval", "changed")
+ONE_TEACHER = "one teacher: its own training is not covered"
+OVER_SAMPLES = "interval over samples: its table says whether it covers another training"
+
+
+@dataclass(frozen=True)
+class DifferenceComparison:
+    """A cell's difference to another one, on both sides; other: the method of that one."""
+
+    other: str
+    verdict: str
+    before: float | None
+    after: float | None
+
+    def __str__(self) -> str:
+        return f"its difference to {self.other} {_change(self.before, self.after)}, {self.verdict}"
 
 
 @dataclass(frozen=True)
 class CellComparison:
-    """One cell on both sides; `causes` by kind: code, parameters, seeds, environment, data, selection."""
+    """One cell on both sides; `causes` by kind: code, parameters, seeds, environment, data, selection.
+
+    difference: where both sides have one to the same method. note: what a verdict by an interval does not cover.
+    """
 
     table: str
     cell: str
@@ -38,32 +53,39 @@ class CellComparison:
     before: float | None
     after: float | None
     causes: dict[str, list[str]]
+    difference: DifferenceComparison | None = None
+    note: str | None = None
 
     def __str__(self) -> str:
-        values = " → ".join("undefined" if value is None else f"{value:.6g}" for value in (self.before, self.after))
-        line = f"{self.table} {self.cell}: {values}, {self.verdict}"
+        own = f"{self.table} {self.cell}: {_change(self.before, self.after)}, {self.verdict}"
+        differs = self.difference is not None and self.difference.verdict != "identical"
+        parts = [own, *([str(self.difference)] if differs else []), *([] if self.note is None else [self.note])]
         causes = "; ".join(f"{kind}: {_first(items)}" for kind, items in self.causes.items())
-        return f"{line} ({causes or 'no recorded cause'})"
+        return f"{'; '.join(parts)} ({causes or 'no recorded cause'})"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All cells of two results; predictions: model -> how alike its answers are, where both have digests."""
+    """All cells of two results; predictions: model -> how alike its answers are, where both have digests.
+
+    notes: what had to be taken for granted of a side.
+    """
 
     before: str
     after: str
     cells: list[CellComparison]
     predictions: dict[str, str]
+    notes: list[str]
 
     def __str__(self) -> str:
         """What is not identical, one line a cell, and the counts."""
         lines = [str(cell) for cell in self.cells if cell.verdict != "identical"]
-        counts = Counter(cell.verdict for cell in self.cells)
-        total = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
-        alike = Counter(self.predictions.values())
-        models = ", ".join(f"{alike[kind]} {kind}" for kind in LIKENESS if alike[kind])
-        answers = [f"predictions of {len(self.predictions)} models: {models}"] if models else []
-        return "\n".join([*lines, *answers, f"{self.before} against {self.after}: {total}"])
+        differences = _counted(cell.difference.verdict for cell in self.cells if cell.difference)
+        lines += [f"differences between methods: {differences}"] if differences else []
+        models = _counted(self.predictions.values(), LIKENESS)
+        lines += [f"predictions of {len(self.predictions)} models: {models}"] if models else []
+        total = _counted(cell.verdict for cell in self.cells)
+        return "\n".join([*lines, *self.notes, f"{self.before} against {self.after}: {total}"])
 
     def to_json(self) -> str:
         """The same for programs."""
@@ -83,14 +105,25 @@ def compare(before: str, after: str, *, study: str | None = None) -> Comparison:
     shared = [name for name in tables[0] if name in tables[1]]
     if not shared:
         raise UserError(f"{before} and {after} have no table in common")
-    causes = _Causes(*sides)
-    cells = [cell for name in shared for cell in _compare_table(name, tables[0][name], tables[1][name], causes)]
+    causes = Causes(sides, [list(by_name.values()) for by_name in tables])
+    teachers = [
+        Teachers(by_name.values(), side.record(side.table_record)) for side, by_name in zip(sides, tables, strict=True)
+    ]
+    cells = [
+        cell
+        for name in shared
+        for cell in _compare_table(name, [by_name[name] for by_name in tables], teachers, causes)
+    ]
     predictions = alike(*(side.predictions() for side in sides))
-    return Comparison(sides[0].label, sides[1].label, cells, predictions)
+    notes = [f"{side.label}: {own.note}" for side, own in zip(sides, teachers, strict=True) if own.note]
+    by_interval = any(cell.verdict in BY_INTERVAL for cell in cells)
+    return Comparison(sides[0].label, sides[1].label, cells, predictions, notes if by_interval else [])
 
 
-def _compare_table(name: str, before: Any, after: Any, causes: "_Causes") -> Iterator[CellComparison]:
-    old, new = ({identity(cell): cell for cell in table["cells"]} for table in (before, after))
+def _compare_table(
+    name: str, tables: Sequence[Any], teachers: Sequence[Teachers], causes: Causes
+) -> Iterator[CellComparison]:
+    old, new = ({identity(cell): cell for cell in table["cells"]} for table in tables)
     for key in [*old, *(key for key in new if key not in old)]:
         cell = spelled(key)
         if key not in new:
@@ -98,114 +131,42 @@ def _compare_table(name: str, before: Any, after: Any, causes: "_Causes") -> Ite
         elif key not in old:
             yield CellComparison(name, cell, "only in B", None, new[key]["mean"], causes.of_table())
         else:
-            verdict = verdict_on(old[key], new[key])
-            why = {} if verdict == "identical" else causes.of_cell(old[key], new[key])
-            yield CellComparison(name, cell, verdict, old[key]["mean"], new[key]["mean"], why)
+            yield _compare_cell(name, cell, (old[key], new[key]), teachers, causes)
 
 
-class _Causes:
-    """Differences between the records of two versions, each pair of records looked at once."""
+def _compare_cell(
+    table: str, cell: str, sides: tuple[Any, Any], teachers: Sequence[Teachers], causes: Causes
+) -> CellComparison:
+    old, new = sides
+    verdict = verdict_on(old, new, teachers=(teachers[0].of(old), teachers[1].of(new)))
+    why = {} if verdict == "identical" else causes.of_cell(old, new)
+    difference, found = verdict_on_difference(old, new), None
+    if difference is not None:
+        ends = (side["against"]["difference"] for side in sides)
+        found = DifferenceComparison(old["against"]["method"], difference, *ends)
+    note = _note(sides, teachers, verdict, difference)
+    return CellComparison(table, cell, verdict, old["mean"], new["mean"], why, found, note)
 
-    def __init__(self, before: Version, after: Version) -> None:
-        self.before, self.after = before, after
-        self.known: dict[tuple[str, str], Causes] = {}
 
-    def of_table(self) -> dict[str, list[str]]:
-        """Why a table has other cells: what its own record says."""
-        return _by_kind(self._own(self.before.table_record, self.after.table_record))
+def _note(sides: tuple[Any, Any], teachers: Sequence[Teachers], verdict: str, of_difference: str | None) -> str | None:
+    """What the verdicts by an interval do not cover, if there are any."""
+    pairs = list(zip(teachers, sides, strict=True))
+    one = verdict in BY_INTERVAL and any(own.is_one(cell) for own, cell in pairs)
+    if one or (of_difference in BY_INTERVAL and any(own.one_for_difference(cell) for own, cell in pairs)):
+        return ONE_TEACHER
+    over_samples = not any(cell["values"] for cell in sides) and all(cell["low"] is not None for cell in sides)
+    return OVER_SAMPLES if verdict in BY_INTERVAL and over_samples else None
 
-    def of_cell(self, old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[str]]:
-        """Why a cell differs: its runs and all before them, its choice of variant, and the making of the table."""
-        causes: Causes = {}
-        if old.get("selected") != new.get("selected"):
-            causes["selection", f"{old.get('selected')} → {new.get('selected')}"] = None
-        if set(old["values"]) != set(new["values"]):
-            causes["seeds", f"{', '.join(old['values']) or 'none'} → {', '.join(new['values']) or 'none'}"] = None
-        cell = f"cells/{old['dataset']}/{old['method']}"
-        causes |= self._own(self.before.table_record, self.after.table_record)
-        causes |= self._own(self.before.beside_tables(cell), self.after.beside_tables(cell))
-        for one, other in zip(old["runs"], new["runs"], strict=False):
-            causes |= self._back(f"{one}/record.json", f"{other}/record.json")
-        return _by_kind(causes)
 
-    def _back(self, one: str, other: str) -> Causes:
-        """Causes in a pair of records and in all that they were made from, as far as their files differ."""
-        if (one, other) in self.known:
-            return self.known[one, other]
-        causes = self.known[one, other] = {}
-        old, new = self.before.record(one), self.after.record(other)
-        if old is None or new is None:
-            if old is not new:
-                causes["records", f"only one side has {one if new is None else other}"] = None
-            return causes
-        if _sha256s(old["outputs"]) == _sha256s(new["outputs"]):
-            return causes
-        causes |= self._own(one, other)
-        for left, right in _paired_inputs(old, new):
-            if left["sha256"] == right["sha256"]:
-                continue
-            if left["record"] and right["record"]:
-                causes |= self._back(left["record"], right["record"])
-            else:
-                causes["data", left["path"]] = None
-        return causes
+def _change(before: float | None, after: float | None) -> str:
+    return " → ".join("undefined" if value is None else f"{value:.6g}" for value in (before, after))
 
-    def _own(self, one: str, other: str) -> Causes:
-        """How two records differ by themselves, whatever they were made from."""
-        old, new = self.before.record(one), self.after.record(other)
-        return {} if old is None or new is None else dict.fromkeys(_record_differences(old, new))
+
+def _counted(found: Iterable[str], order: Sequence[str] = VERDICTS) -> str:
+    counts = Counter(found)
+    return ", ".join(f"{counts[name]} {name}" for name in order if counts[name])
 
 
 def _first(items: list[str]) -> str:
     left = len(items) - SHOWN
     return ", ".join(items[:SHOWN]) + (f" and {left} more" if left > 0 else "")
-
-
-def _by_kind(causes: Causes) -> dict[str, list[str]]:
-    kinds = dict.fromkeys(kind for kind, _ in causes)
-    return {kind: sorted(item for other, item in causes if other == kind) for kind in kinds}
-
-
-def _record_differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """(kind, difference) of code, parameters, seeds and environment, in that order."""
-    modules = [record["code"]["modules"] for record in (old, new)]
-    yield from (("code", name) for name in _differing(*modules))
-    settings = [_settings(record) for record in (old, new)]
-    changed = {key: " → ".join(each.get(key, "absent") for each in settings) for key in _differing(*settings)}
-    yield from (("parameters", f"{key} {text}") for key, text in changed.items() if key not in ("seed", "seeds"))
-    yield from (("seeds", text) for key, text in changed.items() if key in ("seed", "seeds"))
-    yield from (("environment", str(item)) for item in differences(old, new))
-
-
-def _differing(old: dict[str, str], new: dict[str, str]) -> Iterator[str]:
-    return (key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
-
-
-def _settings(record: dict[str, Any]) -> dict[str, str]:
-    """Dotted name and text of each parameter; a list is one value, unless it is one of tables with names."""
-    params = leaves(_by_name(record["params"]))
-    return {name: json.dumps(value, ensure_ascii=False) for name, value in params if value != {}}
-
-
-def _by_name(value: Any) -> Any:
-    """The same value with name -> table for every list of tables with names."""
-    if isinstance(value, list) and value and all(isinstance(each, dict) and "name" in each for each in value):
-        value = {each["name"]: each for each in value}
-    return {key: _by_name(each) for key, each in value.items()} if isinstance(value, dict) else value
-
-
-def _paired_inputs(old: dict[str, Any], new: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Inputs of the same name below their study's folder."""
-    others = {_below_study(item["path"]): item for item in new["inputs"]}
-    for item in old["inputs"]:
-        if _below_study(item["path"]) in others:
-            yield item, others[_below_study(item["path"])]
-
-
-def _below_study(path: str) -> str:
-    parts = Path(path).parts
-    return "/".join(parts[2:]) if parts[0] == "results" and parts[1] != "data" else path
-
-
-def _sha256s(outputs: list[dict[str, Any]]) -> set[tuple[str, str]]:
-    return {(_below_study(item["path"]), item["sha256"]) for item in outputs}
