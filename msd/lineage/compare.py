@@ -102,8 +102,7 @@ def compare(before: str, after: str, *, study: str | None = None) -> Comparison:
     study = study or next(filter(None, map(study_of, (before, after))), EMBEDDED)
     sides = [open_version(name, study) for name in (before, after)]
     tables = [side.tables() for side in sides]
-    shared = [name for name in tables[0] if name in tables[1]]
-    if not shared:
+    if not tables[0].keys() & tables[1].keys():
         raise UserError(f"{before} and {after} have no table in common")
     causes = Causes(sides, [list(by_name.values()) for by_name in tables])
     teachers = [
@@ -111,8 +110,8 @@ def compare(before: str, after: str, *, study: str | None = None) -> Comparison:
     ]
     cells = [
         cell
-        for name in shared
-        for cell in _compare_table(name, [by_name[name] for by_name in tables], teachers, causes)
+        for name in dict.fromkeys([*tables[0], *tables[1]])
+        for cell in _compare_table(name, [by_name.get(name, {"cells": []}) for by_name in tables], teachers, causes)
     ]
     predictions = alike(*(side.predictions() for side in sides))
     notes = [f"{side.label}: {own.note}" for side, own in zip(sides, teachers, strict=True) if own.note]

@@ -119,6 +119,16 @@ def test_a_cell_names_the_changed_parameter_wherever_it_is_and_the_other_cell_is
     }
 
 
+def test_the_cells_of_a_table_that_only_one_side_has_are_seen(study: Callable[..., Path]) -> None:
+    one, two = study("one"), study("two")
+    further = json.loads((two / "tables/main.json").read_text()) | {"name": "further"}
+    (two / "tables/further.json").write_text(json.dumps(further))
+    compared = compare(str(one), str(two), study="toy").cells
+    assert {(cell.table, cell.verdict) for cell in compared} == {("main", "identical"), ("further", "only in B")}
+    compared = compare(str(two), str(one), study="toy").cells
+    assert sorted(cell.cell for cell in compared if cell.verdict == "only in A") == sorted([KD, FINETUNE])
+
+
 def test_more_seeds_are_the_cause(study: Callable[..., Path]) -> None:
     cell = cells(study("one"), study("two", seeds=(0, 1, 2)))[FINETUNE]
     assert cell.verdict == "within interval"
