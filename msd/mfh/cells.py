@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -14,6 +15,23 @@ from msd.tables.cell import Against, Cell, Value
 Results = Mapping[str, Mapping[str, float]]
 """Method -> seed -> score."""
 Place = Mapping[str, str | float]
+
+
+@dataclass(frozen=True)
+class Check:
+    """Whether a method lies above another as a table's hypothesis expects; all None where nothing is expected.
+
+    claim: in words. higher, lower: the methods. setting: of a sweep. low, high: 95 % interval of the difference.
+    """
+
+    claim: str
+    higher: str
+    lower: str
+    setting: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    holds: bool | None = None
 
 
 def scored_cell(
@@ -41,11 +59,17 @@ def paired(results: Results, a: str, b: str, *, n: int | None = None) -> Against
 
 
 def expectation(
-    a: str, sign: str, b: str, gap: Against | Difference | None, titles: Mapping[str, str], **place: Any
-) -> dict[str, Any]:
-    """A table's check whether a > b (or a ≥ b) holds between means; all null without a gap: nothing is expected."""
-    check = {"claim": f"{titles[a]} {sign} {titles[b]}", "higher": a, "lower": b, **place}
+    a: str,
+    sign: str,
+    b: str,
+    gap: Against | Difference | None,
+    titles: Mapping[str, str],
+    *,
+    setting: float | None = None,
+) -> Check:
+    """The check whether a > b (or a ≥ b) holds between means; nothing is expected without a gap."""
+    claim = f"{titles[a]} {sign} {titles[b]}"
     if gap is None or gap.difference is None:
-        return {**check, "difference": None, "low": None, "high": None, "holds": None}
+        return Check(claim, a, b, setting)
     holds = gap.difference > 0 or (sign == "≥" and gap.difference == 0)
-    return {**check, "difference": gap.difference, "low": gap.low, "high": gap.high, "holds": holds}
+    return Check(claim, a, b, setting, gap.difference, gap.low, gap.high, holds)

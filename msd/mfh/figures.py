@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from msd.mfh.gaussian.figure import sweep_alternative, sweep_figure
 from msd.mfh.teachers.figure import gain_alternative, gain_figure
 from msd.report.style import SETTINGS, save
-from msd.tables.results import read_json
+from msd.tables.table import Table, read_table
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class Drawing(NamedTuple):
     """How a table is drawn, and what its figure shows in words, for those who do not see it."""
 
-    draw: Callable[[dict[str, Any]], Figure]
-    alternative: Callable[[dict[str, Any]], str]
+    draw: Callable[[Table], Figure]
+    alternative: Callable[[Table], str]
 
 
 FIGURES = {
@@ -35,10 +35,10 @@ FIGURES = {
 
 def figures(job: Job[ReportParams]) -> dict[str, float]:
     """Write each of outputs["figures"], <table>.{svg,png} with dashes for underscores, from the tables' JSON."""
-    for table in map(read_json, job.inputs["tables"]):
+    for table in map(read_table, job.inputs["tables"]):
         with mpl.rc_context(SETTINGS):
-            figure = FIGURES[table["name"]].draw(table)
+            figure = FIGURES[table.name].draw(table)
         for path in job.outputs["figures"]:
-            if Path(path).stem == table["name"].replace("_", "-"):
+            if Path(path).stem == table.name.replace("_", "-"):
                 save(figure, path)
     return {}

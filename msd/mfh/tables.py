@@ -10,6 +10,7 @@ from msd.mfh.crossmodal.table import crossmodal_tables
 from msd.mfh.gaussian.table import gaussian_tables
 from msd.mfh.teachers.table import teacher_tables
 from msd.tables.render import RENDERINGS
+from msd.tables.verdict import OUTSIDE, WITHIN
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -27,8 +28,8 @@ def tables(job: Job[ReportParams]) -> dict[str, float]:
     verdicts = [cell.paper.verdict for table in made.values() for cell in table.cells if cell.paper is not None]
     checks = [check["holds"] for table in made.values() for check in table.more["checks"]]
     return {
-        "cells/within": float(verdicts.count("within")),
-        "cells/outside": float(verdicts.count("outside")),
+        "cells/within": float(verdicts.count(WITHIN)),
+        "cells/outside": float(verdicts.count(OUTSIDE)),
         "order/holds": float(checks.count(True)),
         "order/fails": float(checks.count(False)),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,8 +97,7 @@ def av_mnist_table(frame: pd.DataFrame, about: AvMnistTable, *, run: str, study:
         cells=cells,
         more={
             "checks": [
-                expectation(a, sign, b, resampling.compare(sides[a], sides[b]), TITLES, setting=None)
-                for a, sign, b in ORDER
+                asdict(expectation(a, sign, b, resampling.compare(sides[a], sides[b]), TITLES)) for a, sign, b in ORDER
             ]
         },
     )

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from msd.measure.intervals import mean_interval
-from msd.mfh.cells import Results, by_seed, expectation, paired, scored_cell
+from msd.mfh.cells import Check, Results, by_seed, expectation, paired, scored_cell
 from msd.tables.cell import Against, Cell, Paper, Value
 from msd.tables.table import Table, corrected
-from msd.tables.verdict import of_interval
+from msd.tables.verdict import WITHIN, of_interval
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -77,7 +77,7 @@ def experiment_table(
         results = by_seed(part, "accuracy")
         at: dict[str, Any] = {"setting": setting, "gamma": float(part["gamma"].iloc[0]), "symbol": SWEPT[name]}
         cells += [_cell(method, results, paper, published, **at, run=run, kl=kl) for method in METHODS]
-        checks += [{"setting": setting} | _check(*claim, results) for claim in ORDER]
+        checks += [_check(*claim, results, setting=setting) for claim in ORDER]
         gains[setting] = paired(results, "kd-regular", "no-kd").difference
     cells, _ = corrected(cells)
     return Table(
@@ -90,7 +90,7 @@ def experiment_table(
         columns=["method"],
         titles=_titles(METHODS, "accuracy", {str(setting): f"{SWEPT[name]} = {setting:g}" for setting in gains}),
         cells=cells,
-        more={"swept": SWEPT[name], "checks": checks},
+        more={"swept": SWEPT[name], "checks": [{"setting": check.setting} | asdict(check) for check in checks]},
     )
 
 
@@ -142,7 +142,7 @@ def _gain(method: str, results: Results, paper: Published) -> Against | None:
     return replace(gain, details={"paper": theirs, "verdict": of_interval(theirs, gain.low, gain.high)})
 
 
-def _check(a: str, sign: str, b: str, results: Results) -> dict[str, Any]:
+def _check(a: str, sign: str, b: str, results: Results, *, setting: float) -> Check:
     """Whether a > b (or a ≥ b) holds between means over runs, where it is expected.
 
     Not where one of the nets does not exist, nor for teachers where no channel is specific: the general teacher then
@@ -150,11 +150,11 @@ def _check(a: str, sign: str, b: str, results: Results) -> dict[str, Any]:
     """
     nothing_lost = b == "teacher-general" and "kd-specific" not in results
     is_expected = a in results and b in results and not nothing_lost
-    return expectation(a, sign, b, paired(results, a, b) if is_expected else None, METHODS)
+    return expectation(a, sign, b, paired(results, a, b) if is_expected else None, METHODS, setting=setting)
 
 
 def _notes(
-    cells: Sequence[Cell], checks: list[dict[str, Any]], published: PublishedSweep, gains: Mapping[float, float | None]
+    cells: Sequence[Cell], checks: Sequence[Check], published: PublishedSweep, gains: Mapping[float, float | None]
 ) -> list[str]:
     """How to read the table, what came out of the expected order, and the released scripts' own numbers."""
     count = max(cell.value.n for cell in cells)
@@ -168,9 +168,9 @@ def _notes(
     verdicts = [cell.against.details["verdict"] for cell in cells if cell.against is not None]
     judged = [verdict for verdict in verdicts if verdict is not None]
     if judged:
-        inside = judged.count("within")
+        inside = judged.count(WITHIN)
         notes.append(f"The paper's own gains lie inside these paired intervals in {inside} of {len(judged)} cells.")
-    notes += [_outcome(claim, checks, published) for claim in dict.fromkeys(check["claim"] for check in checks)]
+    notes += [_outcome(claim, checks, published) for claim in dict.fromkeys(check.claim for check in checks)]
     released = {float(key): gain for key, gain in published.released_gain.items() if gain is not None}
     gaps = [abs(gain - released[label]) for label, gain in gains.items() if gain is not None and label in released]
     if gaps:
@@ -181,11 +181,11 @@ def _notes(
     return notes
 
 
-def _outcome(claim: str, checks: list[dict[str, Any]], published: PublishedSweep) -> str:
+def _outcome(claim: str, checks: Sequence[Check], published: PublishedSweep) -> str:
     """In how many settings an expectation holds, here and among the paper's own values."""
-    mine = [check for check in checks if check["claim"] == claim]
-    known = [check["holds"] for check in mine if check["holds"] is not None]
-    pairs = [(row.get(mine[0]["higher"]), row.get(mine[0]["lower"])) for row in published.values.values()]
+    mine = [check for check in checks if check.claim == claim]
+    known = [check.holds for check in mine if check.holds is not None]
+    pairs = [(row.get(mine[0].higher), row.get(mine[0].lower)) for row in published.values.values()]
     higher = [a > b for a, b in pairs if a is not None and b is not None]
     theirs = f", in the paper in {sum(higher)} of {len(higher)}" if higher else ""
     return f"{claim}: holds in {sum(known)} of {len(known)} settings{theirs}."

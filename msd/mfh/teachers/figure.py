@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from msd.report.style import FAINT, INK, MARKERS, PALETTE, new_figure
+from msd.tables.table import Table
 from msd.tables.text import number
 
 COLOURS = {"regular": INK, "general": PALETTE[2], "specific": PALETTE[3], "random": PALETTE[5]}
@@ -14,12 +15,12 @@ PREDICTORS = {"counts": "γ by counts", "score": "Teacher's score"}
 ROWS = {"all": "", "within": ",\nless the regular one's"}
 
 
-def gain_figure(table: dict[str, Any]) -> Figure:
+def gain_figure(table: Table) -> Figure:
     """Above: every mark. Below: differences to the regular teacher of the same dataset and direction."""
     figure, panels = new_figure(2, 2, row_height=2.7, sharey="row")
-    marks = table["marks"]
+    marks = table.more["marks"]
     regular = {mark["group"]: mark for mark in marks if mark["kind"] == "regular"}
-    shapes = dict(zip(table["datasets"], MARKERS, strict=False))
+    shapes = dict(zip(table.more["datasets"], MARKERS, strict=False))
     for (scope, less), row in zip(ROWS.items(), panels, strict=True):
         for (predictor, name), axes in zip(PREDICTORS.items(), row, strict=True):
             for mark in marks:
@@ -47,19 +48,19 @@ def _mark(axes: Axes, mark: dict[str, Any], origin: dict[str, Any], *, predictor
     axes.scatter(*at, s=size, marker=shape, facecolors=face, edgecolors=colour, linewidths=1, alpha=0.75, zorder=2)
 
 
-def _rho(table: dict[str, Any], scope: str, predictor: str) -> str:
-    [cell] = [cell for cell in table["cells"] if (cell["scope"], cell["predictor"]) == (scope, predictor)]
-    if cell["mean"] is None:
+def _rho(table: Table, scope: str, predictor: str) -> str:
+    [rho] = [cell.value for cell in table.cells if cell.place == {"scope": scope, "predictor": predictor}]
+    if rho.mean is None:
         return "ρ undefined"
-    bounds = "" if cell["low"] is None else f" [{number(cell['low'])}, {number(cell['high'])}]"
-    return f"ρ = {number(cell['mean'])}{bounds}"
+    bounds = "" if rho.low is None or rho.high is None else f" [{number(rho.low)}, {number(rho.high)}]"
+    return f"ρ = {number(rho.mean)}{bounds}"
 
 
-def _legend(figure: Figure, table: dict[str, Any], shapes: dict[str, str]) -> None:
+def _legend(figure: Figure, table: Table, shapes: dict[str, str]) -> None:
     empty: dict[str, Any] = {"linestyle": "none", "markersize": 6}
     kinds = [Line2D([], [], color=colour, marker="o", label=kind, **empty) for kind, colour in COLOURS.items()]
     sets = [
-        Line2D([], [], color=FAINT, marker=shape, label=table["datasets"][name], **empty)
+        Line2D([], [], color=FAINT, marker=shape, label=table.more["datasets"][name], **empty)
         for name, shape in shapes.items()
     ]
     views = [
@@ -69,6 +70,6 @@ def _legend(figure: Figure, table: dict[str, Any], shapes: dict[str, str]) -> No
     figure.legend(handles=[*kinds, *sets, *views], loc="outside upper left", ncols=3, fontsize=9, columnspacing=1.2)
 
 
-def gain_alternative(table: dict[str, Any]) -> str:
+def gain_alternative(table: Table) -> str:
     """The figure's message, for those who do not see it."""
-    return str(table["alternative"])
+    return str(table.more["alternative"])

@@ -21,11 +21,13 @@ from msd.mfh.crossmodal.readers.mm_imdb import GENRES
 from msd.mfh.gaussian.config import PublishedSweep
 from msd.mfh.gaussian.figure import sweep_figure
 from msd.mfh.gaussian.table import METHODS, experiment_table, printed
+from msd.mfh.study import MfhStudy
 from msd.studies import open_study
 from msd.tables.render import as_csv, as_latex, as_markdown
 from msd.tables.table import Table
 
 PROJECT = Path(__file__).resolve().parents[3]
+TOP = "results/mfh"
 PUBLISHED = PublishedSweep(
     source="a figure",
     reading_error=0.15,
@@ -110,7 +112,7 @@ def test_renderings_show_value_verdict_and_reason(table: dict) -> None:
 
 
 def test_the_figure_has_every_method_and_marks_for_the_paper(table: dict) -> None:
-    figure = sweep_figure(table)
+    figure = sweep_figure(Table.from_json(table))
     labels = [text.get_text() for axes in figure.axes for text in axes.get_legend().get_texts()]
     assert labels == [*list(METHODS.values())[:2], "paper", *list(METHODS.values())[2:], "paper"]
     hollow = [line for line in figure.axes[1].lines if line.get_markerfacecolor() == "none" and len(line.get_xdata())]
@@ -140,47 +142,58 @@ def drawn_films(folder: Path) -> str:
     return str(folder)
 
 
-def test_all_stages_in_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With few runs and epochs: data to report, every file recorded."""
+def small_study(folder: Path) -> MfhStudy:
+    """The study with few runs and epochs, a data set of the user's, and no vision-language teachers."""
     of_file = open_study(PROJECT / "config/mfh.yaml").model_dump(mode="json")["gaussian"]
     changes = {"gaussian": of_file | {"runs": 2, "train": 40, "test": 50, "epochs": 5}, "teachers": None}
-    study = open_study(PROJECT / "config/mfh.yaml", changes | {"crossmodal": {"mm-imdb": drawn_films(tmp_path)}})
-    params = study.report_params()
-    for file in ("workflow/report/gaussian.rst", "msd/report/templates/mfh.html.j2"):
-        shutil.copy(PROJECT / file, tmp_path)
-    monkeypatch.chdir(tmp_path)
-    few = NetTraining(epochs=1, batch_size=4, learning_rate=0.01)
+    study = open_study(PROJECT / "config/mfh.yaml", changes | {"crossmodal": {"mm-imdb": drawn_films(folder)}})
+    assert isinstance(study, MfhStudy)
+    return study
+
+
+def trained(study: MfhStudy, folder: Path) -> dict[str, str | list[str]]:
+    """Every net, in results/mfh: what the tables read."""
+    few, parquet, found = NetTraining(epochs=1, batch_size=4, learning_rate=0.01), "runs.parquet", "findings.json"
     films = study.crossmodal_params("mm-imdb")
     films = films.model_copy(update={"student": {"image": "mlp"}, "seeds": [0, 1], "training": few})
     digits = study.av_mnist.params().model_copy(update={"seeds": [0, 1], "training": few})
     ranking = study.gaussian.generality_params(JointTraining(epochs=20, learning_rate=0.01, momentum=0.9))
-    top, parquet = "results/mfh", {"runs": "runs.parquet"}
-    gaussian = run_stage("gaussian", study.gaussian.params(), {}, f"{top}/gaussian", **parquet)
-    channels = run_stage("generality", ranking, {}, f"{top}/generality", channels="channels.parquet")["channels"]
-    found = parquet | {"findings": "findings.json"}
-    heard = run_stage("av_mnist", digits, {"digits": drawn_digits(tmp_path)}, f"{top}/av_mnist", **found)
-    crossed = run_stage("crossmodal", films, {}, f"{top}/crossmodal/mm-imdb", **found, data="data.json")
-    resolved = run_stage("resolve", ResolveParams(study.resolved()), {}, f"{top}/config", study="study.yaml")["study"]
+    gaussian = run_stage("gaussian", study.gaussian.params(), {}, f"{TOP}/gaussian", runs=parquet)
+    ranked = run_stage("generality", ranking, {}, f"{TOP}/generality", channels="channels.parquet")
+    read = {"digits": drawn_digits(folder)}
+    heard = run_stage("av_mnist", digits, read, f"{TOP}/av_mnist", runs=parquet, findings=found)
+    crossed = run_stage(
+        "crossmodal", films, {}, f"{TOP}/crossmodal/mm-imdb", runs=parquet, findings=found, data="data.json"
+    )
+    return {
+        **{"runs": gaussian["runs"], "channels": ranked["channels"]},
+        **{"av_mnist": heard["runs"], "av_mnist_findings": [heard["findings"]]},
+        **{"crossmodal": [crossed["runs"]], "crossmodal_findings": [crossed["findings"]]},
+    }
+
+
+def test_all_stages_in_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With few runs and epochs: data to report, every file recorded."""
+    study = small_study(tmp_path)
+    params = study.report_params()
+    for file in ("workflow/report/gaussian.rst", "msd/report/templates/mfh.html.j2"):
+        shutil.copy(PROJECT / file, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    read = trained(study, tmp_path)
+    resolved = run_stage("resolve", ResolveParams(study.resolved()), {}, f"{TOP}/config", study="study.yaml")["study"]
     names = [*(f"gaussian_{name}" for name in ("exp1", "exp2", "table2", "generality")), "av_mnist", "crossmodal"]
     forms = [f"{name}.{form}" for name in names for form in ("json", "csv", "md", "tex")]
-    read = {
-        "runs": gaussian["runs"],
-        "channels": channels,
-        "av_mnist": heard["runs"],
-        "av_mnist_findings": [heard["findings"]],
-    }
-    read |= {"crossmodal": [crossed["runs"]], "crossmodal_findings": [crossed["findings"]]}
-    run_stage("mfh_tables", params, read, f"{top}/tables", tables=forms)
-    tables = [f"{top}/tables/{name}.json" for name in names]
+    run_stage("mfh_tables", params, read, f"{TOP}/tables", tables=forms)
+    tables = [f"{TOP}/tables/{name}.json" for name in names]
     shapes = [f"{name.replace('_', '-')}.{form}" for name in names[:3] for form in ("svg", "png")]
-    drawn = run_stage("mfh_figures", params, {"tables": tables[:3]}, f"{top}/figures", figures=shapes)["figures"]
+    drawn = run_stage("mfh_figures", params, {"tables": tables[:3]}, f"{TOP}/figures", figures=shapes)["figures"]
     shown = {"tables": tables, "figures": drawn[::2], "captions": ["gaussian.rst"], "study": resolved}
-    shown |= {"environment": gaussian["record"], "templates": ["mfh.html.j2"]}
-    page = Path(run_stage("mfh_report", params, shown, top, report="report.html")["report"]).read_text()
+    shown |= {"environment": f"{TOP}/gaussian/record.json", "templates": ["mfh.html.j2"]}
+    page = Path(run_stage("mfh_report", params, shown, TOP, report="report.html")["report"]).read_text()
     assert not audit(Path("results"), "mfh").findings
     made = json.loads(Path(tables[0]).read_text())
     assert [c["setting"] for c in made["cells"]][::6] == [0, 0.11, 0.25, 0.43, 0.67, 1]
-    assert json.loads(Path(gaussian["metrics"]).read_text())["table2/0.25/kd-general"] > 0
+    assert json.loads(Path(f"{TOP}/gaussian/metrics.json").read_text())["table2/0.25/kd-general"] > 0
     assert page.count("data:image/svg+xml;base64,") == 3
     for text in ("Experiment 1", "Experiment 2", "Table 2", "Algorithm 1", "Spoken digits", "MM-IMDB"):
         assert text in page

@@ -24,6 +24,7 @@ from msd.mfh.teachers.results import TransferResults
 from msd.mfh.teachers.table import gamma_table, teacher_tables, titles, variants_table
 from msd.mfh.teachers.variants import DIRECTIONS, Variant, variants_of
 from msd.tables.render import RENDERINGS
+from msd.tables.table import Table
 
 SHARES, SEEDS, DRAWS, SAMPLES = [0.25, 0.5, 0.75], [0, 1, 2], 100, 80
 ABOUT = [
@@ -179,7 +180,7 @@ def test_an_undefined_gamma_is_null_with_a_reason(results: dict[str, TransferRes
 
 
 def test_the_figure_has_every_mark_twice_a_row(ranks: dict) -> None:
-    figure = gain_figure(ranks)
+    figure = gain_figure(Table.from_json(ranks))
     drawn = [len(axes.collections) for axes in figure.axes]
     regular = sum(mark["kind"] == "regular" for mark in ranks["marks"])
     assert drawn == [len(ranks["marks"])] * 2 + [len(ranks["marks"]) - regular] * 2
