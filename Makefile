@@ -36,7 +36,7 @@ reproduce: setup
 	@echo "The report: $(CURDIR)/results/demo/report.html"
 
 reproduce-mfh: setup
-	snakemake outputs_all
+	snakemake outputs_primary
 	snakemake --configfile config/mfh.yaml
 	@cat results/mfh/tables/gaussian_table2.md results/mfh/tables/predictions.md
 	@echo "The report: $(CURDIR)/results/mfh/report.html"

@@ -23,11 +23,12 @@ def of_choices(files):
     ]
 
 
-def of_teachers(files):
-    """Files of all teachers of all datasets."""
+def of_teachers(files, part=None):
+    """Files of all teachers of all datasets, or of those of one part."""
     return [
         file.format(dataset=dataset, teacher=f"seed-{seed}")
-        for dataset in study.datasets
+        for dataset, own in study.datasets.items()
+        if part in (None, own.part)
         for seed in study.teacher_seeds(dataset)
         for file in ([files] if isinstance(files, str) else files)
     ]

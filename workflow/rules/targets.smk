@@ -23,6 +23,12 @@ rule outputs_all:
         of_teachers(rules.teacher_outputs.output),
 
 
+# Of the tasks on which claims are decided: what a study of the other hypothesis asks.
+rule outputs_primary:
+    input:
+        of_teachers(rules.teacher_outputs.output, part="primary"),
+
+
 rule saliency_all:
     input:
         of_teachers(rules.saliency.output),
