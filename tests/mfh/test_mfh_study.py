@@ -30,7 +30,18 @@ def test_the_study_has_the_settings_and_seeds_of_the_paper() -> None:
     }
     assert study.gaussian.kl == "batch-and-classes"
     assert "16 settings × 10 runs" in study.summary()[0]
-    assert "1240 students of one modality: 4 datasets × 62 × 5 seeds" in study.summary()[2]
+    assert "2480 students of one modality: 4 datasets × 62 × 10 seeds" in study.summary()[2]
+
+
+def test_seeds_are_dealt_to_all_teachers_of_a_dataset_in_turn() -> None:
+    teachers = open_study(MFH).teachers
+    assert teachers.msd.teacher_seeds("easy-vqa") == [0, 1]
+    assert teachers.students_params("easy-vqa", "text").teachers == [0, 1] * 5
+    assert [teachers.variants_params("easy-vqa", teacher).seeds for teacher in (0, 1)] == [
+        [0, 2, 4, 6, 8],
+        [1, 3, 5, 7, 9],
+    ]
+    assert {tuple(about.teachers) for about in teachers.table_params().datasets} == {(0, 1) * 5}
 
 
 def test_the_teachers_of_the_paper_s_study_are_asked_alike(tmp_path: Path) -> None:
@@ -39,7 +50,7 @@ def test_the_teachers_of_the_paper_s_study_are_asked_alike(tmp_path: Path) -> No
     study = open_study(changed_yaml(MFH, tmp_path / "mfh.yaml", lambda content: content["teachers"].update(own)))
     assert isinstance(study, MfhStudy)
     assert study.teachers is not None
-    given = [study.teachers.variants_params(name) for name in steps]
+    given = [study.teachers.variants_params(name, 0) for name in steps]
     assert [(one.dataset, one.dataset_task, one.metric) for one in given] == [
         ("hateful-memes", "binary", "auroc"),
         ("mm-imdb", "multilabel", "micro_ap"),
@@ -68,6 +79,10 @@ def test_the_teachers_of_the_paper_s_study_are_asked_alike(tmp_path: Path) -> No
         (
             lambda c: c.update(accept_licenses=["spoken"]),
             r"'spoken' is no dataset, encoder or model .*; did .* 'spoken-digits'",
+        ),
+        (
+            lambda c: c["teachers"].update(study="config/demo-full.yaml", seeds=[0, 1, 2]),
+            r"teachers.seeds: clipart-tags has 4 teachers in config/demo-full.yaml, .* give as many seeds, not 3",
         ),
         (lambda c: c["teachers"].update(study="config/demos.yaml"), r"no file config/demos.yaml; did you mean"),
         (lambda c: c["teachers"]["student"].update(kd_weigth=1), r"'teachers.student.kd_weigth'; did .* 'kd_weight'"),

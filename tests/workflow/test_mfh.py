@@ -27,8 +27,9 @@ def msd_study(fresh_project: Path) -> set[str]:
             f"{data}/features/{teachers.msd.extractor(dataset).name}/{name}" for name in ("regions.npy", "spec.json")
         }
         files.add(f"{data}/tokenizer/{encoder.name}/tokenizer.json")
-        answers = f"results/{teachers.msd.study}/teachers/{dataset}/seed-0/outputs"
-        files |= {f"{answers}/{split}.safetensors" for split in ("train", "val", "test")}
+        for teacher in ("seed-0", "seed-1"):
+            answers = f"results/{teachers.msd.study}/teachers/{dataset}/{teacher}/outputs"
+            files |= {f"{answers}/{split}.safetensors" for split in ("train", "val", "test")}
     for file in files:
         (fresh_project / file).parent.mkdir(parents=True, exist_ok=True)
         (fresh_project / file).write_text("")
@@ -51,6 +52,7 @@ def test_the_study_makes_its_tables_figures_and_report_and_keeps_every_file(
     kept = re.findall(r"^rule default:\n    input: (.*)$", plan, flags=re.MULTILINE)
     assert sorted(kept[0].split(", ")) == sorted(files)
     assert all(file.startswith(("results/mfh/", "results/data/spoken-digits/")) for file in files)
+    assert "results/mfh/teachers/easy-vqa/seed-1/gamma.safetensors" in files, "every teacher is asked"
     hold_against_dvc(files, "mfh")
 
 
@@ -77,15 +79,18 @@ def test_a_data_set_whose_folder_is_given_joins_the_study(fresh_project: Path, m
 
 
 def test_without_the_teachers_one_sentence_says_what_makes_them(fresh_project: Path, msd_study: set[str]) -> None:
-    (fresh_project / "results/demo/teachers/easy-vqa/seed-0/outputs/val.safetensors").unlink()
+    (fresh_project / "results/demo/teachers/easy-vqa/seed-1/outputs/val.safetensors").unlink()
     done = snakemake(*STUDY, "--dry-run", folder=fresh_project)
     assert done.returncode != 0
     text = " ".join((done.stdout + done.stderr).split())
-    assert "results/demo/teachers/easy-vqa/seed-0/outputs/val.safetensors is not there" in text
+    assert "results/demo/teachers/easy-vqa/seed-1/outputs/val.safetensors is not there" in text
     assert "`snakemake --configfile config/demo.yaml outputs_all` makes them" in text
     assert "Traceback" not in text
     made = outputs(success("--summary", "--nolock", "outputs_all", folder=fresh_project))
     assert msd_study <= made.keys(), "that target makes every file that the study reads"
+    primary = outputs(success("--summary", "--nolock", "outputs_primary", folder=fresh_project))
+    assert msd_study <= primary.keys(), "and so does that of `make reproduce-mfh`"
+    assert not [file for file in primary if "clipart-match" in file], "which asks no teacher of a control"
 
 
 def test_a_study_without_the_section_needs_no_teachers(fresh_project: Path) -> None:

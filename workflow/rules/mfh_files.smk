@@ -2,27 +2,42 @@
 from types import SimpleNamespace
 
 
-def first_teacher(file):
-    """Input function: a file of the first teacher of a dataset, the one that is asked here."""
+def asked_teachers(dataset):
+    """The names of all teachers of a dataset."""
+    return [f"seed-{seed}" for seed in study.teachers.msd.teacher_seeds(dataset)]
 
-    def of_dataset(wildcards):
-        seed = study.teachers.msd.teacher_seeds(wildcards.dataset)[0]
-        return file.format(dataset=wildcards.dataset, teacher=f"seed-{seed}")
 
-    return of_dataset
+def each_teacher(file):
+    """Input function: a file of each teacher of a dataset."""
+    return lambda wildcards: expand(
+        file, dataset=wildcards.dataset, teacher=asked_teachers(wildcards.dataset)
+    )
+
+
+def teacher_regions(name):
+    """Input function: a file of the features that the teachers of a dataset read."""
+    return lambda wildcards: (
+        f"{DATA}/{wildcards.dataset}/features/"
+        f"{study.teachers.msd.extractor(wildcards.dataset).name}/{name}"
+    )
 
 
 def of_teachers(files):
-    """Files of all datasets, and of both modalities where the file has one."""
+    """Files of all datasets, and of all teachers and both modalities where the file has one."""
     given = [files] if isinstance(files, str) or callable(files) else files
     return [
         path
-        for file in given
         for dataset in study.teachers.datasets
+        for file in given
         for path in (
             [file(SimpleNamespace(dataset=dataset))]
             if callable(file)
-            else expand(file, dataset=dataset, modality=["image", "text"])
+            else expand(
+                file,
+                dataset=dataset,
+                teacher=asked_teachers(dataset),
+                modality=["image", "text"],
+            )
         )
     ]
 

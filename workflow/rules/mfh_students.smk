@@ -1,20 +1,15 @@
 # teacher_variants → unimodal_students, and what the hypothesis on an MSD study's teachers adds to tables and figures.
 TEXT_ENCODER = TEACHER_STUDY.encoder_configs[TEACHER_STUDY.data.text_encoder]
-
-
-def teacher_regions(name):
-    """Input function: a file of the features that the teachers of a dataset read."""
-    return lambda wildcards: (
-        f"{DATA}/{wildcards.dataset}/features/"
-        f"{TEACHER_STUDY.extractor(wildcards.dataset).name}/{name}"
-    )
-
-
 STUDENT_FILES = {
     "tokenizer": f"{MSD_DATA}/tokenizer/{TEXT_ENCODER.name}/tokenizer.json",
     "encoder": f"{DATA}/encoders/{TEXT_ENCODER.name}/raw/{TEXT_ENCODER.sources[0].file}",
     "regions": teacher_regions("regions.npy"),
     "spec": teacher_regions("spec.json"),
+}
+# What differs between the teachers of a dataset.
+OF_EACH = {
+    **{f"{split}_outputs": TEACHER_FILES[f"{split}_outputs"] for split in SPLITS},
+    "channels": rules.teacher_variants.output.channels,
 }
 check_teachers([*TEACHER_FILES.values(), *STUDENT_FILES.values()])
 UNIMODAL = f"{RESULTS}/unimodal/{{dataset}}/{{modality}}"
@@ -28,8 +23,9 @@ UNIMODAL_STUDENTS = Stage(
 
 rule unimodal_students:
     input:
-        **TEACHER_FILES | STUDENT_FILES,
-        channels=rules.teacher_variants.output.channels,
+        **TEACHER_FILES
+        | STUDENT_FILES
+        | {name: each_teacher(file) for name, file in OF_EACH.items()},
     output:
         **recorded(UNIMODAL),
         scores=f"{UNIMODAL}/scores.safetensors",

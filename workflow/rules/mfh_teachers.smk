@@ -1,21 +1,20 @@
-# teacher_variants: γ of the first teacher of each dataset of an MSD study, whose files are read as they are.
+# teacher_variants: γ of each teacher of each dataset of an MSD study, whose files are read as they are.
 TEACHER_STUDY = study.teachers.msd
 MSD_DATA = f"{DATA}/{{dataset}}"
 MSD_OUTPUTS = f"results/{TEACHER_STUDY.study}/teachers/{{dataset}}/{{teacher}}/outputs"
 TEACHER_FILES = {
     **{split: f"{MSD_DATA}/prepared/{split}.parquet" for split in SPLITS},
     "labels": f"{MSD_DATA}/prepared/labels.json",
-    **{
-        f"{split}_outputs": first_teacher(f"{MSD_OUTPUTS}/{split}.safetensors")
-        for split in SPLITS
-    },
+    **{f"{split}_outputs": f"{MSD_OUTPUTS}/{split}.safetensors" for split in SPLITS},
 }
-VARIANTS = f"{RESULTS}/teachers/{{dataset}}"
+VARIANTS = f"{RESULTS}/teachers/{{dataset}}/{{teacher}}"
 TEACHER_VARIANTS = Stage(
     "teacher_variants",
     RESULTS,
-    "{dataset}",
-    lambda wildcards: study.teachers.variants_params(wildcards.dataset),
+    "{dataset}-{teacher}",
+    lambda wildcards: study.teachers.variants_params(
+        wildcards.dataset, int(wildcards.teacher.removeprefix("seed-"))
+    ),
 )
 
 
@@ -25,7 +24,7 @@ rule teacher_variants:
     output:
         **recorded(VARIANTS),
         channels=f"{VARIANTS}/channels.parquet",
-        gamma=f"{VARIANTS}/gamma.json",
+        gamma=f"{VARIANTS}/gamma.safetensors",
         scores=f"{VARIANTS}/scores.safetensors",
     log:
         TEACHER_VARIANTS.log,
@@ -37,6 +36,6 @@ rule teacher_variants:
     params:
         **TEACHER_VARIANTS.params,
     message:
-        "Measure γ of the teacher of {wildcards.dataset} and of its variants"
+        "Measure γ of a teacher of {wildcards.dataset} ({wildcards.teacher}) and of its variants"
     shell:
         TEACHER_VARIANTS.shell

@@ -40,10 +40,10 @@ def gain_figure(table: Table) -> Figure:
 
 
 def _mark(axes: Axes, mark: dict[str, Any], origin: dict[str, Any], *, predictor: str, shape: str) -> None:
-    """One teacher: colour its kind, shape the dataset, size r, filled where it sees image and text."""
+    """One kind of a dataset's teachers: colour the kind, shape the dataset, size r, filled where it sees both views."""
     colour = COLOURS[mark["kind"]]
     face = colour if mark["teacher"] == "both" else "none"
-    at = (mark[predictor] or 0) - (origin[predictor] or 0), mark["gain"] - origin["gain"]
+    at = mark[predictor] - origin[predictor], mark["gain"] - origin["gain"]
     size = 18 + 40 * mark["share"]
     axes.scatter(*at, s=size, marker=shape, facecolors=face, edgecolors=colour, linewidths=1, alpha=0.75, zorder=2)
 

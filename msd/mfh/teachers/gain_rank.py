@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from scipy.stats import ConstantInputWarning, norm, spearmanrho
 from msd.measure.intervals import drawn_interval
 from msd.measure.scorers import FloatArray
 from msd.measure.stats import generator
+from msd.measure.variance import grouped
 from msd.mfh.cells import scored_cell
-from msd.mfh.teachers.results import TransferResults, crossing
-from msd.mfh.teachers.variants import variants_of
+from msd.mfh.teachers.results import TransferResults, compared, crossing, note_on_teachers, whole
+from msd.mfh.teachers.variants import Variant, variants_of
 from msd.tables.cell import Against, Cell, Value
 from msd.tables.table import Table
 
@@ -34,17 +36,20 @@ SCOPES = {
 def gain_rank_table(results: Mapping[str, TransferResults], params: TeacherTables, *, study: str) -> Table:
     """Spearman's ρ between the gain and each predictor, and γ's ρ less that of the teacher's score."""
     marks = gain_marks(results, params)
-    cells = [cell for scope in SCOPES for cell in _scope_cells(scope, marks, draws=params.draws)]
+    weights = {name: seed_weights(one.dealt, draws=params.draws, name=name) for name, one in results.items()}
+    cells = [cell for scope in SCOPES for cell in _scope_cells(scope, marks, weights)]
     return Table(
         name="gain_rank",
         caption="Gain and γ: does γ, or the teacher's own score, predict what a student gains?",
         notes=[
             "Spearman's ρ over marks (n), one a dataset, direction, kind of teacher and r; ± is half a 95 % bootstrap "
-            "interval, whose draws resample dataset × direction and seeds. Below: ρ less that of the teacher's score.",
+            "interval, whose draws resample dataset × direction and, on a dataset, teachers and of each its seeds. "
+            "Below: ρ less that of the teacher's score.",
             "Within dataset × direction: the mean of each one's own ρ, so that neither the dataset's metric nor its "
             "difficulty counts. The last row leaves out students that, without a teacher, do not beat the best "
             "constant answer.",
             "Where γ is undefined it counts as zero here: nothing is known that both could know.",
+            *note_on_teachers(results),
         ],
         study=study,
         rows=["scope"],
@@ -66,19 +71,17 @@ def gain_rank_table(results: Mapping[str, TransferResults], params: TeacherTable
     )
 
 
-def _scope_cells(scope: str, marks: Sequence[Mapping[str, Any]], *, draws: int) -> list[Cell]:
-    """One cell a predictor, of the marks of one scope."""
+def _scope_cells(scope: str, marks: Sequence[Mapping[str, Any]], weights: Mapping[str, FloatArray]) -> list[Cell]:
+    """One cell a predictor, of the marks of one scope; weights: dataset -> (draws, S) of `seed_weights`."""
     groups = [mark["group"] for mark in marks]
     names = list(dict.fromkeys(groups))
     index = np.array([[i for i, group in enumerate(groups) if group == name] for name in names])  # (G, V)
-    gains = np.array([mark["gains"] for mark in marks])[index]  # (G, V, S)
+    by_seed = {name: np.array([mark["by_seed"][name] for mark in marks])[index] for name in ("gain", *PREDICTORS)}
     telling = np.array([marks[row[0]]["telling"] for row in index])
     kept = telling if scope == "telling" else np.ones(len(names), dtype=bool)
     rows = [marks[i] for i in index[kept].flatten() if scope != "regular" or marks[i]["kind"] == "regular"]
-    correlations = {
-        name: _drawn(scope, np.array([mark[name] or 0.0 for mark in marks])[index][kept], gains[kept], draws=draws)
-        for name in PREDICTORS
-    }
+    of_groups = np.stack([weights[marks[row[0]]["dataset"]] for row in index])[kept]  # (G, draws, S)
+    correlations = {name: _drawn(scope, by_seed[name][kept], by_seed["gain"][kept], of_groups) for name in PREDICTORS}
     runs = list(dict.fromkeys(run for row in rows for run in row["runs"]))
     cells = []
     for name, (rho, drawn) in correlations.items():
@@ -92,32 +95,43 @@ def _scope_cells(scope: str, marks: Sequence[Mapping[str, Any]], *, draws: int) 
 def gain_marks(results: Mapping[str, TransferResults], params: TeacherTables) -> list[dict[str, Any]]:
     """One mark a dataset, direction that crosses modalities, kind and r: both γ, the teacher's score, the gain.
 
-    gains: of each seed; gain, low, high: their mean, paired over seeds and test pictures. telling: whether the
-    student's modality alone beats a constant prediction.
+    gain, low, high: mean and interval over seeds, nested in teachers, and test pictures; predictors: mean over seeds of
+    what their teacher has. by_seed: all of them, a value a seed, an undefined γ as zero. telling: whether the student's
+    modality alone beats a constant prediction.
     """
+    variants = [variant for way in crossing() for variant in variants_of(way, params.shares)]
+    gains = {
+        variant: compared(results, partial(TransferResults.gains, variant=variant), to="no-kd") for variant in variants
+    }
     marks = []
     for name, of_dataset in results.items():
         telling = {modality: of_dataset.is_informative(modality) for modality in of_dataset.runs}
-        for way in crossing():
-            for variant in variants_of(way, params.shares):
-                gain = of_dataset.gain(variant)
-                marks.append(
-                    {
-                        "group": f"{name}/{way.teacher}-{way.student}",
-                        "dataset": name,
-                        **variant._asdict(),
-                        "counts": of_dataset.gamma[variant]["counts"]["value"],
-                        "information": of_dataset.gamma[variant]["information"]["value"],
-                        "score": float(np.mean([run[0] for run in of_dataset.teachers[variant]])),
-                        "gain": gain.difference,
-                        "low": gain.low,
-                        "high": gain.high,
-                        "gains": of_dataset.gains(variant).tolist(),
-                        "telling": telling[way.student],
-                        "runs": [of_dataset.runs[way.student], of_dataset.folder],
-                    }
-                )
+        for variant in variants:
+            gain, by_seed = gains[variant][name], _by_seed(of_dataset, variant)
+            marks.append(
+                {
+                    "group": f"{name}/{variant.teacher}-{variant.student}",
+                    "dataset": name,
+                    **variant._asdict(),
+                    **{predictor: float(by_seed[predictor].mean()) for predictor in PREDICTORS},
+                    "gain": gain.difference,
+                    "low": gain.low,
+                    "high": gain.high,
+                    "by_seed": {measure: values.tolist() for measure, values in by_seed.items()},
+                    "telling": telling[variant.student],
+                    "runs": [of_dataset.runs[variant.student], *of_dataset.folders],
+                }
+            )
     return marks
+
+
+def _by_seed(results: TransferResults, variant: Variant) -> dict[str, FloatArray]:
+    """gain -> (S,) of each seed, and each predictor -> (S,) of the seed's teacher."""
+    of_teachers = {"score": whole(results.teachers[variant])}
+    of_teachers |= {
+        measure: np.nan_to_num([run[0, 0] for run in runs]) for measure, runs in results.gamma[variant].items()
+    }
+    return {"gain": whole(results.gains(variant))} | {name: results.by_seed(of_teachers[name]) for name in PREDICTORS}
 
 
 def spearman(x: FloatArray, y: FloatArray) -> FloatArray:
@@ -127,21 +141,32 @@ def spearman(x: FloatArray, y: FloatArray) -> FloatArray:
         return np.asarray(spearmanrho(x, y, axis=-1).statistic)
 
 
-def _drawn(scope: str, x: FloatArray, gains: FloatArray, *, draws: int) -> tuple[float | None, FloatArray]:
-    """ρ of predictor (G, V) and gains (G, V, S), and its draws: groups and seeds resampled, the same for each x."""
+def seed_weights(dealt: Sequence[str], *, draws: int, name: str) -> FloatArray:
+    """Weights (draws, S) of resampled seeds, 1 in all: teachers are drawn with replacement, and of each its seeds."""
+    groups, random = grouped(dealt), generator(f"gain-rank/{name}/seeds")
+    members = [np.flatnonzero(groups == group) for group in range(groups.max() + 1)]
+    weights = np.empty((draws, len(groups)))
+    for row in weights:
+        picked = [members[group] for group in random.integers(len(members), size=len(members))]
+        seeds = np.concatenate([random.choice(own, size=len(own)) for own in picked])
+        row[:] = np.bincount(seeds, minlength=len(groups)) / len(seeds)
+    return weights
+
+
+def _drawn(scope: str, x: FloatArray, gains: FloatArray, weights: FloatArray) -> tuple[float | None, FloatArray]:
+    """ρ of predictor and gains, both (G, V, S), and its draws: groups resampled, and seeds as `weights` (G, draws, S)
+    of `seed_weights` have it; the same for each predictor."""
+    draws = weights.shape[1]
     if not len(x):
         return None, np.full(draws, np.nan)
-    random = generator(f"gain-rank/{scope}")
-    of_groups = random.integers(len(x), size=(draws, len(x)))
-    of_seeds = random.integers(gains.shape[2], size=(draws, gains.shape[2]))
-    pairs = zip(of_groups, of_seeds, strict=True)
-    drawn_gains = np.stack([gains[rows][:, :, seeds].mean(axis=2) for rows, seeds in pairs])
-    whole = float(_rho(scope, x[None], gains.mean(axis=2)[None])[0])
-    return (None if np.isnan(whole) else whole), _rho(scope, x[of_groups], drawn_gains)
+    chosen = generator(f"gain-rank/{scope}").integers(len(x), size=(draws, len(x)))
+    drawn = [np.einsum("gvs,gds->dgv", part, weights)[np.arange(draws)[:, None], chosen] for part in (x, gains)]
+    rho = float(_rho(scope, x.mean(axis=2)[None], gains.mean(axis=2)[None])[0])
+    return (None if np.isnan(rho) else rho), _rho(scope, *drawn)
 
 
 def _rho(scope: str, x: FloatArray, gain: FloatArray) -> FloatArray:
-    """ρ (K,) of x and gain (K, G, V), the regular teacher being the first of each group."""
+    """ρ (K,) of x and gain, both (K, G, V), the regular teacher being the first of each group."""
     if scope == "within":
         of_each = spearman(x, gain)
         known = np.isfinite(of_each)

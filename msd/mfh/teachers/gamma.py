@@ -17,7 +17,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from msd.distill.losses import Task, task_loss
-from msd.measure.intervals import drawn_interval
 from msd.measure.scorers import FloatArray
 from msd.measure.stats import Resampling
 
@@ -27,7 +26,7 @@ Interval = tuple[float, float | None, float | None]
 COUNTS = ("both", "first", "second", "chance", "synergy")
 INFORMATION = ("redundant", "first", "second")
 LEAST_DEFINED = 0.95
-"""γ has an interval where at least this share of the resampled splits defines it."""
+"""γ has an interval where at least this share of the resampled splits defines it, for every teacher."""
 
 
 class Calibration(NamedTuple):
@@ -43,7 +42,10 @@ class Calibration(NamedTuple):
 
 @dataclass(frozen=True)
 class Gamma:
-    """γ with its 95 % interval, None where it is undefined; parts: name -> (value, low, high) of what it is made of."""
+    """γ with its 95 % interval, None where it is undefined; parts: name -> (value, low, high) of what it is made of.
+
+    parts: in shares of the gold labels or in nats, see `counts_scorer` and `information_scorer`.
+    """
 
     value: float | None
     low: float | None
@@ -129,10 +131,16 @@ def mean_scorer_of(scorers: Sequence[Scorer]) -> Scorer:
     return lambda weights: np.mean([scorer(weights) for scorer in scorers], axis=0)
 
 
-def resampled(scorer: Scorer, names: Sequence[str], resampling: Resampling) -> Gamma:
-    """γ and its parts, which `names` gives, with percentile intervals over resampled pictures."""
-    scores = resampling.scores(scorer)
-    gamma, *parts = map(_interval, scores[0], scores[1 : 1 + resampling.draws].T)
+def mean_gamma(
+    scores: Sequence[FloatArray], names: Sequence[str], resampling: Resampling, *, teachers: Sequence[str]
+) -> Gamma:
+    """γ and its parts, which `names` gives, as means over teachers, with intervals over teachers and pictures.
+
+    scores: of each teacher what a scorer gives on the resampled splits, (1 + draws, 1 + parts). teachers: their names.
+    γ is undefined where that of one teacher is.
+    """
+    columns = [[of_teacher[:, place] for of_teacher in scores] for place in range(1 + len(names))]
+    gamma, *parts = (_interval(column, resampling, teachers) for column in columns)
     value, low, high = gamma or (None, None, None)
     return Gamma(value, low, high, {name: part for name, part in zip(names, parts, strict=True) if part is not None})
 
@@ -190,8 +198,12 @@ def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
     return np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 1e-9)
 
 
-def _interval(value: float, draws: FloatArray) -> Interval | None:
-    if np.isnan(value):
+def _interval(runs: Sequence[FloatArray], resampling: Resampling, teachers: Sequence[str]) -> Interval | None:
+    """Mean of the runs (1 + draws,) of teachers; None where it is undefined, no interval where it is in many draws."""
+    whole, draws = np.split(np.stack(runs), [1], axis=1)
+    if np.isnan(whole).any():
         return None
-    is_defined = np.isfinite(draws).mean() >= LEAST_DEFINED
-    return float(value), *(drawn_interval(draws) if is_defined else (None, None))
+    if np.isfinite(draws).all(axis=0).mean() < LEAST_DEFINED:
+        return float(whole.mean()), None, None
+    found = resampling.compare(runs, [np.zeros_like(runs[0])], teachers=teachers)
+    return found.difference, found.low, found.high

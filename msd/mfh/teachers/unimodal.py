@@ -7,6 +7,7 @@ whole study, and the gains are small beside the spread of a few seeds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
@@ -99,13 +100,13 @@ def unimodal_students(job: Job[StudentsParams]) -> dict[str, float]:
     gold = {split: all_of(data.targets) for split, data in dataset.splits.items()}
     frozen = frozen_features(dataset, modality, encoder=job.inputs["encoder"], tokenizer=job.inputs["tokenizer"])
     features = {split: torch.from_numpy(values).float() for split, values in frozen.items()}
-    outputs = TeacherOutputs(dataset.name, job.inputs, ranks=pd.read_parquet(job.inputs["channels"]))
+    asked = _teachers(job)
     variants = [one for way in DIRECTIONS if way.student == modality for one in variants_of(way, params.shares)]
     names = [NO_KD, *(variant.name for variant in variants)]
     resampling = Resampling(picture_groups(job.inputs["test"]), draws=params.draws, rng_name=dataset.name)
     scores, rows = {}, []
-    for seed in params.seeds:
-        teachers = torch.stack([outputs.logits(variant, "train", seed=seed) for variant in variants])
+    for seed, teacher in zip(params.seeds, params.teachers, strict=True):
+        teachers = torch.stack([asked[teacher].logits(variant, "train", seed=seed) for variant in variants])
         how: dict[str, Any] = {"task": dataset.task, "training": params.student}
         how["seed"] = derive_seed(dataset.name, modality, seed)
         students = train_students_together(features["train"], gold["train"], teachers, **how)
@@ -126,6 +127,15 @@ def unimodal_students(job: Job[StudentsParams]) -> dict[str, float]:
     chosen = metrics[metrics["student"].str.contains("no-kd|regular")]
     means: Any = chosen.groupby(["split", "student"])[metric].mean()
     return {f"{split}/{student}": float(value) for (split, student), value in means.items()}
+
+
+def _teachers(job: Job[StudentsParams]) -> Mapping[int, TeacherOutputs]:
+    """Seed of a teacher -> its outputs, with its ranked channels; the inputs that differ are lists, of a file each."""
+    found = {}
+    for place, seed in enumerate(dict.fromkeys(job.params.teachers)):
+        own = {name: files[place] if isinstance(files, list) else files for name, files in job.inputs.items()}
+        found[seed] = TeacherOutputs(job.params.dataset, own, ranks=pd.read_parquet(own["channels"]))
+    return found
 
 
 def _start(count: int, width: int, hidden: int, labels: int, *, seed: int) -> Students:

@@ -73,7 +73,7 @@ def variants_of(direction: Direction, shares: Sequence[float]) -> list[Variant]:
 
 
 class TeacherOutputs:
-    """One dataset's teacher: features (N, H) of every split and view, its head, and its ranked channels.
+    """One teacher of a dataset: features (N, H) of every split and view, its head, and its ranked channels.
 
     inputs: paths of a job, `<split>` and `<split>_outputs`. ranks: of `rank_channels`.
 

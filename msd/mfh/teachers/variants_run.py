@@ -1,13 +1,13 @@
-"""Stage `teacher_variants`: what one dataset's teacher variants share with the student's modality, and score."""
+"""Stage `teacher_variants`: what the variants of one teacher share with the student's modality, and score."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import safetensors.torch
 import torch
 from torch import Tensor
@@ -19,15 +19,7 @@ from msd.distill.losses import DATASET_TASKS, Task
 from msd.measure.metric import METRICS
 from msd.measure.stats import Resampling
 from msd.measure.values import best_threshold
-from msd.mfh.teachers.gamma import (
-    COUNTS,
-    INFORMATION,
-    calibrated,
-    counts_scorer,
-    information_scorer,
-    mean_scorer_of,
-    resampled,
-)
+from msd.mfh.teachers.gamma import Scorer, calibrated, counts_scorer, information_scorer, mean_scorer_of
 from msd.mfh.teachers.variants import DIRECTIONS, TeacherOutputs, Variant, rank_channels, variants_of
 from msd.seeds import derive_seed
 from msd.training.determinism import single_thread
@@ -38,11 +30,11 @@ if TYPE_CHECKING:
 
 
 def teacher_variants(job: Job[VariantsParams]) -> dict[str, float]:
-    """Write channels.parquet, gamma.json and scores.safetensors of one dataset, the latter two on the test split.
+    """Write channels.parquet, gamma.safetensors and scores.safetensors of one teacher.
 
-    channels: see `rank_channels`. gamma: a list with teacher, student, kind, share, counts and information (each value,
-    low, high, parts) of every variant. scores: <variant>, or <variant>/<seed> of a random one -> the metric on the
-    split and on each resampled one, as `msd.measure.stats.Resampling.scores` gives them.
+    channels: see `rank_channels`. The others are of the test split and of each resampled one, as
+    `msd.measure.stats.Resampling.scores` gives them. gamma: <variant>/counts, <variant>/information -> γ and its parts,
+    (1 + draws, M) in single precision. scores: <variant>, or <variant>/<seed> of a random one -> metric (1 + draws,).
     """
     single_thread()
     params, name = job.params, job.params.dataset
@@ -54,7 +46,7 @@ def teacher_variants(job: Job[VariantsParams]) -> dict[str, float]:
     )
     outputs.ranks.to_parquet(job.outputs["channels"], index=False)
     resampling = Resampling(picture_groups(job.inputs["test"]), draws=params.draws, rng_name=name)
-    measured, scores = [], {}
+    gammas, scores = {}, {}
     for variant in [variant for direction in DIRECTIONS for variant in variants_of(direction, params.shares)]:
         seeds = params.seeds if variant.kind == "random" else params.seeds[:1]
         runs = [{split: outputs.logits(variant, split, seed=seed) for split in ("val", "test")} for seed in seeds]
@@ -63,15 +55,16 @@ def teacher_variants(job: Job[VariantsParams]) -> dict[str, float]:
             of_metric = METRICS[params.metric].scorer(predicted, targets["test"].numpy(), params.dataset_task)
             key = f"{variant.name}/{seed}" if variant.kind == "random" else variant.name
             scores[key] = torch.from_numpy(resampling.scores(of_metric))
-        measured.append(variant._asdict() | _gammas(outputs, variant, runs, targets, params, resampling))
-    Path(job.outputs["gamma"]).write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+        for measure, scorer in _gamma_scorers(outputs, variant, runs, targets, params).items():
+            gammas[f"{variant.name}/{measure}"] = torch.from_numpy(resampling.scores(scorer).astype(np.float32))
+    safetensors.torch.save_file(gammas, job.outputs["gamma"])
     safetensors.torch.save_file(scores, job.outputs["scores"])
-    return {
-        f"{entry['teacher']}-{entry['student']}/{measure}": entry[measure]["value"]
-        for entry in measured
+    regular = {
+        f"{way.teacher}-{way.student}/{measure}": float(gammas[f"{variants_of(way, [])[0].name}/{measure}"][0, 0])
+        for way in DIRECTIONS
         for measure in ("counts", "information")
-        if entry["kind"] == "regular" and entry[measure]["value"] is not None
     }
+    return {name: value for name, value in regular.items() if np.isfinite(value)}
 
 
 def load_targets(inputs: Mapping[str, Any], *, task: Task) -> dict[str, Tensor]:
@@ -89,15 +82,14 @@ def _shifted(logits: Mapping[str, Tensor], targets: Mapping[str, Tensor], params
     return logits["test"] - best_threshold(logits["val"].numpy(), targets["val"].numpy(), params.dataset_task)
 
 
-def _gammas(
+def _gamma_scorers(
     outputs: TeacherOutputs,
     variant: Variant,
     runs: Sequence[Mapping[str, Tensor]],
     targets: Mapping[str, Tensor],
     params: VariantsParams,
-    resampling: Resampling,
-) -> dict[str, Any]:
-    """Both γ of a variant and of what the regular teacher knows from the student's modality alone.
+) -> dict[str, Scorer]:
+    """The scorers of both γ of a variant and of what the regular teacher knows from the student's modality alone.
 
     runs: split -> logits of a variant, or of several random ones, whose mean is taken. For γ by information logits are
     first calibrated on validation: a teacher that was trained on image and text together is over-sure of one of them.
@@ -119,7 +111,4 @@ def _gammas(
         counts_scorer(_shifted(run, targets, params), own, gold, joint=joint, dataset_task=dataset_task) for run in runs
     ]
     information = [information_scorer(calm(run), own_calm, gold, task=task, prior=prior) for run in runs]
-    return {
-        "counts": asdict(resampled(mean_scorer_of(counts), COUNTS, resampling)),
-        "information": asdict(resampled(mean_scorer_of(information), INFORMATION, resampling)),
-    }
+    return {"counts": mean_scorer_of(counts), "information": mean_scorer_of(information)}
