@@ -13,14 +13,20 @@ if TYPE_CHECKING:
     import torch
 
 THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "MKL_CBWR": "AVX2,STRICT", "ONEDNN_MAX_CPU_ISA": "AVX2"}
-"""How PyTorch's own kernels, MKL and oneDNN are asked to compute as on a processor with AVX2 and no AVX-512."""
+AVX2 = {
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_CBWR": "AVX2,STRICT",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "OPENBLAS_CORETYPE": "Haswell",
+}
+"""How PyTorch's own kernels, MKL, oneDNN, and NumPy's and SciPy's OpenBLAS are asked to compute as on a processor with
+AVX2 and no AVX-512."""
 CUDA = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 """Without which cuBLAS may sum in another order each time, and PyTorch refuses to multiply when it must not."""
 
 
 def settle_arithmetic() -> None:
-    """Set what PyTorch reads when it is first imported: one thread, and AVX2 where Linux says that there is AVX2.
+    """Set what PyTorch and NumPy read when first imported: one thread, and AVX2 where Linux says that there is AVX2.
 
     A user's own values stay, but for the number of threads. MKL's request is its "conditional numerical
     reproducibility" (oneMKL Developer Guide): equal bits for any alignment of memory, too.
