@@ -146,7 +146,8 @@ def measured(case: Case, device: str, divide: int, steps: int, together: Any = N
         times.append(time.perf_counter())
         return {}
 
-    train(method, schedule=schedule(case, divide, epochs=2), history=History(), validate=epoch_ends, engine=engine)
+    how: dict[str, Any] = {"name": case.method, "history": History(), "engine": engine}
+    train(method, schedule=schedule(case, divide, epochs=2), validate=epoch_ends, **how)
     return len(setting.samples) / (times[1] - times[0])
 
 
@@ -156,7 +157,8 @@ def operations_of_a_sample(case: Case, device: str, divide: int) -> float:
     engine.place(setting.student)
     method = method_class(case.method)(METHODS[case.method], setting)
     with FlopCounterMode(display=False) as counter:
-        train(method, schedule=schedule(case, divide, epochs=1), history=History(), validate=dict, engine=engine)
+        how: dict[str, Any] = {"name": case.method, "history": History(), "engine": engine}
+        train(method, schedule=schedule(case, divide, epochs=1), validate=dict, **how)
     return float(counter.get_total_flops() / len(setting.samples))
 
 

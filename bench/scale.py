@@ -69,7 +69,7 @@ def student(method: str, sizes: Sizes) -> None:
         "clip": 1.0,
     }
     how = {"schedule": Schedule(**schedule), "history": History(), "engine": Engine(EngineParams(device="cpu"))}
-    train(method_class(method)(METHODS[method], setting), validate=dict, **how)
+    train(method_class(method)(METHODS[method], setting), name=method, validate=dict, **how)
 
 
 def saliency(sizes: Sizes) -> None:

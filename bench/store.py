@@ -80,7 +80,7 @@ def trained(method: str, regions: Rows, logits: dict[str, StoredRows]) -> float:
     schedule |= {"weight_decay": 0.01, "warmup": 0.1, "clip": 1.0}
     how = {"schedule": Schedule(**schedule), "history": History(), "engine": Engine(EngineParams(device="cpu"))}
     start = time.perf_counter()
-    train(method_class(method)(METHODS[method], setting), validate=dict, **how)
+    train(method_class(method)(METHODS[method], setting), name=method, validate=dict, **how)
     return (time.perf_counter() - start) / STEPS
 
 

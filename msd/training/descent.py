@@ -43,6 +43,7 @@ def total_steps(schedule: Schedule, samples: int) -> int:
 def train(
     method: Method,
     *,
+    name: str,
     schedule: Schedule,
     history: History,
     validate: Callable[[], dict[str, float]],
@@ -55,6 +56,7 @@ def train(
     The order of the samples and the dropout of each step are drawn from streams named by dataset and seed, so that two
     methods with the same seed see the same batches; where the engine says so, also the dropout of each view, so that a
     further view changes no other view's.
+    name: of the method in messages and progress, or of what else is trained, beside dataset and seed.
     rates: learning rates of parameters that have another than the schedule's. checkpoint, errors: as of `fit`.
     The student is on the engine's device already.
     """
@@ -64,7 +66,7 @@ def train(
     optimiser, full = _optimiser(method, schedule, rates or {})
     steps, epoch_steps = total_steps(schedule, len(rows)), -(-len(rows) // schedule.batch_size)
     training = Training(
-        name=f"{setting.dataset}, seed {setting.seed}",
+        name=f"{setting.dataset}, {name}, seed {setting.seed}",
         seed=setting.seed,
         modules={"student": setting.student, "method": method},
         optimiser=optimiser,

@@ -211,6 +211,7 @@ def train_one(
     torch.manual_seed(setting.stream("method"))  # of what a method adds to the student
     train(
         method_class(params.implementation)(params.parameters, setting),
+        name=params.method,
         schedule=params.schedule,
         history=history,
         validate=partial(dataset.validate, student),

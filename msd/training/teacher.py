@@ -45,6 +45,7 @@ def train_teacher(job: Job[TeacherParams]) -> dict[str, float]:
     engine.place(model)
     train(
         Method({}, Setting(dataset.name, seed, dataset.task, dataset.splits["train"], model)),
+        name="teacher",
         schedule=params.schedule,
         history=history,
         validate=partial(dataset.validate, model),

@@ -29,7 +29,8 @@ def trained(
     options = config.points[0][1]
     options |= {"meta_share": 0.5} if "meta_share" in options else {}  # of 12 samples, with 4 labels
     method = method_class(config.implementation)(options, setting)
-    train(method, schedule=Schedule(**SCHEDULE, stop=stop), history=history, validate=dict, engine=engine)
+    schedule = Schedule(**SCHEDULE, stop=stop)
+    train(method, name=name, schedule=schedule, history=history, validate=dict, engine=engine)
     return setting.student.state_dict(), history.rows
 
 

@@ -120,7 +120,7 @@ def test_a_teacher_whose_parameters_have_rates_of_their_own_goes_on_too(
             "rates": rates,
             "engine": new_engine(),
         }
-        train(Method({}, setting), **options, checkpoint=Checkpoint(folder, "teacher"))
+        train(Method({}, setting), name="teacher", **options, checkpoint=Checkpoint(folder, "teacher"))
         return setting.student.state_dict(), history.rows
 
     expected, rows = trained(None)

@@ -85,7 +85,7 @@ def test_a_job_starts_the_processes_that_its_engine_names(student_job, tmp_path:
     curves = [pd.read_parquet(job.outputs["history"]) for job in (one, two)]
     assert curves[0]["value"].to_numpy() == pytest.approx(curves[1]["value"].to_numpy(), rel=1e-4, abs=1e-5)
     assert json.loads(Path(outputs["record"]).read_text())["params"]["engine"]["processes"] == 2
-    assert "toy, seed 0: step 12 of 12, loss" in Path("run.log").read_text()
+    assert "toy, kd, seed 0: step 12 of 12, loss" in Path("run.log").read_text()
 
 
 @pytest.mark.parametrize("name", OF_OUTPUTS)
@@ -134,9 +134,10 @@ def test_the_first_step_that_is_not_finite_is_named_before_anything_is_saved(tmp
     teacher.logits["both"][3] = float("nan")
     method = method_class("kd")({"lambda": 0.7, "temperature": 2}, replace(setting, teacher=teacher))
     validated = list[int]()
-    with pytest.raises(UserError, match=r"^small, seed 0, step [0-2]: the values of the loss are no longer finite"):
+    with pytest.raises(UserError, match=r"^small, kd, seed 0, step [0-2]: the values of the loss are no longer finite"):
         train(
             method,
+            name="kd",
             schedule=Schedule(**SCHEDULE),
             history=History(),
             engine=new_engine(),

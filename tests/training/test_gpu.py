@@ -113,7 +113,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_bits(tmp_path: Path, mo
         engine, kept = new_engine(device="cuda"), Checkpoint(folder, "teacher")
         engine.place(setting.student)
         how: dict[str, Any] = {"schedule": Schedule(**sizes), "history": history, "validate": validate}
-        train(Method({}, setting), **how, engine=engine, checkpoint=kept)
+        train(Method({}, setting), name="teacher", **how, engine=engine, checkpoint=kept)
         return setting.student.state_dict(), history.rows
 
     expected, rows = curves(None)

@@ -106,7 +106,7 @@ def test_words_may_start_from_those_of_a_text_encoder(student_job, toy, tmp_path
 
 def test_a_diverging_run_names_its_step(student_job) -> None:
     job = student_job("finetune", {}, schedule={**SCHEDULE, "epochs": 50, "learning_rate": 10, "weight_decay": 1e6})
-    with pytest.raises(UserError, match=r"toy, seed 0, step \d+: .* no longer finite"):
+    with pytest.raises(UserError, match=r"toy, finetune, seed 0, step \d+: .* no longer finite"):
         train_students(job)
 
 

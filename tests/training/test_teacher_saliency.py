@@ -33,7 +33,7 @@ def test_the_modality_that_the_labels_come_from_is_the_salient_one(source: str, 
     teacher = VisualBertClassifier({"vocabulary": 20, "labels": CLASSES, "region_width": 6, "positions": 8, **SHAPE})
 
     method = Method({}, Setting("toy", 0, "multiclass", samples, teacher))
-    train(method, schedule=SCHEDULE, history=History(), validate=dict, engine=new_engine())
+    train(method, name="teacher", schedule=SCHEDULE, history=History(), validate=dict, engine=new_engine())
     answers = predict_views(teacher, samples, removal="mask")
 
     assert (answers["both"].argmax(1) == labels).float().mean() > 0.9

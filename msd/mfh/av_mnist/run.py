@@ -5,7 +5,7 @@ Table 1 of Xue, Gao, Ren, Zhao, "The Modality Focusing Hypothesis", arXiv 2206.0
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from msd.data.findings import Findings
 from msd.mfh.av_mnist.archive import CLASSES, read_av_mnist
+from msd.mfh.av_mnist.config import EMBEDDED
 from msd.mfh.av_mnist.spoken_digits import read_digits
 from msd.mfh.crossmodal.networks import Joint, small
 from msd.mfh.crossmodal.samples import Samples, standardised
@@ -42,9 +43,10 @@ def av_mnist(job: Job[AvMnistParams]) -> dict[str, float]:
     findings.write(job.outputs["findings"])
     splits = standardised(splits)
     label = splits["test"].label
-    parts = []
+    parts, dataset = [], EMBEDDED[0] if "digits" in job.inputs else "av-mnist"
     for seed in job.params.seeds:
-        for method, logits in predictions(splits, job.params, seed=seed, scratch=job.scratch).items():
+        checkpoints = partial(Checkpoint, job.scratch, prefix=f"{dataset}, seed {seed}, ")
+        for method, logits in predictions(splits, job.params, seed=seed, checkpoints=checkpoints).items():
             right = (logits.argmax(1) == label).numpy()
             part = pd.DataFrame({"sample": np.arange(len(label)), "group": groups, "right": right})
             parts.append(part.assign(method=method, seed=seed))
@@ -63,15 +65,17 @@ def read(inputs: Mapping[str, Any], findings: Findings) -> tuple[dict[str, Sampl
 
 
 def predictions(
-    splits: Mapping[str, Samples], params: AvMnistParams, *, seed: int, scratch: str | None = None
+    splits: Mapping[str, Samples], params: AvMnistParams, *, seed: int, checkpoints: Callable[[str], Checkpoint]
 ) -> dict[str, Tensor]:
-    """Test logits of teacher-{audio,both}, their students and `no-kd`, and those of `transfer`; all start alike."""
+    """Test logits of teacher-{audio,both}, their students and `no-kd`, and those of `transfer`; all start alike.
+
+    checkpoints: name of a training -> what it goes on from, where its job was killed.
+    """
     training, distillation = params.training, params.distillation
     shapes = {name: tuple(item.shape[1:]) for name, item in splits["train"].inputs.items()}
     wide = partial(small, classes=CLASSES, width=params.teacher_width)
     student = Side(("audio",), lambda: small(shapes["audio"], CLASSES, width=params.student_width))
     both = Side(("image", "audio"), lambda: Joint({name: wide(shapes[name]) for name in ("image", "audio")}, CLASSES))
-    checkpoints = partial(Checkpoint, scratch, prefix=f"seed {seed}, ")
     logits = {}
     for name, side in {"audio": Side(("audio",), lambda: wide(shapes["audio"])), "both": both}.items():
         teacher = ModalityNet.start(side, seed)

@@ -66,7 +66,8 @@ def run(
     rows = []
     for seed in params.seeds:
         for teacher, networks in params.teachers.items():
-            checkpoints = partial(Checkpoint, scratch, prefix=f"{teacher}, seed {seed}, ")
+            named = f"{params.data['reader']}, {teacher}, seed {seed}, "
+            checkpoints = partial(Checkpoint, scratch, prefix=named)
             sides = side(networks), side(params.student)
             predictions = transfer(splits, *sides, **shared, seed=seed, checkpoints=checkpoints)
             for method, logits in predictions.items():

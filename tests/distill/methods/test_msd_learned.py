@@ -41,6 +41,7 @@ def trained(method: Method, *, epochs: int = 1, batch_size: int = 6, learning_ra
     history, sizes = History(), {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     train(
         method,
+        name="msd-learned",
         schedule=Schedule(**sizes, weight_decay=0.01, warmup=0.1, clip=1.0),
         history=history,
         validate=dict,

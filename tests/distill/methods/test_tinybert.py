@@ -132,7 +132,7 @@ def test_training_changes_nothing_of_the_teacher() -> None:
     method = method_class("tinybert")(OPTIONS, setting)
     projection = method.of_layers.weight.detach().clone()
     schedule = Schedule(epochs=3, batch_size=4, learning_rate=1e-2, weight_decay=0.01, warmup=0.1, clip=1.0)
-    train(method, schedule=schedule, history=History(), validate=dict, engine=new_engine())
+    train(method, name="tinybert", schedule=schedule, history=History(), validate=dict, engine=new_engine())
     assert not torch.equal(projection, method.of_layers.weight)
     assert all(torch.equal(before[name], tensor) for name, tensor in teacher.state_dict().items())
     assert not any(module.training for module in teacher.modules())

@@ -66,6 +66,14 @@ def run_av_mnist(params: AvMnistParams, inputs: dict) -> str:
     ]
 
 
+def test_a_training_that_runs_away_is_named_with_its_data_set(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = digits(Path("results/data/spoken-digits/prepared/digits.safetensors"), {"train": 80, "val": 10, "test": 20})
+    runaway = NetTraining(epochs=3, batch_size=16, learning_rate=10, weight_decay=1e6)
+    with one_sentence(r"spoken-digits, seed 0, teacher-audio, step \d+: the values of the loss are no longer finite"):
+        run_av_mnist(SHORT.model_copy(update={"training": runaway}), {"digits": str(path)})
+
+
 def test_the_published_archive_feeds_the_same_job(tmp_path: Path, monkeypatch) -> None:
     for part, count in (("train", 48), ("test", 10)):
         label = np.arange(count) % 10

@@ -12,7 +12,7 @@ from msd.config.contracts.training import EngineParams
 from msd.job import Job
 from msd.mfh.crossmodal.config import FILES, CrossmodalTable, read_crossmodal
 from msd.mfh.crossmodal.readers.ravdess import Ravdess
-from msd.mfh.crossmodal.run import crossmodal, described, read
+from msd.mfh.crossmodal.run import crossmodal, described, read, run
 from msd.mfh.crossmodal.samples import Samples
 from msd.mfh.crossmodal.table import crossmodal_table
 from msd.tables.render import RENDERINGS, as_markdown
@@ -117,6 +117,15 @@ def test_a_gpu_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     params = config.params(str(tmp_path)).model_copy(update={"training": training})
     with one_sentence(r"engine.device: PyTorch sees no GPU"):
         crossmodal(Job("crossmodal", params))
+
+
+def test_a_training_that_runs_away_is_named_with_its_data_set() -> None:
+    [config] = read_crossmodal({"tux-paint-image": "."}).values()
+    shapes = {"image": (3, 16, 16), "speech": (1, 32, 32), "text": (50,)}
+    inputs = {name: torch.full((4, *shape), float("nan")) for name, shape in shapes.items()}
+    splits = dict.fromkeys(("train", "val", "test"), Samples(inputs, torch.arange(4) % 2))
+    with one_sentence(r"^tux-paint, \w+, seed \d+, no-kd, step 0: the values of the loss are no longer finite"):
+        run(splits, 2, config.params("."))
 
 
 def test_a_folder_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
