@@ -1,7 +1,6 @@
 """An MSD study's files of one small generated dataset, whose teacher and text encoder are as small."""
 
 import json
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import safetensors.torch
 import torch
-from teacher_files import write_outputs
+from teacher_files import write_encoder, write_outputs
 
 from msd.config.contracts.training import EngineParams
 from msd.mfh.crossmodal.config import read_crossmodal
@@ -97,17 +95,3 @@ def pooled(labels: np.ndarray, generator: np.random.Generator) -> dict[str, torc
     zero = np.zeros_like(text)
     views = {"both": (text, image, text * image), "image": (zero, image, zero), "text": (text, zero, zero)}
     return {view: torch.from_numpy(np.hstack(parts)).float() for view, parts in views.items()}
-
-
-def write_encoder(path: str, *, tokenizer: str) -> None:
-    """A BERT of one layer in a package, as the text encoders come."""
-    from transformers import BertConfig, BertModel
-
-    torch.manual_seed(0)
-    facts = {"num_hidden_layers": 1, "hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32}
-    pieces = json.loads(Path(tokenizer).read_text())["model"]["vocab"]
-    model = BertModel(BertConfig(vocab_size=len(pieces), **facts), add_pooling_layer=False)
-    with zipfile.ZipFile(path, "w") as package:
-        package.writestr("model/config.json", json.dumps(facts))
-        package.writestr("model/model.safetensors", safetensors.torch.save(model.state_dict()))
-        package.write(tokenizer, "model/tokenizer.json")

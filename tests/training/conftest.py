@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 import safetensors.torch
 import torch
-from teacher_files import write_outputs
+from teacher_files import write_encoder, write_outputs
 
-from msd.config.contracts.training import StudentParams
+from msd.config.contracts.training import StudentParams, TeacherParams
 from msd.config.files import MethodConfig
 from msd.config.yaml_file import read_model
 from msd.job import Job
@@ -89,6 +89,25 @@ def student_job(toy: dict[str, str], tmp_path: Path):
         params = {"teachers": [0] * len(params["seeds"]), **params}
         outputs = {name: str(folder / file) for name, file in names.items()}
         return Job("student", params=StudentParams.model_validate(params), inputs=toy, outputs=outputs)
+
+    return make
+
+
+@pytest.fixture
+def teacher_job(toy: dict[str, str], tmp_path: Path) -> Callable[[], Job]:
+    """A function: -> the job of a teacher of the toy dataset whose text side starts from a BERT, with outputs of its own."""
+    toy["encoder"] = str(tmp_path / "bert.whl")
+    write_encoder(toy["encoder"], tokenizer=toy["tokenizer"])
+    count = iter(range(1000))
+
+    def make() -> Job:
+        folder = tmp_path / f"teacher-{next(count)}"
+        folder.mkdir()
+        schedule = {**SCHEDULE, "pretrained_learning_rate": 1e-4}
+        params = TeacherParams.model_validate({**PARAMS, "seed": 0, "schedule": schedule})
+        files = {"model": "model.safetensors", "config": "config.json", "tokenizer": "tokenizer.json"}
+        outputs = {name: str(folder / file) for name, file in {**files, "history": "history.parquet"}.items()}
+        return Job("teacher", params, toy, outputs)
 
     return make
 
