@@ -28,6 +28,8 @@ from msd.refusals import explained
 from msd.temporary import paths_of, place, temporary_folders, temporary_path
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
+SECONDS_TO_STOP = 120
+"""That the processes of a job have, when they are asked to stop, before they are killed."""
 BY_HAND, FAILED = "# by hand:", "# failed:"
 """What begins a log's lines that say how to repeat the job, and why it failed."""
 TOLD = "MSD_FAILURES_ARE_TOLD"
@@ -60,13 +62,15 @@ def main(rule: str, file: str) -> int:
 
 def _start_processes(number: int, rule: str, file: str) -> NoReturn:
     """Become PyTorch's launcher of that many processes on this machine, each of which runs the job."""
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(SECONDS_TO_STOP))
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(number)]
     os.execv(sys.executable, [*launcher, "-m", "msd", "stage", rule, file])  # noqa: S606
 
 
 def _follow(job: Job) -> None:
     """What the processes of a job besides the first one do: all that it does, of which its trainings have a part."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the first one stops between two steps, and the launcher the others
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)  # the first one says after which step all of them stop
     with tempfile.TemporaryDirectory() as folder:
         outputs = {name: str(Path(folder) / name) for name in job.outputs}
         inputs, code = record.describe_inputs(paths_of(job.inputs)), code_digest(_modules(job))

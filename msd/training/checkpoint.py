@@ -52,6 +52,10 @@ class TrainState:
 class Checkpoint:
     """The checkpoint of one training, and the one before it, in a folder; without a folder nothing is kept.
 
+    Attributes:
+        asked: the signal that the process was asked to stop by.
+        is_read_only: whether another process saves, and decides when to stop.
+
     Args:
         folder: of a job whose code, parameters and inputs are these: `Job.scratch`.
         prefix, name: of the training in it.
@@ -61,7 +65,7 @@ class Checkpoint:
         self.name = prefix + name
         self.path = None if folder is None else Path(folder) / f"{self.name}.pt"
         self.saved = time.monotonic()
-        self.stop: int | None = None
+        self.asked: int | None = None
         self.is_read_only = False
 
     def restore(self, state: TrainState) -> None:
@@ -81,16 +85,16 @@ class Checkpoint:
             return
 
     def is_due(self) -> bool:
-        """Whether the last checkpoint is old enough, or the process is to stop."""
-        return self.stop is not None or time.monotonic() - self.saved >= SECONDS
+        """Whether the last checkpoint is old enough, or the process was asked to stop."""
+        return self.asked is not None or time.monotonic() - self.saved >= SECONDS
 
-    def after_step(self, state: TrainState) -> None:
-        """Save where it is due; stop where the process is to."""
-        if self.is_due():
+    def after_step(self, state: TrainState, *, stop: int | None) -> None:
+        """Save where it is due; end the process where `stop`, a signal, says so, all processes after the same step."""
+        if stop is not None or self.is_due():
             self.save(state)
-        if self.stop is not None:
+        if stop is not None:
             print(f"stopped after step {state.step}; run it again to go on from there", file=sys.stderr)
-            sys.exit(128 + self.stop)
+            sys.exit(128 + stop)
 
     def save(self, state: TrainState) -> None:
         """Write the checkpoint, whole or not at all; the last one stays beside it."""
@@ -113,8 +117,8 @@ class Checkpoint:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """While a training runs, let SIGTERM and Ctrl-C end it after its step and a last checkpoint."""
-        if self.path is None:
+        """While a training runs, SIGTERM and Ctrl-C do but ask; one after the training's last look is then obeyed."""
+        if self.path is None or self.is_read_only:
             yield
             return
         before = {number: signal.signal(number, self._asked_to_stop) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -123,9 +127,11 @@ class Checkpoint:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+        if self.asked is not None:
+            signal.raise_signal(self.asked)
 
     def _asked_to_stop(self, number: int, frame: FrameType | None) -> None:
-        self.stop = number
+        self.asked = number
 
     @staticmethod
     def _previous(path: Path) -> Path:

@@ -170,6 +170,13 @@ class Engine:
         """The sum of `values` over all processes."""
         return values if self.processes == 1 else _reduced(values)
 
+    def of_first(self, number: int | None) -> int | None:
+        """The number, not 0, of the first process, or its None, in all of them."""
+        if self.processes == 1:
+            return number
+        own = (number or 0) if self.index == 0 else 0
+        return int(_reduced(torch.tensor([own], device=self.device))) or None
+
 
 def _reduced(values: Tensor) -> Tensor:
     """The sum of `values` over all processes."""

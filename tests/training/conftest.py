@@ -1,6 +1,7 @@
 """A small generated dataset in the real file formats, with signal in both modalities."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from teacher_files import write_encoder, write_outputs
 from msd.config.contracts.training import StudentParams, TeacherParams
 from msd.config.files import MethodConfig
 from msd.config.yaml_file import read_model
-from msd.job import Job
+from msd.job import Job, plain, write_job
 from msd.models.views import VIEWS
 from msd.models.visualbert import VisualBertClassifier
 from msd.training.student import train_students
@@ -110,6 +111,25 @@ def teacher_job(toy: dict[str, str], tmp_path: Path) -> Callable[[], Job]:
         return Job("teacher", params, toy, outputs)
 
     return make
+
+
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Job], Path]:
+    """A function: a student's job -> its file, whose outputs, a record among them, and log.txt are those of the job.
+
+    The working folder is then the one that the files of both lie below, as a job's outputs must.
+    """
+
+    def write(job: Job) -> Path:
+        monkeypatch.chdir(tmp_path)
+        folder = Path(job.outputs["run"]).parent
+        outputs = {name: os.path.relpath(path) for name, path in job.outputs.items()}
+        outputs["record"], log = (os.path.relpath(folder / name) for name in ("record.json", "log.txt"))
+        file = folder / "job.json"
+        write_job(str(file), {"params": plain(job.params), "inputs": job.inputs, "outputs": outputs, "log": log})
+        return file
+
+    return write
 
 
 TEACHER = {

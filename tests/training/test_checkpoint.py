@@ -3,6 +3,8 @@
 import os
 import random
 import signal
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -108,6 +110,14 @@ def in_child(stage, job: Job, place: tuple[int, int], moment: str, *, every: int
     return os.waitpid(child, 0)[1]
 
 
+def test_a_signal_after_the_last_look_is_obeyed_when_the_training_is_done(tmp_path: Path) -> None:
+    kept = Checkpoint(str(tmp_path), "teacher")
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    with pytest.raises(SystemExit, match="143"), kept.listening():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert kept.asked == signal.SIGTERM
+
+
 @pytest.mark.parametrize("name", ["crd", "teacher"])
 @pytest.mark.parametrize("damage", ["cut", "one bit", "empty"])
 def test_a_damaged_checkpoint_gives_way_to_the_one_before_it(
@@ -126,6 +136,26 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before_it(
     messages = capfd.readouterr().err
     assert f"the checkpoint {path} is damaged and left out" in messages
     assert f"goes on after step 6, from {path.with_suffix('.previous.pt')}" in messages
+
+
+def test_processes_that_are_asked_to_stop_end_after_the_same_step_and_go_on_together(student_job, written) -> None:
+    """One is asked before the look at the end of the first epoch, and the other, which decides, after it."""
+    script = Path(__file__).with_name("signalled_processes.py")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    options = {"lambda": 0.7, "temperature": 2}
+    schedule = student_job("kd", options).params.schedule.model_dump() | {"epochs": 4}
+    expected, job = (
+        student_job("kd", options, seeds=[0], schedule=schedule, engine={"processes": 2}) for _ in range(2)
+    )
+    ends = []
+    for each, steps in ((expected, []), (job, ["7", "4"]), (job, [])):
+        file = written(each)
+        ends.append(subprocess.run([*launcher, str(file), *steps], timeout=240).returncode)
+        if steps:
+            assert "stopped after step 12" in file.with_name("log.txt").read_text()
+    assert ends == [0, 1, 0]
+    assert "goes on after step 12" in file.with_name("log.txt").read_text()
+    assert_equal_outputs(job, expected)
 
 
 def test_without_a_folder_nothing_is_kept(job_of, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,6 @@ from msd.config.files import MethodConfig
 from msd.config.yaml_file import read_model
 from msd.distill.method import method_class
 from msd.errors import UserError
-from msd.job import plain, write_job
 from msd.studies import open_study
 from msd.training import loop
 from msd.training.descent import train
@@ -72,20 +71,17 @@ def test_other_instructions_of_the_processor_change_a_training_by_rounding_alone
         assert_equal_training(trained(name), result, within=2e-5)
 
 
-def test_a_job_starts_the_processes_that_its_engine_names(student_job, tmp_path: Path, monkeypatch) -> None:
+def test_a_job_starts_the_processes_that_its_engine_names(student_job, written) -> None:
     options = {"lambda": 0.7, "temperature": 2}
     small = {"architecture": {**student_job("kd", options).params.architecture.model_dump(), "dropout": 0.0}}
     one, two = (student_job("kd", options, seeds=[0], **small, engine={"processes": number}) for number in (1, 2))
     train_students(one)
-    file = tmp_path / "job.json"
-    monkeypatch.chdir(Path(two.outputs["run"]).parent.parent)
-    outputs = {name: os.path.relpath(path) for name, path in {**two.outputs, "record": "run-1/record.json"}.items()}
-    write_job(str(file), {"params": plain(two.params), "inputs": two.inputs, "outputs": outputs, "log": "run.log"})
+    file = written(two)
     subprocess.run([sys.executable, "-m", "msd", "stage", "student", str(file)], check=True)
     curves = [pd.read_parquet(job.outputs["history"]) for job in (one, two)]
     assert curves[0]["value"].to_numpy() == pytest.approx(curves[1]["value"].to_numpy(), rel=1e-4, abs=1e-5)
-    assert json.loads(Path(outputs["record"]).read_text())["params"]["engine"]["processes"] == 2
-    assert "toy, kd, seed 0: step 12 of 12, loss" in Path("run.log").read_text()
+    assert json.loads(file.with_name("record.json").read_text())["params"]["engine"]["processes"] == 2
+    assert "toy, kd, seed 0: step 12 of 12, loss" in file.with_name("log.txt").read_text()
 
 
 @pytest.mark.parametrize("name", OF_OUTPUTS)
