@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from small_study import new_engine, new_setting
+from small_study import new_engine, new_model, new_setting
 
 from msd.config.contracts.training import Schedule
 from msd.config.files import MethodConfig
@@ -24,7 +24,10 @@ def trained(
 ) -> tuple[dict[str, torch.Tensor], list[Any]]:
     """Weights and curves of a student of 12 samples in batches of 5, 5 and 2, with an engine of these options."""
     config = read_model(MethodConfig, Path(f"config/methods/{name}.yaml"))
-    setting, history, engine = new_setting(task=task), History(), new_engine(**options)
+    engine, history, live = new_engine(**options), History(), {}
+    if config.teacher == "model":
+        live["model"] = new_model(7, layers=3, width=24, heads=4).eval().requires_grad_(False).to(engine.device)
+    setting = new_setting(task=task, **live)
     engine.place(setting.student)
     options = config.points[0][1]
     options |= {"meta_share": 0.5} if "meta_share" in options else {}  # of 12 samples, with 4 labels

@@ -13,7 +13,7 @@ import pytest
 import torch
 from in_processes import SCHEDULE, trained
 from small_study import new_engine, new_setting
-from torch.profiler import ProfilerActivity, profile
+from waits import waits_of_steps
 
 from msd.config.contracts.training import EngineParams, Schedule
 from msd.config.files import MethodConfig
@@ -21,7 +21,6 @@ from msd.config.yaml_file import read_model
 from msd.distill.method import method_class
 from msd.errors import UserError
 from msd.studies import open_study
-from msd.training import loop
 from msd.training.descent import train
 from msd.training.engine import Engine
 from msd.training.history import History
@@ -29,11 +28,8 @@ from msd.training.student import train_students
 
 CONFIGS = {path.stem: read_model(MethodConfig, path) for path in sorted(Path("config/methods").glob("*.yaml"))}
 BATCH_IS = {name: method_class(config.implementation).batch_is for name, config in CONFIGS.items()}
-OF_OUTPUTS = [name for name, config in CONFIGS.items() if config.teacher == "outputs"]
-APART = [name for name in OF_OUTPUTS if BATCH_IS[name] == "apart"]
-SPLIT = [name for name in OF_OUTPUTS if BATCH_IS[name] != "whole"]
-WAITS = {"aten::_local_scalar_dense", "aten::item", "aten::is_nonzero", "aten::nonzero"}
-"""What PyTorch calls when a number, a truth value or a shape must come from the device."""
+APART = [name for name in CONFIGS if BATCH_IS[name] == "apart"]
+SPLIT = [name for name in CONFIGS if BATCH_IS[name] != "whole"]
 
 
 def assert_equal_training(one: tuple[Any, Any], other: tuple[Any, Any], *, within: float) -> None:
@@ -84,7 +80,7 @@ def test_a_job_starts_the_processes_that_its_engine_names(student_job, written) 
     assert "toy, kd, seed 0: step 12 of 12, loss" in file.with_name("log.txt").read_text()
 
 
-@pytest.mark.parametrize("name", OF_OUTPUTS)
+@pytest.mark.parametrize("name", CONFIGS)
 def test_bfloat16_is_near_single_precision(name: str) -> None:
     """Eight bits of a mantissa: losses within five percent over nine steps."""
     exact, rounded = (
@@ -101,27 +97,11 @@ def test_a_compiled_model_is_the_same_within_rounding() -> None:
 
 
 @pytest.mark.parametrize("task", ["multiclass", "multilabel"])
-@pytest.mark.parametrize("name", OF_OUTPUTS)
-def test_a_step_does_not_wait_for_the_device(monkeypatch: pytest.MonkeyPatch, name: str, task: str) -> None:
-    step, waits = loop._step, list[str]()
-
-    def profiled(training: loop.Training, number: int, *arguments: Any, **options: Any) -> None:
-        if number > 1:
-            return step(training, number, *arguments, **options)
-        with profile(activities=[ProfilerActivity.CPU]) as profiler:
-            step(training, number, *arguments, **options)
-        waits.extend(event.name for event in profiler.events() if event.name in WAITS and not _counts_steps(event))
-
-    monkeypatch.setattr(loop, "_step", profiled)
-    trained(name, task)
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_step_does_not_wait_for_the_device(name: str, task: str) -> None:
+    with waits_of_steps() as waits:
+        trained(name, task)
     assert waits == []
-
-
-def _counts_steps(event: Any) -> bool:
-    """Whether the optimiser reads its number of steps, which lies on the processor."""
-    while event is not None and not event.name.startswith("Optimizer.step"):
-        event = event.cpu_parent
-    return event is not None
 
 
 def test_the_first_step_that_is_not_finite_is_named_before_anything_is_saved(tmp_path: Path) -> None:

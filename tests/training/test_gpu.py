@@ -27,8 +27,7 @@ from msd.training.student import train_students
 pytestmark = pytest.mark.gpu
 
 CONFIGS = {path.stem: read_model(MethodConfig, path) for path in sorted(Path("config/methods").glob("*.yaml"))}
-OF_OUTPUTS = [name for name, config in CONFIGS.items() if config.teacher == "outputs"]
-APART = [name for name in OF_OUTPUTS if method_class(CONFIGS[name].implementation).batch_is == "apart"]
+APART = [name for name in CONFIGS if method_class(CONFIGS[name].implementation).batch_is == "apart"]
 
 
 @pytest.mark.parametrize("task", ["multiclass", "multilabel"])
@@ -60,7 +59,7 @@ def test_a_student_with_dropout_repeats_itself_bit_for_bit(job_of: Callable[...,
 
 
 @pytest.mark.parametrize("task", ["multiclass", "multilabel"])
-@pytest.mark.parametrize("name", OF_OUTPUTS)
+@pytest.mark.parametrize("name", CONFIGS)
 def test_a_step_does_not_wait_for_the_gpu(monkeypatch: pytest.MonkeyPatch, name: str, task: str) -> None:
     """PyTorch refuses whatever waits, from the second step on: the first one loads kernels."""
     step = loop._step
@@ -76,7 +75,7 @@ def test_a_step_does_not_wait_for_the_gpu(monkeypatch: pytest.MonkeyPatch, name:
     trained(name, task, device="cuda")
 
 
-@pytest.mark.parametrize("name", OF_OUTPUTS)
+@pytest.mark.parametrize("name", CONFIGS)
 def test_bfloat16_is_near_single_precision(name: str) -> None:
     exact, rounded = (
         [row[4] for row in trained(name, device="cuda", precision=precision)[1] if row[3] == "loss"]

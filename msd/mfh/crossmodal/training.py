@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from msd.distill import losses
+from msd.distill.losses import unchecked
+from msd.mfh.crossmodal.losses import kd_loss, task_loss
 from msd.mfh.crossmodal.networks import Joint, Net
-from msd.mfh.crossmodal.samples import IGNORED, Samples, resized
+from msd.mfh.crossmodal.samples import Samples
 from msd.mfh.generality import Head, Kind, exact_distance, silence, silenced_channels
 from msd.seeds import derive_seed
 from msd.training.checkpoint import Checkpoint
@@ -197,31 +198,6 @@ def algorithm_1(
     return predictions
 
 
-def task_loss(logits: Tensor, label: Tensor) -> Tensor:
-    """The mean of `msd.distill.losses.task_loss` over samples, pixels that count, or samples and labels."""
-    gold = label[label != IGNORED] if label.ndim == 3 else label
-    return losses.task_loss(counted(logits, label), gold, task=_task(label)).mean() / _labels(label)
-
-
-def kd_loss(student: Tensor, teacher: Tensor, label: Tensor, *, temperature: float) -> Tensor:
-    """The mean of `msd.distill.losses.kd_divergence`, T² · KL(teacher ‖ student), over what `task_loss` averages."""
-    z, t = counted(student, label), counted(teacher, label)
-    return losses.kd_divergence(z, t, temperature=temperature, task=_task(label)).mean() / _labels(label)
-
-
-def counted(logits: Tensor, label: Tensor) -> Tensor:
-    """Logits (B, C) of what counts: samples, or the pixels of maps that have a class."""
-    return logits if label.ndim < 3 else resized(logits, label).movedim(1, -1)[label != IGNORED]
-
-
-def _task(label: Tensor) -> losses.Task:
-    return "multilabel" if label.is_floating_point() else "multiclass"
-
-
-def _labels(label: Tensor) -> int:
-    return label.shape[1] if label.is_floating_point() else 1
-
-
 def _descend(
     nets: Sequence[ModalityNet],
     samples: Samples,
@@ -266,7 +242,7 @@ def _outcome(loss: Callable[[dict[str, Any]], Tensor]) -> Callable[[dict[str, An
     """The loss of a batch as `fit` asks for it; values are checked when the training is, not at each call."""
 
     def outcome(batch: dict[str, Any], part: Part, step: int) -> Outcome:
-        with losses.unchecked():
+        with unchecked():
             return Outcome(loss(batch))
 
     return outcome

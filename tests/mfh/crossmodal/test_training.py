@@ -7,20 +7,19 @@ import pytest
 import torch
 from faults import one_sentence
 from torch import nn
+from waits import waits_of_steps
 
 from msd.distill.losses import kd_divergence
 from msd.mfh.config import Distillation, NetTraining
+from msd.mfh.crossmodal.losses import kd_loss, task_loss
 from msd.mfh.crossmodal.networks import Joint, Net
-from msd.mfh.crossmodal.samples import IGNORED, Samples, check_splits, standardised
+from msd.mfh.crossmodal.samples import IGNORED, Samples, check_splits, resized, standardised
 from msd.mfh.crossmodal.training import (
     KINDS,
     ModalityNet,
     Side,
     algorithm_1,
     channel_distance,
-    kd_loss,
-    resized,
-    task_loss,
     train,
     train_together,
     trained_logits,
@@ -73,6 +72,37 @@ def test_pixels_that_are_ignored_count_for_neither_loss() -> None:
     alone = torch.tensor([1])
     torch.testing.assert_close(task_loss(student, label), task_loss(at[0], alone))
     torch.testing.assert_close(kd_loss(student, teacher, label, temperature=2), kd_loss(*at, alone, temperature=2))
+
+
+def test_the_losses_of_maps_are_those_of_the_pixels_with_a_class_taken_out() -> None:
+    student = torch.randn(3, 5, 4, 6, generator=stream(1), requires_grad=True)
+    teacher = torch.randn(3, 5, 2, 3, generator=stream(2))
+    label = torch.randint(0, 5, (3, 8, 12), generator=stream(3))
+    label[torch.rand(3, 8, 12, generator=stream(4)) < 0.3] = IGNORED
+    z, t = (resized(maps, label).movedim(1, -1)[label != IGNORED] for maps in (student, teacher))
+    simple = (
+        nn.functional.cross_entropy(z, label[label != IGNORED]),
+        kd_divergence(z, t, temperature=2, task="multiclass").mean(),
+    )
+    for found, expected in zip(
+        (task_loss(student, label), kd_loss(student, teacher, label, temperature=2)), simple, strict=True
+    ):
+        torch.testing.assert_close(found, expected)
+        gradients = [torch.autograd.grad(loss, student, retain_graph=True)[0] for loss in (found, expected)]
+        torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_a_step_does_not_wait_for_the_device(optimizer: str) -> None:
+    label = torch.randint(0, 4, (6, 8, 8), generator=stream(3))
+    label[:, 0] = IGNORED
+    samples = Samples({"rgb": torch.randn(6, 1, 8, 8, generator=stream(1))}, label)
+    how = {"training": NetTraining(epochs=1, batch_size=3, learning_rate=0.1, optimizer=optimizer), "seed": 0}
+    side, teacher = Side(("rgb",), maps_net), torch.randn(6, 4, 4, 4, generator=stream(2))
+    with waits_of_steps() as waits:
+        train(ModalityNet.start(side, 0), samples, **how, teacher=teacher, distillation=DISTILLATION)
+        train_together(*(ModalityNet.start(side, seed) for seed in (0, 1)), samples, **how)
+    assert waits == []
 
 
 def test_the_distance_of_maps_is_that_of_whole_maps_changing_places() -> None:
