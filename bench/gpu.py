@@ -5,8 +5,8 @@
 
 Trainings are the package's own, on random samples, with one thing at a time changed from the first row; `jobs` are
 processes that train a student each at the same time, their samples a second added up. Operations are counted by PyTorch
-as a step runs; the rate that they are held against is that of a large matrix product in the same precision, measured in
-the same run. The table is printed and written to bench/gpu-<device>.md.
+as a step runs; they are held against the rate of a large matrix product in the same precision, measured in the same
+run, and against the rate of the card's data sheet. The table is printed and written to bench/gpu-<device>.md.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from msd.config.contracts.training import EngineParams, Schedule
 from msd.distill.method import Setting, TeacherTargets, method_class
+from msd.lineage.record import git_state, utc_now
 from msd.models.split import Split
 from msd.models.views import VIEWS
 from msd.models.visualbert import VisualBertClassifier
@@ -40,6 +41,8 @@ METHODS: dict[str, dict[str, Any]] = {
     "kd": {"lambda": 0.9, "temperature": 2},
     "msd": {"lambda": 0.9, "temperature": 2, "weighting": "instance", "strength": 1},
 }
+SHEET = {"NVIDIA H100 80GB HBM3": {"bf16": 989e12, "fp32": 67e12}, "NVIDIA H200": {"bf16": 989e12, "fp32": 67e12}}
+"""Operations a second by NVIDIA's data sheets of SXM cards: bf16 on tensor cores without sparsity, fp32 on others."""
 
 
 @dataclass(frozen=True)
@@ -77,30 +80,39 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=30, help="that are timed, after as many to warm up")
     options = parser.parse_args()
     single_thread()
+    start = time.perf_counter()
     name = torch.cuda.get_device_name() if options.device == "cuda" else "processor"
     cases = CASES if options.device == "cuda" else [*dict.fromkeys(map(plain, CASES))]
     peak = {each: matrix_rate(options.device, each, options.divide) for each in {case.precision: 0 for case in cases}}
     rates = ", ".join(f"{precision} {rate / 1e12:.1f} TFLOP/s" for precision, rate in peak.items())
-    lines = [
-        f"{name}, PyTorch {torch.__version__}; the rate of a large matrix product: {rates}.",
-        "",
-        "| model | method | batch | regions | tokens | precision | compiled | jobs | samples/s | TFLOP/s | share |",
-        "|---|---|---:|---:|---:|---|---|---:|---:|---:|---:|",
-    ]
+    rows = []
     for case in cases:
         samples = at_once(case, options.device, options.divide, options.steps)
         operations = samples * operations_of_a_sample(case, options.device, options.divide)
-        share = operations / peak[case.precision]
-        sizes = f"{case.batch} | {case.regions} | {case.tokens} | {case.precision} | {'yes' if case.compile else 'no'}"
-        sizes = f"{sizes} | {case.jobs}"
-        lines.append(
-            f"| {case.model} | {case.method} | {sizes} | {samples:,.0f} | {operations / 1e12:.2f} | {share:.0%} |"
-        )
-        print(lines[-1], flush=True)
-    table = "\n".join(lines) + "\n"
+        rows.append(row(case, samples, operations, peak[case.precision], SHEET.get(name, {}).get(case.precision)))
+        print(rows[-1], flush=True)
+    commit, seconds = git_state()["commit"] or "no commit", time.perf_counter() - start
+    head = [
+        f"{name}, PyTorch {torch.__version__}; the rate of a large matrix product: {rates}.",
+        f"Measured in {seconds:.0f} seconds on {utc_now()[:10]}, at {commit}.",
+        "",
+        "| model | method | batch | regions | tokens | precision | compiled | jobs | samples/s | TFLOP/s "
+        "| of the product's | of the data sheet's |",
+        "|---|---|---:|---:|---:|---|---|---:|---:|---:|---:|---:|",
+    ]
+    table = "\n".join([*head, *rows]) + "\n"
     print("\n" + table)
     if options.divide == 1:
         Path(f"bench/gpu-{re.sub(r'[^a-z0-9]+', '-', name.lower())}.md").write_text(table, encoding="utf-8")
+
+
+def row(case: Case, samples: float, operations: float, peak: float, sheet: float | None) -> str:
+    """A line of the table: samples and operations a second, and the latter over the rates that were held against."""
+    own = (case.model, case.method, case.batch, case.regions, case.tokens, case.precision)
+    shares = f"{operations / peak:.0%}", "–" if sheet is None else f"{operations / sheet:.0%}"
+    rates = f"{samples:,.0f}", f"{operations / 1e12:.2f}"
+    cells = [*map(str, own), "yes" if case.compile else "no", str(case.jobs), *rates, *shares]
+    return f"| {' | '.join(cells)} |"
 
 
 def plain(case: Case) -> Case:
