@@ -1,4 +1,4 @@
-"""A split, opened but not loaded, as a model reads it."""
+"""A split as a model reads it: word pieces and targets in memory, regions in their file or in memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ TEXTS = 8192
 
 @dataclass(frozen=True)
 class Split:
-    """One split, ready to be batched: what is long is read for a batch's rows alone, so that it may be of any size.
+    """One split, ready to be batched: regions, by far the most of it, may lie in a file and are read by batch.
+
+    Word pieces and targets lie in memory, without padding and without the labels that a sample has not.
 
     Attributes:
         tokens: N rows of word-piece ids, 0 = padding.   lengths: (N,) pieces of each text.

@@ -1,1 +1,1 @@
-"""The stages that train and run models, and what they share: the dataset in memory, the loop, cached outputs."""
+"""The stages that train and run models, and what they share: the dataset, the loop, cached outputs."""

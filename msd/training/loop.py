@@ -1,4 +1,7 @@
-"""The loop of all trainings: teachers, students, and the nets of the Modality Focusing Hypothesis."""
+"""The loop of teachers, students, and the nets that learn across modalities in studies of the second paper.
+
+Those studies' smaller nets, many side by side in one tensor program, have short loops of their own.
+"""
 
 from __future__ import annotations
 
