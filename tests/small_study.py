@@ -13,6 +13,7 @@ from msd.models.split import Split
 from msd.models.views import VIEWS
 from msd.models.visualbert import VisualBertClassifier
 from msd.training.engine import Engine
+from msd.training.history import MEAN, History
 
 SIZE, LABELS = 12, 4
 SHAPE = {"layers": 2, "width": 16, "heads": 2, "feed_forward": 32, "dropout": 0.0, "pool": "modality-means"}
@@ -46,6 +47,13 @@ def new_setting(*, task: str = "multiclass", seed: int = 0, **changes: Any) -> S
         features={view: torch.randn(SIZE, 10, generator=generator) for view in VIEWS},
     )
     return Setting("small", seed, task, samples, new_model(1), replace(teacher, **changes))
+
+
+def rows_of(history: History) -> list[tuple[int, int, int, str, float, int | None]]:
+    """Seed, step, epoch, term, value and sample of each row, None for the mean of a batch."""
+    columns = {**history.columns, "term": [history.terms[number] for number in history.columns["term"]]}
+    columns["sample"] = [None if sample == MEAN else sample for sample in history.columns["sample"]]
+    return list(zip(*columns.values(), strict=True))
 
 
 def new_step(method: Method, rows: Tensor | None = None) -> Step:

@@ -26,17 +26,27 @@ def numbers(column: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
 
 
 def write_columns(path: str | Path, columns: Mapping[str, tuple[type, Sequence[Any]]]) -> None:
-    """Write a Parquet file of columns: name -> `str` or NumPy's type of its numbers, and its values, None for null."""
+    """Write a Parquet file of columns: name -> `str` or NumPy's type of its numbers, and its values.
+
+    Null is None, or masked in an array of NumPy's.
+    """
     pq.write_table(pa.Table.from_arrays([_array(*each) for each in columns.values()], list(columns)), path)
 
 
 def _array(kind: type, values: Sequence[Any]) -> pa.Array:
     if kind is str:
-        texts = [text.encode() for text in values]
+        encoded = {text: text.encode() for text in set(values)}
+        texts = [encoded[text] for text in values]
         ends = np.cumsum([0, *map(len, texts)], dtype=np.int64)
         parts = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(texts))]
         return pa.Array.from_buffers(pa.large_string(), len(texts), parts).cast(pa.string())
-    is_there = np.array([value is not None for value in values], dtype=bool)
+    given: NDArray[Any] = values if isinstance(values, np.ndarray) else _masked(kind, values)
+    is_there = ~np.ma.getmaskarray(given)
     bits = None if is_there.all() else pa.py_buffer(np.packbits(is_there, bitorder="little"))
-    held: NDArray[Any] = np.array([0 if value is None else value for value in values], dtype=kind)
+    held: NDArray[Any] = np.ma.filled(given, 0).astype(kind, copy=False)
     return pa.Array.from_buffers(pa.from_numpy_dtype(held.dtype), len(values), [bits, pa.py_buffer(held)])
+
+
+def _masked(kind: type, values: Sequence[Any]) -> NDArray[Any]:
+    numbers = [0 if value is None else value for value in values]
+    return np.ma.array(numbers, mask=[value is None for value in values], dtype=kind)

@@ -36,7 +36,7 @@ class TrainState:
         return {
             "modules": {name: module.state_dict() for name, module in self.modules.items()},
             "optimiser": self.optimiser.state_dict(),
-            "history": self.history.rows,
+            "history": self.history.state_dict(),
             "step": self.step,
         }
 
@@ -45,7 +45,7 @@ class TrainState:
         for name, module in self.modules.items():
             module.load_state_dict(state["modules"][name])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.history.rows[:] = state["history"]
+        self.history.load_state_dict(state["history"])
         self.step = state["step"]
 
 

@@ -98,7 +98,7 @@ def fit(
         watch.close(state.step)
         checkpoint.save(state)
     if history is not None:
-        history.rows += state.history.rows
+        history.add_history(state.history)
     _set_training(training, False)
 
 

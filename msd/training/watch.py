@@ -80,11 +80,10 @@ class Watch:
 
     def close(self, step: int) -> None:
         """Say in a line of the log what the training came to."""
-        losses = [row[4] for row in self.history.rows[-100:] if row[3] == "loss"]
         if self.bar is not None:
             self.bar.close()
         if step:
-            self._print(step, losses[-1] if losses else float("nan"))
+            self._print(step, self.history.last("loss"))
 
     def _print(self, step: int, loss: float) -> None:
         if self.engine.index > 0:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from small_study import new_engine, new_model, new_setting
+from small_study import new_engine, new_model, new_setting, rows_of
 
 from msd.config.contracts.training import Schedule
 from msd.config.files import MethodConfig
@@ -34,7 +34,7 @@ def trained(
     method = method_class(config.implementation)(options, setting)
     schedule = Schedule(**SCHEDULE, stop=stop)
     train(method, name=name, schedule=schedule, history=history, validate=dict, engine=engine)
-    return setting.student.state_dict(), history.rows
+    return setting.student.state_dict(), rows_of(history)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pytest
 import safetensors.torch
 import torch
 from in_processes import trained
-from small_study import new_engine, new_model, new_setting
+from small_study import new_engine, new_model, new_setting, rows_of
 
 from msd.config.contracts.training import Schedule
 from msd.config.files import MethodConfig
@@ -113,7 +113,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_bits(tmp_path: Path, mo
         engine.place(setting.student)
         how: dict[str, Any] = {"schedule": Schedule(**sizes), "history": history, "validate": validate}
         train(Method({}, setting), name="teacher", **how, engine=engine, checkpoint=kept)
-        return setting.student.state_dict(), history.rows
+        return setting.student.state_dict(), rows_of(history)
 
     expected, rows = curves(None)
     with pytest.raises(KeyboardInterrupt):

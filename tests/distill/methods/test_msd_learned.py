@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 import torch
-from small_study import KD, loss_of, new_engine, new_model, new_setting, new_step
+from small_study import KD, loss_of, new_engine, new_model, new_setting, new_step, rows_of
 
 from msd.config.contracts.training import Schedule
 from msd.config.files import MethodConfig
@@ -47,7 +47,7 @@ def trained(method: Method, *, epochs: int = 1, batch_size: int = 6, learning_ra
         validate=dict,
         engine=new_engine(),
     )
-    return pd.DataFrame(history.rows, columns=["seed", "step", "epoch", "term", "value", "sample"])
+    return pd.DataFrame(rows_of(history), columns=["seed", "step", "epoch", "term", "value", "sample"])
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
