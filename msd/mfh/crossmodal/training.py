@@ -224,7 +224,7 @@ def _descend(
         Training(
             name=checkpoint.name,
             seed=seed,
-            modules={"/".join(net.modalities): net.net for net in nets},
+            modules={f"{number}/{'/'.join(net.modalities)}": net.net for number, net in enumerate(nets)},
             optimiser=_optimiser(nets, training),
             rates=lambda step: [_rate(step // epoch_steps, training)],
             batches=_batches(count, training, seed=seed),
