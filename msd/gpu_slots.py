@@ -12,7 +12,7 @@ from msd.errors import UserError
 
 VARIABLE = "MSD_GPUS"
 """The machine's GPUs that a call may use, as in CUDA_VISIBLE_DEVICES; workflow/rules/lock.smk sets it."""
-RULES = ("teacher", "teacher_outputs", "student", "gaussian", "crossmodal")
+RULES = ("features", "teacher", "teacher_outputs", "student", "gaussian", "av_mnist", "crossmodal")
 """Whose jobs train or run models where the engine says; others, such as `cost`, know the engine and use none."""
 _held: list[int] = []
 
@@ -24,9 +24,12 @@ def offered(count: int) -> str:
 
 
 def wanted(rule: str, params: Mapping[str, Any], *, any_there: bool = True) -> int:
-    """The GPUs that a job uses: one for each process of its engine; `auto` uses one only where there are any."""
-    engine = params.get("training", params).get("engine", params)
-    device = engine.get("device", "cpu") if rule in RULES else "cpu"
+    """The GPUs that a job uses: one for each process of its engine; `auto` uses one only where there are any.
+
+    A stage without an engine has a device alone: its processes share it. Features that are published use none.
+    """
+    engine = params.get("training", params).get("engine", {"device": params.get("device", "cpu")})
+    device = engine.get("device", "cpu") if rule in RULES and params.get("boxes") is None else "cpu"
     return int(engine.get("processes", 1)) if device == "cuda" or (device == "auto" and any_there) else 0
 
 

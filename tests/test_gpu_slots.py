@@ -5,9 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from msd import gpu_slots
 from msd.errors import UserError
+from msd.job import STAGES, imported
 
 TAKE = """
 import os, sys
@@ -65,9 +67,26 @@ def test_more_than_the_call_has_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_
         ("student", {"engine": {"device": "auto"}}, (1, 0)),
         ("teacher_outputs", {"device": "auto"}, (1, 0)),
         ("crossmodal", {"training": {"engine": {"device": "cuda"}}}, (1, 1)),
+        ("av_mnist", {"training": {"engine": {"device": "auto"}}}, (1, 0)),
+        ("features", {"device": "cuda", "processes": 4, "boxes": None}, (1, 1)),
+        ("features", {"device": "auto", "processes": 4, "boxes": 100}, (0, 0)),
         ("cost", {"engine": {"device": "cuda"}}, (0, 0)),
         ("prepare", {"name": "prepare"}, (0, 0)),
     ],
 )
 def test_a_job_takes_one_for_each_process(rule: str, params: dict, counts: tuple[int, int]) -> None:
     assert tuple(gpu_slots.wanted(rule, params, any_there=there) for there in (True, False)) == counts
+
+
+@pytest.mark.parametrize("rule", STAGES)
+def test_every_stage_that_is_given_a_device_takes_its_gpus(rule: str) -> None:
+    contract = STAGES[rule][1]
+    given = devices_in(imported(contract)) if contract else []
+    assert bool(given) == (rule in gpu_slots.RULES) or rule == "cost", "which measures on the processor"
+
+
+def devices_in(model: type[BaseModel]) -> list[str]:
+    """The names of a stage's own fields, and of those of its sections, that choose a device."""
+    inner = [field.annotation for field in model.model_fields.values() if isinstance(field.annotation, type)]
+    deeper = [name for one in inner if issubclass(one, BaseModel) for name in devices_in(one)]
+    return [name for name in model.model_fields if name == "device"] + deeper

@@ -78,6 +78,17 @@ def test_a_data_set_whose_folder_is_given_joins_the_study(fresh_project: Path, m
     assert wanted | {f"results/mfh/crossmodal/ravdess/{name}.json" for name in ("data", "findings")} <= set(files)
 
 
+def test_every_job_that_trains_on_a_gpu_asks_for_one(fresh_project: Path, msd_study: set[str]) -> None:
+    study = fresh_project / "config/mfh.yaml"
+    study.write_text(study.read_text().replace("device: cpu", "device: cuda"))
+    for rules in fresh_project.glob("workflow/rules/*.smk"):  # a message takes the place of what a job asks for
+        rules.write_text(re.sub(r"^    message:\n.*\n", "", rules.read_text(), flags=re.MULTILINE))
+    given = ("--config", f"crossmodal={{ravdess: {fresh_project}}}", "--resources", "gpu=2")
+    plan = success(*STUDY, *given, "--dry-run", "--forceall", folder=fresh_project)
+    asked = re.findall(r"^rule (\w+):\n(?: .*\n)*? +resources: .*\bgpu=1\b", plan, flags=re.MULTILINE)
+    assert sorted(asked) == ["av_mnist", "crossmodal", "gaussian"]
+
+
 def test_without_the_teachers_one_sentence_says_what_makes_them(fresh_project: Path, msd_study: set[str]) -> None:
     (fresh_project / "results/demo/teachers/easy-vqa/seed-1/outputs/val.safetensors").unlink()
     done = snakemake(*STUDY, "--dry-run", folder=fresh_project)

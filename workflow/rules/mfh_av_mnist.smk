@@ -50,6 +50,7 @@ rule av_mnist:
         # The published archive is 3 GB as floats, and standardised once more.
         mem_mb=2000 if EMBEDDED else 12000,
         runtime=60 if EMBEDDED else 2880,
+        gpu=AV_MNIST.resources()["gpu"],
     params:
         **AV_MNIST.params,
     message:
