@@ -83,7 +83,7 @@ test-cluster: smoke
 
 # On a machine with a GPU, as `bench-gpu`, with a torch that sees it; builds nothing.
 test-gpu:
-	python -m pytest -m gpu tests/training
+	python -m pytest -m gpu tests/training tests/mfh/crossmodal
 
 lint: setup
 	ruff check .

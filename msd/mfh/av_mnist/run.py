@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -24,6 +23,7 @@ from msd.mfh.crossmodal.networks import Joint, small
 from msd.mfh.crossmodal.samples import Samples, standardised
 from msd.mfh.crossmodal.training import ModalityNet, Side, train, trained_logits, transfer
 from msd.training.checkpoint import Checkpoint
+from msd.training.determinism import single_thread
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -37,7 +37,7 @@ def av_mnist(job: Job[AvMnistParams]) -> dict[str, float]:
 
     A row is one prediction; test samples of one group, the digits of one voice, hang together.
     """
-    torch.set_num_threads(1)
+    single_thread()
     findings = Findings(job.params.records)
     splits, groups = read(job.inputs, findings)
     findings.write(job.outputs["findings"])

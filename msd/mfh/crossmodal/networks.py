@@ -16,6 +16,7 @@ from msd.errors import UserError
 
 Shape = Sequence[int]
 """Shape of one sample, without the first dimension of a batch."""
+Pool = Callable[[Tensor, tuple[int, int]], Tensor]
 
 
 class Net(nn.Module):
@@ -67,7 +68,7 @@ def cnn(shape: Shape, classes: int, *, kernels: tuple[int, int, int]) -> Net:
     for outside, kernel in zip((32, 64, 128), kernels, strict=True):
         layers += [nn.Conv2d(inside, outside, kernel, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
         inside = outside
-    layers[-1] = nn.AdaptiveMaxPool2d((7, 14))
+    layers[-1] = _Cells((7, 14), F.adaptive_max_pool2d, torch.amax)
     full = [nn.Linear(128 * 7 * 14, 1024), nn.ReLU(), nn.Linear(1024, 128), nn.ReLU()]
     return Net(nn.Sequential(*layers, nn.Flatten(), *full), 128, classes)
 
@@ -80,7 +81,8 @@ def small(shape: Shape, classes: int, *, width: int = 8, features: int = 64, gri
     layers = [
         *(nn.Conv2d(shape[0], width, 3, stride=2, padding=1), nn.BatchNorm2d(width), nn.ReLU()),
         *(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), nn.BatchNorm2d(2 * width), nn.ReLU()),
-        *(nn.AdaptiveAvgPool2d(grid), nn.Flatten(), nn.Linear(2 * width * grid**2, features), nn.ReLU()),
+        *(_Cells((grid, grid), F.adaptive_avg_pool2d, torch.mean), nn.Flatten()),
+        *(nn.Linear(2 * width * grid**2, features), nn.ReLU()),
     ]
     return Net(nn.Sequential(*layers), features, classes)
 
@@ -115,6 +117,31 @@ def resnet_video(shape: Shape, classes: int) -> Net:
         blocks += [_Residual3d(inside, outside), _Residual3d(outside, outside)]
         inside = outside
     return Net(nn.Sequential(_TimeLast(), *stem, *blocks, nn.AdaptiveAvgPool3d(1), nn.Flatten()), 512, classes)
+
+
+def of_cells(maps: Tensor, size: tuple[int, int], reduced: Callable[[Tensor, int], Tensor]) -> Tensor:
+    """What `reduced` makes of each cell of maps (N, K, H, W), as PyTorch's adaptive pools cut them: (N, K, *size).
+
+    PyTorch's own kernels of a GPU add up the gradients of cells in any order, and must not run where all is repeatable.
+    """
+    for dimension, count in zip((2, 3), size, strict=True):
+        length = maps.shape[dimension]
+        starts = [number * length // count for number in range(count)]
+        ends = [-(-(number + 1) * length // count) for number in range(count)]
+        cells = [maps.narrow(dimension, start, end - start) for start, end in zip(starts, ends, strict=True)]
+        maps = torch.stack([reduced(cell, dimension) for cell in cells], dimension)
+    return maps
+
+
+class _Cells(nn.Module):
+    """An adaptive pool of PyTorch's, and what it computes of one dimension of a cell."""
+
+    def __init__(self, size: tuple[int, int], pool: Pool, reduced: Callable[[Tensor, int], Tensor]) -> None:
+        super().__init__()
+        self.size, self.pool, self.reduced = size, pool, reduced
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return of_cells(maps, self.size, self.reduced) if maps.is_cuda else self.pool(maps, self.size)
 
 
 class _ResNet(nn.Module):

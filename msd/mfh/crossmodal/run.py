@@ -18,6 +18,7 @@ from msd.mfh.crossmodal.samples import Samples, check_splits
 from msd.mfh.crossmodal.scores import score
 from msd.mfh.crossmodal.training import Side, transfer
 from msd.training.checkpoint import Checkpoint
+from msd.training.determinism import single_thread
 from msd.training.engine import Engine
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def crossmodal(job: Job[CrossmodalParams]) -> dict[str, float]:
     Returns the mean score of each teacher's methods. The data lie in a folder outside the project: data.json has the
     number of samples, the shape and the sha256 of every modality and label in their place.
     """
+    single_thread()
     params = job.params
     Engine(params.training.engine)  # before the data are read
     reader = reader_class(params.data["reader"])(**params.data)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from msd.mfh.gaussian.data import STUDENTS, Draw, Sample, draw_run
 from msd.mfh.gaussian.settings import Setting, settings
 from msd.processor import chosen_device
+from msd.training.determinism import single_thread
 
 if TYPE_CHECKING:
     from msd.job import Job
@@ -31,7 +32,7 @@ BLOCK = 32  # nets trained together: their inputs stay in a core's cache, which 
 
 def gaussian(job: Job[GaussianParams]) -> dict[str, float]:
     """Write outputs["runs"]: experiment, setting, gamma, seed, method, accuracy in percent; returns the means."""
-    torch.set_num_threads(1)
+    single_thread()
     params = job.params
     draws = [
         draw_run(setting, seed, train=params.train, test=params.test)

@@ -58,6 +58,7 @@ def test_the_job_answers_every_test_sample_by_every_method_and_seed(tmp_path: Pa
     assert (frame.groupby(["method", "seed"]).size() == 20).all()
     assert frame.loc[:19, "group"].tolist() == [row % 10 // 2 for row in range(20)]
     assert frame.groupby("method")["right"].mean()["teacher-both"] > 0.5, "it learns"
+    assert torch.are_deterministic_algorithms_enabled()
 
 
 def run_av_mnist(params: AvMnistParams, inputs: dict) -> str:

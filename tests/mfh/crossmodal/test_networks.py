@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from msd.errors import UserError
-from msd.mfh.crossmodal.networks import NETWORKS, build
+from msd.mfh.crossmodal.networks import NETWORKS, build, of_cells
+from msd.training.determinism import single_thread
 
 SHAPES = {1: (7,), 3: (2, 32, 48), 4: (4, 3, 32, 32)}
 WIDTHS = {"mlp": 256, "cnn-image": 128, "cnn-audio": 128, "small": 64, "resnet18-maps": 896, "resnet50-maps": 3584}
@@ -32,6 +34,28 @@ def test_layers_are_as_published(name: str, count: int) -> None:
     net = build({"view": name}, {"view": (3, 32, 48)}, 5)
     full = 12_544 * 1024 + 1024 + 1024 * 128 + 128 if name == "cnn-image" else 0
     assert sum(item.numel() for item in net.encoder.parameters()) == count + full
+
+
+@pytest.mark.parametrize("size", [(7, 14), (4, 4), (9, 1)])
+@pytest.mark.parametrize("sides", [(28, 30), (7, 7), (3, 5)])
+def test_cells_are_those_of_pytorch_s_adaptive_pools(sides: tuple[int, int], size: tuple[int, int]) -> None:
+    maps = torch.randn(2, 3, *sides, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    for ours, pool in ((torch.mean, F.adaptive_avg_pool2d), (torch.amax, F.adaptive_max_pool2d)):
+        found, expected = of_cells(maps, size, ours), pool(maps, size)
+        torch.testing.assert_close(found, expected)
+        torch.testing.assert_close(*(torch.autograd.grad(each.square().sum(), maps)[0] for each in (found, expected)))
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradients_of_every_network_repeat_themselves(name: str, device: str) -> None:
+    single_thread()
+    torch.manual_seed(0)
+    shape = SHAPES[NETWORKS[name].dimensions]
+    net, batch = build({"view": name}, {"view": shape}, 5).to(device), torch.randn(2, *shape).to(device)
+    parameters = list(net.parameters())
+    once, again = (torch.autograd.grad(net(batch).square().sum(), parameters) for _ in range(2))
+    assert all(map(torch.equal, once, again))
 
 
 def test_frames_are_averaged() -> None:

@@ -117,6 +117,7 @@ def test_a_gpu_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     params = config.params(str(tmp_path)).model_copy(update={"training": training})
     with one_sentence(r"engine.device: PyTorch sees no GPU"):
         crossmodal(Job("crossmodal", params))
+    assert torch.are_deterministic_algorithms_enabled(), "before anything is computed"
 
 
 def test_a_training_that_runs_away_is_named_with_its_data_set() -> None:

@@ -159,6 +159,7 @@ def trained(study: MfhStudy, folder: Path) -> dict[str, str | list[str]]:
     digits = study.av_mnist.params().model_copy(update={"seeds": [0, 1], "training": few})
     ranking = study.gaussian.generality_params(JointTraining(epochs=20, learning_rate=0.01, momentum=0.9))
     gaussian = run_stage("gaussian", study.gaussian.params(), {}, f"{TOP}/gaussian", runs=parquet)
+    assert torch.are_deterministic_algorithms_enabled()
     ranked = run_stage("generality", ranking, {}, f"{TOP}/generality", channels="channels.parquet")
     read = {"digits": drawn_digits(folder)}
     heard = run_stage("av_mnist", digits, read, f"{TOP}/av_mnist", runs=parquet, findings=found)
