@@ -11,8 +11,10 @@ CHANGING = re.compile(r"\b(time|buf|file descriptor) = [^,)]*|0x[0-9a-fA-F]+")
 WORDED = (OSError, ValueError, RuntimeError, EOFError, SyntaxError)
 """Errors whose words tell a user something; others name an index or a key of the library's own."""
 
-OF_THE_SYSTEM = (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT)
-"""What the system refuses (msd.refusals) whatever a file holds: no reason to drop the file from a data set."""
+OF_THE_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL)
+"""What the system says of a name that no file has, and of a place outside of one, to which a damaged zip points."""
+ROOM = 2**30
+"""Bytes that hardly a whole file asks for at once."""
 
 
 class UserError(ValueError):
@@ -21,19 +23,33 @@ class UserError(ValueError):
 
 @contextmanager
 def decoding(what: str, advice: str = "fetch it again") -> Iterator[None]:
-    """Around the call of a library that decodes a file: what it raises becomes `what` (its words); `advice`."""
+    """Around the call of a library that decodes a file: what it raises becomes `what` (its words); `advice`.
+
+    What the system refuses (msd.refusals) goes on as it is: no reason to drop a file from a data set.
+    """
     try:
         yield
     except UserError:
         raise
-    except OSError as error:
-        if error.errno in OF_THE_SYSTEM:
+    except OSError as error:  # decoders' own have no number
+        if error.errno in errno.errorcode and error.errno not in OF_THE_FILE:
             raise
         raise UserError(f"{what} ({cause(error)}); {advice}") from error
     except MemoryError as error:
+        if _memory_is_full():
+            raise
         raise UserError(f"{what} (it asks for more memory than there is); {advice}") from error
     except Exception as error:
         raise UserError(f"{what} ({cause(error)}); {advice}") from error
+
+
+def _memory_is_full() -> bool:
+    """Whether a decoder lacked memory for want of it, and not since a damaged file asked for too much."""
+    try:
+        bytes(ROOM)  # which are promised, and not written
+    except MemoryError:
+        return True
+    return False
 
 
 def made_anew(path: object) -> str:

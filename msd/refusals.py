@@ -22,6 +22,7 @@ ADVICE = {
     errno.EMFILE: "have the limit on open files raised (`ulimit -n 4096`)",
     errno.ENFILE: "end programs that hold many files open",
     errno.EIO: "see whether the disk still works",
+    errno.ESTALE: "see whether the server of that disk still works",
     errno.ENOMEM: "choose smaller batches or sizes, or a machine with more memory",
 }
 PHRASES = {

@@ -1,7 +1,9 @@
 """What the system refuses is one sentence: which file, what is free, what to do; whatever library met it."""
 
 import errno
+import io
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -10,6 +12,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,8 +22,12 @@ from faults import one_sentence
 from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 
+from msd.data.findings import Findings
+from msd.data.rows import npy_rows
+from msd.data.sound import recording
 from msd.errors import UserError, decoding
 from msd.memory import fits_in_memory
+from msd.mfh.crossmodal.video import length
 from msd.refusals import ADVICE, explained
 
 NUMBERS = np.random.default_rng(0).random(20_000)
@@ -109,10 +116,46 @@ def test_other_errors_and_what_a_user_did_wrong_pass() -> None:
         assert raised.value is error
 
 
-def test_a_file_that_could_not_be_opened_for_want_of_descriptors_is_not_a_damaged_one() -> None:
+REFUSED = {*ADVICE, errno.EMFILE, errno.ESTALE, errno.ETIMEDOUT, errno.EBUSY}
+
+
+@pytest.mark.parametrize("number", sorted(REFUSED))
+def test_a_file_that_the_system_refuses_is_not_a_damaged_one(number: int) -> None:
     """It would be dropped from its data set."""
-    with pytest.raises(OSError, match="Too many open files"), decoding("a.png is no picture"):
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), "a.png")
+    findings = Findings()
+    with (
+        pytest.raises(OSError, match=re.escape(os.strerror(number))),
+        findings.dropping("a", "list.csv:1", "broken picture"),
+        decoding("a.png is no picture"),
+    ):
+        raise OSError(number, os.strerror(number), "a.png")
+    assert not findings
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a file of Linux that exists and cannot be read")
+@pytest.mark.parametrize("read", [recording, length, npy_rows, lambda path: h5py.File(path)])
+def test_a_disk_that_fails_is_told_whatever_reads_it(read: Callable[[Path], object]) -> None:
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)) as raised, decoding("it is broken"):
+        read(Path("/proc/self/mem"))
+    assert raised.value.errno == errno.EIO
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.EISDIR, errno.EINVAL, 10**9, None])
+def test_what_a_decoder_says_of_a_file_is_one_sentence(number: int | None) -> None:
+    """EINVAL is a place in front of a file, which a damaged zip names."""
+    with one_sentence("a.png is no picture"), decoding("a.png is no picture"):
+        raise OSError(number, "words")
+
+
+def test_memory_is_short_or_a_file_asks_for_more_than_there_ever_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    crafted = io.BytesIO()
+    np.lib.format.write_array_header_1_0(crafted, {"descr": "<f8", "fortran_order": False, "shape": (10**14,)})
+    crafted.seek(0)
+    with one_sentence(r"a.npy is broken \(it asks for more memory than there is\)"), decoding("a.npy is broken"):
+        np.load(crafted)
+    monkeypatch.setattr("msd.errors.ROOM", 10**15)
+    with one_sentence("the memory has no room"), explained([]), decoding("a.npy is broken"):
+        bytearray(10**15)
 
 
 ASKED = {

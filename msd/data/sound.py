@@ -1,5 +1,6 @@
 """Recordings, sound of another rate, and its short-time Fourier transform."""
 
+import io
 import math
 import os
 import struct
@@ -31,7 +32,8 @@ def recording(path: Path) -> tuple[NDArray[np.float32], int]:
 
     if not path.is_file():
         raise UserError(f"there is no recording {path}")
-    with decoding(f"the recording {path} is broken", "fetch its source again"), soundfile.SoundFile(path) as file:
+    content = io.BytesIO(path.read_bytes())  # libsndfile does not say what the system refuses
+    with decoding(f"the recording {path} is broken", "fetch its source again"), soundfile.SoundFile(content) as file:
         form, rate, wave = file.format, file.samplerate, file.read(dtype="float32", always_2d=True)
     if form not in FORMS:
         raise UserError(f"the recording {path} is of the form {form}; save it as WAV, FLAC or OGG")

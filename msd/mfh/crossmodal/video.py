@@ -82,11 +82,12 @@ def sound(path: Path, rate: int, *, seconds: float) -> Tensor:
 @contextmanager
 def _opened(path: Path) -> Iterator[InputContainer]:
     """A video file that is read; what goes wrong meanwhile is a UserError."""
-    with (
-        decoding(f"the video {path} is broken", "fetch it again or delete it"),
-        av.open(str(path), metadata_errors="replace") as container,
-    ):
-        yield container
+    with decoding(f"the video {path} is broken", "fetch it again or delete it"), open(path, "rb") as file:
+        try:
+            with av.open(file, "r", metadata_errors="replace") as container:
+                yield container
+        except av.FFmpegError as error:  # FFmpeg gives numbers of the system to damaged content
+            raise ValueError(error.strerror) from error
 
 
 def _stream(container: InputContainer, path: Path) -> VideoStream:

@@ -69,7 +69,7 @@ def damage(path: Path) -> None:
     ("change", "sentence"),
     [
         (lambda path: path.unlink(), "a.mp4 is broken .No such file"),
-        (lambda path: path.write_bytes(b""), "a.mp4 is broken .Invalid data"),
+        (lambda path: path.write_bytes(b""), "a.mp4 is broken .Invalid argument"),
         (lambda path: path.write_bytes(b"<html>gone</html>"), "a.mp4 is broken .Invalid data"),
         (lambda path: cut(path, 0.01), "a.mp4 is broken .Invalid data"),
         (lambda path: cut(path, 0.6), "a.mp4 is (broken|too short)"),
