@@ -107,6 +107,8 @@ def check_methods(study: Study) -> Study:
     if learned is not None and not _learns_weights(study.method_configs[learned]):
         known = [name for name, config in study.method_configs.items() if _learns_weights(config)]
         raise UserError(f"{study.file}: report.learned: {learned!r} learns no weights{nearest(learned, known)}")
+    if learned is not None and all(name != learned for _, name in study.cell_configs):
+        raise UserError(f"{study.file}: report.learned: no dataset runs {learned!r}; add it to the methods of one")
     return study
 
 

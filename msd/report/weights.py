@@ -39,7 +39,8 @@ def weights_figure(
 ) -> Figure:
     """One row a dataset: weights over training (left), and in its last tenth by the sample's saliency (right).
 
-    Lines are medians, bands hold the middle 80 % of samples.
+    Lines are medians, bands hold the middle 80 % of samples. Pairs of `transfer.pairs`, which are numbered after the
+    training split, have no saliency and are in the left panel alone.
 
     weights: dataset -> `learned_weights`.   saliency: dataset -> modality -> (N,) of the training split.
     """
@@ -51,7 +52,7 @@ def weights_figure(
             own = frame[frame["view"] == view]
             _bands(left, own["step"] / steps * 100, own["value"], view=view)
             if view in saliency[dataset]:
-                own = late[late["view"] == view]
+                own = late[(late["view"] == view) & (late["sample"] < len(saliency[dataset][view]))]
                 rank = pd.Series(saliency[dataset][view]).rank(pct=True).to_numpy() * 100
                 _bands(right, rank[own["sample"].to_numpy(dtype=int)], own["value"], view=view)
         left.set_title(f"{titles[dataset]}\nduring training")

@@ -239,6 +239,10 @@ def test_a_dataset_overrides_training_values(tmp_path: Path) -> None:
         (lambda c: c["student"].update(batch_size=65_537), r"student.batch_size: .*less than or equal to 65536"),
         (lambda c: c["report"].update(best_of=["kd", "kd"]), r"report.best_of: a value is given twice: \['kd', 'kd'\]"),
         (lambda c: c["report"].update(learned="kd"), r"report.learned: 'kd' learns no weights; known are msd-learned"),
+        (
+            lambda c: [each.update(methods={"finetune": {}, "kd": {}}) for each in c["datasets"].values()],
+            r"report.learned: no dataset runs 'msd-learned'; add it to the methods of one",
+        ),
         (lambda c: c.pop("teacher"), r"the key 'teacher' is missing"),
         (lambda c: c["student"].update(learning_rate="fast"), r"student.learning_rate: .*\(given: 'fast'\)"),
     ],

@@ -81,6 +81,15 @@ def test_weights_of_a_training_of_two_steps_are_drawn():
     assert drawn == [pytest.approx([1.0, 1.1, 1.2, 1.3])] * 2
 
 
+def test_pairs_without_labels_have_weights_and_no_saliency():
+    rows = [(0, view, sample, float(sample)) for view in VIEWS for sample in range(7)]
+    frame = pd.DataFrame(rows, columns=["step", "view", "sample", "value"])
+    ranks = dict.fromkeys(("image", "text"), np.arange(4.0))
+    left, right = weights_figure({"match": frame}, {"match": ranks}, titles={"match": "Match"}).axes
+    assert [line.get_ydata().tolist() for line in left.get_lines()] == [[3.0]] * 3
+    assert [line.get_ydata().tolist() for line in right.get_lines()] == [[0.0, 1.0, 2.0, 3.0]] * 2
+
+
 def test_density_figures_show_the_best_method_on_validation(in_study):
     job = in_study.figures_job()
     results = load_results(job)["match"]
