@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import io
 import json
 import re
 from pathlib import Path
@@ -49,6 +50,15 @@ def as_text(content: bytes, path: str | Path) -> str:
     return text
 
 
+def read_lines(path: str | Path) -> list[tuple[int, str]]:
+    """(number, text) of each line of a file; raises UserError as `read_text`.
+
+    Lines end where editors end them: other characters that Unicode calls ends of lines may stand in JSON or a name.
+    """
+    lines = io.StringIO(read_text(path), newline=None)
+    return [(number, line.removesuffix("\n")) for number, line in enumerate(lines, start=1)]
+
+
 def read_json(path: str | Path) -> Any:
     """What a JSON file holds; raises UserError as `read_text`, or where it is not JSON."""
     return parse_json(read_text(path), path)
@@ -66,16 +76,21 @@ def parse_json(content: str | bytes, name: str | Path) -> Any:
 def read_rows(path: str | Path, *, columns: int) -> list[tuple[int, list[str]]]:
     """(line, fields) of each row of a CSV file that is not blank; fields without blanks around them.
 
-    Where rows have more than `columns`, a first one that only numbers them, as pandas writes it, is left out.
+    A field in quotes may have several lines; a row's is its first. Where rows have more than `columns`, a first field
+    that only numbers them, as pandas writes it, is left out.
 
     Raises:
         UserError: as `read_text`, or the file is no CSV.
     """
-    reader = csv.reader(read_text(path).splitlines(), strict=True)
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    rows, line = [], 1
     try:
-        rows = [(reader.line_num, [field.strip() for field in row]) for row in reader if any(map(str.strip, row))]
+        for row in reader:
+            if any(map(str.strip, row)):
+                rows.append((line, [field.strip() for field in row]))
+            line = reader.line_num + 1
     except csv.Error as error:
-        raise UserError(f"{path}:{reader.line_num} is no line of a CSV file: {error}") from error
+        raise UserError(f"{path}:{line} is no line of a CSV file: {error}") from error
     numbers = {row[0] for _, row in rows[1:] if row[0].isdecimal() and len(row) > columns}
     is_numbered = numbers and len(numbers) == len(rows) - 1
     return [(line, row[1:]) for line, row in rows] if is_numbered else rows

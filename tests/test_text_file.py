@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msd.errors import UserError
-from msd.text_file import parse_json, read_rows, read_text
+from msd.text_file import parse_json, read_lines, read_rows, read_text
 
 
 @pytest.fixture
@@ -41,6 +41,22 @@ def test_another_encoding_is_one_sentence(path: Path, content: bytes, words: lis
 def test_blank_lines_and_blanks_around_fields_are_nothing(path: Path) -> None:
     path.write_text('\n a.wav , 1\n\n"b, c.wav",2\n  ,\n\n')
     assert read_rows(path, columns=2) == [(2, ["a.wav", "1"]), (4, ["b, c.wav", "2"])]
+
+
+OTHER_ENDS = "\u0085\u2028\u2029\f\v\x1c"
+"""What Unicode calls ends of lines, and files do not."""
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_field_in_quotes_keeps_its_lines_and_other_fields_their_characters(path: Path, end: str) -> None:
+    path.write_text(f'image,text{end}a.png,"a red{end}bus"{end}b.png,x{OTHER_ENDS}y{end}', newline="")
+    rows = [(1, ["image", "text"]), (2, ["a.png", f"a red{end}bus"]), (4, ["b.png", f"x{OTHER_ENDS}y"])]
+    assert read_rows(path, columns=2) == rows
+
+
+def test_lines_end_where_editors_end_them(path: Path) -> None:
+    path.write_text(f'{{"a": "x{OTHER_ENDS}y"}}\r\n\nb\rc\n', newline="")
+    assert read_lines(path) == [(1, f'{{"a": "x{OTHER_ENDS}y"}}'), (2, ""), (3, "b"), (4, "c")]
 
 
 def test_a_missing_file_and_an_open_quote_are_told(path: Path) -> None:

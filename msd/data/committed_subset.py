@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from msd.data.findings import Findings
 from msd.data.raw_files import sha256
 from msd.errors import UserError, decoding
-from msd.text_file import parse_json, read_text
+from msd.text_file import parse_json, read_lines
 
 Record = dict[str, object]
 Item = TypeVar("Item")
@@ -75,7 +75,7 @@ def read_item(text: str, where: str, form: TypeAdapter[Item]) -> Item:
 
 def add_dropped(source: Path, findings: Findings) -> None:
     """What the subset left out of its packages: one finding for a file, or for those of a folder."""
-    for line, text in enumerate(read_text(source).splitlines(), start=1):
+    for line, text in read_lines(source):
         with decoding(f"{source}, line {line}: not a path with a reason and a number of files"):
             loss = parse_json(text, f"{source}, line {line}")
             path, reason, files = str(loss["path"]), str(loss["reason"]), int(loss["files"])

@@ -15,7 +15,7 @@ from msd.data.pictures import member, open_archive, rgb
 from msd.data.prepared import Prepared, hard
 from msd.data.raw_files import below, raw_file
 from msd.data.splits import Shares, split_by_group
-from msd.text_file import read_text
+from msd.text_file import read_lines
 
 KINDS = (
     *("AMMO", "ARMOR", "BOOK", "COMESTIBLE", "GENERIC"),
@@ -71,7 +71,7 @@ def read(raw: dict[str, Path], findings: Findings, *, size: int) -> tuple[dict[s
     add_dropped(raw_file(raw, "dropped.jsonl"), findings)
     source, items, pictures = raw_file(raw, "items.jsonl"), dict[str, Item](), dict[str, Image.Image]()
     with open_archive(raw_file(raw, "pictures.zip")) as archive:
-        for line, text in enumerate(read_text(source).splitlines(), start=1):
+        for line, text in read_lines(source):
             where = f"items.jsonl:{line}"
             with findings.dropping(f"line {line}", where, "no item with a kind and a picture", split="items"):
                 item = read_item(text, f"{source}, line {line}", ITEM)

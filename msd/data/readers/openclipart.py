@@ -15,7 +15,7 @@ from msd.data.findings import Findings, Records
 from msd.data.pictures import member, open_archive, rgb
 from msd.data.raw_files import below, raw_file
 from msd.data.splits import Shares, prefix, split_by_group
-from msd.text_file import read_text
+from msd.text_file import read_lines
 
 AUTHOR = re.compile(r"^clipart by [^-]+ - ", re.IGNORECASE)
 
@@ -61,7 +61,7 @@ def read(raw: dict[str, Path], findings: Findings) -> tuple[list[Item], dict[str
     add_dropped(raw_file(raw, "dropped.jsonl"), findings)
     source, items, pictures = raw_file(raw, "items.jsonl"), [], {}
     with open_archive(raw_file(raw, "pictures.zip")) as archive:
-        for line, text in enumerate(read_text(source).splitlines(), start=1):
+        for line, text in read_lines(source):
             where = f"items.jsonl:{line}"
             with findings.dropping(f"line {line}", where, "no item with a picture", split="items"):
                 item = replace(read_item(text, f"{source}, line {line}", ITEM), line=line)

@@ -29,7 +29,7 @@ from msd.data.randomness import hashed_order
 from msd.data.raw_files import raw_file, sha256
 from msd.data.splits import Counts
 from msd.errors import UserError, decoding
-from msd.text_file import parse_json, read_text
+from msd.text_file import parse_json, read_lines
 
 PARTS = {"train": "train", "val": "dev", "test": "test"}
 """Split -> its name in files, SNLI's in the order in which their rows are read."""
@@ -157,8 +157,8 @@ def read_lists(raw: dict[str, Path], findings: Findings) -> dict[str, list[str]]
     listed = {}
     for name in ("train_val", "test"):
         path = raw_file(raw, f"flickr30k_{name}")
-        lines = enumerate(read_text(path).splitlines(), 1)
-        listed[name] = [Row((line.strip(),), f"{path.name}:{number}") for number, line in lines if line.strip()]
+        lines = [(number, line.strip()) for number, line in read_lines(path)]
+        listed[name] = [Row((line,), f"{path.name}:{number}") for number, line in lines if line]
     train_val = listed["train_val"]
     if len(train_val) <= DEV_PICTURES:
         raise UserError(

@@ -25,7 +25,7 @@ from msd.errors import UserError
 from msd.mfh.crossmodal.files import fitted, normalised, partners_below, pixels, recorded
 from msd.mfh.crossmodal.reader import DataReader
 from msd.mfh.crossmodal.samples import Samples, gathered, standardised
-from msd.text_file import read_text
+from msd.text_file import read_lines
 
 SHARES = Shares(train=0.65, val=0.15, test=0.2)
 RATE, SECONDS, WINDOW, HOP, SIDE = 11_025, 2, 256, 128, 32
@@ -106,7 +106,7 @@ def _files(folder: Path, endings: tuple[str, ...], findings: Findings) -> dict[s
 
 def _name(path: Path) -> str:
     """The English name: the first line of a stamp's text."""
-    lines = read_text(path).splitlines()
+    lines = [line for _, line in read_lines(path)]
     if not lines or not re.search(r"\w", lines[0]):
         raise UserError(f"{path} has no name in its first line; install its package again")
     return lines[0]

@@ -33,7 +33,7 @@ from msd.mfh.crossmodal.files import array, files_below, fitted, names, normalis
 from msd.mfh.crossmodal.reader import DataReader
 from msd.mfh.crossmodal.samples import Samples, gathered
 from msd.mfh.crossmodal.video import length, pictures, sound
-from msd.text_file import read_rows, read_text
+from msd.text_file import read_lines, read_rows
 
 RATE, SECONDS, WINDOW, HOP = 16_000, 10, 1024, 512
 LIST, CLASSES = "vggsound.csv", "classes.txt"
@@ -132,7 +132,7 @@ def _chosen(folder: Path, known: dict[str, Clip]) -> list[str]:
     path = folder / CLASSES
     if not path.is_file():
         return every
-    chosen = [line for line in map(str.strip, read_text(path).splitlines()) if line]
+    chosen = [line.strip() for _, line in read_lines(path) if line.strip()]
     unknown = [label for label in chosen if label not in every]
     if unknown or len(set(chosen)) < len(chosen) or not chosen:
         raise UserError(f"{path}: give labels of {LIST}, each once; unknown: {names(unknown) or 'none'}")
