@@ -40,6 +40,7 @@ def main(rule: str, file: str) -> int:
     """Run a job given by its file; the exit status, with one sentence on stderr when it is not 0."""
     for number in STOPS:
         signal.signal(number, _stop)
+    settle_arithmetic()  # in each process of a training, before any of them loads PyTorch
     job = None
     try:
         with explained([]):
