@@ -65,9 +65,10 @@ def _region_moments(train: Split) -> tuple[Tensor, Tensor]:
     for rows in blocks(taken, math.prod(train.regions.shape[1:])):
         seen, mask = train.regions[pictures[rows]], train.region_mask(pictures[rows])
         seen = seen.flatten(0, 1) if mask is None else seen[mask.bool()]
-        means.append(seen.mean(0).double())
-        variances.append(seen.std(0).double().square())
-        sizes.append(len(seen))
+        if len(seen):  # pictures may have no boxes
+            means.append(seen.mean(0).double())
+            variances.append(seen.std(0, correction=min(1, len(seen) - 1)).double().square())  # of a single region: 0
+            sizes.append(len(seen))
     size = torch.tensor(sizes, dtype=torch.float64)[:, None]
     total = size.sum()
     mean = (size * torch.stack(means)).sum(0) / total

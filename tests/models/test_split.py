@@ -90,6 +90,31 @@ def test_the_boxes_of_a_picture_are_told_from_what_stands_behind_them(load: Call
     assert load().inputs(torch.tensor([0])).region_mask is None
 
 
+@pytest.mark.parametrize("boxes", [[2, 1], [1, 1], [2, 0]])
+def test_blocks_of_one_region_or_none_are_standardised_over(
+    load: Callable[..., Split], monkeypatch: pytest.MonkeyPatch, boxes: list[int]
+) -> None:
+    """Each picture is a block of its own."""
+    regions = torch.tensor([[[1.0], [3.0], [0.0]], [[8.0], [0.0], [0.0]]])
+    monkeypatch.setattr("msd.data.rows.BLOCK", 1)
+    seen = torch.cat([own[:count, 0] for own, count in zip(regions, boxes, strict=True)])
+    mean, deviation = _region_moments(load(regions=regions, boxes=torch.tensor(boxes)))
+    assert mean.item() == pytest.approx(seen.mean().item())
+    assert deviation.item() == pytest.approx(seen.std().item())
+
+
+def test_moments_of_several_blocks_are_to_the_bit_those_of_their_standard_deviations(
+    load: Callable[..., Split], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    regions = 3 * torch.randn(2, 50, 7, generator=torch.Generator().manual_seed(0)) + 5
+    monkeypatch.setattr("msd.data.rows.BLOCK", 1)
+    means, deviations = (torch.stack(list(each)).double() for each in (regions.mean(1), regions.std(1)))
+    within, between = 49 * deviations.square(), 50 * (means - means.mean(0)).square()
+    mean, deviation = _region_moments(load(regions=regions))
+    assert torch.equal(mean, means.mean(0).float())
+    assert torch.equal(deviation, ((within + between).sum(0) / 99).sqrt().float())
+
+
 def test_a_picture_without_features_is_named(load: Callable[..., Split]) -> None:
     with pytest.raises(UserError, match=r"picture 'lost.png' has no region features \(1 missing"):
         load(image=["2.png", "lost.png"])
