@@ -26,6 +26,10 @@ class Handler(Silent):
         elif way == "always-stall" or (way == "once-stall" and wanted is None):
             self._send(200, BODY[:5000], announce=len(BODY))
             time.sleep(1)
+        elif way == "slow":
+            self._send(200, BODY[:5000], announce=len(BODY))
+            time.sleep(0.5)
+            self.wfile.write(BODY[5000:])
         elif way == "huge":
             self._send(200, BODY, announce=10**15)
         elif wanted and way != "no-range":

@@ -36,7 +36,7 @@ def obtain(source: Source, target: Path, *, owner: str, terms: str) -> dict[str,
     nothing at `target`, when the file cannot be had or is not the expected one.
     """
     kinds: dict[str, Callable[[Source, Path], str]] = {
-        "pypi": _pypi, "debian": _debian, "url": _url, "committed": _committed, "hub": _hub,
+        "pypi": _pypi, "debian": _debian, "url": partial(_url, owner=owner), "committed": _committed, "hub": _hub,
         "manual": partial(_manual, owner=owner, terms=terms),
     }  # fmt: skip
     PARTIAL.mkdir(parents=True, exist_ok=True)
@@ -97,11 +97,11 @@ def _run(command: list[str], source: Source, folder: Path) -> None:
         )
 
 
-def _url(source: Source, arrived: Path) -> str:
-    """The first of the urls that delivers the right file."""
+def _url(source: Source, arrived: Path, *, owner: str) -> str:
+    """The first of the urls that delivers the right file; others may fetch the same one at the same time."""
     problems = []
     for url in source["urls"]:
-        part = PARTIAL / f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{source['file']}.part"
+        part = PARTIAL / f"{owner}-{hashlib.sha256(url.encode()).hexdigest()[:12]}-{source['file']}.part"
         if source.get("sha256") is None:
             part.unlink(missing_ok=True)  # nothing would show that its halves are of two versions
         try:

@@ -6,6 +6,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,10 @@ def server(working_folder: Path) -> Iterator[str]:
         yield address
 
 
-def _fetching(licence: dict[str, Any] = LICENCE, **source: Any) -> Job:
+def _fetching(licence: dict[str, Any] = LICENCE, *, name: str = "toy", folder: str = "out", **source: Any) -> Job:
     """The job that fetches one source."""
-    body = {"name": "toy", "sources": [source], "licence": licence, "citation": "Toy"}
-    outputs = {"source": "out/source.json", "files": [f"out/raw/{source['file']}"]}
+    body = {"name": name, "sources": [source], "licence": licence, "citation": "Toy"}
+    outputs = {"source": f"{folder}/source.json", "files": [f"{folder}/raw/{source['file']}"]}
     write_job("job.json", {"params": body, "outputs": outputs})
     return read_job("fetch", "job.json")
 
@@ -88,10 +89,19 @@ def test_a_download_that_stalls_is_resumed_and_one_that_goes_on_stalling_is_an_e
     assert next(PARTIAL.glob("*.part")).stat().st_size == 5000
 
 
+def test_two_data_sets_fetch_one_url_at_the_same_time(server: str) -> None:
+    jobs = [_job(f"{server}/slow/x", name=name, folder=name) for name in ("one", "other")]
+    with ThreadPoolExecutor(2) as pool:
+        assert [*pool.map(fetch, jobs)] == [{"files": 1, "bytes": len(BODY)}] * 2
+    assert [Path(name, "raw/data.bin").read_bytes() for name in ("one", "other")] == [BODY] * 2
+    assert Handler.seen == [("/slow/x", None)] * 2
+    assert not list(PARTIAL.iterdir())
+
+
 def test_without_a_digest_a_download_starts_anew_for_its_halves_could_be_of_two_versions(server: str) -> None:
     _refused(_job(f"{server}/always-short/x", sha256=None), "stopped")
     key = hashlib.sha256(f"{server}/plain/x".encode()).hexdigest()[:12]
-    next(PARTIAL.glob("*.part")).rename(PARTIAL / f"{key}-data.bin.part")
+    next(PARTIAL.glob("*.part")).rename(PARTIAL / f"toy-{key}-data.bin.part")
     fetch(_job(f"{server}/plain/x", sha256=None))
     assert Handler.seen[-1] == ("/plain/x", None)
     assert json.loads(Path("out/source.json").read_text())["files"][0]["sha256"] == GOOD
@@ -107,7 +117,7 @@ def test_a_server_without_range_starts_over(server: str) -> None:
     _refused(_job(f"{server}/always-short/x"), "stopped")
     part = next(PARTIAL.glob("*.part"))
     key = hashlib.sha256(f"{server}/no-range/x".encode()).hexdigest()[:12]
-    part.rename(PARTIAL / f"{key}-data.bin.part")
+    part.rename(PARTIAL / f"toy-{key}-data.bin.part")
     fetch(_job(f"{server}/no-range/x"))
     assert Path("out/raw/data.bin").read_bytes() == BODY
 
@@ -115,7 +125,7 @@ def test_a_server_without_range_starts_over(server: str) -> None:
 def test_a_partial_file_longer_than_the_file_starts_over(server: str) -> None:
     key = hashlib.sha256(f"{server}/plain/x".encode()).hexdigest()[:12]
     PARTIAL.mkdir(parents=True)
-    (PARTIAL / f"{key}-data.bin.part").write_bytes(BODY + b"more")
+    (PARTIAL / f"toy-{key}-data.bin.part").write_bytes(BODY + b"more")
     fetch(_job(f"{server}/plain/x", size=None))
     assert Path("out/raw/data.bin").read_bytes() == BODY
 
