@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-import yaml
 from torch import Tensor
 
 from msd.config.contracts.training import StudentParams, TeacherParams
+from msd.config.yaml_file import read_yaml, validated
 from msd.data.columns import read_columns
 from msd.data.rows import npy_rows
 from msd.data.tokenizer import read_tokenizer
@@ -22,14 +22,17 @@ from msd.distill.losses import DATASET_TASKS
 from msd.errors import UserError, decoding
 from msd.features.extract import find
 from msd.features.reading import PictureReading
-from msd.lineage.record import described_job
+from msd.lineage.record import described_job, read_record
 from msd.measure.metric import METRICS
 from msd.models.files import load_model, load_student
 from msd.models.views import VIEWS, Inputs, Removal
 from msd.models.visualbert import VisualBertClassifier
-from msd.text_file import read_json, read_text
+from msd.text_file import read_json
 
 ADVICE = "remove it, and run the study again"
+READ = ("labels", "tokenizer", "regions", "spec")
+"""Inputs of a job without which no answer of its model can be made."""
+Params = TypeVar("Params", bound=StudentParams | TeacherParams)
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ def features_of(extractor: Callable[[], Callable[[Tensor], Tensor]]) -> Callable
 
 def open_run(folder: Path, *, seed: int | None = None) -> Run:
     """A run's student of one seed, of the best validation score if None; UserError where a file of it is missing."""
-    params = StudentParams.model_validate(yaml.safe_load(read_text(folder / "run.yaml")))
+    params = _of_this_version(StudentParams, folder / "run.yaml", read_yaml)
     if seed is not None and seed not in params.seeds:
         raise UserError(f"{folder} has no seed {seed}; it has {', '.join(map(str, params.seeds))}")
     record, inputs, features = _origins(folder)
@@ -140,11 +143,19 @@ def open_run(folder: Path, *, seed: int | None = None) -> Run:
 def open_teacher(folder: Path) -> Run:
     """A teacher; raises UserError where a file of it is missing."""
     record, inputs, features = _origins(folder)
-    params = TeacherParams.model_validate(record["params"])
+    params = _of_this_version(TeacherParams, folder / "record.json", lambda place: read_record(place)["params"])
     with decoding(f"{folder}/model.safetensors is damaged", ADVICE):
         model = load_model(config=str(folder / "config.json"), weights=str(folder / "model.safetensors"))
     assert isinstance(model, VisualBertClassifier), "those that read pixels are refused above"
     return Run(folder, record, params, inputs, features, params.seed, model)
+
+
+def _of_this_version(model: type[Params], place: Path, read: Callable[[Path], dict[str, Any]]) -> Params:
+    """The parameters that a file of a run holds; UserError where it is damaged, or another version wrote it."""
+    try:
+        return validated(model, read(place), place)
+    except UserError as error:
+        raise UserError(f"{error}; {ADVICE}, or take the version of msd that made it") from error
 
 
 def is_whole(folder: Path) -> bool:
@@ -154,10 +165,12 @@ def is_whole(folder: Path) -> bool:
 
 def _lack(folder: Path) -> str | None:
     """What to do about the first file that a run was made with and that is not here; None where all are."""
-    inputs = described_job(read_json(folder / "record.json"))["inputs"]
+    inputs = _job(folder / "record.json")["inputs"]
+    if not inputs.keys() >= {*READ}:
+        return f"{folder}/record.json is of no student and no teacher of this version of msd; {ADVICE}"
     if inputs.get("pictures"):
         return f"{folder} is a model that reads pixels, which is neither exported nor shown; name a student"
-    for name in ("labels", "tokenizer", "regions", "spec"):
+    for name in READ:
         if not Path(inputs[name]).is_file():
             return (
                 f"{inputs[name]}, which {folder} was trained with, is not here; call from the project's folder, "
@@ -177,7 +190,14 @@ def _lack(folder: Path) -> str | None:
 
 def _features(inputs: dict[str, Any]) -> dict[str, Any]:
     """The job that made the features which a job reads."""
-    return described_job(read_json(Path(inputs["spec"]).with_name("record.json")))
+    return _job(Path(inputs["spec"]).with_name("record.json"))
+
+
+def _job(record: Path) -> dict[str, Any]:
+    """What `described_job` says of a record; UserError for one that is damaged or of another version."""
+    content = read_record(record)
+    with decoding(f"{record} does not describe its job", ADVICE):
+        return described_job(content)
 
 
 def _origins(folder: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -185,9 +205,8 @@ def _origins(folder: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, An
     lack = _lack(folder)
     if lack is not None:
         raise UserError(lack)
-    record = read_json(folder / "record.json")
-    inputs = described_job(record)["inputs"]
-    return record, inputs, _features(inputs)
+    inputs = _job(folder / "record.json")["inputs"]
+    return read_record(folder / "record.json"), inputs, _features(inputs)
 
 
 def _best_seed(folder: Path, params: StudentParams) -> int:

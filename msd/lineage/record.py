@@ -20,6 +20,16 @@ CLAIMS = "config/claims.yaml"
 """Names the test of each claim: a study is registered where its students were trained with this file as it is."""
 
 
+def read_record(path: str | Path) -> dict[str, Any]:
+    """What a record.json holds; raises UserError where it does not say which files its job read and wrote."""
+    with decoding(f"{path} is no readable record", f"`msd audit` says more, and {made_anew(path)}"):
+        content: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+        for item in (*content["inputs"], *content["outputs"]):
+            if not {"path", "sha256"} <= item.keys():
+                raise KeyError(path)
+        return content
+
+
 def described_job(content: Mapping[str, Any]) -> dict[str, Any]:
     """Params, inputs, outputs, modules and log of a record's job, in the order in which the workflow gave them."""
     if "description" in content:
@@ -76,8 +86,7 @@ def _outputs_of(record: str) -> dict[str, str]:
     """Path -> sha256."""
     if not os.path.isfile(record):
         return {}
-    content = json.loads(Path(record).read_text(encoding="utf-8"))
-    return {output["path"]: output["sha256"] for output in content["outputs"]}
+    return {output["path"]: output["sha256"] for output in read_record(record)["outputs"]}
 
 
 def describe_run(modules: Sequence[str], params: dict[str, Any]) -> dict[str, Any]:

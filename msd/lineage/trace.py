@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from msd.errors import UserError, nearest
+from msd.errors import UserError, decoding, made_anew, nearest
 from msd.lineage.identity import cell_name, other_side
-from msd.lineage.record import producing_record, relative
+from msd.lineage.record import producing_record, read_record, relative
+from msd.text_file import read_json
 
 # Jobs that make a model: one of them belongs to a cell only where it is the cell's own run or what that came from.
 TRAININGS = ("teacher", "student", "probe")
@@ -38,14 +39,14 @@ class Archive:
         if name not in self._records:
             if not Path(name).is_file():
                 raise UserError(f"the record {name} is missing; run the workflow again, it makes what is not recorded")
-            self._records[name] = json.loads(Path(name).read_text(encoding="utf-8"))
+            self._records[name] = read_record(name)
         return self._records[name]
 
     def find_table(self, path: str) -> dict[str, Any] | None:
         """A table's JSON; None for another file and for one that is not there."""
         if path not in self._tables:
             is_json = path.endswith(".json") and Path(path).is_file()
-            content = json.loads(Path(path).read_text(encoding="utf-8")) if is_json else None
+            content = read_json(path) if is_json else None
             is_table = isinstance(content, dict) and {"cells", "layout"} <= content.keys()
             self._tables[path] = content if is_table else None
         return self._tables[path]
@@ -150,17 +151,18 @@ def _describe(names: Sequence[str], archive: Archive) -> dict[str, Any]:
     environments: dict[str, Any] = {}
     for name in names:
         content = archive.record(name)
-        environment = {key: content[key] for key in ENVIRONMENT}
-        mark = hashlib.sha256(json.dumps(environment, sort_keys=True).encode()).hexdigest()[:12]
-        environments[mark], code[content["code"]["digest"]] = environment, content["code"]["modules"]
-        records[name] = {key: content[key] for key in ("rule", "params", "seeds", "started", "ended")}
-        records[name] |= {"code": content["code"]["digest"], "environment": mark}
+        with decoding(f"{name} is the record of another version of msd", made_anew(name)):
+            environment = {key: content[key] for key in ENVIRONMENT}
+            mark = hashlib.sha256(json.dumps(environment, sort_keys=True).encode()).hexdigest()[:12]
+            environments[mark], code[content["code"]["digest"]] = environment, content["code"]["modules"]
+            records[name] = {key: content[key] for key in ("rule", "params", "seeds", "started", "ended")}
+            records[name] |= {"code": content["code"]["digest"], "environment": mark}
         for kind in ("inputs", "outputs"):
             records[name][kind] = {item["path"]: item["sha256"] for item in content[kind]}
         for item in content["outputs"]:
             files[item["path"]] = {"sha256": item["sha256"], "bytes": item["bytes"], "record": name}
             if item["path"].endswith("/source.json"):
-                sources[name] = json.loads(Path(item["path"]).read_text(encoding="utf-8"))
+                sources[name] = read_json(item["path"])
         for item in content["inputs"]:
             files.setdefault(item["path"], {key: item[key] for key in ("sha256", "bytes", "record")})
     tables = {"records": records, "files": files, "sources": sources, "code": code, "environments": environments}

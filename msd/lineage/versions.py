@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from msd.errors import UserError
+from msd.errors import UserError, decoding, made_anew
 
 RESULTS = "results"
 PUBLISHED = "results/published"
+NEEDED = {"inputs", "outputs", "params", "code", "versions", "cpu", "gpu"}
+"""Keys of a record that comparing reads."""
 
 Read = Callable[[str], bytes | None]
 
@@ -50,15 +52,15 @@ class Version:
     def record(self, path: str) -> dict[str, Any] | None:
         """A record by its path, None when this version does not hold it."""
         if path not in self.known:
-            self.known[path] = self._json(path)
+            content = self.known[path] = self._json(path)
+            if content is not None and not content.keys() >= NEEDED:
+                raise UserError(f"{path} of {self.label} is no readable record; {made_anew(path)}")
         return self.known[path]
 
     def _json(self, path: str) -> dict[str, Any] | None:
         text = self.read(path)
-        try:
+        with decoding(f"{path} of {self.label} is no readable JSON", made_anew(path)):
             return None if text is None else dict(json.loads(text))
-        except ValueError as error:
-            raise UserError(f"{path} of {self.label} is no readable JSON: {error}") from error
 
 
 def open_version(name: str, study: str) -> Version:

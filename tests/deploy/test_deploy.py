@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,49 @@ def test_a_file_of_the_run_that_is_gone_is_named(made: Made) -> None:
                 open_student(file.parent)
         finally:
             file.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "sentence"),
+    [
+        ("run.yaml", lambda _: b"{", r"run\.yaml is not valid YAML: .*; remove it, and run the study again"),
+        ("run.yaml", lambda _: b"[]", r"run\.yaml: expected a mapping of keys to values; remove it"),
+        (
+            "run.yaml",
+            lambda whole: whole + b"\nnew: 1\n",
+            r"run\.yaml:\d+: unknown key 'new'; .*version of msd that made",
+        ),
+        (
+            "run.yaml",
+            lambda whole: whole.replace(b"seeds:", b"seed:"),
+            r"run\.yaml:\d+: unknown key 'seed'; did you mean",
+        ),
+        ("record.json", lambda _: b"{", r"record\.json is no readable record \(.*\); `msd audit` says more"),
+        ("record.json", lambda _: b"[]", r"record\.json is no readable record"),
+        ("record.json", lambda whole: whole.replace(b'"inputs"', b'"read"'), r"record\.json is no readable record"),
+        (
+            "record.json",
+            lambda whole: whole.replace(b'"description"', b'"about"').replace(b"python -m", b"echo"),
+            r"record\.json does not describe its job \(.*\); remove it, and run the study again",
+        ),
+        (
+            "record.json",
+            lambda whole: whole.replace(b'"regions": ', b'"region": '),
+            r"record\.json is of no student and no teacher of this version",
+        ),
+    ],
+)
+def test_a_run_that_is_damaged_or_of_another_version_is_one_sentence(
+    made: Made, capsys: pytest.CaptureFixture[str], file: str, damage: Callable[[bytes], bytes], sentence: str
+) -> None:
+    place = RUN / file
+    whole = place.read_bytes()
+    place.write_bytes(damage(whole))
+    try:
+        assert main(["export", str(RUN), "--out", "another"]) == 1
+    finally:
+        place.write_bytes(whole)
+    assert re.match(f"msd export: {RUN}/{sentence}", capsys.readouterr().err)
 
 
 def test_pictures_are_stretched_as_in_the_stage(made: Made) -> None:

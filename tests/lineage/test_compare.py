@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -127,6 +128,16 @@ def test_the_cells_of_a_table_that_only_one_side_has_are_seen(study: Callable[..
     assert {(cell.table, cell.verdict) for cell in compared} == {("main", "identical"), ("further", "only in B")}
     compared = compare(str(two), str(one), study="toy").cells
     assert sorted(cell.cell for cell in compared if cell.verdict == "only in A") == sorted([KD, FINETUNE])
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "3", "{}", '{"inputs": [], "outputs": []}'])
+def test_a_damaged_record_is_one_sentence(
+    study: Callable[..., Path], capsys: pytest.CaptureFixture[str], content: str
+) -> None:
+    before, after = study("before"), study("after", gain=2)
+    (after / "tables/record.json").write_text(content)
+    assert main(["compare", str(before), str(after), "--study", "toy"]) == 1
+    assert re.fullmatch(r"msd compare: \S+/record.json of \S+ is no readable .*\n", capsys.readouterr().err)
 
 
 def test_more_seeds_are_the_cause(study: Callable[..., Path]) -> None:

@@ -1,6 +1,7 @@
 """msd trace: from a result back to raw files by records alone, and what it says when there is no such result."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from msd.cli import main
 from msd.errors import UserError
 from msd.lineage.identity import cell_name
+from msd.lineage.record import producing_record
 from msd.lineage.trace import trace
 from msd.lineage.tree import as_tree
 
@@ -161,6 +163,30 @@ def test_a_lost_record_is_named(study: dict[str, str]) -> None:
     Path(study["teacher"]).unlink()
     with pytest.raises(UserError, match=r"results/s/teachers/d/record\.json is missing"):
         trace(f"{TABLE}#d/kd")
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda whole: whole[:20], "is no readable record"),
+        (lambda _: b"[]", "is no readable record"),
+        (lambda _: b"\xff", "is no readable record"),
+        (lambda whole: whole.replace(b'"outputs"', b'"made"'), "is no readable record"),
+        (lambda whole: whole.replace(b'"started"', b'"begun"'), "is the record of another version of msd"),
+    ],
+)
+def test_a_damaged_record_is_one_sentence_wherever_it_is_read(
+    study: dict[str, str], capsys: pytest.CaptureFixture[str], damage: Callable[[bytes], bytes], sentence: str
+) -> None:
+    record = Path(study["teacher"])
+    record.write_bytes(damage(record.read_bytes()))
+    assert main(["trace", f"{TABLE}#d/kd"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"msd trace: {record} {sentence}")
+    assert f"`snakemake --force {record}` makes it anew" in said
+    if "other" not in sentence:
+        with pytest.raises(UserError, match=sentence):
+            producing_record(str(record.with_name("model")), {})
 
 
 def test_the_command_prints_tree_or_json(study: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
