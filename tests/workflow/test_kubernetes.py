@@ -88,6 +88,22 @@ def test_a_job_is_a_pod_with_its_resources_on_the_shared_volume(toy: Path) -> No
     [volume] = spec["template"]["spec"]["volumes"]
     assert volume["persistentVolumeClaim"] == {"claimName": "disk"}
     assert {each["name"] for each in container["env"]} == {"PYTHONPATH", "PYTHONSAFEPATH"}
+    assert "envFrom" not in container
+
+
+def test_what_a_licence_comes_with_is_taken_from_a_secret_and_stands_in_no_manifest(toy: Path) -> None:
+    secret = {"MSD_SECRET": "licences", "MSD_HATEFUL_MEMES_PASSWORD": "swordfish"}
+    call = start(toy, MSD_IMAGE="registry.example.org/msd:1", MSD_CLAIM="disk", **secret)
+    said, _ = call.communicate()
+    assert call.returncode == 0, said
+    text = (toy / "job.json").read_text()
+    manifest = json.loads(text)
+    assert not faults(manifest)
+    [container] = manifest["spec"]["template"]["spec"]["containers"]
+    assert container["envFrom"] == [{"secretRef": {"name": "licences", "optional": True}}]
+    assert "swordfish" not in text + said
+    container["envFrom"] = [{"secretRef": {"nome": "licences"}}]
+    assert faults(manifest), "the schema knows what a reference to a Secret is"
 
 
 def test_a_call_without_an_image_says_what_to_set(toy: Path) -> None:

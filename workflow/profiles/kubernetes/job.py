@@ -1,8 +1,9 @@
 """Run a job of Snakemake as a Kubernetes Job, for its executor cluster-generic: submit, status.
 
 Pods see the project's folder at the path that it has here, on a volume that they share (a PersistentVolumeClaim with
-ReadWriteMany). The environment says MSD_IMAGE, the container's image, and MSD_CLAIM, the claim's name. kubectl's
-context says the cluster and the namespace.
+ReadWriteMany). The environment says MSD_IMAGE, the container's image, and MSD_CLAIM, the claim's name; MSD_SECRET,
+where it is set, the name of the Secret whose keys are the variables that licences come with. kubectl's context says the
+cluster and the namespace.
 
     python workflow/profiles/kubernetes/job.py submit --mem-mb 2000 --minutes 60 --gpus 0 --threads 1 job.sh
 """
@@ -20,11 +21,11 @@ PASSED = ("PYTHONPATH", "PYTHONSAFEPATH")
 STATES = {"Complete": "success", "Failed": "failed"}
 
 
-def manifest(options: argparse.Namespace, *, image: str, claim: str) -> dict[str, Any]:
+def manifest(options: argparse.Namespace, *, image: str, claim: str, secret: str | None = None) -> dict[str, Any]:
     """The Job that runs the script of one of Snakemake's jobs once."""
     size = {"memory": f"{options.mem_mb}Mi", "cpu": str(options.threads)}
     limits = {"memory": size["memory"], **({"nvidia.com/gpu": str(options.gpus)} if options.gpus else {})}
-    container = {
+    container: dict[str, Any] = {
         "name": "job",
         "image": image,
         "command": ["bash", options.script],
@@ -33,6 +34,8 @@ def manifest(options: argparse.Namespace, *, image: str, claim: str) -> dict[str
         "resources": {"requests": size, "limits": limits},
         "volumeMounts": [{"name": "project", "mountPath": os.getcwd()}],
     }
+    if secret:  # its values are in no manifest; a data set that lacks one says so itself
+        container["envFrom"] = [{"secretRef": {"name": secret, "optional": True}}]
     volume = {"name": "project", "persistentVolumeClaim": {"claimName": claim}}
     return {
         "apiVersion": "batch/v1",
@@ -61,7 +64,7 @@ def submit(options: argparse.Namespace) -> int:
     if missing:
         print(f"{' and '.join(missing)}: set what docs/cluster.md says of Kubernetes", file=sys.stderr)
         return 1
-    described = json.dumps(manifest(options, **given))
+    described = json.dumps(manifest(options, **given, secret=os.environ.get("MSD_SECRET")))
     done = kubectl("create", "--filename=-", "--output=jsonpath={.metadata.name}", text=described)
     print(done.stdout or done.stderr.strip(), file=sys.stderr if done.returncode else sys.stdout)
     return done.returncode
