@@ -124,20 +124,19 @@ def _git() -> Iterator[Finding]:
 
 def _disk(study: AnyStudy) -> Iterator[Finding]:
     """Room for downloads and region features whose sizes are known; what else is made comes on top."""
-    from msd.config.study import Study
     from msd.plan import download_bytes, feature_bytes
     from msd.studies import RESULTS, folder_of
 
-    needed = sum(download_bytes(_to_come(study, config)) for config in study.sources)
-    text = f"{needed / 1e6:,.1f} MB of downloads"
-    if isinstance(study, Study):
-        made = {
-            name: folder_of(study, name) / f"features/{study.extractor(name).name}/regions.npy"
-            for name in study.datasets
-        }
-        features = sum(feature_bytes(study, study.dataset_configs[name]) for name in made if not made[name].exists())
-        needed += features
-        text += f", {features / 1e6:,.1f} MB of region features" if features else ""
+    downloads = sum(download_bytes(_to_come(study, config)) for config in study.sources)
+    text = f"{downloads / 1e6:,.1f} MB of downloads"
+    to_extract = [
+        study.dataset_configs[name]
+        for name, encoder in study.extracted.items()
+        if not (folder_of(study, name) / f"features/{encoder.name}/regions.npy").exists()
+    ]
+    features = sum(feature_bytes(study, config) for config in to_extract)
+    needed = downloads + features
+    text += f", {features / 1e6:,.1f} MB of region features" if features else ""
     free = shutil.disk_usage(RESULTS if RESULTS.exists() else ".").free
     text += f" and what is made of them, {free / 1e6:,.1f} MB are free here"
     if needed < free:

@@ -104,19 +104,13 @@ def _price(rule: str, study: AnyStudy) -> tuple[Price | None, bool]:
     """The mean price of a rule's jobs, and whether it is a guess."""
     if (known := _earlier(rule, study.study)) is not None:
         return known, False
-    if not isinstance(study, Study) or rule not in ("teacher", "student"):
-        return None, False
     tables = {name: folder_of(study, name) / "prepared/train.parquet" for name in study.datasets}
     rows = {name: samples(str(table)) if table.is_file() else 0 for name, table in tables.items()}
     if not all(rows.values()):
         return None, False
-    if rule == "teacher":
-        trained = [study.teacher_params(name, seed) for name in rows for seed in study.teacher_seeds(name)]
-        guesses = [training_price(params, rows[params.dataset]) for params in trained]
-    else:
-        guesses = [training_price(study.student_params(run), rows[run.dataset]) for run in study.runs]
+    guesses = [training_price(params, rows[params.dataset]) for params in study.trainings(rule)]
     prices = [guess for guess in guesses if guess is not None]
-    if len(prices) < len(guesses):
+    if not prices or len(prices) < len(guesses):
         return None, False
     return Price(mean(one.seconds for one in prices), max(one.megabytes for one in prices)), True
 
@@ -138,11 +132,12 @@ def _disk(study: AnyStudy) -> list[str]:
 
 def _features(study: AnyStudy) -> list[str]:
     """What the region features of each dataset take on the disk, P·R·D numbers of two bytes."""
-    if not isinstance(study, Study):
+    if not study.extracted:
         return []
     lines, total = [], 0
-    for dataset, config in study.dataset_configs.items():
-        encoder, (pictures, source) = study.extractor(dataset), _pictures(study, config)
+    for dataset, encoder in study.extracted.items():
+        config = study.dataset_configs[dataset]
+        pictures, source = _pictures(study, config)
         regions, needed = encoder.regions(config.size), feature_bytes(study, config)
         total += needed
         count = f"{pictures:,} pictures ({source})" if pictures else "its pictures are counted when it is prepared"
@@ -153,13 +148,13 @@ def _features(study: AnyStudy) -> list[str]:
     return [f"Region features, {total / 1e6:,.1f} MB as far as the numbers of pictures are known", *lines]
 
 
-def feature_bytes(study: Study, config: DatasetConfig) -> int:
+def feature_bytes(study: AnyStudy, config: DatasetConfig) -> int:
     """What a dataset's region features take, 0 where the number of its pictures is not known yet."""
-    encoder, (pictures, _) = study.extractor(config.name), _pictures(study, config)
+    encoder, (pictures, _) = study.extracted[config.name], _pictures(study, config)
     return 2 * (pictures or 0) * encoder.regions(config.size) * encoder.dims
 
 
-def _pictures(study: Study, config: DatasetConfig) -> tuple[int | None, str]:
+def _pictures(study: AnyStudy, config: DatasetConfig) -> tuple[int | None, str]:
     """How many pictures a dataset has, and by what: its preparation, what is taken of it, or who published it."""
     prepared = folder_of(study, config.name) / "prepared/metrics.json"
     if prepared.is_file():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
@@ -12,7 +13,8 @@ from msd.config.strict import distinct
 from msd.errors import UserError, nearest
 
 if TYPE_CHECKING:
-    from msd.config.files import Fetched
+    from msd.config.contracts.training import StudentParams, TeacherParams
+    from msd.config.files import EncoderConfig, Fetched
 
 
 class FetchingStudy(NamedStudy):
@@ -43,6 +45,15 @@ class FetchingStudy(NamedStudy):
     @abstractmethod
     def sources(self) -> list[Fetched]:
         """All that is fetched: datasets, then encoders and models."""
+
+    @property
+    def extracted(self) -> dict[str, EncoderConfig]:
+        """The encoder of each dataset whose pictures become region features; none unless a kind of study says so."""
+        return {}
+
+    def trainings(self, rule: str) -> Iterator[TeacherParams | StudentParams]:
+        """What each job of a rule is given, if it trains a teacher or students; none unless a kind of study says so."""
+        return iter(())
 
     @property
     def unaccepted(self) -> list[Fetched]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
@@ -46,16 +47,6 @@ class Study(Grid):
     engine: EngineParams = Field(EngineParams(), description="where and how exactly models are trained")
     report: Report = Field(description="what tables and figures compare")
 
-    @property
-    def primary(self) -> list[str]:
-        """The datasets on which claims are decided."""
-        return [name for name, changes in self.datasets.items() if changes.part == "primary"]
-
-    @property
-    def controls(self) -> list[str]:
-        """The datasets of which the study predicts that claims do not hold."""
-        return [name for name, changes in self.datasets.items() if changes.part == "control"]
-
     @cached_property
     def encoder_configs(self) -> dict[str, EncoderConfig]:
         """The study's encoders by name."""
@@ -77,6 +68,11 @@ class Study(Grid):
     def extractor(self, dataset: str) -> EncoderConfig:
         """The encoder of a dataset's pictures."""
         return self.encoder_configs[self.datasets[dataset].extractor or self.data.extractor]
+
+    @property
+    def extracted(self) -> dict[str, EncoderConfig]:
+        """The encoder of each dataset's pictures."""
+        return {name: self.extractor(name) for name in self.datasets}
 
     def training(self, role: Role, dataset: str) -> Any:
         """The Teacher or TrainingConfig of one dataset: the study's values with the dataset's overrides."""
@@ -242,6 +238,13 @@ class Study(Grid):
             engine=self.engine_of("student", run.dataset),
         )
 
+    def trainings(self, rule: str) -> Iterator[TeacherParams | StudentParams]:
+        """What each job of a rule is given, if it trains a teacher or students."""
+        if rule == "teacher":
+            yield from (self.teacher_params(name, seed) for name in self.datasets for seed in self.teacher_seeds(name))
+        elif rule == "student":
+            yield from map(self.student_params, self.runs)
+
     def collect_params(self, dataset: str, method: str) -> CollectParams:
         """What the `choose` and `collect` jobs of one method on one dataset are given."""
         config, title = self.dataset_configs[dataset], self.method_configs[method].title
@@ -251,10 +254,9 @@ class Study(Grid):
 
     def report_params(self) -> ReportParams:
         """What tables, figures and report are given."""
-        keys = set(ReportedDataset.model_fields)
         datasets = [
             ReportedDataset(
-                **config.model_dump(include=keys),
+                **config.model_dump(include=set(ReportedDataset.model_fields)),
                 choices={**config.choices, "regions": f"{self.extractor(name).title}, {self.data.regions}²"},
                 part=self.datasets[name].part,
                 teachers=self.teacher_seeds(name),
@@ -280,8 +282,7 @@ class Study(Grid):
             for kind in ("dataset_configs", "encoder_configs", "model_configs", "method_configs")
             if getattr(self, kind)
         }
-        own = self.model_dump(exclude_none=True, exclude={"data_root"})
-        return {"file": self.origin, **own, **files}
+        return {"file": self.origin, **self.model_dump(exclude_none=True, exclude={"data_root"}), **files}
 
 
 def load_study(path: str | Path, overrides: dict[str, Any] | None = None) -> Study:
