@@ -18,18 +18,21 @@ def find_study(study: str) -> tuple[str, str]:
 
 
 def stage(options: argparse.Namespace) -> int:
+    """Run one job of the workflow; its exit status."""
     from msd.run_job import main as run_stage
 
     return run_stage(options.rule, options.job)
 
 
 def audit(options: argparse.Namespace) -> object:
+    """Hash results again, of one study or of all, and check their records."""
     from msd.lineage.audit import audit
 
     return audit(RESULTS, find_study(options.study)[0] if options.study else None, options.full)
 
 
 def trace(options: argparse.Namespace) -> object:
+    """The runs, data and code behind a cell, figure or claim, as a tree or as JSON."""
     import json
 
     from msd.lineage.trace import place_of, trace
@@ -40,12 +43,14 @@ def trace(options: argparse.Namespace) -> object:
 
 
 def sync(options: argparse.Namespace) -> object:
+    """Bring Snakemake's metadata in line with the records, of one study or of all."""
     from msd.lineage.sync import sync
 
     return sync(RESULTS, find_study(options.study)[0] if options.study else None)
 
 
 def track(options: argparse.Namespace) -> object:
+    """Import a study's new runs and students into MLflow."""
     from msd.deploy.logged import log_students
     from msd.tracking import track
 
@@ -54,6 +59,7 @@ def track(options: argparse.Namespace) -> object:
 
 
 def compare(options: argparse.Namespace) -> object:
+    """Two results of a study, cell by cell, as text or as JSON."""
     from msd.lineage.compare import compare
 
     before, after = (find_study(side)[0] for side in (options.before, options.after))
@@ -62,6 +68,7 @@ def compare(options: argparse.Namespace) -> object:
 
 
 def crate(options: argparse.Namespace) -> object:
+    """Export a study and its history as a Workflow Run RO-Crate."""
     from msd.lineage.crate import export_crate
 
     study = find_study(options.study)[0]
@@ -69,18 +76,21 @@ def crate(options: argparse.Namespace) -> object:
 
 
 def plan(options: argparse.Namespace) -> object:
+    """What a study would run, fetch and cost."""
     from msd.plan import plan
 
     return plan(find_study(options.study)[1])
 
 
 def doctor(options: argparse.Namespace) -> object:
+    """Whether this machine has what a study needs to start."""
     from msd.doctor import doctor
 
     return doctor(find_study(options.study)[1])
 
 
 def power(options: argparse.Namespace) -> object:
+    """The smallest difference that a study can see, or the seeds that `--difference` needs."""
     from msd.tables.power import power
 
     if options.difference is not None and not 0 < options.difference < 1:
@@ -89,12 +99,14 @@ def power(options: argparse.Namespace) -> object:
 
 
 def export(options: argparse.Namespace) -> object:
+    """Write a trained student as PyTorch and ONNX models."""
     from msd.deploy.bundle import export
 
     return export(options.run, seed=options.seed, out=options.out)
 
 
 def predict(options: argparse.Namespace) -> object:
+    """A student's predictions and saliency for pictures with texts, as text or as JSON."""
     from msd.deploy.predict import predict
 
     asked = {"images": options.image, "texts": options.text, "table": options.csv}
@@ -103,6 +115,7 @@ def predict(options: argparse.Namespace) -> object:
 
 
 def data_add(options: argparse.Namespace) -> object:
+    """Write a dataset and a study of a user's own tables and pictures."""
     from msd.data.add import add
 
     parts = [float(part) if part.strip().isdecimal() else 0.0 for part in options.shares.split("/")]
@@ -126,18 +139,21 @@ def data_add(options: argparse.Namespace) -> object:
 
 
 def init(options: argparse.Namespace) -> object:
+    """Lay out a new project in a folder."""
     from msd.init import init
 
     return init(Path(options.folder))
 
 
 def demo(options: argparse.Namespace) -> int:
+    """Serve a page with a study's teacher and students until it is interrupted; its exit status."""
     from msd.deploy.page import serve
 
     return serve(find_study(options.study)[0], options.dataset, options.port)
 
 
 def publish(options: argparse.Namespace) -> object:
+    """Copy a study's tables to results/published and docs/."""
     from msd.report.publish import publish
 
     return publish(find_study(options.study)[0])

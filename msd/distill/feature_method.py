@@ -40,6 +40,7 @@ class FeatureMethod(AuxiliaryMethod):
         raise TypeError(f"{type(self).__module__} defines no parts(step)")
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
+        """L per sample (B,); terms: `task`, each of `parts`, and those of the auxiliary terms where they are added."""
         task = self.task_loss(step)
         parts = {name: step.own(part) for name, part in self.parts(step).items()}
         loss = task + self.options.beta * sum(parts.values())

@@ -37,6 +37,7 @@ class VisionGrid(nn.Module):
         self.options = {"interpolate_pos_encoding": True} if sized and positions else {}
 
     def forward(self, pixels: Tensor) -> Tensor:
+        """The last hidden states of pixels, by place; [CLS] and registers are left out."""
         states: Tensor = self.network(self.reading.normalised(pixels), **self.options).last_hidden_state
         if states.ndim == 4:
             return states.permute(0, 2, 3, 1)

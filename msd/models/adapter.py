@@ -67,6 +67,7 @@ class Vilt(TransformersClassifier):
     width, parts = "hidden_size", 1
 
     def features(self, inputs: Inputs) -> Tensor:
+        """The pooled [CLS] (B, H), H the hidden size."""
         if inputs.regions is not None:
             seen = {"pixel_values": inputs.regions}
         else:  # no patch, not even the image's own first token
@@ -87,6 +88,7 @@ class Clip(TransformersClassifier):
     width, parts = "projection_dim", 3
 
     def features(self, inputs: Inputs) -> Tensor:
+        """[text ; image ; text·image] (B, 3·E), E the width of an embedding."""
         text = image = self.head.weight.new_zeros(inputs.tokens.shape[0], self.model.config.projection_dim)
         if inputs.text:
             found = self.model.get_text_features(inputs.tokens, inputs.token_mask.long()).pooler_output

@@ -54,7 +54,12 @@ class PageEntry:
 
 @dataclass(frozen=True)
 class PageTable:
-    """A table as the page shows it; each row is its headers and its entries."""
+    """A table as the page shows it.
+
+    Attributes:
+        name, caption, notes: of the table.   heads: of the columns of row headers.   columns: heads of the entries.
+        rows: headers and entries of each.
+    """
 
     name: str
     caption: str
@@ -66,7 +71,12 @@ class PageTable:
 
 @dataclass(frozen=True)
 class PageFigure:
-    """A figure as the page shows it, its picture inside the page."""
+    """A figure as the page shows it.
+
+    Attributes:
+        name: of its file.   title: dataset or kind.   source: the picture as a data URI.
+        width, height: CSS pixels.   alt: text in its place.
+    """
 
     name: str
     title: str
@@ -88,7 +98,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Section:
-    """One heading of the page with its tables and figures."""
+    """One heading of the page.
+
+    Attributes:
+        name: its anchor.   title: the heading.   tables: first.   groups: figures by kind, below them.
+    """
 
     name: str
     title: str

@@ -28,13 +28,18 @@ Values = dict[str, dict[str, dict[str, float]]]
 
 @dataclass
 class Variant:
-    """One configuration with all its blocks of seeds."""
+    """One configuration with all its blocks of seeds.
+
+    Attributes:
+        name: of the configuration.   parameters: of the method.   runs: folder of each block.
+        predictions: seed -> file.   teachers: seed -> seed of its teacher.   metrics: split -> metric -> seed -> value.
+    """
 
     name: str
     parameters: dict[str, Any]
     runs: list[str] = field(default_factory=list)
-    predictions: dict[str, str] = field(default_factory=dict)  # seed -> file
-    teachers: dict[str, str] = field(default_factory=dict)  # seed -> seed of its teacher
+    predictions: dict[str, str] = field(default_factory=dict)
+    teachers: dict[str, str] = field(default_factory=dict)
     metrics: Values = field(default_factory=dict)
 
     def mean(self, split: str, metric: str, seeds: Iterable[int | str] | None = None) -> float:

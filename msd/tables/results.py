@@ -81,7 +81,17 @@ class MethodResults:
 
 @dataclass(frozen=True)
 class DatasetResults:
-    """All that is known of one dataset: gold targets, the teacher's and the probe's outputs, the methods' results."""
+    """All that is known of one dataset: gold targets, the teacher's and the probe's outputs, the methods' results.
+
+    Attributes:
+        name, title, role, task, metric, further_metrics: of the dataset's file.   labels: C names.
+        targets: (N,) classes or (N, C) scores of the test split.
+        teachers: view -> seed of a teacher -> logits (N, C) of the test split.   methods: name -> results.
+        groups: (N,) number of each test sample's picture.
+        near_copies: (N,) whether training has nearly seen a test sample.
+        answers: metric -> scores (N, C) of the labels as answers; empty where people gave none.
+        probe: logits (N, C) of the test split by the linear probe, if there is one.
+    """
 
     name: str
     title: str
@@ -89,12 +99,12 @@ class DatasetResults:
     task: str
     metric: str
     labels: Sequence[str]
-    targets: Array  # (N,) classes or (N, C) scores of the test split
-    teachers: Mapping[str, Mapping[str, Array]]  # view -> seed of a teacher -> logits (N, C) of the test split
+    targets: Array
+    teachers: Mapping[str, Mapping[str, Array]]
     methods: Mapping[str, MethodResults]
-    groups: NDArray[np.int64]  # (N,) number of each test sample's picture
-    near_copies: NDArray[np.bool_]  # (N,) whether training has nearly seen a test sample
-    answers: Mapping[str, Array]  # metric -> scores (N, C) of the labels as answers; empty where people gave none
+    groups: NDArray[np.int64]
+    near_copies: NDArray[np.bool_]
+    answers: Mapping[str, Array]
     probe: Array | None = None
     further_metrics: Sequence[str] = ()
 

@@ -29,7 +29,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Splits, with what a model must know of them."""
+    """Splits, with what a model must know of them.
+
+    Attributes:
+        name: of the dataset.   dataset_task: as its file names it.   task: kind of loss.   labels: C.
+        pieces: size of the tokenizer's vocabulary.   splits: name -> samples.
+        words: (pieces, width) that the words of new models start from; None: at random.
+    """
 
     name: str
     dataset_task: str
@@ -37,7 +43,7 @@ class Dataset:
     labels: int
     pieces: int
     splits: Mapping[str, Split]
-    words: Tensor | None = None  # (pieces, width) that the words of new models start from, if not at random
+    words: Tensor | None = None
 
     @classmethod
     def load(cls, params: ModelParams, inputs: Mapping[str, Any], *, splits: Iterable[str]) -> Dataset:

@@ -41,10 +41,12 @@ class Item:
 
     @property
     def picture(self) -> str:
+        """Its member of the archive of pictures."""
         return f"{self.path}.png"
 
     @property
     def category(self) -> str:
+        """The first folder of its path."""
         return self.path.split("/", 1)[0]
 
     @property

@@ -40,6 +40,7 @@ class Emoji:
 
     @property
     def picture(self) -> str:
+        """The file name of its drawing in the prepared archive."""
         return f"{self.code}.png"
 
     @property

@@ -63,7 +63,13 @@ class Parameters(Records):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A row that has all that it needs; `split` is the one that is given, "" for none."""
+    """A row that has all that it needs.
+
+    Attributes:
+        uid: of the sample.   where: table and line or row.   table: its member of the archive.
+        split: the one that is given, "" for none.   picture: its name in the prepared archive.
+        text, labels: of the sample.   group: what must not be divided by a split, None for nothing.
+    """
 
     uid: str
     where: str

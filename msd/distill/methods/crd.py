@@ -105,9 +105,11 @@ class CRD(FeatureMethod):
         self.teacher_bank = Bank(self.options, samples=samples, generator=self.generator)
 
     def get_extra_state(self) -> dict[str, Any]:
+        """For checkpoints: the state of the generator of negatives."""
         return {"generator": self.generator.get_state()}
 
     def set_extra_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `get_extra_state` gave."""
         self.generator.set_state(state["generator"])
 
     def candidates(self, rows: Tensor) -> Tensor:
@@ -117,6 +119,7 @@ class CRD(FeatureMethod):
         return torch.cat((rows[:, None], drawn + (drawn >= rows[:, None])), dim=1)
 
     def parts(self, step: Step) -> dict[str, Tensor]:
+        """`crd/student` and `crd/teacher`: the contrast (B,) of each one's anchors with the other's bank."""
         features, targets = self.features(step)
         student, teacher = unit(self.embed_student(features)), unit(self.embed_teacher(targets))
         candidates, rows = step.here(self.candidates(step.all_rows)), step.here(step.all_rows)

@@ -55,6 +55,7 @@ class DIST(Method):
     batch_is = "related"
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
+        """L per sample (B,); terms: `task`, `dist/inter` and `dist/intra`."""
         share, temperature = self.options.share, self.options.temperature
         student = step.gather(step.logits("both"))
         teacher = step.here(self.teacher.logits["both"][step.all_rows])

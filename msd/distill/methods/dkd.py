@@ -57,6 +57,7 @@ class DKD(Method):
     options: Options
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
+        """L per sample (B,); terms: `task`, `dkd/target` (TCKD) and `dkd/rest` (NCKD)."""
         share, temperature = self.options.share, self.options.temperature
         student, teacher = step.logits("both"), step.here(self.teacher.logits["both"][step.rows])
         task = self.task_loss(step)

@@ -36,5 +36,6 @@ class FitNet(FeatureMethod):
         self.projection = nn.Linear(*self.widths)
 
     def parts(self, step: Step) -> dict[str, Tensor]:
+        """`fitnet`: ‖r(f_S) − f_T‖²/H_T (B,)."""
         student, teacher = self.features(step)
         return {"fitnet": hint_loss(self.projection(student), teacher)}

@@ -17,6 +17,7 @@ class KD(Method):
     options: MixedOptions
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
+        """L per sample (B,); terms: `task` and `kd/both`."""
         share, task = self.options.share, self.task_loss(step)
         kd = self.divergence("both", step, temperature=self.options.temperature)
         return (1 - share) * task + share * kd, {"task": task, "kd/both": kd}

@@ -24,4 +24,5 @@ class ShuffledKD(KD):
         self.other = torch.randperm(len(setting.samples), generator=generator)
 
     def target(self, view: View, rows: Tensor) -> Tensor:
+        """The teacher's logits (B, C) for the samples that the permutation puts in the place of `rows`."""
         return super().target(view, self.other[rows])

@@ -15,4 +15,5 @@ class UniformKD(KD):
     """
 
     def target(self, view: View, rows: Tensor) -> Tensor:
+        """Zeros (B, C)."""
         return torch.zeros_like(super().target(view, rows))

@@ -63,20 +63,24 @@ class LearnedMSD(Method):
         self.steps = 0
 
     def get_extra_state(self) -> dict[str, Any]:
+        """For checkpoints: the order of held-out samples, the steps done, and the net with its optimiser."""
         learner = {"net": self.learner.net.state_dict(), "optimiser": self.learner.optimiser.state_dict()}
         return {"order": self.order.get_state(), "steps": self.steps, **learner}
 
     def set_extra_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `get_extra_state` gave."""
         self.order.set_state(state["order"])
         self.steps = state["steps"]
         self.learner.net.load_state_dict(state["net"])
         self.learner.optimiser.load_state_dict(state["optimiser"])
 
     def training_rows(self) -> Tensor:
+        """The rows of the training split that are not held out."""
         return self.rows
 
     @sdpa_kernel(SDPBackend.MATH)  # a GPU's other kernels have no derivative along a direction
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
+        """L per sample (B,); terms: `task`, and by view `kd/…`, `weight/…` and, where the net learned, `positive/…`."""
         task, divergences = self._losses(step)
         features = torch.cat((divergences.detach(), step.here(self.saliency[step.rows])), dim=1)
         self.learner.net.observe(features)

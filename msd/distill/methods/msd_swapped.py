@@ -14,4 +14,5 @@ class SwappedMSD(MSD):
     """
 
     def target(self, view: View, rows: Tensor) -> Tensor:
+        """The teacher's logits (B, C) on the other modality; on `both` its own."""
         return super().target(OTHER[view], rows)

@@ -66,5 +66,6 @@ class RKD(FeatureMethod):
     batch_is = "related"
 
     def parts(self, step: Step) -> dict[str, Tensor]:
+        """`rkd/distance` and `rkd/angle`: w_distance·distance (B,) and w_angle·angle (B,)."""
         distance, angle = relational_losses(*self.features(step))
         return {"rkd/distance": self.options.distance * distance, "rkd/angle": self.options.angle * angle}

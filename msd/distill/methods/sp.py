@@ -30,4 +30,5 @@ class SP(FeatureMethod):
     batch_is = "related"
 
     def parts(self, step: Step) -> dict[str, Tensor]:
+        """`sp`: ‖g_i^S − g_i^T‖² / B (B,)."""
         return {"sp": similarity_loss(*self.features(step))}

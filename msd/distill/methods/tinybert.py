@@ -81,6 +81,7 @@ class TinyBERT(Method):
         self.of_layers = nn.Linear(width, wider, bias=False)
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
+        """L per sample (B,); terms: `task`, `kd/both`, `hidden` and `attention`."""
         assert self.teacher.model is not None
         share, task = self.options.share, self.task_loss(step)
         kd = self.divergence("both", step, temperature=self.options.temperature)

@@ -10,4 +10,5 @@ class ViewsBoth(MSD):
     """MSD whose student imitates, on image alone and on text alone too, what the teacher predicts from both."""
 
     def target(self, view: View, rows: Tensor) -> Tensor:
+        """The teacher's logits (B, C) on `both`, whatever the view."""
         return super().target("both", rows)

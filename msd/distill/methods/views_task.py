@@ -15,4 +15,5 @@ class ViewsTask(MSD):
     auxiliary = "task"
 
     def unimodal(self, view: View, step: Step) -> Tensor:
+        """task(view) per sample (B,)."""
         return self.task_loss(step, view)
