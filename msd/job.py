@@ -50,7 +50,7 @@ STAGES: dict[str, tuple[str, str | None]] = {
     "crossmodal": ("msd.mfh.crossmodal.run:crossmodal", "msd.mfh.crossmodal.config:CrossmodalParams"),
     "mfh_report": ("msd.mfh.report:report", "msd.mfh.study:ReportParams"),
 }
-"""Rule -> the function that runs its jobs, and the class of what they are given; None for plain values."""
+"""Rule -> the function that runs its jobs, and the class of what they are given; None for plain values, in tests."""
 
 
 @dataclass(frozen=True)

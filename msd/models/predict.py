@@ -7,7 +7,7 @@ from torch import Tensor
 
 from msd.models.classifier import Classifier, Output
 from msd.models.split import Split
-from msd.models.views import VIEWS, Removal, View
+from msd.models.views import Removal, View
 
 
 @torch.inference_mode()
@@ -31,8 +31,3 @@ def predict(
     rows, outputs = zip(*predictions(model, split, view, removal=removal, batch_size=batch_size), strict=True)
     back = torch.cat(rows).argsort()
     return torch.cat([out.logits for out in outputs])[back], torch.cat([out.features for out in outputs])[back]
-
-
-def predict_views(model: Classifier, split: Split, *, removal: Removal) -> dict[str, Tensor]:
-    """view -> logits (N, C) of all split."""
-    return {view: predict(model, split, view, removal=removal)[0] for view in VIEWS}
