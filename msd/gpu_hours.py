@@ -142,7 +142,7 @@ def _speed(study: Study, role: Role, dataset: str, method: str) -> Speed | None:
 
 def _rows() -> list[dict[str, Any]]:
     """The measured speeds of one training at a time that was not compiled, models by their files' names."""
-    found = []
+    rows = []
     for line in read_text(SPEEDS).splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if len(cells) < len(COLUMNS) or not cells[2].isdecimal():
@@ -151,5 +151,5 @@ def _rows() -> list[dict[str, Any]]:
         row["model"] = row["model"].lower().replace(" ", "-")
         row |= {key: float(row[key].replace(",", "")) for key in ("batch", "regions", "tokens", "jobs", "samples")}
         if row["jobs"] == 1 and row["compiled"] == "no":
-            found.append(row)
-    return found
+            rows.append(row)
+    return rows

@@ -63,7 +63,7 @@ class DatasetConfig(Strict):
         title, prepare = (content.get(key) if isinstance(content, dict) else None for key in ("title", "prepare"))
         if not isinstance(title, str) or not isinstance(prepare, dict):
             return content
-        named = re.sub(r"\{(\w+)\}", lambda found: str(prepare.get(found[1], found[0])), title)
+        named = re.sub(r"\{(\w+)\}", lambda match: str(prepare.get(match[1], match[0])), title)
         return {**content, "title": named}
 
     @model_validator(mode="after")

@@ -46,10 +46,10 @@ def unpack(packages: Mapping[str, str], given: Path | None, folder: Path, *, ver
         wanted = [f"{name}={version}" for name in packages]
         subprocess.run(["apt-get", "download", *wanted], cwd=folder, check=True, capture_output=True)
     for name, expected in packages.items():
-        found = sorted(given.glob(f"{name}_*.deb"))
-        if len(found) != 1 or sha256(found[0]) != expected:
+        matching = sorted(given.glob(f"{name}_*.deb"))
+        if len(matching) != 1 or sha256(matching[0]) != expected:
             raise UserError(f"{given} needs exactly one {name}_*.deb, version {version}, with sha256 {expected}")
-        subprocess.run(["dpkg", "-x", str(found[0]), str(folder)], check=True)
+        subprocess.run(["dpkg", "-x", str(matching[0]), str(folder)], check=True)
     return folder
 
 

@@ -39,8 +39,8 @@ def cached(repo: str, file: str, *, revision: str, kind: str | None) -> Path | N
     """The place of a file in the hub's cache; None where it is not there."""
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(repo, file, revision=revision, repo_type=kind)
-    return Path(found) if isinstance(found, str) else None
+    place = try_to_load_from_cache(repo, file, revision=revision, repo_type=kind)
+    return Path(place) if isinstance(place, str) else None
 
 
 def _reason(error: Exception, repo: str, kind: str | None) -> str:

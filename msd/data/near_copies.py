@@ -29,11 +29,11 @@ def seen_in_training(
     """
     known = {(looks[picture], plain_text(text)) for picture, text in training}
     pictures, texts = ({part[place] for part in known} for place in (0, 1))
-    found = []
+    are_copies = []
     for picture, text in samples:
         look, plain = looks[picture], plain_text(text)
-        found.append((look, plain) in known if both else look in pictures or plain in texts)
-    return found
+        are_copies.append((look, plain) in known if both else look in pictures or plain in texts)
+    return are_copies
 
 
 def linked(features: Mapping[str, Iterable[Hashable]]) -> dict[str, str]:

@@ -39,15 +39,15 @@ def find_tables(place: Path) -> dict[str, list[str]]:
     folders = [place, *(path for pattern in ("*", "*/*") for path in place.glob(pattern) if path.is_dir())]
     paths = sorted(path for folder in folders for path in folder.iterdir() if path.is_file())
     tables = [path.relative_to(place) for path in paths if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
-    found: dict[str, list[str]] = defaultdict(list)
+    by_split: dict[str, list[str]] = defaultdict(list)
     for path in tables:
         if split := _split_of(path):
-            found[split].append(path.as_posix())
-    if found:
-        for split, own in found.items():
+            by_split[split].append(path.as_posix())
+    if by_split:
+        for split, own in by_split.items():
             if len(own) > 1 and not all(name.lower().endswith(".parquet") for name in own):
                 raise UserError(f"{place} has several tables of {split}: {', '.join(own)}; leave one there")
-        return dict(found)
+        return dict(by_split)
     if len(tables) == 1:
         return {ALL: [tables[0].as_posix()]}
     if not tables:

@@ -51,7 +51,7 @@ def _distinct(
 ) -> list[dict[str, str]]:
     """Permutations one after the other, each avoiding the pairs of those before."""
     taken: set[tuple[str, str]] = {(name, name) for name in names}
-    found: list[dict[str, str]] = []
+    pairings: list[dict[str, str]] = []
     for number in range(count):
         for attempt in range(ATTEMPTS):
             rng = generator(*seed, number, attempt)
@@ -61,8 +61,8 @@ def _distinct(
         else:
             raise UserError(f"no {count} pairings without a repeated pair exist for {len(names)} items")
         taken |= set(pairing.items())
-        found.append(pairing)
-    return found
+        pairings.append(pairing)
+    return pairings
 
 
 def _permutation(

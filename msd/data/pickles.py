@@ -41,10 +41,10 @@ class _Type:
     @property
     def dtype(self) -> np.dtype[Any]:
         """As NumPy has it."""
-        found = np.dtype(self.name)
-        if found.kind not in KINDS:
-            raise ValueError(f"an array of {found}, which is not read")
-        return found.newbyteorder(self.order)  # type: ignore[arg-type]
+        dtype = np.dtype(self.name)
+        if dtype.kind not in KINDS:
+            raise ValueError(f"an array of {dtype}, which is not read")
+        return dtype.newbyteorder(self.order)  # type: ignore[arg-type]
 
 
 class _Array:

@@ -29,11 +29,11 @@ def read_targets(path: str | Path, *, labels: int, task: str) -> NDArray[Any]:
 
     Raises UserError as `read_labels` and `classes` do.
     """
-    found = read_labels(path, labels=labels)
+    stored = read_labels(path, labels=labels)
     if task == "multiclass":
-        return classes(found, path)
-    dense = np.zeros((len(found.starts) - 1, labels), dtype=np.float32)
-    dense[_samples(found), found.labels] = found.scores
+        return classes(stored, path)
+    dense = np.zeros((len(stored.starts) - 1, labels), dtype=np.float32)
+    dense[_samples(stored), stored.labels] = stored.scores
     return dense
 
 

@@ -131,9 +131,9 @@ class Ragged:
     def __getitem__(self, rows: Tensor) -> Tensor:
         lengths = self.lengths[rows]
         places = torch.arange(int(lengths.max()))[None]
-        found = self.starts[rows][:, None] + places
+        positions = self.starts[rows][:, None] + places
         # Beyond a row's end lies the next one, or nothing: neither is read.
-        return self.values[found.clamp_max(len(self.values) - 1)] * (places < lengths[:, None])
+        return self.values[positions.clamp_max(len(self.values) - 1)] * (places < lengths[:, None])
 
 
 def joined(first: Ragged, second: Ragged) -> Ragged:
@@ -159,10 +159,10 @@ class Chained:
 
     def __getitem__(self, rows: Tensor) -> Tensor:
         is_first = rows < len(self.first)
-        found = torch.empty(len(rows), *self.first.shape[1:])
-        found[is_first] = self.first[rows[is_first]]
-        found[~is_first] = self.second[rows[~is_first] - len(self.first)]
-        return found
+        values = torch.empty(len(rows), *self.first.shape[1:])
+        values[is_first] = self.first[rows[is_first]]
+        values[~is_first] = self.second[rows[~is_first] - len(self.first)]
+        return values
 
 
 @dataclass(frozen=True)

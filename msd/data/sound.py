@@ -76,12 +76,12 @@ def _ends(tail: bytes) -> bool:
     return len(page) > 26 and bool(page[5] & 4) and len(page) >= 27 + page[26] + sum(page[27 : 27 + page[26]])
 
 
-def resampled(wave: NDArray[np.float32], found: int, wanted: int) -> NDArray[np.float32]:
-    """A wave (T,) of `found` samples a second with `wanted` ones, by a polyphase filter."""
+def resampled(wave: NDArray[np.float32], own_rate: int, rate: int) -> NDArray[np.float32]:
+    """A wave (T,) of `own_rate` samples a second with `rate` ones, by a polyphase filter."""
     from scipy.signal import resample_poly  # slow to import
 
-    common = math.gcd(found, wanted)
-    return np.asarray(resample_poly(wave, wanted // common, found // common), np.float32)
+    common = math.gcd(own_rate, rate)
+    return np.asarray(resample_poly(wave, rate // common, own_rate // common), np.float32)
 
 
 def power(wave: Tensor, *, window: int, hop: int, padding: Literal["constant", "reflect"] = "constant") -> Tensor:

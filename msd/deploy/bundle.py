@@ -108,9 +108,9 @@ def _judged(run: Run, folder: Path) -> Exported:
     difference = _difference(run, folder, split.rows_by_length(min(CHECKED, len(split))), dataset)
     if difference > TOLERANCE:
         raise UserError(f"{run.folder}: ONNX and PyTorch differ by {difference:.1e} in a logit; it is not exported")
-    found = {form: dataset.evaluate(values, "test") for form, values in logits.items()}
-    metric = run.params.metric if run.params.metric in found["torch"] else "accuracy"
-    scores = {form: values[metric] for form, values in found.items()}
+    metrics = {form: dataset.evaluate(values, "test") for form, values in logits.items()}
+    metric = run.params.metric if run.params.metric in metrics["torch"] else "accuracy"
+    scores = {form: values[metric] for form, values in metrics.items()}
     files = {"torch": "model.safetensors", "onnx": "model.onnx", "int8": "model.int8.onnx"}
     sizes = {form: (folder / file).stat().st_size for form, file in files.items()}
     return Exported(folder, metric, scores, sizes, difference)

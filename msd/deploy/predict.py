@@ -92,10 +92,10 @@ def _pictures(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
-    found = sorted(each for each in path.iterdir() if each.suffix.lower() in PICTURES)
-    if not found:
+    pictures = sorted(each for each in path.iterdir() if each.suffix.lower() in PICTURES)
+    if not pictures:
         raise UserError(f"the folder {path} holds no pictures ({', '.join(PICTURES)})")
-    yield from found
+    yield from pictures
 
 
 def _of_table(path: Path) -> list[tuple[Path, str]]:

@@ -28,5 +28,5 @@ def lesson(logits: Tensor, targets: Tensor, *, task: Task) -> dict[str, float]:
         moved = (y - p).abs().sum(-1)
         entropy, of_labels = ((entr(share) + entr(1 - share)).sum(-1) for share in (p, y))
     divergence = task_loss(z, targets, task=task) - of_labels
-    found = {"entropy": entropy, "label_kl": divergence, "off_label": moved}
-    return {name: float(values.mean()) for name, values in found.items()}
+    measured = {"entropy": entropy, "label_kl": divergence, "off_label": moved}
+    return {name: float(values.mean()) for name, values in measured.items()}

@@ -142,11 +142,11 @@ class Extractor(NamedTuple):
 @lru_cache(1)
 def _extractor(module: str, weights: tuple[Path, ...], size: int | None, device: str) -> Extractor:
     """An extractor, built once in each process."""
-    found, chosen = find(module), chosen_device(device)
-    network = found.build(weights, size=size)
+    code, chosen = find(module), chosen_device(device)
+    network = code.build(weights, size=size)
     if isinstance(network, torch.nn.Module):
         network.to(chosen)
-    return Extractor(network, chosen, found.reading(weights, size=size))
+    return Extractor(network, chosen, code.reading(weights, size=size))
 
 
 @lru_cache(1)

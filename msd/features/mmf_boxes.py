@@ -53,15 +53,15 @@ def unpacked(file: Path, scratch: Path, names: Sequence[str]) -> Path:
 
     Raises UserError where it holds neither, or has nothing of one of the pictures.
     """
-    found = _unpacked(file, scratch, names)
-    held = _keys(found) if found.suffix == ".mdb" else set(_members(found)[1])
+    source = _unpacked(file, scratch, names)
+    held = _keys(source) if source.suffix == ".mdb" else set(_members(source)[1])
     missing = [name for name in names if held.isdisjoint(keys_of(name))]
     if missing:
         raise UserError(
             f"{file} has no boxes of the picture {missing[0]!r}, looked for as {' and '.join(keys_of(missing[0]))} "
             f"({len(missing)} of {len(names)} missing); it may be of another data set or version"
         )
-    return found
+    return source
 
 
 def boxes_of(names: list[str], *, file: Path, params: FeaturesParams) -> Features:
@@ -107,8 +107,8 @@ def _opened(file: Path) -> Iterator[Find]:
         archive, members = _members(file)
 
         def find(name: str) -> Callable[[str], Any] | None:
-            found = next((members[key] for key in keys_of(name) if key in members), None)
-            return None if found is None else lambda what: read_npy(member(archive, found), what)
+            entry = next((members[key] for key in keys_of(name) if key in members), None)
+            return None if entry is None else lambda what: read_npy(member(archive, entry), what)
 
         yield find
         return
@@ -116,8 +116,8 @@ def _opened(file: Path) -> Iterator[Find]:
 
         def get(name: str) -> Callable[[str], Any] | None:
             values = (transaction.get(key.encode()) for key in keys_of(name))
-            found = next((value for value in values if value is not None), None)
-            return None if found is None else lambda what: read_pickle(found, what)
+            content = next((value for value in values if value is not None), None)
+            return None if content is None else lambda what: read_pickle(content, what)
 
         yield get
 
@@ -189,12 +189,12 @@ def _unpacked(file: Path, scratch: Path, names: Sequence[str]) -> Path:
 def _of_zip(file: Path, base: Path) -> Path:
     """A zip of .npy files itself, or the LMDB that it holds."""
     with open_archive(file) as archive:
-        found = [one for one in archive.infolist() if PurePosixPath(one.filename).name == BASE]
-        if not found or base.is_file():
-            return base if found else file
+        databases = [one for one in archive.infolist() if PurePosixPath(one.filename).name == BASE]
+        if not databases or base.is_file():
+            return base if databases else file
         base.parent.mkdir(parents=True, exist_ok=True)
-        with decoding(f"{found[0].filename} of {file} cannot be unpacked"), archive.open(found[0]) as content:
-            return _copied(content, base, size=found[0].file_size)
+        with decoding(f"{databases[0].filename} of {file} cannot be unpacked"), archive.open(databases[0]) as content:
+            return _copied(content, base, size=databases[0].file_size)
 
 
 def _copied(content: Any, target: Path, *, size: int) -> Path:

@@ -139,12 +139,12 @@ def _compare_cell(
     old, new = sides
     verdict = verdict_on(old, new, teachers=(teachers[0].of(old), teachers[1].of(new)))
     why = {} if verdict == "identical" else causes.of_cell(old, new)
-    difference, found = verdict_on_difference(old, new), None
+    difference, compared = verdict_on_difference(old, new), None
     if difference is not None:
         ends = (side["against"]["difference"] for side in sides)
-        found = DifferenceComparison(old["against"]["method"], difference, *ends)
+        compared = DifferenceComparison(old["against"]["method"], difference, *ends)
     note = _note(sides, teachers, verdict, difference)
-    return CellComparison(table, cell, verdict, old["mean"], new["mean"], why, found, note)
+    return CellComparison(table, cell, verdict, old["mean"], new["mean"], why, compared, note)
 
 
 def _note(sides: tuple[Any, Any], teachers: Sequence[Teachers], verdict: str, of_difference: str | None) -> str | None:
@@ -161,8 +161,8 @@ def _change(before: float | None, after: float | None) -> str:
     return " → ".join("undefined" if value is None else f"{value:.6g}" for value in (before, after))
 
 
-def _counted(found: Iterable[str], order: Sequence[str] = VERDICTS) -> str:
-    counts = Counter(found)
+def _counted(verdicts: Iterable[str], order: Sequence[str] = VERDICTS) -> str:
+    counts = Counter(verdicts)
     return ", ".join(f"{counts[name]} {name}" for name in order if counts[name])
 
 

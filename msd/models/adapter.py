@@ -91,8 +91,8 @@ class Clip(TransformersClassifier):
         """[text ; image ; text·image] (B, 3·E), E the width of an embedding."""
         text = image = self.head.weight.new_zeros(inputs.tokens.shape[0], self.model.config.projection_dim)
         if inputs.text:
-            found = self.model.get_text_features(inputs.tokens, inputs.token_mask.long()).pooler_output
-            text = nn.functional.normalize(found)
+            embedding = self.model.get_text_features(inputs.tokens, inputs.token_mask.long()).pooler_output
+            text = nn.functional.normalize(embedding)
         if inputs.regions is not None:
             image = nn.functional.normalize(self.model.get_image_features(inputs.regions).pooler_output)
         return torch.cat((text, image, text * image), dim=1)

@@ -72,13 +72,13 @@ def convert(job: Job[ConvertParams]) -> dict[str, float]:
             if _is_optional(name, params):
                 continue
             raise UserError(f"{source} has no tensor {name}; it is no {_kind(params)} of these sizes")
-        found = state[names[name]]
-        if tuple(found.shape) != shape:
+        weight = state[names[name]]
+        if tuple(weight.shape) != shape:
             raise UserError(
-                f"{source}: {names[name]} is {_size(found.shape)}, expected {_size(shape)}; correct the sizes, the "
+                f"{source}: {names[name]} is {_size(weight.shape)}, expected {_size(shape)}; correct the sizes, the "
                 f"labels or the word pieces of {params.name}"
             )
-        weights[name] = found.float().contiguous().clone()
+        weights[name] = weight.float().contiguous().clone()
     content = {"model.safetensors": safetensors.torch.save(weights), "tokenizer.json": tokenizer.encode()}
     content["config.json"] = json.dumps(config, indent=1, sort_keys=True).encode()
     write_archive(Path(job.outputs["package"]), content)

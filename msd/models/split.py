@@ -191,14 +191,14 @@ def load_split(
     Raises:
         UserError: a sample's picture has no region features, or a target is no label of the dataset.
     """
-    found = read_labels(prepared, labels=labels)
+    stored = read_labels(prepared, labels=labels)
     targets: Rows
     if task == "multiclass":
         targets = (
-            torch.from_numpy(classes(found, prepared)) if has_labels else torch.zeros(len(found.starts) - 1).long()
+            torch.from_numpy(classes(stored, prepared)) if has_labels else torch.zeros(len(stored.starts) - 1).long()
         )
     else:
-        starts, of_samples, scores = (torch.from_numpy(part) for part in found)
+        starts, of_samples, scores = (torch.from_numpy(part) for part in stored)
         targets = SparseScores(Ragged(starts, of_samples), Ragged(starts, scores), labels)
     tokens = _tokens(prepared, tokenizer)
     return Split(tokens, tokens.lengths, _pictures(prepared, pictures), regions, targets, boxes=boxes)

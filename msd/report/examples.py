@@ -43,15 +43,15 @@ def most_salient(saliency: Mapping[str, FloatArray], pictures: Sequence[str]) ->
     """Kind -> rows with the highest saliency, each picture once in the figure; of equal rows the first."""
     measured = {**saliency, "joint": np.minimum(saliency["image"], saliency["text"])}
     seen: set[str] = set()
-    found: dict[str, list[int]] = {}
+    chosen: dict[str, list[int]] = {}
     for kind in KINDS:
         rows: list[int] = []
         for row in np.argsort(-measured[kind], kind="stable"):
             if len(rows) < EACH and pictures[row] not in seen:
                 seen.add(pictures[row])
                 rows.append(int(row))
-        found[kind] = rows
-    return found
+        chosen[kind] = rows
+    return chosen
 
 
 def said(logits: Array, labels: Sequence[str], *, dataset_task: str) -> str:
@@ -89,7 +89,7 @@ def examples(
     measured = {modality: saliency[modality].to_numpy(dtype=float) for modality in ("image", "text")}
     asked = {titles["teacher"]: list(results.teachers["both"].values())}
     asked |= {titles[name]: list(results.methods[name].logits("test", "both").values()) for name in methods}
-    found = []
+    examples = []
     for kind, rows in most_salient(measured, list(table["image"])).items():
         for row in rows:
             answers = {
@@ -98,8 +98,8 @@ def examples(
             }
             values = {modality: float(column[row]) for modality, column in measured.items()}
             picture, text = str(table["image"][row]), str(table["text"][row])
-            found.append(Example(kind, picture, text, values, gold(results.targets[row], results.labels), answers))
-    return found
+            examples.append(Example(kind, picture, text, values, gold(results.targets[row], results.labels), answers))
+    return examples
 
 
 def examples_figure(shown: Sequence[Example], *, pictures: str, title: str, unit: str) -> Figure:

@@ -72,9 +72,9 @@ def glance(table: Table, datasets: dict[str, str]) -> Glance:
     order = {"primary": 0, "control": 2, "other": 3, ALL: 1}
     parts = {cell.dataset: str(cell.details["part"]) for cell in table.cells}
     tasks = sorted(parts, key=lambda name: order[parts[name]])
-    found = {(cell.place["claim"], cell.dataset): cell for cell in table.cells}
+    cells = {(cell.place["claim"], cell.dataset): cell for cell in table.cells}
     rows = [
-        (key, str(claim["title"]), [_mark(found.get((key, name)), table) for name in tasks])
+        (key, str(claim["title"]), [_mark(cells.get((key, name)), table) for name in tasks])
         for key, claim in table.more["claims"].items()
     ]
     shown = {mark.words for _, _, marks in rows for mark in marks if mark is not None}

@@ -22,13 +22,13 @@ def page_lineage(tables: Mapping[str, Table], figures: Iterable[str], *, declare
     problems: dict[str, None] = {}
     for path, table in tables.items():
         for name in map(table.short_name, table.cells):
-            found = _traced(f"{path}#{name}", archive, shared, problems)
+            traced = _traced(f"{path}#{name}", archive, shared, problems)
             block["cells"][f"{table.name}#{name}"] = {
-                key: found[key] for key in ("place", "record", "cell", "runs", "against", "via")
+                key: traced[key] for key in ("place", "record", "cell", "runs", "against", "via")
             }
     for path in figures:
-        found = _traced(path, archive, shared, problems)
-        block["figures"][Path(path).stem] = {key: found[key] for key in ("place", "record")}
+        traced = _traced(path, archive, shared, problems)
+        block["figures"][Path(path).stem] = {key: traced[key] for key in ("place", "record")}
     missing = sorted(shared["records"].keys() - set(declared))
     if missing:
         raise UserError(f"the report shows {missing[0]}, which is not among the records that its job declares")
@@ -38,12 +38,12 @@ def page_lineage(tables: Mapping[str, Table], figures: Iterable[str], *, declare
 def _traced(
     place: str, archive: Archive, shared: dict[str, dict[str, Any]], problems: dict[str, None]
 ) -> dict[str, Any]:
-    found = trace(place, archive=archive)
+    traced = trace(place, archive=archive)
     for key, known in shared.items():
-        for name, content in found[key].items():
+        for name, content in traced[key].items():
             known.setdefault(name, content)
-    problems |= dict.fromkeys(found["problems"])
-    return found
+    problems |= dict.fromkeys(traced["problems"])
+    return traced
 
 
 def _compact(shared: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -32,11 +32,11 @@ def searched(results: DatasetResults, method: str) -> list[str]:
 
 def lines_of(variants: Sequence[Variant], parameter: str) -> list[list[Variant]]:
     """Variants that differ in `parameter` alone, in the order of its value: one line each."""
-    found: dict[str, list[Variant]] = {}
+    groups: dict[str, list[Variant]] = {}
     for variant in variants:
         rest = {name: value for name, value in variant["parameters"].items() if name != parameter}
-        found.setdefault(str(sorted(rest.items())), []).append(variant)
-    return [sorted(line, key=lambda variant: variant["parameters"][parameter]) for line in found.values()]
+        groups.setdefault(str(sorted(rest.items())), []).append(variant)
+    return [sorted(line, key=lambda variant: variant["parameters"][parameter]) for line in groups.values()]
 
 
 def sensitivity_figure(
@@ -87,12 +87,12 @@ def _lines(
     """Each line of a method with its look, its label and the variant that was selected."""
     content = results.methods[method].content
     others = [name for name in searched(results, method) if name != parameter]
-    found = []
+    lines = []
     for number, line in enumerate(lines_of(content["variants"], parameter)):
         rest = [f"{SYMBOLS.get(name, name)} = {line[0]['parameters'][name]}" for name in others]
         own = replace(look, dash=DASHES[number % len(DASHES)]) if others else look
-        found.append((line, own, ", ".join([title, *rest]), content["selected"]))
-    return found
+        lines.append((line, own, ", ".join([title, *rest]), content["selected"]))
+    return lines
 
 
 def _draw_all(

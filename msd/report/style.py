@@ -59,12 +59,12 @@ TEACHER = Look("#000000", "*", (0, (1, 1.2)))
 
 def looks(methods: Sequence[ReportedMethod]) -> dict[str, Look]:
     """Method -> look, by its place in the study; the same in every figure."""
-    found = {"teacher": TEACHER}
+    by_method = {"teacher": TEACHER}
     for index, method in enumerate(methods):
-        found[method.name] = Look(
+        by_method[method.name] = Look(
             PALETTE[index % len(PALETTE)], MARKERS[index % len(MARKERS)], DASHES[index // len(PALETTE) % len(DASHES)]
         )
-    return found
+    return by_method
 
 
 def new_figure(rows: int, columns: int = 1, *, row_height: float, **options: Any) -> tuple[Figure, list[list[Axes]]]:

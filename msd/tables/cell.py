@@ -93,9 +93,9 @@ class Against:
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, method: str, found: Difference, *, n: int | None = None, why: str | None = None) -> Self:
+    def of(cls, method: str, difference: Difference, *, n: int | None = None, why: str | None = None) -> Self:
         """The difference that a paired comparison gave."""
-        return cls(method, **vars(found), n=n, why=why)
+        return cls(method, **vars(difference), n=n, why=why)
 
     def to_json(self) -> dict[str, Any]:
         """The "against" of a cell's JSON."""

@@ -48,13 +48,13 @@ class ClaimTests:
     @cached_property
     def compared(self) -> dict[str, Cell]:
         """Task -> the cell of its test, p not corrected; not in it: tasks whose methods the study does not have."""
-        found = {}
+        cells = {}
         for name, results in self.study.datasets.items():
             forms = [method for method in self.claim.methods if method in results.methods]
             method, other = results.best_on_validation(forms), str(self.claim.against)
             if method is not None and other in results.methods:
-                found[name] = self._cell(results, method, other)
-        return found
+                cells[name] = self._cell(results, method, other)
+        return cells
 
     def _cell(self, results: DatasetResults, method: str, other: str) -> Cell:
         """The score, or the mean of the claim's measures."""

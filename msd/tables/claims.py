@@ -37,9 +37,9 @@ def claims_table(claims: Claims, tables: Mapping[str, Table], study: StudyResult
     parts = {about.name: about.part for about in study.params.datasets}
     cells: list[Cell] = []
     for key, claim in claims.claims.items():
-        found = _judged(key, claim, claims.smallest, tables, study)
+        judged = _judged(key, claim, claims.smallest, tables, study)
         for dataset in [*parts, ALL]:
-            cell = found.get(dataset)
+            cell = judged.get(dataset)
             if cell is None and dataset != ALL:
                 cell = _not_run(dataset, key, claim)
             if cell is not None:
@@ -76,14 +76,14 @@ def _judged(
         return ClaimTests(key, claim, smallest, study).cells()
     table = tables["saliency" if claim.rule == "separate" else "cost"]
     judge = _separate if claim.rule == "separate" else _smaller
-    found = {}
+    by_task = {}
     for name in study.datasets:
         cells = [cell for cell in table.cells if (cell.dataset, cell.split) == (name, "test")]
         judged = judge(claim, cells)
         if judged is not None:
             verdict, cell = judged
-            found[name] = replace(cell, place={**cell.place, "claim": key}, verdict=verdict)
-    return found
+            by_task[name] = replace(cell, place={**cell.place, "claim": key}, verdict=verdict)
+    return by_task
 
 
 def _not_run(dataset: str, key: str, claim: Claim) -> Cell:

@@ -84,22 +84,22 @@ def _best(variants: Sequence[Variant], job: Job[CollectParams], *, splits: Seque
 
 def _read_variants(job: Job[CollectParams]) -> list[Variant]:
     """Variants in the order of their first block."""
-    found: dict[str, Variant] = {}
+    variants: dict[str, Variant] = {}
     inputs = (job.inputs["metrics"], job.inputs["runs"], job.inputs["predictions"])
     for metrics_path, run_path, predictions_path in zip(*inputs, strict=True):
         run = yaml.safe_load(Path(run_path).read_text(encoding="utf-8"))
         for key in ("dataset", "method"):
             if run[key] != getattr(job.params, key):
                 raise UserError(f"{run_path} is a run of {key} {run[key]!r}, not of {getattr(job.params, key)!r}")
-        variant = found.setdefault(run["variant"], Variant(run["variant"], run["parameters"]))
+        variant = variants.setdefault(run["variant"], Variant(run["variant"], run["parameters"]))
         if run["parameters"] != variant.parameters:
             raise UserError(f"{run_path} has other parameters than {variant.runs[0]}/run.yaml of the same variant")
         variant.runs.append(str(Path(run_path).parent))
         _add_block(variant, metrics_path, predictions_path, seeds=[str(seed) for seed in run["seeds"]])
         variant.teachers |= {str(seed): str(of) for seed, of in zip(run["seeds"], run["teachers"], strict=True)}
-    if not found:
+    if not variants:
         raise UserError(f"there are no runs of {job.params.dataset}/{job.params.method} to collect")
-    return list(found.values())
+    return list(variants.values())
 
 
 def _add_block(variant: Variant, metrics_path: str, predictions_path: str, *, seeds: Sequence[str]) -> None:
@@ -192,13 +192,13 @@ def _ordered(values: dict[str, float]) -> dict[str, float | None]:
 
 def _write_predictions(best: Variant, path: str) -> None:
     """Copy seed-<k>/<split>/<view> of every seed of the chosen variant into one file."""
-    found: dict[str, Stored] = {}
+    predictions: dict[str, Stored] = {}
     for seed in sorted(best.predictions, key=int):
         stored = stored_tensors(best.predictions[seed])[1]
         of_seed = {name: rows for name, rows in stored.items() if name.startswith(f"seed-{seed}/")}
         if not of_seed:
             raise UserError(f"{best.predictions[seed]} has no predictions of seed {seed}; run it again")
-        found |= of_seed
-    copies = new_tensors(path, {name: (rows.dtype, rows.shape) for name, rows in found.items()})
-    for name, rows in found.items():
+        predictions |= of_seed
+    copies = new_tensors(path, {name: (rows.dtype, rows.shape) for name, rows in predictions.items()})
+    for name, rows in predictions.items():
         rows.copy_to(copies[name])

@@ -140,8 +140,8 @@ def _teacher_gaps(study: StudyResults, results: DatasetResults) -> Iterator[tupl
     constant = best_constant(results.metric, results.gold, labels=labels, dataset_task=results.task)
     chance = score(constant, len(results.targets))
     for view in UNIMODAL:
-        found = against("constant", view, study.resampled(results, constant))
-        yield view, replace(found, details={"mean": chance})
+        compared = against("constant", view, study.resampled(results, constant))
+        yield view, replace(compared, details={"mean": chance})
 
 
 def views_table(study: StudyResults) -> Table:

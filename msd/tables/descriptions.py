@@ -166,8 +166,8 @@ def latency_table(costs: Mapping[str, Any], params: ReportParams) -> Table:
 def _cost_cells(costs: Mapping[str, Any], measures: Mapping[str, str]) -> list[Cell]:
     """A cell of each measure of each model; what is counted is one number, what is measured one a round."""
     cells = []
-    for dataset, found in costs.items():
-        for model, entry in found["models"].items():
+    for dataset, of_dataset in costs.items():
+        for model, entry in of_dataset["models"].items():
             for measure in [each for each in measures if each in entry]:
                 is_counted = measure in COUNTED
                 values = [entry[measure]] if is_counted else entry[measure]

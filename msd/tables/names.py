@@ -20,7 +20,7 @@ def in_view(metric: str, view: str) -> str:
 def table_names(methods: Sequence[str], tasks: Sequence[str]) -> list[str]:
     """The tables of a study with these methods, on data sets of these tasks, in the order of the report."""
     pairs = {"weighting": weighting_pairs(methods), "combined": combined_pairs(methods)}
-    compared = [name for name, found in pairs.items() if found]
+    compared = [name for name, has_pairs in pairs.items() if has_pairs]
     thresholds = ["thresholds"] if "multilabel" in tasks else []
     others = ["saliency", "saliency-classes", "views", "missing", "teacher", "lesson", "cost", "latency", "grid"]
     return ["claims", "main", "near-copies", *thresholds, *compared, *others]

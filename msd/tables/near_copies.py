@@ -30,9 +30,9 @@ def near_copies_table(study: StudyResults) -> Table:
     """Test scores with and without near-copies of training samples, of every data set that has any."""
     cells, counts = list[Cell](), list[str]()
     for results in study.datasets.values():
-        if found := int(results.near_copies.sum()):
+        if copies := int(results.near_copies.sum()):
             cells += _cells(study, results)
-            counts.append(f"{results.title}: {found:,} of {len(results.near_copies):,} test samples")
+            counts.append(f"{results.title}: {copies:,} of {len(results.near_copies):,} test samples")
     return make_table(
         "near-copies",
         cells,

@@ -71,16 +71,16 @@ def power(study: str, difference: float | None = None, *, results: Path = Path("
     if path is None:
         raise UserError(f"{paths[0]} is not there; run the study {study!r} first")
     table = read_table(str(path))
-    found = powers(table)
-    if not found:
+    tests = powers(table)
+    if not tests:
         raise UserError(f"{path} has no test of a primary task over several seeds whose variances are known")
-    return "\n".join([power_sentence(table), *_lines(table, found, difference)])
+    return "\n".join([power_sentence(table), *_lines(table, tests, difference)])
 
 
-def _lines(table: Table, found: list[TestPower], difference: float | None) -> Iterator[str]:
+def _lines(table: Table, tests: list[TestPower], difference: float | None) -> Iterator[str]:
     title = "" if difference is None else f"   seeds for {difference:g}"
     yield f"{'claim':<7}{'task':<22}{'seeds':>6}{'error':>10}{'sees':>10}{title}"
-    for one in found:
+    for one in tests:
         claim = one.cell.place["claim"]
         line = f"{claim:<7}{table.titles['dataset'][one.cell.dataset][:21]:<22}{one.seeds:>6}"
         line += f"{one.design.error(one.seeds):>10.4f}{one.smallest:>10.4f}"

@@ -62,8 +62,8 @@ class MethodResults:
     @property
     def teachers(self) -> dict[str, str]:
         """Seed -> the seed of the teacher that the student learned from, or is compared with."""
-        found: dict[str, str] = self.content["teachers"]
-        return found
+        teachers: dict[str, str] = self.content["teachers"]
+        return teachers
 
     def values(self, split: str, metric: str) -> dict[str, float | None]:
         """Seed -> value; raises UserError for a metric that was never measured."""
@@ -140,10 +140,10 @@ def of_teachers(job: Job[ReportParams], name: str) -> dict[str, dict[str, str]]:
     places = [(about.name, str(seed)) for about in job.params.datasets for seed in about.teachers]
     if len(paths) != len(places):
         raise UserError(f"the {job.rule} job has {len(paths)} inputs {name!r} for {len(places)} teachers")
-    found: dict[str, dict[str, str]] = {about.name: {} for about in job.params.datasets}
+    by_dataset: dict[str, dict[str, str]] = {about.name: {} for about in job.params.datasets}
     for (dataset, seed), path in zip(places, paths, strict=True):
-        found[dataset][seed] = path
-    return found
+        by_dataset[dataset][seed] = path
+    return by_dataset
 
 
 def load_results(job: Job[ReportParams]) -> dict[str, DatasetResults]:
@@ -225,12 +225,12 @@ def histories(job: Job[ReportParams], dataset: str, collected: MethodResults) ->
 
 def mean_saliency(job: Job[ReportParams], name: str) -> dict[str, pd.DataFrame]:
     """Dataset -> columns uid, image and text: the saliency of each sample, its mean over teachers."""
-    found = {}
+    saliency = {}
     for dataset, paths in of_teachers(job, name).items():
         frames = [pd.read_parquet(path) for path in paths.values()]
         means = {key: np.mean([frame[key] for frame in frames], axis=0) for key in ("image", "text")}
-        found[dataset] = frames[0][["uid"]].assign(**means)
-    return found
+        saliency[dataset] = frames[0][["uid"]].assign(**means)
+    return saliency
 
 
 def read_json(path: str) -> Any:

@@ -153,11 +153,11 @@ class StudyResults:
         says it by its score.
         """
         others = [results for name, results in self.datasets.items() if name != dataset]
-        found = [
+        squares_of_others = [
             self._mean_squares(results, [(kind if self._has(results, kind) else "score", view) for kind, view in kinds])
             for results in others
         ]
-        return teacher_share([squares for squares in found if squares])
+        return teacher_share([squares for squares in squares_of_others if squares])
 
     def _has(self, results: DatasetResults, kind: str) -> bool:
         """Whether a dataset's students have that metric, or likeness to the teacher."""
@@ -173,13 +173,13 @@ class StudyResults:
                 for name, own in results.methods.items()
             }
             base = values.pop(self.params.baseline)
-            found = []
+            of_methods = []
             for name, own in values.items():
                 gaps = _mean_gaps(own, base)
                 groups = grouped([results.methods[name].teachers[seed] for seed in gaps])
                 if len(gaps) > len(set(groups)) > 1:
-                    found.append(mean_squares(np.array(list(gaps.values())), groups))
-            self._squares[key] = found
+                    of_methods.append(mean_squares(np.array(list(gaps.values())), groups))
+            self._squares[key] = of_methods
         return self._squares[key]
 
     def against(

@@ -158,8 +158,8 @@ def _flat_metrics(study: Mapping[str, DatasetResults]) -> dict[str, Any]:
 def _measured(results: DatasetResults, seeds: list[Array]) -> dict[str, float | None]:
     """The mean over seeds of all further measures."""
     task, further = results.task, results.further_metrics
-    found = [measures(logits, results.targets, dataset_task=task, further=further) for logits in seeds]
-    return {name: _mean([one[name].value for one in found]) for name in sorted(found[0])}
+    by_seed = [measures(logits, results.targets, dataset_task=task, further=further) for logits in seeds]
+    return {name: _mean([one[name].value for one in by_seed]) for name in sorted(by_seed[0])}
 
 
 def _mean(values: list[float | None]) -> float | None:

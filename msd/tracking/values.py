@@ -39,8 +39,8 @@ def values(content: dict[str, Any], project: Path, time: int) -> Iterator[Metric
     for path in (project / output["path"] for output in content["outputs"]):
         if path.name in READERS:
             with decoding(f"{path.relative_to(project)} is damaged", "remove it, and run the study again"):
-                found = list(READERS[path.name](path))
-            yield from (Metric(safe_name(name), value, time, step) for name, value, step in found)
+                stored = list(READERS[path.name](path))
+            yield from (Metric(safe_name(name), value, time, step) for name, value, step in stored)
 
 
 def _metrics(path: Path) -> Iterator[Value]:

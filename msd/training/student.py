@@ -75,7 +75,7 @@ def train_students(job: Job[StudentParams]) -> dict[str, float]:
                 for rows, output in predicted(students[seed], dataset.splits[split], view, removal=params.removal):
                     stored.write(rows, output.logits)
             scores += [(seed, split, name, value) for name, value in score(dataset, logits, answers[split], split)]
-        scores += [(seed, *found) for found in dataset.tuned({split: by_split[split]["both"] for split in by_split})]
+        scores += [(seed, *tuned) for tuned in dataset.tuned({split: by_split[split]["both"] for split in by_split})]
     kinds: dict[str, type] = {"seed": np.int64, "split": str, "metric": str, "value": np.float64}
     columns = zip(kinds.values(), zip(*scores, strict=True), strict=True)
     write_columns(job.outputs["metrics_table"], dict(zip(kinds, columns, strict=True)))

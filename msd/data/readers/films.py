@@ -129,9 +129,9 @@ def _without(rows: Sequence[Row], genres: Set[str], reason: str, findings: Findi
     """The films that have none of these genres."""
     kept = []
     for row in rows:
-        found = sorted(genres & set(row.content.genres))
-        if found:
-            findings.add(row.content.name, row.where, action="dropped", reason=f"{reason}: {', '.join(found)}")
+        shared = sorted(genres & set(row.content.genres))
+        if shared:
+            findings.add(row.content.name, row.where, action="dropped", reason=f"{reason}: {', '.join(shared)}")
         else:
             kept.append(row)
     return kept

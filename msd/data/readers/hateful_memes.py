@@ -105,10 +105,10 @@ def unlocked(archive: zipfile.ZipFile) -> str:
         UserError: there is no train.jsonl, or no password that opens the zip.
     """
     source = _name(archive)
-    found = [name for name in archive.namelist() if name.rsplit("/", 1)[-1] == "train.jsonl"]
-    if not found:
+    files = [name for name in archive.namelist() if name.rsplit("/", 1)[-1] == "train.jsonl"]
+    if not files:
         raise UserError(f"{source} holds no train.jsonl; is it the zip of Hateful Memes?")
-    train = min(found, key=lambda name: name.count("/"))
+    train = min(files, key=lambda name: name.count("/"))
     encrypted = [info for info in archive.infolist() if info.flag_bits & 1 and info.file_size]
     if encrypted:
         first = min(encrypted, key=lambda info: info.file_size)
@@ -130,13 +130,13 @@ def annotations(archive: zipfile.ZipFile, folder: str, chosen: str) -> dict[str,
     for stem in files.values():
         if stem not in there:
             raise UserError(f"{source} has no {stem}.jsonl but {_listed(there)}; {_choice(there)}")
-    found = {stem: member(archive, f"{folder}{stem}.jsonl") for stem in files.values()}
+    contents = {stem: member(archive, f"{folder}{stem}.jsonl") for stem in files.values()}
     for split, stem in files.items():
-        if not LABELLED.search(found[stem]):
+        if not LABELLED.search(contents[stem]):
             labelled = [each for each in there if LABELLED.search(member(archive, f"{folder}{each}.jsonl"))]
             what = f"{stem}.jsonl of {source} has no labels, so that it cannot be {split}"
             raise UserError(f"{what}; labels are in {_listed(labelled)}: {_choice(labelled)}")
-    return {split: found[stem] for split, stem in files.items()}
+    return {split: contents[stem] for split, stem in files.items()}
 
 
 def _name(archive: zipfile.ZipFile) -> str:
@@ -235,15 +235,15 @@ class Thumbnails:
     To read them again would cost: an encrypted zip gives a megabyte or two a second, img.tar.gz only all in order.
 
     Attributes:
-        small: name -> picture.   found: name -> why a picture that is there cannot be used, or "".
+        small: name -> picture.   faults: name -> why a picture that is there cannot be used, or "".
     """
 
     def __init__(self, pictures: Iterable[tuple[str, Callable[[], bytes]]], *, side: int) -> None:
-        self.found: dict[str, str] = {}
+        self.faults: dict[str, str] = {}
         self.small = Spool(Path(tempfile.gettempdir()))
         for name, read in pictures:
             picture = _picture(read, name)
-            self.found[name] = picture if isinstance(picture, str) else ""
+            self.faults[name] = picture if isinstance(picture, str) else ""
             if not isinstance(picture, str):
                 picture.thumbnail((side, side))
                 self.small.put(name, picture)
@@ -262,7 +262,7 @@ def _picture(read: Callable[[], bytes], name: str) -> Image.Image | str:
 
 def _samples(rows: list[Row], split: str, pictures: Thumbnails, findings: Findings) -> list[Sample]:
     """The memes whose pictures can be used."""
-    missing = {row.names[0] for row in rows if row.content.image not in pictures.found}
+    missing = {row.names[0] for row in rows if row.content.image not in pictures.faults}
     if missing and missing == {row.names[0] for row in rows if row.names[0][-1] in "89"}:
         reason = f"no pictures of ids that end in 8 or 9, as in a mirror: {len(missing)} of {len(rows)} of {split}"
         findings.add("hateful_memes.zip", rows[0].where.partition(":")[0], action="noted", reason=reason)
@@ -271,7 +271,7 @@ def _samples(rows: list[Row], split: str, pictures: Thumbnails, findings: Findin
         uid, image = row.names
         if uid in missing:
             findings.drop(uid, row.where, f"missing picture: {image}", split=split)
-        elif fault := pictures.found[image]:
+        elif fault := pictures.faults[image]:
             findings.drop(uid, row.where, fault, split=split)
         else:
             samples.append(hard(uid, image, row.content.text, row.content.label))
