@@ -109,8 +109,8 @@ def predict(options: argparse.Namespace) -> object:
     """A student's predictions and saliency for pictures with texts, as text or as JSON."""
     from msd.deploy.predict import predict
 
-    asked = {"images": options.image, "texts": options.text, "table": options.csv}
-    prediction = predict(options.student, **asked, seed=options.seed, top=options.top)
+    inputs = {"images": options.image, "texts": options.text, "table": options.csv}
+    prediction = predict(options.student, **inputs, seed=options.seed, top=options.top)
     return prediction.to_json() if options.json else prediction
 
 

@@ -1,6 +1,6 @@
 """`msd doctor`: is everything there that a study needs to start, and what to do where it is not.
 
-It starts nothing, connects to nothing and hashes nothing; torch is loaded only where a GPU may be and is asked for.
+It starts nothing, connects to nothing and hashes nothing; torch is loaded only where a GPU may be and is requested.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def _disk(study: AnyStudy) -> Iterator[Finding]:
 
 
 def _gpu(study: AnyStudy) -> Iterator[Finding]:
-    asked = " and ".join(sorted(study.devices))
+    devices = " and ".join(sorted(study.devices))
     if study.devices == {"cpu"}:
         yield Finding("ok", "no GPU is asked for (device: cpu)")
         return
@@ -156,12 +156,12 @@ def _gpu(study: AnyStudy) -> Iterator[Finding]:
 
         name = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     if name is not None:
-        yield Finding("ok", f"PyTorch sees the GPU {name} (device: {asked})")
+        yield Finding("ok", f"PyTorch sees the GPU {name} (device: {devices})")
     elif "cuda" in study.devices:
         advice = "install its driver and PyTorch's build for it, or write `device: auto`"
-        yield Finding("missing", f"a GPU: device is {asked}, and PyTorch sees none; {advice}")
+        yield Finding("missing", f"a GPU: device is {devices}, and PyTorch sees none; {advice}")
     else:
-        yield Finding("ok", f"PyTorch sees no GPU, the processor trains (device: {asked})")
+        yield Finding("ok", f"PyTorch sees no GPU, the processor trains (device: {devices})")
 
 
 def _to_come(study: AnyStudy, config: Fetched) -> list[Source]:
@@ -209,11 +209,11 @@ def _brought(study: AnyStudy, config: Fetched, source: Source) -> Finding:
     place = place_of(study.data_root or os.environ.get(DATA_ROOT), config.name, source.file)
     if place is None or not place.is_file():
         return Finding("missing", must_bring(place, config.name, source.file, terms=config.licence.terms))
-    found = place.stat().st_size
-    if source.bytes not in (None, found):
-        expected = f"{found:,} bytes at {place}, expected {source.bytes:,}"
+    size_there = place.stat().st_size
+    if source.bytes not in (None, size_there):
+        expected = f"{size_there:,} bytes at {place}, expected {source.bytes:,}"
         return Finding("missing", f"{config.name}: the whole {source.file}: {expected}; bring it again")
-    return Finding("ok", f"{config.name}: {source.file} was brought to {place}, {found:,} bytes")
+    return Finding("ok", f"{config.name}: {source.file} was brought to {place}, {size_there:,} bytes")
 
 
 def _whence(source: Source) -> str:
@@ -227,18 +227,18 @@ def _hub(config: Fetched, sources: list[Source]) -> Iterator[Finding]:
     """Of files of the hub that its cache has not: may its client connect, and does it find a token, never which."""
     from msd.data.hub import cached
 
-    asked = [
+    files = [
         source
         for source in sources
         if source.repo and source.revision
         if cached(source.repo, source.file, revision=source.revision, kind=source.repo_type) is None
     ]
-    if not asked:
+    if not files:
         return
     from huggingface_hub import constants, get_token
 
     if constants.is_offline_mode():
-        yield Finding("missing", f"{config.name}: {asked[0].file} of the hub: unset HF_HUB_OFFLINE, or bring its cache")
+        yield Finding("missing", f"{config.name}: {files[0].file} of the hub: unset HF_HUB_OFFLINE, or bring its cache")
     if config.licence.gate == "token" and get_token():
         yield Finding("ok", f"{config.name}: a token of the Hugging Face hub is here")
     elif config.licence.gate == "token":

@@ -13,7 +13,7 @@ from msd.config.study import Study
 from msd.data import SPLITS
 from msd.errors import UserError
 from msd.gpu_hours import gpu_hours
-from msd.prices import Price, asked, measured, samples, training_price
+from msd.prices import Price, measured, requested, samples, training_price
 from msd.studies import RESULTS, AnyStudy, check_owners, folder_of, open_study
 from msd.text_file import read_json
 
@@ -60,7 +60,7 @@ def _fault(output: str) -> str:
 
 
 def _jobs(jobs: dict[str, int], study: AnyStudy) -> list[str]:
-    """Jobs with their prices, and what one of them asks a scheduler for, see `msd.prices`."""
+    """Jobs with their prices, and what one of them requests of a scheduler, see `msd.prices`."""
     if not jobs:
         return ["Jobs to run: none, everything is up to date"]
     lines = [f"{'Jobs to run':<28}{'count':>6}{'each':>10}{'together':>10}{'asks for':>20}"]
@@ -72,8 +72,8 @@ def _jobs(jobs: dict[str, int], study: AnyStudy) -> list[str]:
             without += count
             continue
         each, together = (f"{'~' * is_guess}{duration(seconds)}" for seconds in (price.seconds, count * price.seconds))
-        asks = asked(price, mem_mb=0, runtime=0)
-        limits = f"{asks['mem_mb'] / 1000:.1f} GB, {asks['runtime']} min" if price.megabytes else ""
+        request = requested(price, mem_mb=0, runtime=0)
+        limits = f"{request['mem_mb'] / 1000:.1f} GB, {request['runtime']} min" if price.megabytes else ""
         lines.append(f"  {rule:<26}{count:>6}{each:>10}{together:>10}{limits:>20}".rstrip())
         known += count * price.seconds
         guessed |= is_guess
@@ -188,8 +188,8 @@ def _to_accept(study: AnyStudy) -> list[str]:
     """The licences that must be accepted before anything runs, which a plan does not ask for."""
     if not study.unaccepted:
         return []
-    asked = [f"  {config.name}: {config.licence.name} ({config.licence.terms})" for config in study.unaccepted]
-    return [f"Before it runs, read these, then write `{study.accepting_line}`", *asked]
+    licences = [f"  {config.name}: {config.licence.name} ({config.licence.terms})" for config in study.unaccepted]
+    return [f"Before it runs, read these, then write `{study.accepting_line}`", *licences]
 
 
 def download_bytes(sources: Iterable[Source]) -> int:

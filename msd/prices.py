@@ -44,10 +44,10 @@ class Price(NamedTuple):
     megabytes: float
 
 
-def asked(price: Price | None, *, mem_mb: int, runtime: int, attempt: int = 1) -> dict[str, int]:
-    """What a job asks a scheduler for, in megabytes and minutes: its price with a reserve, doubled with each attempt.
+def requested(price: Price | None, *, mem_mb: int, runtime: int, attempt: int = 1) -> dict[str, int]:
+    """What a job requests of a scheduler, in megabytes and minutes: price and reserve, doubled with each attempt.
 
-    mem_mb, runtime: what it asks for where there is no price.
+    mem_mb, runtime: what it requests where there is no price.
     """
     if price is not None:
         mem_mb = STEP_MB * math.ceil((SNAKEMAKES_MB + RESERVE["megabytes"] * price.megabytes) / STEP_MB)

@@ -141,10 +141,10 @@ class Shown(logging.Filter):
         what = job.message if job else values["rule_msg"] or values["rule_name"]
         logs = [Path(log) for log in values["log"] if Path(log).is_file()]
         texts = [log.read_text(encoding="utf-8", errors="replace") for log in logs]
-        told = {mark: found for mark in (FAILED, BY_HAND) if (found := _marked(texts, mark))}
-        lines = [f"Failed: {what}: {told.get(FAILED, 'it was killed, or ended without a word')}"]
+        marked = {mark: line for mark in (FAILED, BY_HAND) if (line := _marked(texts, mark))}
+        lines = [f"Failed: {what}: {marked.get(FAILED, 'it was killed, or ended without a word')}"]
         lines += [f"    log:     {log}" for log in logs]
-        lines += [f"    by hand: {told[BY_HAND]}"] if BY_HAND in told else []
+        lines += [f"    by hand: {marked[BY_HAND]}"] if BY_HAND in marked else []
         return "\n".join([*lines, *(texts if self._logs else [])])
 
     def close(self) -> None:

@@ -78,9 +78,9 @@ def _refused(error: BaseException) -> tuple[int | None, BaseException]:
 
 
 def _short(error: BaseException) -> str:
-    """What was asked of memory, where the error says so, and what is free."""
-    asked = ASKED.search(str(error))
-    more = f" for {asked[1]} more" if asked else ""
+    """What was requested of memory, where the error says so, and what is free."""
+    request = ASKED.search(str(error))
+    more = f" for {request[1]} more" if request else ""
     return f"the memory has no room{more} ({free_memory() / 1e9:,.1f} GB are free)"
 
 

@@ -1,4 +1,4 @@
-"""What SLURM is asked beside Snakemake: what its machines have, and which jobs a killed call left in its queue."""
+"""Queries of SLURM beside Snakemake's: what its machines have, and which jobs a killed call left in its queue."""
 
 import math
 import re
@@ -35,20 +35,20 @@ def check(executor: Any, jobs: Iterable[Any]) -> None:
     fail three times, or let it wait for ever.
     """
     if executor.workflow.executor_settings.status_command == "sacct":
-        _ask("sacct", "--noheader", "--name=msd")  # without accounting the call would wait for ever
+        _output("sacct", "--noheader", "--name=msd")  # without accounting the call would wait for ever
     machines = _machines()
     for job in {tuple(sorted(job.resources.items(), key=str)): job for job in jobs}.values():
         if job.resources.get("slurm_account"):
             next(executor.get_account_arg(job))  # which refuses what the accounting does not know
-        asked = [job.resources.get(name) or 0 for name in ("runtime", "_cores", "mem_mb", "gpu")]
+        needs = [job.resources.get(name) or 0 for name in ("runtime", "_cores", "mem_mb", "gpu")]
         names = shlex.split(executor.get_partition_arg(job))[1:]
         there = [machine for machine in machines if not names or machine.partition in names[0].split(",")]
         if not there:
             known = ", ".join(sorted({machine.partition for machine in machines}))
             raise UserError(f"SLURM has no partition {names[0]}; it has {known}. Say which by {SAY}")
-        if not any(all(has >= value for has, value in zip(each[1:], asked, strict=True)) for each in there):
+        if not any(all(has >= value for has, value in zip(each[1:], needs, strict=True)) for each in there):
             raise UserError(
-                f"SLURM has no machine for a job of rule {job.rule.name}: it asks for {_size(*asked)}, and there is at "
+                f"SLURM has no machine for a job of rule {job.rule.name}: it asks for {_size(*needs)}, and there is at "
                 f"most {' or '.join(sorted({str(each) for each in there}))}. Change what jobs ask for by {SAY}"
             )
 
@@ -59,7 +59,7 @@ def _machines() -> list[Machine]:
         gpus = sum(map(int, re.findall(r"\bgpu(?::[^:,(]+)?:(\d+)", gres)))
         return Machine(partition, _minutes(limit), int(cores), int(memory), gpus)
 
-    return [machine(line) for line in _ask("sinfo", "--exact", "--noheader", "--format=%R|%l|%c|%m|%G").splitlines()]
+    return [machine(line) for line in _output("sinfo", "--exact", "--noheader", "--format=%R|%l|%c|%m|%G").splitlines()]
 
 
 def _size(minutes: float, cores: int, mem_mb: int, gpus: int) -> str:
@@ -77,7 +77,7 @@ def _minutes(limit: str) -> float:
 
 def queued(name: str) -> list[str]:
     """The numbers of the jobs of a name that wait, run or are ending."""
-    return _ask("squeue", "--noheader", "--format=%i", f"--name={name}").split()
+    return _output("squeue", "--noheader", "--format=%i", f"--name={name}").split()
 
 
 def cancel(name: str) -> list[str]:
@@ -87,7 +87,7 @@ def cancel(name: str) -> list[str]:
     """
     jobs = queued(name)
     if jobs:
-        _ask("scancel", f"--name={name}")
+        _output("scancel", f"--name={name}")
     deadline = time.monotonic() + PATIENCE
     while left := queued(name):
         if time.monotonic() > deadline:
@@ -96,7 +96,7 @@ def cancel(name: str) -> list[str]:
     return jobs
 
 
-def _ask(*command: str) -> str:
+def _output(*command: str) -> str:
     try:
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
     except FileNotFoundError:

@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 
 from msd.config.study import load_study
-from msd.prices import LIBRARIES, PROCESSOR, START, Price, asked, measured, price, training_price
+from msd.prices import LIBRARIES, PROCESSOR, START, Price, measured, price, requested, training_price
 
 
 def test_a_job_asks_for_more_than_its_price_and_for_twice_as_much_after_each_failure() -> None:
-    first, second, third = (asked(Price(1200, 640), mem_mb=1, runtime=1, attempt=attempt) for attempt in (1, 2, 3))
+    first, second, third = (requested(Price(1200, 640), mem_mb=1, runtime=1, attempt=attempt) for attempt in (1, 2, 3))
     assert first == {"mem_mb": 1300, "runtime": 80}
     assert second == {"mem_mb": 2600, "runtime": 160}
     assert third == {"mem_mb": 5200, "runtime": 320}
-    assert asked(Price(1, 100), mem_mb=1, runtime=1) == {"mem_mb": 500, "runtime": 10}
-    assert asked(None, mem_mb=3000, runtime=600, attempt=2) == {"mem_mb": 6000, "runtime": 1200}
+    assert requested(Price(1, 100), mem_mb=1, runtime=1) == {"mem_mb": 500, "runtime": 10}
+    assert requested(None, mem_mb=3000, runtime=600, attempt=2) == {"mem_mb": 6000, "runtime": 1200}
 
 
 def test_earlier_jobs_of_the_stage_and_dataset_are_the_price(working_folder: Path) -> None:

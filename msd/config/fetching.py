@@ -77,9 +77,9 @@ class FetchingStudy(NamedStudy):
     def check_licences(self) -> None:
         """Raise UserError where a licence must be accepted first: its name, its address and the line that says so."""
         if self.unaccepted:
-            asked = "; ".join(
+            licences = "; ".join(
                 f"{config.name}: {config.licence.name} ({config.licence.terms})" for config in self.unaccepted
             )
             raise UserError(
-                f"{self.file}: read and accept before anything runs: {asked}; then write `{self.accepting_line}`"
+                f"{self.file}: read and accept before anything runs: {licences}; then write `{self.accepting_line}`"
             )

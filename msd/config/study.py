@@ -57,8 +57,8 @@ class Study(Grid):
     @cached_property
     def model_configs(self) -> dict[str, ModelConfig]:
         """The pretrained models that its teachers and students start from, by name."""
-        asked = [self.training(role, name).model for name in self.datasets for role in get_args(Role)]
-        return {name: read_named(ModelConfig, "models", name) for name in dict.fromkeys(asked) if name is not None}
+        names = [self.training(role, name).model for name in self.datasets for role in get_args(Role)]
+        return {name: read_named(ModelConfig, "models", name) for name in dict.fromkeys(names) if name is not None}
 
     def model_of(self, role: Role, dataset: str) -> ModelConfig | None:
         """The pretrained model that a dataset's teacher or students start from, if they do."""

@@ -133,19 +133,19 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the picture is larger than {LARGEST / 1e6:.0f} MB")
             return
         try:
-            asked = parse_json(self.rfile.read(int(length)), "the question")
-            if not isinstance(asked, dict) or not isinstance(asked.get("text"), str) or not asked.get("image"):
+            request = parse_json(self.rfile.read(int(length)), "the question")
+            if not isinstance(request, dict) or not isinstance(request.get("text"), str) or not request.get("image"):
                 raise UserError("give a picture and a text")
             with decoding("the picture is broken", "choose another file"):
-                content = base64.b64decode(str(asked["image"]), validate=True)
-            answers = self.demo.answers(rgb(content, name="that was chosen"), asked["text"])
+                content = base64.b64decode(str(request["image"]), validate=True)
+            answers = self.demo.answers(rgb(content, name="that was chosen"), request["text"])
         except UserError as error:
             self._refuse(HTTPStatus.BAD_REQUEST, str(error))
             return
         self._send_json(answers)
 
     def _is_local(self) -> bool:
-        """Whether it was asked by its own address: another site's page must not ask it in a user's name."""
+        """Whether the request names its own address: another site's page must not send one in a user's name."""
         host = self.headers.get("Host", "").rpartition(":")[0]
         if host in (HOST, "localhost"):
             return True
@@ -169,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *arguments: Any) -> None:
-        """Nothing: what a user asks is told to nobody."""
+        """Nothing: requests are not logged."""
 
 
 def new_server(demo: Demo, port: int) -> ThreadingHTTPServer:

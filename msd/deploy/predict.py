@@ -23,17 +23,17 @@ class Prediction:
     """A student's answers, printed as lines, or as JSON for programs.
 
     Attributes:
-        asked: (picture, text) of each answer.   top: labels of each that are shown.
+        samples: (picture, text) of each answer.   top: labels of each that are shown.
     """
 
     student: Student
-    asked: list[tuple[Path, str]]
+    samples: list[tuple[Path, str]]
     answers: list[Answer]
     top: int
 
     def __str__(self) -> str:
         lines = [self.student.name]
-        for (picture, text), answer in zip(self.asked, self.answers, strict=True):
+        for (picture, text), answer in zip(self.samples, self.answers, strict=True):
             lines.append(f"{picture} | {text!r}")
             lines += [f"  {probability:6.1%}  {label}" for label, probability in answer.labels[: self.top]]
             alone = "; ".join(f"{view} alone: {answer.views[view][0][0]}" for view in ("image", "text"))
@@ -44,10 +44,10 @@ class Prediction:
     def to_json(self) -> str:
         """An object for each picture and text, with the probabilities by view."""
         objects = []
-        for (picture, text), answer in zip(self.asked, self.answers, strict=True):
+        for (picture, text), answer in zip(self.samples, self.answers, strict=True):
             probabilities = {view: dict(ranked) for view, ranked in answer.views.items()}
-            asked = {"image": str(picture), "text": text}
-            objects.append({**asked, "probabilities": probabilities, "saliency": answer.saliency})
+            fields = {"image": str(picture), "text": text}
+            objects.append({**fields, "probabilities": probabilities, "saliency": answer.saliency})
         return json.dumps(objects, indent=1, ensure_ascii=False)
 
 
@@ -61,19 +61,19 @@ def predict(
             or one for each.   table: CSV with the columns `image` (a path, from the file's folder) and `text`.
 
     Raises:
-        UserError: nothing or too much is asked, or a picture or the table cannot be read.
+        UserError: no sample or too many arguments, or a picture or the table cannot be read.
     """
     if top < 1:
         raise UserError(f"--top: at least one label is shown; got {top}")
     if table is not None and (images or texts):
         raise UserError("--csv names pictures and texts; leave out --image and --text")
-    asked = _of_table(Path(table)) if table is not None else _of_arguments(images, texts)
+    samples = _of_table(Path(table)) if table is not None else _of_arguments(images, texts)
     student = open_student(place, seed=seed)
     answers = []
-    for start in range(0, len(asked), BATCH):
-        part = asked[start : start + BATCH]
+    for start in range(0, len(samples), BATCH):
+        part = samples[start : start + BATCH]
         answers += student.answers([_picture(path) for path, _ in part], [text for _, text in part])
-    return Prediction(student, asked, answers, top)
+    return Prediction(student, samples, answers, top)
 
 
 def _of_arguments(images: Sequence[str], texts: Sequence[str]) -> list[tuple[Path, str]]:
@@ -105,14 +105,14 @@ def _of_table(path: Path) -> list[tuple[Path, str]]:
         if name not in header:
             raise UserError(f"{path} has no column {name!r}{nearest(name, header)}")
     image, text = header.index("image"), header.index("text")
-    asked = []
+    samples = []
     for line, fields in rows[1:]:
         if len(fields) != len(header):
             raise UserError(f"{path}:{line} has {len(fields)} fields, its first line {len(header)}; correct it")
-        asked.append((path.parent / fields[image], fields[text]))
-    if not asked:
+        samples.append((path.parent / fields[image], fields[text]))
+    if not samples:
         raise UserError(f"{path} has no rows below its first line")
-    return asked
+    return samples
 
 
 def _picture(path: Path) -> Image.Image:

@@ -29,7 +29,7 @@ COLUMNS = 60  # letters of a line beside a picture
 
 @dataclass(frozen=True)
 class Example:
-    """One sample as it is shown; `answers` maps who was asked to what they said."""
+    """One sample as it is shown; `answers`: title of a model -> its answer."""
 
     kind: str
     picture: str
@@ -87,14 +87,14 @@ def examples(
     if list(table["uid"]) != list(saliency["uid"]):
         raise UserError(f"{prepared} and the saliency of {results.name} hold different samples; run the workflow again")
     measured = {modality: saliency[modality].to_numpy(dtype=float) for modality in ("image", "text")}
-    asked = {titles["teacher"]: list(results.teachers["both"].values())}
-    asked |= {titles[name]: list(results.methods[name].logits("test", "both").values()) for name in methods}
+    logits_of = {titles["teacher"]: list(results.teachers["both"].values())}
+    logits_of |= {titles[name]: list(results.methods[name].logits("test", "both").values()) for name in methods}
     examples = []
     for kind, rows in most_salient(measured, list(table["image"])).items():
         for row in rows:
             answers = {
                 who: common([said(one[row], results.labels, dataset_task=results.task) for one in logits])
-                for who, logits in asked.items()
+                for who, logits in logits_of.items()
             }
             values = {modality: float(column[row]) for modality, column in measured.items()}
             picture, text = str(table["image"][row]), str(table["text"][row])

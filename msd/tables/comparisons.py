@@ -123,7 +123,7 @@ def _teacher_gaps(study: StudyResults, results: DatasetResults) -> Iterator[tupl
     def resampled(logits: Array) -> FloatArray:
         return study.resampled(results, METRICS[results.metric].scorer(logits, results.gold, results.task))
 
-    own = {view: {seed: resampled(one) for seed, one in asked.items()} for view, asked in results.teachers.items()}
+    own = {view: {seed: resampled(one) for seed, one in by_seed.items()} for view, by_seed in results.teachers.items()}
     seeds = list(own["both"])
 
     def against(name: str, view: str, other: FloatArray) -> Against:
@@ -134,8 +134,8 @@ def _teacher_gaps(study: StudyResults, results: DatasetResults) -> Iterator[tupl
     scratch = study.params.from_scratch
     students = results.methods[scratch]
     runs, dealt = study.runs(results, scratch, seeds=students.seeds), list(students.teachers.values())
-    asked = [own["both"][seed] for seed in dealt]
-    yield "both", study.against(scratch, asked, runs, results, teachers=dealt)
+    dealt_scores = [own["both"][seed] for seed in dealt]
+    yield "both", study.against(scratch, dealt_scores, runs, results, teachers=dealt)
     labels = len(results.labels)
     constant = best_constant(results.metric, results.gold, labels=labels, dataset_task=results.task)
     chance = score(constant, len(results.targets))

@@ -75,7 +75,7 @@ def _about(results: DatasetResults, name: str, measure: str) -> dict[str, Any]:
 
 
 def _value(results: DatasetResults, by_seed: Mapping[str, Array], measure: str, **more: Any) -> Value:
-    """More: what `Value.over_seeds` is told besides."""
+    """More: further arguments of `Value.over_seeds`."""
     rows = ~results.near_copies if measure == "apart" else np.ones_like(results.near_copies)
     metric = METRICS[results.metric]
     values = {

@@ -196,7 +196,7 @@ def _load_methods(job: Job[ReportParams]) -> dict[str, dict[str, MethodResults]]
 def _check_rows(results: DatasetResults, prepared: str) -> None:
     """Raise unless every prediction has one row per prepared sample."""
     rows = len(results.targets)
-    models = {f"the teacher's {view}": asked for view, asked in results.teachers.items()}
+    models = {f"the teacher's {view}": by_seed for view, by_seed in results.teachers.items()}
     models |= {f"{method}'s": collected.logits("test", "both") for method, collected in results.methods.items()}
     models |= {} if results.probe is None else {"the probe's": {"0": results.probe}}
     for what, by_seed in models.items():

@@ -43,8 +43,8 @@ class StudyResults:
 
     def teacher_cell(self, results: DatasetResults, *, view: str = "both", **more: Any) -> Cell:
         """Cell of the teachers' test score in a view, by the seed of each teacher; more: further fields of the Cell."""
-        asked = results.teachers[view]
-        values = {seed: evaluate_metrics(results, logits)[results.metric] for seed, logits in asked.items()}
+        by_seed = results.teachers[view]
+        values = {seed: evaluate_metrics(results, logits)[results.metric] for seed, logits in by_seed.items()}
         return self._reference(
             results, "teacher", values, self.teacher_runs(results), view=view, why=ONE_TEACHER, **more
         )
@@ -231,8 +231,8 @@ def seed_scorers(
         # In double precision, as the run has it: in single, logits that are just above the threshold are on it.
         logits = {seed: own_logits.astype("float64") - thresholds[seed] for seed, own_logits in logits.items()}
     of_metric = LIKENESS.get(kind) or METRICS[{"score": results.metric, TUNED_F1: "micro_f1"}.get(kind, kind)]
-    asked = results.teachers[view]
-    others = {seed: asked[own.teachers[seed]] if kind in LIKENESS else results.gold for seed in seeds}
+    by_seed = results.teachers[view]
+    others = {seed: by_seed[own.teachers[seed]] if kind in LIKENESS else results.gold for seed in seeds}
     scorers = {seed: of_metric.scorer(logits[seed], others[seed], results.task) for seed in seeds}
     stated = {} if kind == "agreement" else own.values("test", metric)  # no job has stated the agreement
     for seed, scorer in scorers.items():

@@ -91,17 +91,17 @@ def write_outputs(
 def _shapes(teacher: Classifier, samples: int, form: OutputsForm) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
     """Type and shape of each tensor in the file."""
     labels, width = teacher.head.weight.shape
-    whole, asked = np.dtype("float32"), np.dtype(form.dtype)
+    whole, dtype = np.dtype("float32"), np.dtype(form.dtype)
     shapes: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {
         "head/weight": (whole, (labels, width)),
         "head/bias": (whole, (labels,)),
     }
     for view in VIEWS:
-        shapes[f"{view}/features"] = (asked, (samples, width))
+        shapes[f"{view}/features"] = (dtype, (samples, width))
         if form.top is None:
-            shapes[f"{view}/logits"] = (asked, (samples, labels))
+            shapes[f"{view}/logits"] = (dtype, (samples, labels))
         else:
-            shapes[f"{view}/top/values"] = (asked, (samples, form.top))
+            shapes[f"{view}/top/values"] = (dtype, (samples, form.top))
             shapes[f"{view}/top/labels"] = (np.dtype("int32"), (samples, form.top))
             shapes[f"{view}/top/rest"] = (whole, (samples, 1))
     return shapes

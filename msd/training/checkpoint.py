@@ -53,7 +53,7 @@ class Checkpoint:
     """The checkpoint of one training, and the one before it, in a folder; without a folder nothing is kept.
 
     Attributes:
-        asked: the signal that the process was asked to stop by.
+        stop_signal: the one that asked the process to stop, if any did.
         is_read_only: whether another process saves, and decides when to stop.
 
     Args:
@@ -65,7 +65,7 @@ class Checkpoint:
         self.name = prefix + name
         self.path = None if folder is None else Path(folder) / f"{self.name}.pt"
         self.saved = time.monotonic()
-        self.asked: int | None = None
+        self.stop_signal: int | None = None
         self.is_read_only = False
 
     def restore(self, state: TrainState) -> None:
@@ -86,7 +86,7 @@ class Checkpoint:
 
     def is_due(self) -> bool:
         """Whether the last checkpoint is old enough, or the process was asked to stop."""
-        return self.asked is not None or time.monotonic() - self.saved >= SECONDS
+        return self.stop_signal is not None or time.monotonic() - self.saved >= SECONDS
 
     def after_step(self, state: TrainState, *, stop: int | None) -> None:
         """Save where it is due; end the process where `stop`, a signal, says so, all processes after the same step."""
@@ -127,11 +127,11 @@ class Checkpoint:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-        if self.asked is not None:
-            signal.raise_signal(self.asked)
+        if self.stop_signal is not None:
+            signal.raise_signal(self.stop_signal)
 
     def _asked_to_stop(self, number: int, frame: FrameType | None) -> None:
-        self.asked = number
+        self.stop_signal = number
 
     @staticmethod
     def _previous(path: Path) -> Path:

@@ -57,14 +57,14 @@ def cost(job: Job[StudentParams]) -> dict[str, float]:
         name: {"parameters": parameter_count(model), "bytes": byte_count(model), "flops": flops(model, seen[name])}
         for name, model in models.items()
     }
-    asked: dict[str, Ask] = {name: _of_torch(model, params.removal) for name, model in models.items()}
+    forms: dict[str, Ask] = {name: _of_torch(model, params.removal) for name, model in models.items()}
     with tempfile.TemporaryDirectory() as folder:
         for form, path in _exported(student, Path(folder), params, masked=split.boxes is not None).items():
-            asked[form], measured[form] = _of_onnx(path), {"bytes": path.stat().st_size}
+            forms[form], measured[form] = _of_onnx(path), {"bytes": path.stat().st_size}
     for form in FORMS:
-        measured[form]["score"] = _score(asked[form], dataset, params.metric)
+        measured[form]["score"] = _score(forms[form], dataset, params.metric)
     seen |= dict.fromkeys(FORMS, split)
-    for name, times in latencies(asked, seen).items():
+    for name, times in latencies(forms, seen).items():
         measured[name] |= {"latency_ms": times, "run": str(Path(files[name.partition("-")[0]]).parent)}
     uids = pd.read_parquet(job.inputs["test"], columns=["uid"])["uid"]
     sample = uids[int(split.rows_by_length(1))]
@@ -111,15 +111,15 @@ def _score(ask: Ask, dataset: Dataset, metric: str) -> float:
 
 
 @torch.inference_mode()
-def latencies(asked: dict[str, Ask], splits: Mapping[str, Split]) -> dict[str, list[float]]:
+def latencies(forms: dict[str, Ask], splits: Mapping[str, Split]) -> dict[str, list[float]]:
     """Median milliseconds a sample in each round; the models take turns, so that a busy machine slows all of them.
 
     splits: by model what it reads, the same samples.
     """
     rows = next(iter(splits.values())).rows_by_length(PER_ROUND)
-    medians: dict[str, list[float]] = {name: [] for name in asked}
+    medians: dict[str, list[float]] = {name: [] for name in forms}
     for turn in range(ROUNDS + 1):
-        for name, ask in asked.items():
+        for name, ask in forms.items():
             times = []
             for row in rows:
                 start = time.perf_counter()

@@ -94,7 +94,7 @@ def fit(
                 scores = {f"val/{name}": value for name, value in training.validate().items()}
                 state.history.add(training.seed, state.step - 1, epoch, scores)
                 _set_training(training, True)
-            checkpoint.after_step(state, stop=engine.of_first(checkpoint.asked))
+            checkpoint.after_step(state, stop=engine.of_first(checkpoint.stop_signal))
         watch.close(state.step)
         checkpoint.save(state)
     if history is not None:

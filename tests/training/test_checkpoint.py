@@ -115,7 +115,7 @@ def test_a_signal_after_the_last_look_is_obeyed_when_the_training_is_done(tmp_pa
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     with pytest.raises(SystemExit, match="143"), kept.listening():
         os.kill(os.getpid(), signal.SIGTERM)
-    assert kept.asked == signal.SIGTERM
+    assert kept.stop_signal == signal.SIGTERM
 
 
 @pytest.mark.parametrize("name", ["crd", "teacher"])

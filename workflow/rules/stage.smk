@@ -6,7 +6,7 @@ from pathlib import Path
 from msd.gpu_slots import wanted
 from msd.job import STAGES, plain, write_job
 from msd.lineage.digest import code_digest
-from msd.prices import asked, price
+from msd.prices import price, requested
 
 
 class Stage:
@@ -35,7 +35,7 @@ class Stage:
         """What a job asks for, by its price; `unknown` (mem_mb, runtime) where it has none."""
 
         def of(name):
-            return lambda wildcards, input, attempt: asked(
+            return lambda wildcards, input, attempt: requested(
                 self._needs(wildcards, input)[0], **unknown, attempt=attempt
             )[name]
 

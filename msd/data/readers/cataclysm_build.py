@@ -69,9 +69,9 @@ def objects(root: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         content = json.loads(path.read_text(encoding="utf-8"))
         for entry in content if isinstance(content, list) else [content]:
             if entry.get("type") in KINDS and isinstance(entry.get("id"), str):
-                told = entry.get("description", "")
-                said = told.get("str", "") if isinstance(told, dict) else told
-                yield path.relative_to(root).as_posix(), {**entry, "description": said}
+                description = entry.get("description", "")
+                text = description.get("str", "") if isinstance(description, dict) else description
+                yield path.relative_to(root).as_posix(), {**entry, "description": text}
 
 
 @dataclass(frozen=True)

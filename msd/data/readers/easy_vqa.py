@@ -39,19 +39,19 @@ def prepare(raw: dict[str, Path], parameters: Parameters) -> Prepared:
     with open_archive(raw_file(raw, "easy_vqa")) as archive:
         with decoding(f"{FOLDER}/answers.txt of {archive.filename} is not text"):
             labels = member(archive, f"{FOLDER}/answers.txt").decode().split()
-        asked = {part: read_questions(archive, part, labels, findings) for part in ("train", "test")}
-        for split, chosen in _choose_pictures(asked, parameters).items():
+        questions = {part: read_questions(archive, part, labels, findings) for part in ("train", "test")}
+        for split, chosen in _choose_pictures(questions, parameters).items():
             part, own = PARTS[split], {}
             for picture in map(int, chosen):
                 name = f"{FOLDER}/{part}/images/{picture}.png"
                 with findings.dropping(f"{part}-{picture:04d}.png", name, "broken picture", split=split):
                     own[picture] = rgb(member(archive, name), name=f"{part}-{picture:04d}.png")
             findings.check_share(split, len(own))
-            shown = [question for question in asked[part] if question[2] in own]
+            shown = [question for question in questions[part] if question[2] in own]
             kept = choose_questions(shown, parameters.questions[split], seed=(parameters.seed, split))
             splits[split] = [_sample(part, question, labels) for question in kept]
             pictures |= {f"{part}-{picture:04d}.png": image for picture, image in own.items()}
-            if len(kept) < (total := len(asked[part])):
+            if len(kept) < (total := len(questions[part])):
                 reason = f"questions beyond the limits: {split} keeps {len(kept)} of {total} of the package's {part}"
                 where = f"{FOLDER}/{part}/questions.json"
                 findings.add(f"{part} ({total - len(kept)} questions)", where, action="dropped", reason=reason)
@@ -77,11 +77,11 @@ def read_questions(archive: zipfile.ZipFile, part: str, labels: list[str], findi
     return questions
 
 
-def _choose_pictures(asked: dict[str, list[Question]], parameters: Parameters) -> dict[str, list[str]]:
+def _choose_pictures(questions: dict[str, list[Question]], parameters: Parameters) -> dict[str, list[str]]:
     """Split -> the numbers of its pictures."""
     wanted = parameters.pictures
     train, test = (
-        hashed_order({str(picture) for _, _, picture, _ in asked[part]}, "easy-vqa", parameters.seed, part)
+        hashed_order({str(picture) for _, _, picture, _ in questions[part]}, "easy-vqa", parameters.seed, part)
         for part in ("train", "test")
     )
     cut = wanted.train + wanted.val

@@ -108,23 +108,23 @@ class Question(NamedTuple):
 def prepare(raw: dict[str, Path], parameters: Parameters) -> Prepared:
     """Train is of train2014, val and test of different pictures of val2014; those of broken pictures are dropped."""
     findings = Findings(parameters.records)
-    asked = {subset: read_questions(raw, subset, findings) for subset in SUBSETS}
-    labels = vocabulary((one for part in asked.values() for one in part), least=parameters.least_questions)
+    questions = {subset: read_questions(raw, subset, findings) for subset in SUBSETS}
+    labels = vocabulary((one for part in questions.values() for one in part), least=parameters.least_questions)
     if not labels:
         raise UserError(f"no answer is the main one of {parameters.least_questions} questions; lower `least_questions`")
     photographs = Photographs(raw, side=parameters.side)
     places = {label: index for index, label in enumerate(labels)}
     splits: dict[str, list[Sample]] = {}
-    for split, names in _choose_pictures(asked, parameters).items():
+    for split, names in _choose_pictures(questions, parameters).items():
         subset, kept = OWNERS[split], set()
         for name in names:
             with findings.dropping(name, subset, "broken picture", split=split):
                 photographs.read(name)
                 kept.add(name)
         findings.check_share(split, len(kept))
-        own = [question for question in asked[subset] if question.picture in kept]
+        own = [question for question in questions[subset] if question.picture in kept]
         splits[split] = [_sample(question, places) for question in own]
-        total = len(asked[subset])
+        total = len(questions[subset])
         if len(own) < total:
             reason = f"questions on other pictures: {split} has {len(own)} of {total} questions of {subset}"
             findings.add(f"{subset} ({total - len(own)} questions)", subset, action="dropped", reason=reason)
@@ -159,12 +159,12 @@ def read_questions(raw: dict[str, Path], subset: str, findings: Findings) -> lis
     questions = _fitting(_parsed(Questions, name).questions, f"{name}: questions", subset, findings)
     source = f"v2_mscoco_{subset}_annotations.json of {raw_file(raw, f'v2_Annotations_{part}')}"
     annotations = _fitting(_parsed(Annotations, source).annotations, f"{source}: annotations", subset, findings)
-    answered = {entry.question_id: entry for _, entry in annotations}
+    annotation_of = {entry.question_id: entry for _, entry in annotations}
     times = Counter(entry.question_id for part in (questions, annotations) for _, entry in part)
-    found: dict[int, Question] = {}
+    kept: dict[int, Question] = {}
     for where, question in questions:
         number, text = question.question_id, " ".join(question.question.split())
-        entry = answered.get(number)
+        entry = annotation_of.get(number)
         if entry is None or entry.image_id != question.image_id:
             findings.drop(str(number), where, "no answers to it on its picture", split=subset)
         elif times[number] > 2:
@@ -174,9 +174,9 @@ def read_questions(raw: dict[str, Path], subset: str, findings: Findings) -> lis
         else:
             picture = f"COCO_{subset}_{question.image_id:012d}.png"
             answers = tuple(one.answer for one in entry.answers)
-            found[number] = Question(str(number), picture, text, entry.multiple_choice_answer, answers)
-    findings.check_share(subset, len(found))
-    return list(found.values())
+            kept[number] = Question(str(number), picture, text, entry.multiple_choice_answer, answers)
+    findings.check_share(subset, len(kept))
+    return list(kept.values())
 
 
 def vocabulary(questions: Iterable[Question], *, least: int) -> list[str]:
@@ -217,11 +217,11 @@ def _words(error: ValidationError) -> str:
     return f"{place or 'the file'}: {first['msg']}"
 
 
-def _choose_pictures(asked: dict[str, list[Question]], parameters: Parameters) -> dict[str, list[str]]:
+def _choose_pictures(questions: dict[str, list[Question]], parameters: Parameters) -> dict[str, list[str]]:
     """Split -> its pictures."""
     limits, chosen = parameters.pictures, {}
     for subset in SUBSETS:
-        order = hashed_order({question.picture for question in asked[subset]}, "vqa-v2", parameters.seed, subset)
+        order = hashed_order({question.picture for question in questions[subset]}, "vqa-v2", parameters.seed, subset)
         owners = [split for split, owner in OWNERS.items() if owner == subset]
         given = sum(limits[split] or 0 for split in owners)
         needed = given + sum(limits[split] is None for split in owners)  # at least one for each that has the others
