@@ -64,8 +64,8 @@ class Setting:
         return derive_seed(self.dataset, self.seed, purpose)
 
 
-class Together(Protocol):
-    """The batch that several processes have a part of each."""
+class SharedBatch(Protocol):
+    """The batch that several processes have a part of each, as `msd.training.engine` gives it."""
 
     @property
     def rows(self) -> Tensor:
@@ -125,7 +125,7 @@ class Step:
     batch: Batch
     forward: Forward
     views: tuple[View, ...]
-    together: Together | None = None
+    together: SharedBatch | None = None
     _outputs: dict[View, Output] = field(default_factory=dict)
 
     @property
@@ -235,7 +235,7 @@ class Method(nn.Module):
         batch: Batch,
         streams: Callable[[], Sequence[torch.Generator]] = list,
         *,
-        together: Together | None = None,
+        together: SharedBatch | None = None,
     ) -> Step:
         """A batch as the student sees it.
 

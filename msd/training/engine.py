@@ -34,11 +34,11 @@ class Part(NamedTuple):
     rows: Tensor
     size: int
     number: int
-    together: Together | None
+    together: GatheredBatch | None
 
 
 @dataclass(frozen=True)
-class Together:
+class GatheredBatch:
     """The batch that several processes have a part of each, for losses that relate its samples.
 
     Attributes:
@@ -120,7 +120,7 @@ class Engine:
             return [Part(batch, len(batch) * self.processes, 0, None)]
         places = torch.arange(len(batch)).tensor_split(self.processes)[self.index]
         own = slice(int(places[0]), int(places[-1]) + 1)
-        together = Together(batch, own) if self.processes > 1 else None
+        together = GatheredBatch(batch, own) if self.processes > 1 else None
         accumulate = self.options.accumulate
         split = [rows for rows in batch[own].tensor_split(accumulate) if len(rows)]
         return [Part(rows, len(batch), self.index * accumulate + number, together) for number, rows in enumerate(split)]
