@@ -48,7 +48,9 @@ def other_side(cell: Mapping[str, Any], tables: Iterable[Mapping[str, Any]]) -> 
     """The cell of the method that `cell` is compared with, from the first of the tables that has one.
 
     It agrees with the cell in every key that tells both apart. Of several, the one with the fewest further keys, then
-    one of the same runs; None when no table has any.
+    one of the same runs. None where no single cell is the other side: a claim over several measures (their mean) or
+    over all tasks, and what `NO_RUN` lists. The former two name the runs of the other side in `against.runs`, which
+    `trace` follows without a cell; of the latter it shows no runs.
     """
     method = cell["against"]["method"]
     shared = [key for key in KEYS if key not in OF_METHOD and cell.get(key) not in (None, "")]
