@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from msd.data.rows import all_of
 from msd.distill.losses import Task
+from msd.memory import fits_in_memory
 from msd.training.dataset import Dataset
 from msd.training.determinism import single_thread
 from msd.training.frozen_features import Features, Modality, frozen_features
@@ -80,6 +81,11 @@ def fit(features: np.ndarray, targets: Tensor, *, task: Task, labels: int, stren
     One L-BFGS run for all labels at once: scikit-learn's one-against-rest fits the same 40 problems one by one,
     which takes many times as long. A test holds the two against each other.
     """
+    fits_in_memory(
+        8 * len(features) * (2 * features.shape[1] + 4 * labels),  # both in double; logits, their gradient and one more
+        f"the features and the {labels:,} labels of {len(features):,} samples, for the logistic probe,",
+        "run this job where there is more memory",
+    )
     inputs = torch.from_numpy(np.ascontiguousarray(features, dtype=np.float64))
     weight = torch.zeros(features.shape[1], labels, dtype=torch.float64, requires_grad=True)
     bias = torch.zeros(labels, dtype=torch.float64, requires_grad=True)

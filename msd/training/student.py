@@ -22,6 +22,7 @@ from msd.data.transfer import TRANSFER
 from msd.distill.likeness import mean_divergence
 from msd.distill.method import Setting, TeacherTargets, method_class
 from msd.errors import UserError
+from msd.memory import fits_in_memory
 from msd.models.build import principal_words, start_from_model
 from msd.models.classifier import Classifier
 from msd.models.files import load_model, load_student, save_students
@@ -181,7 +182,13 @@ def _targets_from_student(dataset: Dataset, job: Job[StudentParams], *, seed: in
     """Where a student of the same seed takes the teacher's place: its outputs on image and text."""
     config = dataset.config(job.params.architecture.model_dump())
     model = load_student(job.inputs["teacher_students"], seed=seed, config=config)
-    logits, features = predict(model, _training_samples(dataset), "both", removal=job.params.removal)
+    samples = _training_samples(dataset)
+    fits_in_memory(
+        2 * 4 * len(samples) * dataset.labels,  # made, and copied
+        f"a student's predictions of {dataset.labels:,} labels for {len(samples):,} samples",
+        "run this job where there is more memory",
+    )
+    logits, features = predict(model, samples, "both", removal=job.params.removal)
     return TeacherTargets({"both": logits.clone()}, {"both": features.clone()})  # outside inference mode
 
 

@@ -5,6 +5,8 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
+from msd.errors import UserError
+from msd.memory import free_memory
 from msd.training.probe import _product, fit
 
 
@@ -32,3 +34,9 @@ def test_a_training_set_of_fewer_samples_than_components_has_a_product_too() -> 
     generator = np.random.default_rng(0)
     frozen = {name: (generator.normal(size=(10, 50)), generator.normal(size=(10, 7))) for name in ("train", "val")}
     assert {name: features.shape for name, features in _product(frozen).items()} == dict.fromkeys(frozen, (10, 10 * 7))
+
+
+def test_what_does_not_fit_into_memory_is_refused_before_it_is_made() -> None:
+    labels = free_memory() // 8  # a row of targets alone would fill it
+    with pytest.raises(UserError, match=r"of 2 samples, for the logistic probe, need .* GB of memory"):
+        fit(np.zeros((2, 3)), torch.zeros(2, 1), task="multilabel", labels=labels, strength=0.3)
