@@ -33,7 +33,7 @@ def test_what_a_changed_job_makes_no_more_is_removed_unless_a_record_lists_it(wo
         Path(path).touch()
     own, other = "results/toy/double/record.json", "results/toy/record.json"
     for record, path in ((own, gone[1]), (other, kept[1])):
-        Path(record).write_text(json.dumps({"outputs": [{"path": path, "sha256": ""}]}))
+        Path(record).write_text(json.dumps({"inputs": [], "outputs": [{"path": path, "sha256": ""}]}))
     write_job(FILE, {"outputs": {"all": [*kept, *gone, str(working_folder / "outside")], "record": own}})
     write_job(FILE, {"outputs": {"all": ["results/toy/double/a"], "record": own}})
     assert all(Path(path).is_file() for path in (*kept, own))

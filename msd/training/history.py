@@ -61,7 +61,10 @@ class History:
 
     def state_dict(self) -> dict[str, Any]:
         """Texts and tensors, which share the memory of the columns: nothing can be added while they are held."""
-        columns = {name: torch.from_numpy(np.asarray(column)) for name, column in self.columns.items()}
+        columns = {  # empty columns share one address, which torch.save takes for one tensor of several types
+            name: torch.from_numpy(np.asarray(column)) if column else torch.empty(0)
+            for name, column in self.columns.items()
+        }
         return {"terms": self.terms, "columns": columns}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -67,3 +67,11 @@ def test_it_goes_through_a_checkpoint_and_is_added_to_another(tmp_path: Path) ->
     assert whole.last("accuracy") != whole.last("accuracy"), "NaN"
     whole.add_history(History())
     assert len(whole) == len(again) + 2
+
+
+def test_a_history_without_a_row_is_saved_and_read_again(tmp_path: Path) -> None:
+    torch.save(History().state_dict(), tmp_path / "history.pt")
+    again = History()
+    again.load_state_dict(torch.load(tmp_path / "history.pt", weights_only=True))
+    again.add(7, 0, 0, MEANS)
+    assert (len(again), again.last("loss")) == (2, 0.1)

@@ -17,7 +17,6 @@ from torch import Tensor
 
 from msd.data.findings import Findings
 from msd.mfh.av_mnist.archive import CLASSES, read_av_mnist
-from msd.mfh.av_mnist.config import EMBEDDED
 from msd.mfh.av_mnist.spoken_digits import read_digits
 from msd.mfh.crossmodal.networks import Joint, small
 from msd.mfh.crossmodal.samples import Samples, standardised
@@ -43,7 +42,7 @@ def av_mnist(job: Job[AvMnistParams]) -> dict[str, float]:
     findings.write(job.outputs["findings"])
     splits = standardised(splits)
     label = splits["test"].label
-    parts, dataset = [], EMBEDDED[0] if "digits" in job.inputs else "av-mnist"
+    parts, dataset = [], "spoken-digits" if "digits" in job.inputs else "av-mnist"
     for seed in job.params.seeds:
         checkpoints = partial(Checkpoint, job.scratch, prefix=f"{dataset}, seed {seed}, ")
         for method, logits in predictions(splits, job.params, seed=seed, checkpoints=checkpoints).items():

@@ -185,9 +185,8 @@ def test_a_pair_that_was_stopped_goes_on_to_the_same_bits(
     train_together(*whole, splits["train"], **how)
     after_step = Checkpoint.after_step
 
-    def stop(checkpoint: Checkpoint, state: TrainState) -> None:
-        checkpoint.stop = signal.SIGTERM if state.step == 100 else None
-        after_step(checkpoint, state)
+    def stop(checkpoint: Checkpoint, state: TrainState, *, stop: int | None) -> None:
+        after_step(checkpoint, state, stop=signal.SIGTERM if state.step == 100 else stop)
 
     monkeypatch.setattr("msd.training.checkpoint.SECONDS", 0)
     monkeypatch.setattr(Checkpoint, "after_step", stop)
