@@ -140,9 +140,8 @@ def arithmetic_project(folder: Path) -> None:
         files = [path if Path(path).suffix else f"{path}/file.txt" for path in outs(content)]
         shell = "n=$(( $(cat {input}) + 1 )); for file in {output}; do echo $n > $file; done"
         study = "mfh" if "config/mfh.yaml" in content["cmd"] else "demo"
-        for path in (path for path in shown if is_below(path, outs(content))):
-            files.append(path)
-            shell += shown[path] + path
+        own = [path for path in shown if is_below(path, outs(content))]
+        files, shell = files + own, shell + "".join(shown[path] + path for path in own)
         target = content["cmd"].partition("--cores 2 ")[2].split()[0]
         lines[study] += [
             f"rule {target}:",

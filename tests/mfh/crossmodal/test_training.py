@@ -2,8 +2,6 @@
 
 import copy
 import itertools
-import signal
-from pathlib import Path
 
 import pytest
 import torch
@@ -28,7 +26,6 @@ from msd.mfh.crossmodal.training import (
     transfer,
 )
 from msd.mfh.generality import silence
-from msd.training.checkpoint import Checkpoint, TrainState
 
 TRAINING = NetTraining(epochs=30, batch_size=50, learning_rate=0.05)
 DISTILLATION = Distillation(task_weight=1, kd_weight=1, temperature=2)
@@ -171,31 +168,6 @@ def test_students_differ_by_their_teacher_alone(splits) -> None:
     right = {name: (logits.argmax(1) == splits["test"].label).float().mean() for name, logits in found.items()}
     assert right["teacher-regular"] > right["teacher-general"] > right["teacher-specific"]
     assert right["kd-general"] > right["kd-specific"]
-
-
-@pytest.mark.parametrize("sides", [(X, Y), (X, X)], ids=["two modalities", "the same modality"])
-def test_a_pair_that_was_stopped_goes_on_to_the_same_bits(
-    splits, sides: tuple[Side, Side], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def pair() -> list[ModalityNet]:
-        return [ModalityNet.start(side, seed) for seed, side in enumerate(sides)]
-
-    how = {"training": TRAINING, "seed": 1}
-    whole, stopped, resumed = pair(), pair(), pair()
-    train_together(*whole, splits["train"], **how)
-    after_step = Checkpoint.after_step
-
-    def stop(checkpoint: Checkpoint, state: TrainState, *, stop: int | None) -> None:
-        after_step(checkpoint, state, stop=signal.SIGTERM if state.step == 100 else stop)
-
-    monkeypatch.setattr("msd.training.checkpoint.SECONDS", 0)
-    monkeypatch.setattr(Checkpoint, "after_step", stop)
-    with pytest.raises(SystemExit):
-        train_together(*stopped, splits["train"], **how, checkpoint=Checkpoint(str(tmp_path), "pair"))
-    monkeypatch.undo()
-    train_together(*resumed, splits["train"], **how, checkpoint=Checkpoint(str(tmp_path), "pair"))
-    for one, other in zip(whole, resumed, strict=True):
-        assert all(map(torch.equal, one.net.state_dict().values(), other.net.state_dict().values()))
 
 
 def test_pure_divergence_brings_a_student_to_its_teacher(splits) -> None:
