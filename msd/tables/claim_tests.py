@@ -13,7 +13,7 @@ from msd.measure.stats import holm
 from msd.tables.cell import Against, Cell, Value, Verdict
 from msd.tables.comparisons import titles
 from msd.tables.results import DatasetResults
-from msd.tables.study_results import StudyResults
+from msd.tables.study_results import Side, StudyResults
 from msd.tables.table import corrected
 from msd.tables.text import difference_text, number, p_words
 from msd.tables.verdict import AS_PREDICTED, EXPLORATORY, INCONCLUSIVE, NOT_AS_PREDICTED, SIGNIFICANT, of_difference
@@ -60,16 +60,13 @@ class ClaimTests:
         """The score, or the mean of the claim's measures."""
         kinds = [(kind, view) for kind, _, view in (one.partition("/") for one in self.claim.measures)]
         kinds = kinds or [("score", "both")]
-        seeds = [seed for seed in results.methods[method].seeds if seed in results.methods[other].seeds]
         cells = [self.study.method_cell(results, method, view=view, kind=kind) for kind, view in kinds]
-        sides = [
-            [self.study.runs(results, name, view=view, kind=kind, seeds=seeds) for kind, view in kinds]
-            for name in (method, other)
-        ]
-        a, b = ([sum(runs) / len(kinds) for runs in zip(*side, strict=True)] for side in sides)
-        teachers = [results.methods[method].teachers[seed] for seed in seeds]
-        share = self.study.teacher_share(results.name, kinds) if len(set(teachers)) > 1 else None
-        against = self.study.against(other, a, b, results, teachers=teachers, share=share)
+
+        def side(name: str, *, seeds: Sequence[str]) -> Side:
+            measured = [self.study.runs(results, name, view=view, kind=kind, seeds=seeds) for kind, view in kinds]
+            return [sum(runs) / len(kinds) for runs in zip(*measured, strict=True)]
+
+        against = self.study.between(results, method, other, side, kinds=kinds)
         metric = " and ".join(cell.metric for cell in cells)
         by_seed = {seed: _mean([cell.value.by_seed[seed] for cell in cells]) for seed in cells[0].value.by_seed}
         return replace(

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from msd.measure.metric import METRICS
-from msd.tables.cell import ONE_MODEL, ONE_TEACHER, Against, Cell, Value
+from msd.tables.cell import ONE_MODEL, ONE_TEACHER, Cell, Value
 from msd.tables.comparisons import make_table, titles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from msd.measure.scorers import FloatArray
     from msd.tables.results import Array, DatasetResults, MethodResults
@@ -59,11 +59,16 @@ def _cells(study: StudyResults, results: DatasetResults) -> list[Cell]:
             value = _value(results, by_seed, measure, why=why)
             cells.append(Cell(**_about(results, name, measure), value=value, runs=runs))
     apart = {name: _apart(study, results, own) for name, own in results.methods.items()}
+
+    def side(name: str, *, seeds: Sequence[str]) -> list[FloatArray]:
+        return [apart[name][seed] for seed in seeds]
+
     for name, own in results.methods.items():
         for measure in MEASURES:
             teachers = study.teachers_of(results, name)
             value = _value(results, own.logits("test", "both"), measure, teachers=teachers)
-            against = _against(study, results, name, apart) if measure == "apart" else None
+            baseline = study.against_baseline(name) if measure == "apart" else None
+            against = None if baseline is None else study.between(results, name, baseline, side)
             about: dict[str, Any] = {"selected": own.content["selected"], "runs": own.content["runs"]}
             cells.append(Cell(**_about(results, name, measure), value=value, against=against, **about))
     return cells
@@ -93,17 +98,3 @@ def _apart(study: StudyResults, results: DatasetResults, own: MethodResults) -> 
         return study.resampled(results, lambda weights: scorer(weights[:, keep]))
 
     return {seed: resampled(logits) for seed, logits in own.logits("test", "both").items()}
-
-
-def _against(
-    study: StudyResults, results: DatasetResults, name: str, apart: Mapping[str, Mapping[str, FloatArray]]
-) -> Against | None:
-    """The difference to the baseline on the samples apart from training."""
-    other, own = study.against_baseline(name), results.methods[name]
-    if other is None:
-        return None
-    seeds = [seed for seed in own.seeds if seed in results.methods[other].seeds]
-    a, b = ([apart[method][seed] for seed in seeds] for method in (name, other))
-    teachers = [own.teachers[seed] for seed in seeds]
-    share = study.teacher_share(results.name, [("score", "both")]) if len(set(teachers)) > 1 else None
-    return study.against(other, a, b, results, teachers=teachers, share=share)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -98,11 +99,8 @@ class StudyResults:
         metric = metric_name(results, view=view, kind=kind)
         compared = None
         if against is not None:
-            seeds = [seed for seed in own.seeds if seed in results.methods[against].seeds]
-            a, b = (self.runs(results, name, view=view, kind=kind, seeds=seeds) for name in (method, against))
-            teachers = [own.teachers[seed] for seed in seeds]
-            share = self.teacher_share(results.name, [(kind, view)]) if len(set(teachers)) > 1 else None
-            compared = self.against(against, a, b, results, teachers=teachers, share=share)
+            side = partial(self.runs, results, view=view, kind=kind)
+            compared = self.between(results, method, against, side, kinds=[(kind, view)])
         return Cell(
             dataset=results.name,
             method=method,
@@ -118,6 +116,27 @@ class StudyResults:
             against=compared,
             **more,
         )
+
+    def between(
+        self,
+        results: DatasetResults,
+        method: str,
+        other: str,
+        side: Callable[..., Side],
+        *,
+        kinds: Sequence[tuple[str, str]] = (("score", "both"),),
+    ) -> Against:
+        """The difference of two methods over the seeds that both have.
+
+        side: of a method and `seeds` the scores of each on all resampled test splits.   kinds: what they are of, as in
+        `teacher_share`.
+        """
+        own = results.methods[method]
+        seeds = [seed for seed in own.seeds if seed in results.methods[other].seeds]
+        a, b = (side(name, seeds=seeds) for name in (method, other))
+        teachers = [own.teachers[seed] for seed in seeds]
+        share = self.teacher_share(results.name, kinds) if len(set(teachers)) > 1 else None
+        return self.against(other, a, b, results, teachers=teachers, share=share)
 
     def teachers_of(self, results: DatasetResults, method: str, *, kind: str = "score") -> Mapping[str, str]:
         """Seed -> the teacher that a value of a method's student depends on; none of the score of one without."""
