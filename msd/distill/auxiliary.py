@@ -46,7 +46,12 @@ class AuxiliaryMethod(Method):
         if self.options.weighting is not None and self.options.share * self.options.strength > 0:
             weights = WEIGHTINGS[self.options.weighting](self.teacher.saliency, strength=self.options.strength)
             self.weights = {modality: weights[modality].expand(len(setting.samples)) for modality in MODALITIES}
-            self.views = VIEWS
+            self.views, self.imitated = VIEWS, (*self.imitated, *MODALITIES)
+
+    def of_teacher(self, rows: Tensor) -> dict[str, Tensor]:
+        """The logits of `imitated`, and `weight/<modality>` (B,) of each auxiliary term."""
+        weights = {f"weight/{modality}": weights[rows] for modality, weights in self.weights.items()}
+        return super().of_teacher(rows) | weights
 
     def unimodal(self, view: View, step: Step) -> Tensor:
         """The auxiliary term of image or text, per sample (B,): D(view)."""
@@ -56,7 +61,7 @@ class AuxiliaryMethod(Method):
         """`loss` (B,) with the weighted terms on top, and terms and weights (B,) by name."""
         terms: dict[str, Tensor] = {}
         for modality in MODALITIES if self.weights else ():
-            weight, term = step.here(self.weights[modality][step.rows]), self.unimodal(modality, step)
+            weight, term = step.batch.teacher[f"weight/{modality}"], self.unimodal(modality, step)
             terms |= {f"weight/{modality}": weight, f"{self.auxiliary}/{modality}": term}
             loss = loss + weight * term
         return loss, terms

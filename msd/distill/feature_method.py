@@ -33,7 +33,11 @@ class FeatureMethod(AuxiliaryMethod):
 
     def features(self, step: Step) -> tuple[Tensor, Tensor]:
         """Pooled features on `both` of the samples of all processes: of student (B, H_S) and teacher (B, H_T)."""
-        return step.gather(step.features("both")), step.here(self.teacher.features["both"][step.all_rows])
+        return step.gather(step.features("both")), step.gather(step.batch.teacher["features"])
+
+    def of_teacher(self, rows: Tensor) -> dict[str, Tensor]:
+        """What the auxiliary terms read, and `features` (B, H): the teacher's, pooled, on `both`."""
+        return super().of_teacher(rows) | {"features": self.teacher.features["both"][rows]}
 
     def parts(self, step: Step) -> dict[str, Tensor]:
         """The parts that X is the sum of, by name, per sample (B,) of all processes."""

@@ -87,26 +87,32 @@ class Forward(Protocol):
 
 @dataclass(frozen=True)
 class Batch:
-    """Training samples as the student reads them: row numbers into the split (B,), inputs, and targets.
+    """All that a step reads of training samples: row numbers into the split (B,), inputs, targets, and of the teacher.
 
     The numbers stay on the processor, where the files that they point into are.
+
+    Attributes:
+        teacher: name -> (B, …), as `Method.of_teacher` says.
     """
 
     rows: Tensor
     inputs: Inputs
     targets: Tensor
+    teacher: Mapping[str, Tensor] = field(default_factory=dict)
 
     def to(self, device: torch.device, *, non_blocking: bool = False) -> Batch:
         """The same on a device."""
+        teacher = {name: values.to(device, non_blocking=non_blocking) for name, values in self.teacher.items()}
         inputs = self.inputs.to(device, non_blocking=non_blocking)
-        return Batch(self.rows, inputs, self.targets.to(device, non_blocking=non_blocking))
+        return Batch(self.rows, inputs, self.targets.to(device, non_blocking=non_blocking), teacher)
 
     def pin_memory(self) -> Batch:
         """The same in pages that a GPU reads by itself."""
-        return Batch(self.rows, self.inputs.pin_memory(), self.targets.pin_memory())
+        teacher = {name: values.pin_memory() for name, values in self.teacher.items()}
+        return Batch(self.rows, self.inputs.pin_memory(), self.targets.pin_memory(), teacher)
 
 
-Given = TypeVar("Given", Tensor, Batch)
+Given = TypeVar("Given", Tensor, Inputs)
 
 
 def sent(values: Given, device: torch.device) -> Given:
@@ -142,6 +148,10 @@ class Step:
     def targets(self) -> Tensor:
         """Gold labels: (B,) classes, or (B, C) scores."""
         return self.batch.targets
+
+    def teacher(self, view: View) -> Tensor:
+        """The logits (B, C) that the student imitates on `view`, one of the method's `imitated`."""
+        return self.batch.teacher[view]
 
     def here(self, values: Tensor) -> Tensor:
         """Values of samples from the processor, on the device of the batch."""
@@ -189,6 +199,7 @@ class Method(nn.Module):
 
     Attributes:
         views: those of each batch that the loss reads; the student computes them in one pass.
+        imitated: those on which the loss compares the student's logits with the teacher's.
         internals: whether the student's outputs hold hidden states and attentions.
         kept: names of the terms whose every sample goes into the history, not the batch's mean alone.
         live_teacher: whether it runs the teacher, so that its file must say `teacher: model`.
@@ -203,6 +214,7 @@ class Method(nn.Module):
     Options: ClassVar[type[MethodOptions]] = MethodOptions
 
     views: tuple[View, ...] = ("both",)
+    imitated: tuple[View, ...] = ()
     internals: bool = False
     kept: tuple[str, ...] = ()
     live_teacher: bool = False
@@ -228,7 +240,14 @@ class Method(nn.Module):
     def batch(self, rows: Tensor) -> Batch:
         """The training samples `rows` (B,), on the processor."""
         samples = self.setting.samples
-        return Batch(rows, samples.inputs(rows), samples.targets[rows])
+        return Batch(rows, samples.inputs(rows), samples.targets[rows], self.of_teacher(rows))
+
+    def of_teacher(self, rows: Tensor) -> dict[str, Tensor]:
+        """What the loss reads of the teacher on the training samples `rows` (B,): view -> logits (B, C) to imitate.
+
+        It is read with the inputs, ahead of the step; a method that reads more of it adds it under other names.
+        """
+        return {view: self.target(view, rows) for view in self.imitated}
 
     def step(
         self,
@@ -268,8 +287,7 @@ class Method(nn.Module):
 
     def divergence(self, view: View, step: Step, *, temperature: float) -> Tensor:
         """D(view) = T²·KL(target ‖ student), per sample (B,)."""
-        target = step.here(self.target(view, step.rows))
-        return kd_divergence(step.logits(view), target, temperature=temperature, task=self.task)
+        return kd_divergence(step.logits(view), step.teacher(view), temperature=temperature, task=self.task)
 
 
 def method_class(name: str) -> type[Method]:

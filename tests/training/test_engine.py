@@ -29,6 +29,7 @@ from msd.training.student import train_students
 CONFIGS = {path.stem: read_model(MethodConfig, path) for path in sorted(Path("config/methods").glob("*.yaml"))}
 BATCH_IS = {name: method_class(config.implementation).batch_is for name, config in CONFIGS.items()}
 APART = [name for name in CONFIGS if BATCH_IS[name] == "apart"]
+PARTS = ("logits", "features")
 SPLIT = [name for name in CONFIGS if BATCH_IS[name] != "whole"]
 
 
@@ -102,6 +103,31 @@ def test_a_step_does_not_wait_for_the_device(name: str, task: str) -> None:
     with waits_of_steps() as waits:
         trained(name, task)
     assert waits == []
+
+
+class ReadAhead:
+    """Rows that may be read until `closed`."""
+
+    def __init__(self, rows: torch.Tensor) -> None:
+        self.rows, self.shape, self.closed = rows, rows.shape, False
+
+    def __getitem__(self, rows: torch.Tensor) -> torch.Tensor:
+        assert not self.closed
+        return self.rows[rows]
+
+
+@pytest.mark.parametrize("name", [name for name, config in CONFIGS.items() if config.teacher != "model"])
+def test_all_that_a_loss_reads_of_the_teachers_files_is_read_with_the_batch(name: str) -> None:
+    config, given = CONFIGS[name], new_setting().teacher
+    stored = {part: {view: ReadAhead(rows) for view, rows in getattr(given, part).items()} for part in PARTS}
+    options = config.points[0][1]
+    options |= {"meta_share": 0.5} if "meta_share" in options else {}
+    method = method_class(config.implementation)(options, new_setting(**stored))
+    batch = method.batch(torch.arange(5))
+    for part in PARTS:
+        for rows in stored[part].values():
+            rows.closed = True
+    assert method.loss(method.step(batch))[0].isfinite().all()
 
 
 def test_the_first_step_that_is_not_finite_is_named_before_anything_is_saved(tmp_path: Path) -> None:

@@ -52,13 +52,13 @@ class DIST(Method):
         gamma: Weight = Field(description="γ, of the correlation within a class")
 
     options: Options
+    imitated = ("both",)
     batch_is = "related"
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         """L per sample (B,); terms: `task`, `dist/inter` and `dist/intra`."""
         share, temperature = self.options.share, self.options.temperature
-        student = step.gather(step.logits("both"))
-        teacher = step.here(self.teacher.logits["both"][step.all_rows])
+        student, teacher = (step.gather(logits) for logits in (step.logits("both"), step.teacher("both")))
         task = self.task_loss(step)
         losses = correlation_losses(student, teacher, temperature=temperature, task=self.task)
         inter, intra = (step.own(each) for each in losses)

@@ -55,11 +55,12 @@ class DKD(Method):
         beta: Weight = Field(description="β, of the other classes among themselves")
 
     options: Options
+    imitated = ("both",)
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         """L per sample (B,); terms: `task`, `dkd/target` (TCKD) and `dkd/rest` (NCKD)."""
         share, temperature = self.options.share, self.options.temperature
-        student, teacher = step.logits("both"), step.here(self.teacher.logits["both"][step.rows])
+        student, teacher = step.logits("both"), step.teacher("both")
         task = self.task_loss(step)
         targets = step.targets
         if (

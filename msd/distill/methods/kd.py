@@ -15,6 +15,7 @@ class KD(Method):
 
     Options = MixedOptions
     options: MixedOptions
+    imitated = ("both",)
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         """L per sample (B,); terms: `task` and `kd/both`."""

@@ -20,6 +20,8 @@ class MSD(AuxiliaryMethod):
 
         weighting: Weighting = Field(description="what the weights follow: nothing, or modality saliency")
 
+    imitated = ("both",)
+
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         """L per sample (B,); terms: `task`, `kd/both`, and each modality's auxiliary term and weight."""
         share, task = self.options.share, self.task_loss(step)

@@ -43,7 +43,7 @@ class LearnedMSD(Method):
         meta_learning_rate: NotNegative = Field(le=100, description="learning rate of the net's Adam; 0: all weights 1")
 
     options: Options
-    views = VIEWS
+    views = imitated = VIEWS
     batch_is = "whole"
     kept = tuple(f"weight/{view}" for view in VIEWS)
 
@@ -78,11 +78,15 @@ class LearnedMSD(Method):
         """The rows of the training split that are not held out."""
         return self.rows
 
+    def of_teacher(self, rows: Tensor) -> dict[str, Tensor]:
+        """The logits of all views, and `saliency` (B, 2) of image and of text."""
+        return super().of_teacher(rows) | {"saliency": self.saliency[rows]}
+
     @sdpa_kernel(SDPBackend.MATH)  # a GPU's other kernels have no derivative along a direction
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         """L per sample (B,); terms: `task`, and by view `kd/…`, `weight/…` and, where the net learned, `positive/…`."""
         task, divergences = self._losses(step)
-        features = torch.cat((divergences.detach(), step.here(self.saliency[step.rows])), dim=1)
+        features = torch.cat((divergences.detach(), step.batch.teacher["saliency"]), dim=1)
         self.learner.net.observe(features)
         products = {}
         if self.steps % self.options.meta_every == 0:
@@ -123,11 +127,12 @@ class LearnedMSD(Method):
 
     def _meta_loss(self, parameters: Parameters, rows: Tensor) -> Tensor:
         """Mean task loss of held-out samples on `both`, of the whole network: without dropout."""
-        student, batch = self.setting.student, sent(self.batch(rows), next(iter(parameters.values())).device)
+        student, samples, device = self.setting.student, self.setting.samples, next(iter(parameters.values())).device
+        inputs, targets = sent(samples.inputs(rows), device), sent(samples.targets[rows], device)
         student.eval()
-        logits = functional_call(student, dict(parameters), (batch.inputs,))["both"].logits
+        logits = functional_call(student, dict(parameters), (inputs,))["both"].logits
         student.train()
-        return task_loss(logits, batch.targets, task=self.task).mean()
+        return task_loss(logits, targets, task=self.task).mean()
 
 
 def _by_view(name: str, values: Tensor) -> dict[str, Tensor]:

@@ -70,6 +70,7 @@ class TinyBERT(Method):
         beta: Weight = Field(description="β, of hidden states and attentions beside task and predictions")
 
     options: Options
+    imitated = ("both",)
     internals = True
     live_teacher = True
 

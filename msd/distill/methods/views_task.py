@@ -1,8 +1,11 @@
 """Control: single modalities as augmentation of the training data, without the teacher's view of them."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch import Tensor
 
-from msd.distill.method import Step
+from msd.distill.method import Setting, Step
 from msd.distill.methods.msd import MSD
 from msd.models.views import View
 
@@ -13,6 +16,10 @@ class ViewsTask(MSD):
     """
 
     auxiliary = "task"
+
+    def __init__(self, options: Mapping[str, Any], setting: Setting) -> None:
+        super().__init__(options, setting)
+        self.imitated = ("both",)
 
     def unimodal(self, view: View, step: Step) -> Tensor:
         """task(view) per sample (B,)."""
