@@ -137,9 +137,9 @@ def code_digest(modules: Sequence[str], *, package: Path = PACKAGE) -> str:
 def module_digests(modules: Sequence[str], *, package: Path = PACKAGE) -> dict[str, str]:
     """Digest of the parsed source of each of `modules` and of every `msd` module they import, sorted by name.
 
-    Imports are found without running anything, inside functions too. Comments, layout, docstrings and what stands
-    under `if TYPE_CHECKING:` do not count. Modules that only run and record jobs (`MACHINERY`) count where they are
-    named, not where imported.
+    Imports are found without running anything, inside functions too. Comments, layout, docstrings (of values too) and
+    what stands under `if TYPE_CHECKING:` do not count. Modules that only run and record jobs (`MACHINERY`) count where
+    they are named, not where imported.
     """
     digests: dict[str, str] = {}
     waiting, seen = list(modules), set[str]()
@@ -185,18 +185,18 @@ def _unknown_module(name: str, package: Path) -> str:
 @cache
 def _parsed(path: Path, module: str, mtime_ns: int, size: int) -> tuple[str, tuple[str, ...]]:
     """Digest of a module's syntax tree, and the names it may import (a name may turn out to be no module)."""
-    tree = _WithoutTypeChecking().visit(ast.parse(path.read_text(encoding="utf-8"), filename=str(path)))
+    tree = _WhatRuns().visit(ast.parse(path.read_text(encoding="utf-8"), filename=str(path)))
     home = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
     imported = tuple(sorted({name for node in ast.walk(tree) for name in _imports(node, home)}))
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    for node in [node for node in ast.walk(tree) if isinstance(node, documented)]:
-        if ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:]
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), imported
 
 
-class _WithoutTypeChecking(ast.NodeTransformer):
-    """Leaves out what type checkers alone read."""
+class _WhatRuns(ast.NodeTransformer):
+    """Leaves out what readers or type checkers alone read: strings that stand by themselves, and their imports."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if is_text else node
 
     def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
         self.generic_visit(node)

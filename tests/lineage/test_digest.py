@@ -153,6 +153,7 @@ def test_imports_are_followed_inside_functions_and_relative_ones_too(package: Pa
     [
         ("# why", "# because, at greater length", True),
         ('"""Doc."""', '"""Another text."""', True),
+        ("# why", '# why\n"""By how much."""', True),
         ("\n\n", "\n\n\n\n", True),
         ("x * SCALE", "(x   *\n            SCALE)", True),
         ("2.0", "2.5", False),

@@ -23,22 +23,33 @@ PLACES = {
 """Kind of source -> the keys that say where its file is: those it needs, and those it may have."""
 
 
-class Source(Strict):
+class Source(Strict, use_attribute_docstrings=True):
     """One file to fetch: from a package index, a host, a hub, or this repository; or that a person brings (`manual`).
 
     Without a `sha256`, which is for files whose digest nobody has published, that of the file that came is on record.
     """
 
     kind: Literal["pypi", "debian", "url", "committed", "manual", "hub"]
+    """package index PyPI, Debian's archive, a web address, the Hugging Face hub, this repository, or by hand: a person
+    puts it at `<data_root>/<dataset>/<file>`"""
     file: str
+    """name of the file; of kind hub, its path in the repository"""
     sha256: Sha256 | list[Sha256] | None = None
+    """its SHA-256, or those that it has on different mirrors or had over time"""
     bytes: Large | None = None
+    """its size in bytes"""
     package: str | None = None
+    """package that it is, or comes from"""
     version: str | None = None
+    """version of the package"""
     urls: list[str] = Field(default_factory=list)
+    """addresses, tried in order"""
     repo: Repository | None = None
+    """repository of the hub, `owner/name`"""
     revision: Commit | None = None
+    """commit of that repository, in full"""
     repo_type: Literal["model", "dataset", "space"] | None = None
+    """what it holds; a model if null"""
 
     @property
     def name(self) -> str:
@@ -66,17 +77,23 @@ class Source(Strict):
         return self
 
 
-class Licence(Strict):
+class Licence(Strict, use_attribute_docstrings=True):
     """Terms of a dataset; `gate` says what a person must do before it may be fetched.
 
     `environment` names variables whose values come with the licence and are told to nobody, such as a password.
     """
 
     name: str
+    """name of the licence"""
     url: str | None = None
+    """its address"""
     text: str | None = None
+    """its text, or what to know of it"""
     gate: Literal["none", "manual", "token"] = "none"
+    """what a person must do first: nothing, fetch the files by hand, or set a token; a study lists what it accepts in
+    `accept_licenses`"""
     environment: list[Variable] | None = None
+    """variables of the environment that its reader needs, such as a password; never recorded"""
 
     @property
     def terms(self) -> str:

@@ -46,15 +46,21 @@ def check_sizes(layers: int, width: int, heads: int, feed_forward: int) -> None:
         raise ValueError(f"layers, width and feed_forward make {weights:,} weights, more than {MOST_WEIGHTS:,}")
 
 
-class Shape(Strict):
+class Shape(Strict, use_attribute_docstrings=True):
     """Sizes of a model that do not depend on the dataset."""
 
     layers: Count
+    """number of layers"""
     width: Count
+    """width of a token; a multiple of `heads`"""
     heads: Count
+    """attention heads of a layer"""
     feed_forward: Count
+    """width of the feed-forward part of a layer"""
     dropout: Fraction
+    """share of activations that dropout removes"""
     pool: Pool
+    """means of both modalities and their product, or VisualBERT's pooled first token"""
     visual_type: Literal[0, 1] = Field(default=1, exclude_if=lambda value: value == 1)
     head: Literal["linear", "transform"] = Field(default="linear", exclude_if=lambda value: value == "linear")
 
@@ -94,19 +100,25 @@ class ConvertParams(Strict):
     labels: Count | None = None
 
 
-class Schedule(Strict):
+class Schedule(Strict, use_attribute_docstrings=True):
     """AdamW with linear warm-up and linear decay."""
 
     epochs: Count
+    """passes over the training samples"""
     batch_size: BatchSize
+    """samples of a step"""
     learning_rate: LearningRate
+    """peak learning rate of AdamW"""
     weight_decay: Weight
+    """weight decay of AdamW"""
     warmup: Fraction
+    """share of the steps in which the learning rate rises; it then falls to zero"""
     clip: Positive
+    """largest norm of the gradient"""
     max_steps: Count | None = None
-    stop: Count | None = Field(
-        default=None, description="epochs after which training ends, its rates still decaying as for all of them"
-    )
+    """steps after which training ends, if the epochs take more"""
+    stop: Count | None = None
+    """epochs after which training ends, its rates still decaying as for all of them"""
 
     @model_validator(mode="after")
     def _stops_in_time(self) -> Schedule:
@@ -115,14 +127,18 @@ class Schedule(Strict):
         return self
 
 
-class EngineParams(Strict):
+class EngineParams(Strict, use_attribute_docstrings=True):
     """Where a training runs, and how exactly. What it computes is the same, but for rounding and dropout's masks."""
 
     device: Device = "auto"
-    precision: Literal["fp32", "bf16"] = Field(default="fp32", description="of matrix products in training")
-    accumulate: Count = Field(default=1, description="parts of a batch, computed one after another to save memory")
-    processes: Count = Field(default=1, description="processes that each compute a part of every batch, one a GPU")
-    compile: bool = Field(default=False, strict=True, description="whether PyTorch compiles the model")
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """of matrix products in training"""
+    accumulate: Count = 1
+    """parts of a batch, computed one after another to save memory"""
+    processes: Count = 1
+    """processes that each compute a part of every batch, one a GPU"""
+    compile: bool = Field(default=False, strict=True)
+    """whether PyTorch compiles the model"""
 
 
 class TeacherSchedule(Schedule):
@@ -163,11 +179,13 @@ class TeacherParams(ModelParams):
     engine: EngineParams = EngineParams()
 
 
-class OutputsForm(Strict):
+class OutputsForm(Strict, use_attribute_docstrings=True):
     """How a teacher's outputs are stored."""
 
-    dtype: Literal["float32", "float16"] = Field(default="float32", description="of logits and features")
-    top: Count | None = Field(default=None, description="largest logits of a sample that are kept, all if null")
+    dtype: Literal["float32", "float16"] = "float32"
+    """of logits and features"""
+    top: Count | None = None
+    """largest logits of a sample that are kept, all if null"""
 
     @property
     def is_whole(self) -> bool:

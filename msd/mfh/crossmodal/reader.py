@@ -5,7 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, TypeVar
+
+from pydantic import Field
 
 from msd.config.plugin import plugin_class, plugin_names
 from msd.data.findings import Findings, Records
@@ -14,6 +16,9 @@ from msd.mfh.crossmodal import readers
 
 if TYPE_CHECKING:
     from msd.mfh.crossmodal.samples import Samples
+
+Name = TypeVar("Name")
+ReaderName = Annotated[Name, Field(description="reader of the data: its module in msd/mfh/crossmodal/readers")]
 
 
 class DataReader(Records):

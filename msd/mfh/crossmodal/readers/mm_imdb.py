@@ -25,7 +25,7 @@ from msd.data.raw_files import below
 from msd.data.readers.films import GENRES, POSTERS, SPLITS, Film, listed, parse_film, usable
 from msd.errors import UserError, decoding
 from msd.mfh.crossmodal.files import normalised, partners_below, picture
-from msd.mfh.crossmodal.reader import DataReader
+from msd.mfh.crossmodal.reader import DataReader, ReaderName
 from msd.mfh.crossmodal.samples import Samples, gathered
 from msd.text_file import parse_json, read_json
 
@@ -39,7 +39,7 @@ class MmImdb(DataReader):
 
     modalities = ("text", "image")
     metric = "micro_f1"
-    reader: Literal["mm-imdb"] = "mm-imdb"
+    reader: ReaderName[Literal["mm-imdb"]] = "mm-imdb"
     size: Sides = Field((256, 160), description="height and width of a poster in pixels")
     words: Count = Field(5000, description="most frequent words of the training plots that are counted")
     image: Image = Field("vgg_features", description="which pictures of the HDF5 file, if there is one")

@@ -26,7 +26,7 @@ from msd.data.findings import Findings, Row
 from msd.data.randomness import hashed_order
 from msd.errors import UserError, decoding
 from msd.mfh.crossmodal.files import normalised
-from msd.mfh.crossmodal.reader import DataReader
+from msd.mfh.crossmodal.reader import DataReader, ReaderName
 from msd.mfh.crossmodal.samples import IGNORED, Samples, gathered, standardised
 
 LABELED, SPLITS, TO_40, TO_13 = "nyu_depth_v2_labeled.mat", "splits.mat", "classMapping40.mat", "class13Mapping.mat"
@@ -39,7 +39,7 @@ class NyuDepth(DataReader):
     modalities = ("rgb", "depth")
     metric = "miou"
     has_maps = True
-    reader: Literal["nyu-depth"] = "nyu-depth"
+    reader: ReaderName[Literal["nyu-depth"]] = "nyu-depth"
     count: Literal[13, 40] = Field(40, description="number of classes")
     size: Sides = Field((240, 320), description="height and width of a picture in pixels")
     validation: Part = Field(0.1, description="share of the training pictures that validates, in whole scenes")

@@ -25,7 +25,7 @@ from msd.data.raw_files import below
 from msd.data.sound import power
 from msd.errors import UserError
 from msd.mfh.crossmodal.files import array, files_below, fitted, normalised, picture, pixels, recorded
-from msd.mfh.crossmodal.reader import DataReader
+from msd.mfh.crossmodal.reader import DataReader, ReaderName
 from msd.mfh.crossmodal.samples import Samples, gathered, standardised
 from msd.mfh.crossmodal.video import pictures
 from msd.text_file import read_rows
@@ -55,7 +55,7 @@ class Ravdess(DataReader):
 
     modalities = ("audio", "image")
     metric = "accuracy"
-    reader: Literal["ravdess"] = "ravdess"
+    reader: ReaderName[Literal["ravdess"]] = "ravdess"
     size: Sides = Field((256, 512), description="height and width of a picture in pixels")
     validation: Actors = Field((21, 22), description="actors that validate, where no list names them")
     test: Actors = Field((23, 24), description="actors that test, where no list names them")

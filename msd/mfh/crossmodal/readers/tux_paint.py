@@ -23,7 +23,7 @@ from msd.data.sound import power
 from msd.data.splits import Shares, prefix, split_by_group
 from msd.errors import UserError
 from msd.mfh.crossmodal.files import fitted, normalised, partners_below, pixels, recorded
-from msd.mfh.crossmodal.reader import DataReader
+from msd.mfh.crossmodal.reader import DataReader, ReaderName
 from msd.mfh.crossmodal.samples import Samples, gathered, standardised
 from msd.text_file import read_lines
 
@@ -37,7 +37,7 @@ class TuxPaint(DataReader):
 
     modalities = ("image", "text", "speech")
     metric = "accuracy"
-    reader: Literal["tux-paint"] = "tux-paint"
+    reader: ReaderName[Literal["tux-paint"]] = "tux-paint"
     language: Literal["es", "fr"] = Field("fr", description="language of the speech")
     size: Side = Field(48, description="pixels of a picture's side")
     seed: Seed = Field(1, description="seed of the split")

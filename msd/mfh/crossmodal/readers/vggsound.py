@@ -30,7 +30,7 @@ from msd.data.randomness import hashed_order
 from msd.data.sound import power
 from msd.errors import UserError
 from msd.mfh.crossmodal.files import array, files_below, fitted, names, normalised, picture, pixels, recorded
-from msd.mfh.crossmodal.reader import DataReader
+from msd.mfh.crossmodal.reader import DataReader, ReaderName
 from msd.mfh.crossmodal.samples import Samples, gathered
 from msd.mfh.crossmodal.video import length, pictures, sound
 from msd.text_file import read_lines, read_rows
@@ -59,7 +59,7 @@ class VggSound(DataReader):
 
     modalities = ("audio", "video")
     metric = "accuracy"
-    reader: Literal["vggsound"] = "vggsound"
+    reader: ReaderName[Literal["vggsound"]] = "vggsound"
     frames: Count = Field(32, description="frames of a clip, evenly spaced")
     size: Side = Field(256, description="pixels of a frame's side")
     validation: Part = Field(0.1, description="share of the training clips that validates")
