@@ -9,7 +9,6 @@ from statistics import mean
 
 from msd.config.contracts.data import Source
 from msd.config.files import DatasetConfig
-from msd.config.study import Study
 from msd.data import SPLITS
 from msd.errors import UserError
 from msd.gpu_hours import gpu_hours
@@ -32,7 +31,7 @@ def plan(path: str) -> str:
     parts = [
         [f"Study {loaded.study}: {loaded.title}", *(f"  {line}" for line in loaded.summary())],
         _jobs(jobs, loaded),
-        gpu_hours(loaded) if isinstance(loaded, Study) else [],
+        *(gpu_hours(own) for own in loaded.trains),
         [*_disk(loaded), *_features(loaded)],
         _sources(loaded, jobs),
         _to_accept(loaded),

@@ -42,11 +42,11 @@ def open_study(path: str | Path, overrides: dict[str, Any] | None = None) -> Any
         UserError: one sentence that names file, line, key and the nearest valid name.
     """
     study = read_study(path, overrides)
-    if isinstance(study, Study):
-        return check_prepare(check_methods(study), "msd.data.readers")
-    if study.teachers is not None:
-        check_prepare(check_methods(study.teachers.msd), "msd.data.readers")
-    return check_prepare(study, "msd.mfh.av_mnist")
+    for distillation in (*study.trains, *study.reads):
+        check_methods(distillation)
+    for one in (study, *study.reads):
+        check_prepare(one)
+    return study
 
 
 def folder_of(study: AnyStudy, name: str) -> Path:
@@ -57,17 +57,17 @@ def folder_of(study: AnyStudy, name: str) -> Path:
 
 def check_owners(study: AnyStudy) -> None:
     """Raise UserError where the results that the study would write or read are those of another study file."""
-    check_owner(study)
-    if isinstance(study, MfhStudy) and study.teachers is not None:
-        check_owner(study.teachers.msd)
+    for one in (study, *study.reads):
+        check_owner(one)
 
 
-def check_prepare(study: AnyStudy, readers: str) -> AnyStudy:
-    """Hold `prepare` of the datasets' files against the class `Parameters` of their readers, modules of a package.
+def check_prepare(study: AnyStudy) -> None:
+    """Hold `prepare` of the datasets' files against the class `Parameters` of their readers.
 
     Raises:
         UserError: no such reader, or a parameter that is missing, unknown, of a wrong type or out of range.
     """
+    readers = study.readers
     for name, config in study.dataset_configs.items():
         path, module = named_file("datasets", name), config.reader
         if importlib.util.find_spec(f"{readers}.{module}") is None:
@@ -76,10 +76,9 @@ def check_prepare(study: AnyStudy, readers: str) -> AnyStudy:
         if not hasattr(reader, "Parameters") or not hasattr(reader, "prepare"):
             raise UserError(f"{path}: module: {module} only helps readers; name one that has Parameters and prepare")
         validated(reader.Parameters, config.prepare, path, ("prepare",))
-    return study
 
 
-def check_methods(study: Study) -> Study:
+def check_methods(study: Study) -> None:
     """Hold the methods' files, and what the study changes in them, against the methods' code.
 
     Raises:
@@ -109,7 +108,6 @@ def check_methods(study: Study) -> Study:
         raise UserError(f"{study.file}: report.learned: {learned!r} learns no weights{nearest(learned, known)}")
     if learned is not None and all(name != learned for _, name in study.cell_configs):
         raise UserError(f"{study.file}: report.learned: no dataset runs {learned!r}; add it to the methods of one")
-    return study
 
 
 def _check_engine(engine: EngineParams, name: str, method: type[Method]) -> None:

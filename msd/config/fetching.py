@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, field_validator
 
@@ -15,6 +15,7 @@ from msd.errors import UserError, nearest
 if TYPE_CHECKING:
     from msd.config.contracts.training import StudentParams, TeacherParams
     from msd.config.files import EncoderConfig, Fetched
+    from msd.config.study import Study
 
 
 class FetchingStudy(NamedStudy):
@@ -40,6 +41,19 @@ class FetchingStudy(NamedStudy):
         if folder is not None and (folder.startswith("~") or "$" in folder):
             raise ValueError("`~` and variables are not expanded here; write the path in full")
         return folder
+
+    readers: ClassVar[str]
+    """The package of its datasets' readers."""
+
+    @property
+    def trains(self) -> tuple[Study, ...]:
+        """The studies of distillation that it runs: none unless a kind of study says so."""
+        return ()
+
+    @property
+    def reads(self) -> tuple[Study, ...]:
+        """The studies of distillation whose results it reads: none unless a kind of study says so."""
+        return ()
 
     @property
     @abstractmethod

@@ -47,6 +47,13 @@ class Study(Grid):
     engine: EngineParams = Field(EngineParams(), description="where and how exactly models are trained")
     report: Report = Field(description="what tables and figures compare")
 
+    readers = "msd.data.readers"
+
+    @property
+    def trains(self) -> tuple[Study, ...]:
+        """Itself."""
+        return (self,)
+
     @cached_property
     def encoder_configs(self) -> dict[str, EncoderConfig]:
         """The study's encoders by name."""

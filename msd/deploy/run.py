@@ -82,10 +82,10 @@ class Run:
     def extractor(self) -> Callable[[Tensor], Tensor]:
         """The network of pictures."""
         weights = [Path(path) for path in self.features["inputs"]["weights"]]
-        found: Callable[[Tensor], Tensor] = find(self.features["params"]["module"]).build(
+        network: Callable[[Tensor], Tensor] = find(self.features["params"]["module"]).build(
             weights, size=self.preprocessing.picture.size
         )
-        return found
+        return network
 
     def student(self) -> Student:
         """It as PyTorch runs it."""

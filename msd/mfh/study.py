@@ -10,6 +10,7 @@ from msd.config.contracts.data import DatasetParams
 from msd.config.fetching import FetchingStudy
 from msd.config.files import DatasetConfig, EncoderConfig, Fetched
 from msd.config.strict import Strict, Title
+from msd.config.study import Study
 from msd.config.yaml_file import read_model, read_yaml
 from msd.errors import UserError
 from msd.mfh.av_mnist.config import AvMnist, AvMnistTable
@@ -44,6 +45,13 @@ class MfhStudy(FetchingStudy):
     av_mnist: AvMnist = Field(description="digits seen and heard")
     crossmodal: dict[str, str] = Field({}, description="name of a file in config/crossmodal -> folder of its data")
     teachers: Teachers | None = Field(None, description="the hypothesis on the teachers of an MSD study")
+
+    readers = "msd.mfh.av_mnist"
+
+    @property
+    def reads(self) -> tuple[Study, ...]:
+        """The study of its teachers, if it has any."""
+        return () if self.teachers is None else (self.teachers.msd,)
 
     @cached_property
     def dataset_configs(self) -> dict[str, DatasetConfig]:

@@ -205,5 +205,5 @@ def _interval(runs: Sequence[FloatArray], resampling: Resampling, teachers: Sequ
         return None
     if np.isfinite(draws).all(axis=0).mean() < LEAST_DEFINED:
         return float(whole.mean()), None, None
-    found = resampling.compare(runs, [np.zeros_like(runs[0])], teachers=teachers)
-    return found.difference, found.low, found.high
+    gap = resampling.compare(runs, [np.zeros_like(runs[0])], teachers=teachers)
+    return gap.difference, gap.low, gap.high

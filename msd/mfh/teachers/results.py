@@ -115,12 +115,12 @@ def compared(
     """
     runs = {dataset: runs_of(of_dataset) for dataset, of_dataset in results.items()}
     squares = {dataset: of_dataset.squares(runs[dataset]) for dataset, of_dataset in results.items()}
-    found = {}
+    against = {}
     for dataset, of_dataset in results.items():
         share = teacher_share([one for other, one in squares.items() if other != dataset and one])
         gap = replace(of_dataset.interval(runs[dataset], share=share), improvement=None)  # of pairs, not of all runs
-        found[dataset] = Against.of(to, gap, n=len(runs[dataset]))
-    return found
+        against[dataset] = Against.of(to, gap, n=len(runs[dataset]))
+    return against
 
 
 def note_on_teachers(results: Mapping[str, TransferResults]) -> list[str]:

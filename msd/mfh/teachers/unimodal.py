@@ -131,11 +131,11 @@ def unimodal_students(job: Job[StudentsParams]) -> dict[str, float]:
 
 def _teachers(job: Job[StudentsParams]) -> Mapping[int, TeacherOutputs]:
     """Seed of a teacher -> its outputs, with its ranked channels; the inputs that differ are lists, of a file each."""
-    found = {}
+    outputs = {}
     for place, seed in enumerate(dict.fromkeys(job.params.teachers)):
         own = {name: files[place] if isinstance(files, list) else files for name, files in job.inputs.items()}
-        found[seed] = TeacherOutputs(job.params.dataset, own, ranks=pd.read_parquet(own["channels"]))
-    return found
+        outputs[seed] = TeacherOutputs(job.params.dataset, own, ranks=pd.read_parquet(own["channels"]))
+    return outputs
 
 
 def _start(count: int, width: int, hidden: int, labels: int, *, seed: int) -> Students:

@@ -98,8 +98,8 @@ def _read(folder: Path, language: str, size: int, seed: int, findings: Findings)
 
 def _files(folder: Path, endings: tuple[str, ...], findings: Findings) -> dict[str, tuple[Path, ...]]:
     """Place of a stamp of the kinds -> its files in the order of the endings, where all are there."""
-    found = {stamp.relative_to(folder): own for stamp, own in partners_below(folder, endings, findings).items()}
-    whole = {place: own for place, own in found.items() if place.parts[0] in KINDS and len(own) == len(endings)}
+    partners = {stamp.relative_to(folder): own for stamp, own in partners_below(folder, endings, findings).items()}
+    whole = {place: own for place, own in partners.items() if place.parts[0] in KINDS and len(own) == len(endings)}
     by_speech = sorted(whole.items(), key=lambda item: (item[1][endings[0]].stem, item[0]))
     return {str(place): tuple(own[ending] for ending in endings) for place, own in by_speech}
 
