@@ -52,7 +52,7 @@ paper-fixtures: setup
 test: setup
 	pytest -n 2 --dist loadgroup
 
-# The same with those of PyTorch's own kernels that any processor can run, without AVX2: msd/processor.py.
+# The same with those of PyTorch's own kernels that any processor can run, without AVX2: msd/system/processor.py.
 test-portable: setup
 	ATEN_CPU_CAPABILITY=default pytest -n 2 --dist loadgroup
 

@@ -28,8 +28,8 @@ from typing import Any
 from page import show
 
 from msd.config.study import Study
-from msd.gpu_hours import gpu_seconds
-from msd.plan import feature_bytes
+from msd.planning.gpu_hours import gpu_seconds
+from msd.planning.plan import feature_bytes
 from msd.studies import open_study
 
 ON_GPU = ("features", "teacher", "teacher_outputs", "transfer_outputs", "student")

@@ -10,7 +10,7 @@ benchmarks Snakemake wrote.
 
 import os
 
-from msd.processor import AVX2, THREADS
+from msd.system.processor import AVX2, THREADS
 
 os.environ.update(THREADS | AVX2)  # as in a job
 

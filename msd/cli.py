@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from msd import commands
 from msd.errors import UserError, nearest
-from msd.refusals import explained
+from msd.system.refusals import explained
 
 Command = Callable[[argparse.Namespace], object]
 """Runs; returns what to print, whose `status` is the exit status if it has one, or an exit status alone."""

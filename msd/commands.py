@@ -19,7 +19,7 @@ def find_study(study: str) -> tuple[str, str]:
 
 def stage(options: argparse.Namespace) -> int:
     """Run one job of the workflow; its exit status."""
-    from msd.run_job import main as run_stage
+    from msd.running.run_job import main as run_stage
 
     return run_stage(options.rule, options.job)
 
@@ -77,7 +77,7 @@ def crate(options: argparse.Namespace) -> object:
 
 def plan(options: argparse.Namespace) -> object:
     """What a study would run, fetch and cost."""
-    from msd.plan import plan
+    from msd.planning.plan import plan
 
     return plan(find_study(options.study)[1])
 

@@ -124,7 +124,7 @@ def _git() -> Iterator[Finding]:
 
 def _disk(study: AnyStudy) -> Iterator[Finding]:
     """Room for downloads and region features whose sizes are known; what else is made comes on top."""
-    from msd.plan import download_bytes, feature_bytes
+    from msd.planning.plan import download_bytes, feature_bytes
     from msd.studies import RESULTS, folder_of
 
     downloads = sum(download_bytes(_to_come(study, config)) for config in study.sources)
@@ -175,7 +175,7 @@ def _to_come(study: AnyStudy, config: Fetched) -> list[Source]:
 def _source(study: AnyStudy, config: Fetched) -> Iterator[Finding]:
     """Licence, variables and files of a dataset, encoder or model."""
     from msd.data.fetch import not_set, unset
-    from msd.plan import size
+    from msd.planning.plan import size
     from msd.studies import folder_of
 
     name, licence = config.name, config.licence

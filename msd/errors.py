@@ -25,7 +25,7 @@ class UserError(ValueError):
 def decoding(what: str, advice: str = "fetch it again") -> Iterator[None]:
     """Around the call of a library that decodes a file: what it raises becomes `what` (its words); `advice`.
 
-    What the system refuses (msd.refusals) goes on as it is: no reason to drop a file from a data set.
+    What the system refuses (msd.system.refusals) goes on as it is: no reason to drop a file from a data set.
     """
     try:
         yield

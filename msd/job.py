@@ -16,8 +16,8 @@ from typing_extensions import TypeVar
 
 from msd.errors import UserError, nearest
 from msd.lineage.record import producing_record
-from msd.refusals import explained
-from msd.temporary import paths_of, write_whole
+from msd.system.refusals import explained
+from msd.system.temporary import paths_of, write_whole
 
 Params = TypeVar("Params", default=dict[str, Any])
 STAGES: dict[str, tuple[str, str | None]] = {

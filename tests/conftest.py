@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from msd.processor import settle_arithmetic
+from msd.system.processor import settle_arithmetic
 
 if TYPE_CHECKING:
     from synthetic_jobs import FakeStudy

@@ -18,7 +18,7 @@ from msd.deploy.bundle import Exported, export
 from msd.features.efficientnet_lite import EfficientNetLite
 from msd.job import Job
 from msd.models.views import VIEWS
-from msd.run_job import run
+from msd.running.run_job import run
 
 WORDS = ["red", "blue", "green"]
 SIZES = {"train": 24, "val": 12, "test": 12}

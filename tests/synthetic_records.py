@@ -11,7 +11,7 @@ from synthetic_study import DATASETS, parameters
 from msd.job import Job, plain
 from msd.lineage.digest import file_sha256
 from msd.lineage.record import describe_inputs, describe_outputs, seal
-from msd.temporary import paths_of
+from msd.system.temporary import paths_of
 
 CLAIMS = Path(__file__).parents[1] / "config/claims.yaml"
 ENVIRONMENT: dict[str, Any] = {

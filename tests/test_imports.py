@@ -11,40 +11,9 @@ import pytest
 from msd.lineage.digest import PACKAGE
 
 ROOMS = (
-    *(
-        "errors",
-        "memory",
-        "refusals",
-        "seeds",
-        "processor",
-        "text_file",
-        "temporary",
-        "measure",
-        "lineage",
-        "tracking",
-        "config",
-        "data",
-        "features",
-    ),
-    *("models", "distill", "training", "deploy", "tables", "report", "mfh", "studies", "prices"),
-    *(
-        "gpu_hours",
-        "plan",
-        "doctor",
-        "slurm",
-        "frozen",
-        "running",
-        "init",
-        "gpu_slots",
-        "job",
-        "run_job",
-        "progress",
-        "completion",
-        "commands",
-        "cli",
-        "reference",
-        "__main__",
-    ),
+    *("errors", "seeds", "system", "measure", "lineage", "tracking", "config", "data", "features", "models", "distill"),
+    *("training", "deploy", "tables", "report", "mfh", "studies", "planning", "doctor", "init", "job", "running"),
+    *("completion", "commands", "cli", "reference", "__main__"),
 )
 """Left to right; lineage and tracking know files, and those after mfh run what stands before them."""
 ALLOWED = {("msd/config/reference.py", "mfh")}

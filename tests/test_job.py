@@ -20,8 +20,8 @@ import pytest
 from msd.errors import UserError
 from msd.job import STAGES, Job, read_job, write_job
 from msd.lineage.digest import file_sha256
-from msd.refusals import ADVICE
-from msd.run_job import STOPS, main, run
+from msd.running.run_job import STOPS, main, run
+from msd.system.refusals import ADVICE
 
 LOG = "results/toy/logs/double.log"
 FILE = "results/toy/jobs/für uns.json"
@@ -255,7 +255,8 @@ def test_an_impossible_job_is_refused_in_one_sentence(doubling: Job, change: dic
 SLEEPER = """
 import sys, time
 from pathlib import Path
-from msd import job, run_job
+from msd import job
+from msd.running import run_job
 def sleep(job):
     print('in the log', file=sys.stderr)
     print('torch' in sys.modules, flush=True)

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from msd.errors import UserError
 from msd.job import STAGES, write_job
-from msd.run_job import main
+from msd.running.run_job import main
 
 FILE = "results/toy/jobs/für uns.json"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from msd.job import Job
 from msd.lineage.record import seal
-from msd.run_job import run
+from msd.running.run_job import run
 
 
 def run_job(

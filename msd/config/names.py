@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, PrivateAttr
 
 from msd.config.strict import Strict
 from msd.errors import UserError
-from msd.text_file import read_json
+from msd.system.text_file import read_json
 
 RESERVED = ("data", "published")
 """Folders of results/ that are no study's."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from msd.errors import UserError, nearest
-from msd.text_file import read_text
+from msd.system.text_file import read_text
 
 Model = TypeVar("Model", bound=BaseModel)
 BRANCH = re.compile(r"(str|int|float|bool|constrained-str)|.*\]")

@@ -25,7 +25,7 @@ from msd.data.prepared import Prepared, check
 from msd.data.raw_files import sha256
 from msd.data.readers import table
 from msd.errors import UserError
-from msd.temporary import write_whole
+from msd.system.temporary import write_whole
 
 DATA = Path("data")
 NAME = re.compile("[a-z0-9][a-z0-9-]{0,59}")

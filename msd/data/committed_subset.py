@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from msd.data.findings import Findings
 from msd.data.raw_files import sha256
 from msd.errors import UserError, decoding
-from msd.text_file import parse_json, read_lines
+from msd.system.text_file import parse_json, read_lines
 
 Record = dict[str, object]
 Item = TypeVar("Item")

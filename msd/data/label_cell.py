@@ -5,7 +5,7 @@ import re
 from typing import Any, NamedTuple
 
 from msd.errors import UserError
-from msd.text_file import parse_json
+from msd.system.text_file import parse_json
 
 TEXT, NUMBER, NUMERAL, BOOLEAN, LIST, MAPPING = (
     "a text", "a number", "a number as text", "true or false", "a list", "a mapping"

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from msd.data.tensor_file import Stored, new_tensors, stored_tensors
 from msd.errors import UserError, decoding, made_anew
-from msd.memory import BLOCK
+from msd.system.memory import BLOCK
 
 if TYPE_CHECKING:
     from io import FileIO

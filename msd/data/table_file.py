@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from msd.data.findings import Findings
 from msd.errors import UserError, decoding, nearest
-from msd.text_file import as_text, parse_json
+from msd.system.text_file import as_text, parse_json
 
 DELIMITERS = (",", ";", "\t", "|")
 

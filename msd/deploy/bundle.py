@@ -24,7 +24,7 @@ from msd.models.files import save_model
 from msd.models.onnx_model import export_extractor, export_student, onnx_student, open_session, quantise
 from msd.models.predict import predict
 from msd.models.views import VIEWS
-from msd.text_file import read_json
+from msd.system.text_file import read_json
 from msd.training.dataset import Dataset
 
 CHECKED, TOLERANCE = 100, 1e-4

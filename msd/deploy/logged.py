@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from msd.deploy.bundle import write_student
 from msd.deploy.run import Run, features_of, is_whole, logits_of, open_run
 from msd.deploy.student import Student, preprocessing_of, read_labels, read_tokens
-from msd.text_file import read_json
+from msd.system.text_file import read_json
 from msd.tracking import RECORD, TrackResult, experiment_runs
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from msd.data.pictures import member, open_archive, rgb
 from msd.deploy.run import Run, open_run, open_teacher
 from msd.deploy.student import Student
 from msd.errors import UserError, decoding, nearest
-from msd.text_file import parse_json, read_json
+from msd.system.text_file import parse_json, read_json
 
 HOST, LARGEST, SHOWN = "127.0.0.1", 20_000_000, 5
 """Where it listens: nobody else's machine reaches it. Bytes of a question at most; labels of an answer."""

@@ -12,7 +12,7 @@ from PIL import Image
 from msd.data.pictures import rgb
 from msd.deploy.student import Answer, Student, open_student
 from msd.errors import UserError, nearest
-from msd.text_file import read_rows
+from msd.system.text_file import read_rows
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 BATCH = 32

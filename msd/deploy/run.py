@@ -27,7 +27,7 @@ from msd.measure.metric import METRICS
 from msd.models.files import load_model, load_student
 from msd.models.views import VIEWS, Inputs, Removal
 from msd.models.visualbert import VisualBertClassifier
-from msd.text_file import read_json
+from msd.system.text_file import read_json
 
 ADVICE = "remove it, and run the study again"
 READ = ("labels", "tokenizer", "regions", "spec")

@@ -20,7 +20,7 @@ from msd.errors import UserError
 from msd.features.reading import PictureReading
 from msd.models.split import RegionWindows
 from msd.models.views import VIEWS, Inputs, Removal, View
-from msd.text_file import read_json
+from msd.system.text_file import read_json
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -35,7 +35,7 @@ from msd.data.raw_files import sha256
 from msd.errors import UserError, nearest
 from msd.features.reading import PictureReading
 from msd.features.store import Features, GrowingFeatures
-from msd.processor import chosen_device
+from msd.system.processor import chosen_device
 
 if TYPE_CHECKING:
     from msd.config.contracts.data import FeaturesParams

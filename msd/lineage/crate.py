@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from msd.errors import UserError
 from msd.lineage.digest import file_digests
 from msd.lineage.record import study_records
-from msd.refusals import explained
+from msd.system.refusals import explained
 
 if TYPE_CHECKING:
     from rocrate.model.contextentity import ContextEntity

@@ -23,8 +23,8 @@ PACKAGE = Path(__file__).resolve().parent.parent
 # They run, record and track jobs but decide no result: a new rule in STAGES must not re-run every other rule.
 MACHINERY = (
     "msd.job",
-    "msd.run_job",
-    "msd.temporary",
+    "msd.running.run_job",
+    "msd.system.temporary",
     "msd.cli",
     "msd.commands",
     "msd.__main__",

@@ -18,7 +18,7 @@ from typing import Any
 from msd.errors import UserError, nearest
 from msd.lineage.digest import file_sha256, remember
 from msd.lineage.record import described_job, recorded_sha256, seal
-from msd.temporary import paths_of
+from msd.system.temporary import paths_of
 
 NOTES = Path(".snakemake")
 FORMAT = 6  # of Snakemake's notes since 9.0; an older one it would read as "nothing known"

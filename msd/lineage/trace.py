@@ -9,7 +9,7 @@ from typing import Any
 from msd.errors import UserError, decoding, made_anew, nearest
 from msd.lineage.identity import cell_name, other_side
 from msd.lineage.record import producing_record, read_record, relative
-from msd.text_file import read_json
+from msd.system.text_file import read_json
 
 # Jobs that make a model: one of them belongs to a cell only where it is the cell's own run or what that came from.
 TRAININGS = ("teacher", "student", "probe")

@@ -31,7 +31,7 @@ from msd.measure.values import (
     macro_f1_with_unknown,
     right,
 )
-from msd.memory import BLOCK
+from msd.system.memory import BLOCK
 
 if TYPE_CHECKING:
     from msd.data.rows import Rows

@@ -22,7 +22,7 @@ from msd.data.pictures import write_archive
 from msd.data.tokenizer import SPECIAL
 from msd.errors import UserError, decoding
 from msd.models.visualbert import VisualBertClassifier
-from msd.text_file import read_json, read_text
+from msd.system.text_file import read_json, read_text
 
 if TYPE_CHECKING:
     from msd.config.contracts.training import ConvertParams

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from msd.errors import UserError
-from msd.temporary import write_whole
+from msd.system.temporary import write_whole
 
 BLOCK = re.compile(r"<!-- (\w+) table of ([\w-]+): written by `msd publish` -->\n.*?<!-- end -->", re.DOTALL)
 

@@ -12,6 +12,7 @@ import pandas as pd
 from msd.config.claims import read_claims
 from msd.errors import UserError, nearest
 from msd.measure.metric import measures
+from msd.system.temporary import paths_of
 from msd.tables.claims import claims_table
 from msd.tables.comparisons import (
     main_table,
@@ -40,7 +41,6 @@ from msd.tables.results import (
 from msd.tables.saliency import saliency_table
 from msd.tables.study_results import StudyResults, evaluate_metrics, method_values
 from msd.tables.table import Table
-from msd.temporary import paths_of
 
 if TYPE_CHECKING:
     from msd.config.contracts.tables import ReportParams

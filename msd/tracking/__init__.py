@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from msd.errors import UserError, decoding
 from msd.lineage.record import leaves, study_records
-from msd.refusals import explained
+from msd.system.refusals import explained
 from msd.tracking.artefacts import dataset_inputs, log_artefacts, prepared_splits
 from msd.tracking.chart import save_chart
 from msd.tracking.values import safe_name, values

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from msd.errors import UserError
-from msd.processor import chosen_device
+from msd.system.processor import chosen_device
 
 if TYPE_CHECKING:
     from msd.config.contracts.training import EngineParams

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from msd.data.rows import all_of
 from msd.distill.losses import Task
-from msd.memory import fits_in_memory
+from msd.system.memory import fits_in_memory
 from msd.training.dataset import Dataset
 from msd.training.determinism import single_thread
 from msd.training.frozen_features import Features, Modality, frozen_features

@@ -22,7 +22,6 @@ from msd.data.transfer import TRANSFER
 from msd.distill.likeness import mean_divergence
 from msd.distill.method import Setting, TeacherTargets, method_class
 from msd.errors import UserError
-from msd.memory import fits_in_memory
 from msd.models.build import principal_words, start_from_model
 from msd.models.classifier import Classifier
 from msd.models.files import load_model, load_student, save_students
@@ -32,6 +31,7 @@ from msd.models.split import Split, with_transfer
 from msd.models.views import VIEWS, View
 from msd.models.visualbert import VisualBertClassifier
 from msd.seeds import derive_seed
+from msd.system.memory import fits_in_memory
 from msd.training.cached_outputs import stored_views
 from msd.training.checkpoint import Checkpoint
 from msd.training.dataset import Dataset

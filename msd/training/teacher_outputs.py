@@ -9,7 +9,7 @@ import torch
 from msd.data.transfer import TRANSFER, splits_of
 from msd.distill.lesson import lesson
 from msd.models.files import load_model
-from msd.processor import chosen_device
+from msd.system.processor import chosen_device
 from msd.training.cached_outputs import stored_views, write_outputs
 from msd.training.dataset import Dataset
 from msd.training.determinism import single_thread

@@ -19,7 +19,7 @@ from own_digits import ARCHIVE, CONFIGS, add, digits, draw
 from msd.cli import main
 from msd.config.files import DatasetConfig, read_named
 from msd.data.raw_files import sha256
-from msd.plan import open_jobs
+from msd.planning.plan import open_jobs
 from msd.studies import open_study
 
 

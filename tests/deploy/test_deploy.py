@@ -22,7 +22,7 @@ from msd.distill.saliency import modality_saliency
 from msd.errors import UserError
 from msd.models.onnx_model import onnx_student
 from msd.models.views import VIEWS, Inputs
-from msd.text_file import read_json
+from msd.system.text_file import read_json
 
 
 def stored(made: Made) -> dict[str, torch.Tensor]:

@@ -14,7 +14,7 @@ from msd.config.contracts.tables import CollectParams
 from msd.data.pictures import png
 from msd.deploy.student import open_student
 from msd.job import Job
-from msd.run_job import run
+from msd.running.run_job import run
 from msd.tracking.chart import TAG
 
 FILES = {"val": "val.parquet", "test": "test.parquet", "labels": "labels.json"}

@@ -21,7 +21,7 @@ from msd.data.readers import openmoji, snli_ve, vqa_v2
 from msd.data.sound import recording
 from msd.mfh.crossmodal.files import array
 from msd.studies import open_study
-from msd.text_file import read_json, read_rows
+from msd.system.text_file import read_json, read_rows
 
 RNG = np.random.default_rng(0)
 SHARES = {"train": 0.5, "val": 0.25, "test": 0.25}

@@ -18,7 +18,8 @@ STAGES = """
 import csv, json, sys
 from pathlib import Path
 
-from msd import job, run_job
+from msd import job
+from msd.running import run_job
 
 
 def teach(task):

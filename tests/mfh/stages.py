@@ -3,7 +3,7 @@
 from typing import Any
 
 from msd.job import Job
-from msd.run_job import run
+from msd.running.run_job import run
 
 
 def run_stage(rule: str, params: Any, inputs: dict[str, Any], folder: str, **files: str | list[str]) -> dict[str, Any]:

@@ -33,8 +33,8 @@ from expected import expected_cells, expected_jobs
 from random_study import edited, random_study
 from stand_ins import CLIENT, serve
 
-from msd.frozen import freeze, package_digest
 from msd.lineage.audit import audit
+from msd.running.frozen import freeze, package_digest
 
 STUDY = "soak.yaml"
 RUN = ("--configfile", STUDY, "--cores", "2", "--max-jobs-per-timespan", "100/1s")

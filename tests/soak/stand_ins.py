@@ -14,11 +14,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from msd import job, run_job
+from msd import job
 from msd.config.contracts.tables import CHOSEN
 from msd.job import Job
 from msd.lineage.digest import module_digests
-from msd.temporary import paths_of
+from msd.running import run_job
+from msd.system.temporary import paths_of
 
 Content = dict[str, Any]
 

@@ -5,11 +5,11 @@ import signal
 import sys
 from typing import Any
 
-from msd.processor import settle_arithmetic
+from msd.system.processor import settle_arithmetic
 
 settle_arithmetic()
 
-from msd import run_job  # noqa: E402
+from msd.running import run_job  # noqa: E402
 from msd.training import loop  # noqa: E402
 
 MADE, STEPS = loop._step, [int(step) for step in sys.argv[2:]]

@@ -58,7 +58,7 @@ def test_two_processes_are_one_within_rounding(tmp_path: Path) -> None:
 
 
 def test_other_instructions_of_the_processor_change_a_training_by_rounding_alone(tmp_path: Path) -> None:
-    """Those that this process does not use: it asks for AVX2, as every job does (`msd.processor`)."""
+    """Those that this process does not use: it asks for AVX2, as every job does (`msd.system.processor`)."""
     script, asked = Path(__file__).with_name("in_processes.py"), os.environ.get("ATEN_CPU_CAPABILITY")
     other = {"ATEN_CPU_CAPABILITY": "avx2" if asked == "default" else "default", "RANK": "0", "WORLD_SIZE": "1"}
     path = os.pathsep.join(["tests", os.environ.get("PYTHONPATH", "")])

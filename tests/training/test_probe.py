@@ -6,7 +6,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from msd.errors import UserError
-from msd.memory import free_memory
+from msd.system.memory import free_memory
 from msd.training.probe import _product, fit
 
 

@@ -128,7 +128,7 @@ def test_a_job_imports_no_library_that_costs_a_second(student_job, task: str, tm
     monkeypatch.chdir(tmp_path)
     outputs = {name: os.path.relpath(path) for name, path in {**job.outputs, "record": "run-0/record.json"}.items()}
     write_job("job.json", {"params": plain(job.params), "inputs": job.inputs, "outputs": outputs})
-    program = "import sys; from msd.run_job import main; print(main('student', 'job.json'), *sys.modules)"
+    program = "import sys; from msd.running.run_job import main; print(main('student', 'job.json'), *sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     status, *modules = done.stdout.split()
     assert (status, {"accelerate", "pandas", "scipy", "sklearn", "torch._dynamo", "transformers"} & set(modules)) == (

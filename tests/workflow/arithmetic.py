@@ -17,7 +17,8 @@ import sys, time
 from pathlib import Path
 
 sys.path.insert(0, {project!r})
-from msd import job, run_job
+from msd import job
+from msd.running import run_job
 
 
 def count(job):

@@ -11,7 +11,8 @@ STUB = """
 import sys
 
 sys.path.insert(0, {tests!r})
-from msd import job, run_job
+from msd import job
+from msd.running import run_job
 
 command, rule, *file = sys.argv[1:]
 if command == "stage":

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from calls import PROJECT, success
 
-from msd.frozen import KEPT_SECONDS, STORE, freeze, package_digest
+from msd.running.frozen import KEPT_SECONDS, STORE, freeze, package_digest
 
 SNAKEFILE = """
 import sys

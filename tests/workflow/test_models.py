@@ -43,10 +43,10 @@ from msd.doctor import doctor
 from msd.features.efficientnet_lite import EfficientNetLite
 from msd.job import read_job
 from msd.models.views import VIEWS
-from msd.plan import plan
+from msd.planning.plan import plan
 from msd.report.plots import curves_figure
 from msd.report.style import looks
-from msd.run_job import run
+from msd.running.run_job import run
 from msd.tables.results import mean_by_epoch
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -12,7 +12,7 @@ import pytest
 from arithmetic import MADE
 from calls import environment, snakemake
 
-from msd.progress import Shown
+from msd.running.progress import Shown
 
 COMMAND = [sys.executable, "-m", "snakemake", "--cores", "2"]
 

@@ -5,13 +5,13 @@ import os
 from snakemake.logging import logger
 from snakemake.settings.enums import Quietness
 
-from msd import running
+from msd.running import calls
 from msd.errors import UserError
-from msd.frozen import freeze, package_digest, run_from
-from msd.gpu_slots import VARIABLE, offered
+from msd.running.frozen import freeze, package_digest, run_from
+from msd.running.gpu_slots import VARIABLE, offered
 from msd.lineage.digest import PACKAGE
-from msd.plan import mean_seconds
-from msd.progress import Shown
+from msd.planning.plan import mean_seconds
+from msd.running.progress import Shown
 
 # As all machines name it: each may have the project's folder at another place.
 STUDY = os.path.relpath((workflow.configfiles or ["config/demo.yaml"])[0])
@@ -20,9 +20,9 @@ CODE = PACKAGE
 if workflow.is_main_process:
     try:
         digest = package_digest()
-        for sentence in running.announce(STUDY, digest):
+        for sentence in calls.announce(STUDY, digest):
             logger.warning(sentence)
-        CODE = freeze(digest, used={call.code for call in running.calls()})
+        CODE = freeze(digest, used={call.code for call in calls.other_calls()})
     except UserError as error:
         raise WorkflowError(str(error)) from None
     run_from(CODE)
@@ -47,11 +47,12 @@ def take_over(study_name):
     """What `onstart` does: the jobs of killed calls are cancelled before new ones are submitted."""
     executor, jobs = workflow.scheduler._executor, workflow.dag.needrun_jobs()
     try:
-        for sentence in running.take_over(STUDY):
+        for sentence in calls.take_over(STUDY):
             logger.warning(sentence)
-        running.prepare_jobs(executor, study_name, jobs)
+        calls.prepare_jobs(executor, study_name, jobs)
     except UserError as error:
         raise WorkflowError(str(error)) from None
     gpus = workflow.global_resources.get("gpu").value if workflow.local_exec else None
-    if gpus:  # which Snakemake counts: each job takes its own, see msd/gpu_slots.py
+    # Snakemake counts them; each job takes its own, see msd/running/gpu_slots.py.
+    if gpus:
         os.environ[VARIABLE] = offered(gpus)

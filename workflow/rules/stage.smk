@@ -3,10 +3,10 @@ import functools
 import json
 from pathlib import Path
 
-from msd.gpu_slots import wanted
+from msd.running.gpu_slots import wanted
 from msd.job import STAGES, plain, write_job
 from msd.lineage.digest import code_digest
-from msd.prices import price, requested
+from msd.planning.prices import price, requested
 
 
 class Stage:

@@ -15,7 +15,7 @@ from msd.data.randomness import hashed_order
 from msd.data.raw_files import raw_file
 from msd.data.splits import Counts
 from msd.errors import UserError, decoding
-from msd.text_file import parse_json
+from msd.system.text_file import parse_json
 
 FOLDER = "easy_vqa/data"
 PARTS = {"train": "train", "val": "train", "test": "test"}

@@ -27,7 +27,7 @@ from msd.data.pictures import Spool, member, open_archive, rgb
 from msd.data.prepared import Prepared, Sample, hard
 from msd.data.raw_files import raw_file, sha256
 from msd.errors import UserError, decoding
-from msd.text_file import parse_json
+from msd.system.text_file import parse_json
 
 LABELS = ["not hateful", "hateful"]
 VARIABLE = "MSD_HATEFUL_MEMES_PASSWORD"

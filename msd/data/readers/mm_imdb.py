@@ -29,7 +29,7 @@ from msd.data.readers.films import (
     usable,
 )
 from msd.errors import UserError
-from msd.text_file import parse_json
+from msd.system.text_file import parse_json
 
 MARKUP = re.compile(r"<br\s*/?>|(?:https?://|www\.)[^\s<]+", re.IGNORECASE)
 """Of plots: line breaks and addresses."""

@@ -15,7 +15,7 @@ from msd.data.findings import Findings, Records
 from msd.data.pictures import member, open_archive, rgb
 from msd.data.raw_files import below, raw_file
 from msd.data.splits import Shares, prefix, split_by_group
-from msd.text_file import read_lines
+from msd.system.text_file import read_lines
 
 AUTHOR = re.compile(r"^clipart by [^-]+ - ", re.IGNORECASE)
 

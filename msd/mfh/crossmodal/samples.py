@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from msd.data import SPLITS
 from msd.data.findings import Findings, Row
 from msd.errors import UserError
-from msd.memory import fits_in_memory
+from msd.system.memory import fits_in_memory
 
 IGNORED = 255
 """Label of a pixel that neither loss nor metric counts."""

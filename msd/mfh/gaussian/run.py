@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from msd.mfh.gaussian.data import STUDENTS, Draw, Sample, draw_run
 from msd.mfh.gaussian.settings import Setting, settings
-from msd.processor import chosen_device
+from msd.system.processor import chosen_device
 from msd.training.determinism import single_thread
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from msd.errors import UserError, decoding
 from msd.mfh.crossmodal.files import normalised, partners_below, picture
 from msd.mfh.crossmodal.reader import DataReader, ReaderName
 from msd.mfh.crossmodal.samples import Samples, gathered
-from msd.text_file import parse_json, read_json
+from msd.system.text_file import parse_json, read_json
 
 HDF5 = "multimodal_imdb.hdf5"
 SHAPES = {"features": (300,), "vgg_features": (4096,), "images": (3, 256, 160), "genres": (len(GENRES),)}

@@ -28,7 +28,7 @@ from msd.mfh.crossmodal.files import array, files_below, fitted, normalised, pic
 from msd.mfh.crossmodal.reader import DataReader, ReaderName
 from msd.mfh.crossmodal.samples import Samples, gathered, standardised
 from msd.mfh.crossmodal.video import pictures
-from msd.text_file import read_rows
+from msd.system.text_file import read_rows
 
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 CODES = ("modality", "channel", "emotion", "intensity", "statement", "repetition", "actor")

@@ -25,7 +25,7 @@ from msd.errors import UserError
 from msd.mfh.crossmodal.files import fitted, normalised, partners_below, pixels, recorded
 from msd.mfh.crossmodal.reader import DataReader, ReaderName
 from msd.mfh.crossmodal.samples import Samples, gathered, standardised
-from msd.text_file import read_lines
+from msd.system.text_file import read_lines
 
 SHARES = Shares(train=0.65, val=0.15, test=0.2)
 RATE, SECONDS, WINDOW, HOP, SIDE = 11_025, 2, 256, 128, 32

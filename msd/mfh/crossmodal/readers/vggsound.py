@@ -33,7 +33,7 @@ from msd.mfh.crossmodal.files import array, files_below, fitted, names, normalis
 from msd.mfh.crossmodal.reader import DataReader, ReaderName
 from msd.mfh.crossmodal.samples import Samples, gathered
 from msd.mfh.crossmodal.video import length, pictures, sound
-from msd.text_file import read_lines, read_rows
+from msd.system.text_file import read_lines, read_rows
 
 RATE, SECONDS, WINDOW, HOP = 16_000, 10, 1024, 512
 LIST, CLASSES = "vggsound.csv", "classes.txt"

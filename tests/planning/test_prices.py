@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from msd.config.study import load_study
-from msd.prices import LIBRARIES, PROCESSOR, START, Price, measured, price, requested, training_price
+from msd.planning.prices import LIBRARIES, PROCESSOR, START, Price, measured, price, requested, training_price
 
 
 def test_a_job_asks_for_more_than_its_price_and_for_twice_as_much_after_each_failure() -> None:

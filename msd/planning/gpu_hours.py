@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msd.text_file import read_text
+from msd.system.text_file import read_text
 
 if TYPE_CHECKING:
     from msd.config.contracts.training import Schedule

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from msd import gpu_slots
 from msd.errors import UserError
 from msd.job import STAGES, imported
+from msd.running import gpu_slots
 
 TAKE = """
 import os, sys
-from msd.gpu_slots import take
+from msd.running.gpu_slots import take
 
 take(int(sys.argv[1]), sys.argv[2])
 print(os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)

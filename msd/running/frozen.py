@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from msd.lineage.digest import PACKAGE
-from msd.refusals import explained
+from msd.system.refusals import explained
 
 STORE = Path(".snakemake/code")
 DATA = "data/committed"

@@ -18,14 +18,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from msd import gpu_slots
 from msd.errors import UserError, nearest
 from msd.job import KEYS, STAGES, Job, imported, leaves_project, plain, read_job
 from msd.lineage import digest, record
 from msd.lineage.digest import code_digest
-from msd.processor import settle_arithmetic
-from msd.refusals import explained
-from msd.temporary import paths_of, place, temporary_folders, temporary_path
+from msd.running import gpu_slots
+from msd.system.processor import settle_arithmetic
+from msd.system.refusals import explained
+from msd.system.temporary import paths_of, place, temporary_folders, temporary_path
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
 SECONDS_TO_STOP = 120

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from msd import gpu_hours as priced
 from msd.config.study import Study, load_study
-from msd.gpu_hours import gpu_hours, gpu_seconds
-from msd.plan import plan
+from msd.planning import gpu_hours as priced
+from msd.planning.gpu_hours import gpu_hours, gpu_seconds
+from msd.planning.plan import plan
 
 SPEEDS = """NVIDIA Quick, PyTorch 9
 | model | method | batch | regions | tokens | precision | compiled | jobs | samples/s | TFLOP/s | share |

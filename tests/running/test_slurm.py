@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from msd.errors import UserError
-from msd.slurm import check
+from msd.running.slurm import check
 
 SINFO = """\
 short|30:00|4|8000|(null)

@@ -8,7 +8,7 @@ import yaml
 
 from msd.cli import main
 from msd.config.study import load_study
-from msd.plan import plan
+from msd.planning.plan import plan
 
 pytestmark = pytest.mark.usefixtures("fresh_project")
 

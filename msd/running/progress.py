@@ -19,8 +19,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from msd.plan import duration
-from msd.run_job import BY_HAND, FAILED, TOLD
+from msd.planning.plan import duration
+from msd.running.run_job import BY_HAND, FAILED, TOLD
 
 PHONY = {"total", "all", "default"}
 DROPPED = {"job_started", "resources_info"}

@@ -11,10 +11,10 @@ from msd.config.contracts.data import Source
 from msd.config.files import DatasetConfig
 from msd.data import SPLITS
 from msd.errors import UserError
-from msd.gpu_hours import gpu_hours
-from msd.prices import Price, measured, requested, samples, training_price
+from msd.planning.gpu_hours import gpu_hours
+from msd.planning.prices import Price, measured, requested, samples, training_price
 from msd.studies import RESULTS, AnyStudy, check_owners, folder_of, open_study
-from msd.text_file import read_json
+from msd.system.text_file import read_json
 
 
 def plan(path: str) -> str:
@@ -59,7 +59,7 @@ def _fault(output: str) -> str:
 
 
 def _jobs(jobs: dict[str, int], study: AnyStudy) -> list[str]:
-    """Jobs with their prices, and what one of them requests of a scheduler, see `msd.prices`."""
+    """Jobs with their prices, and what one of them requests of a scheduler, see `msd.planning.prices`."""
     if not jobs:
         return ["Jobs to run: none, everything is up to date"]
     lines = [f"{'Jobs to run':<28}{'count':>6}{'each':>10}{'together':>10}{'asks for':>20}"]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from msd.errors import UserError
-from msd.memory import free_memory
+from msd.system.memory import free_memory
 
 ADVICE = {
     errno.ENOSPC: "make room there",

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from msd import slurm
 from msd.errors import UserError
-from msd.refusals import explained
-from msd.temporary import write_whole
+from msd.running import slurm
+from msd.system.refusals import explained
+from msd.system.temporary import write_whole
 
 NOTES, LOCKS = Path(".snakemake/running"), Path(".snakemake/locks")
 
@@ -23,8 +23,8 @@ class Call(NamedTuple):
     """One call of Snakemake.
 
     study: its file.   host, process, started: the process, and when it started (seconds of the epoch), for the number
-    alone names none on a disk that machines share.   code: digest of the package that its jobs run, see `msd.frozen`.
-    jobs: the name of its jobs in SLURM's queue; empty without any.
+    alone names none on a disk that machines share.   code: digest of the package that its jobs run, see
+    `msd.running.frozen`.   jobs: the name of its jobs in SLURM's queue; empty without any.
     """
 
     study: str
@@ -107,7 +107,7 @@ def prepare_jobs(executor: Any, study: str, jobs: Iterable[Any]) -> None:
     _leave_note(Call(**json.loads(own.read_text(encoding="utf-8")))._replace(jobs=executor.run_uuid))
 
 
-def calls() -> list[Call]:
+def other_calls() -> list[Call]:
     """The other calls that left a note in this folder."""
     return [call for _, call in _calls()]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from msd.job import write_job
-from msd.processor import AVX2, CUDA, THREADS, settle_arithmetic
+from msd.system.processor import AVX2, CUDA, THREADS, settle_arithmetic
 
 HAS_AVX2 = platform.machine() == "x86_64" and " avx2 " in Path("/proc/cpuinfo").read_text()
 
@@ -36,7 +36,8 @@ def test_numpy_and_scipy_compute_as_on_haswell() -> None:
 
 STAGE = """
 import json, os, sys
-from msd import job, run_job
+from msd import job
+from msd.running import run_job
 
 def told(job):
     print(json.dumps(dict(os.environ)))

@@ -26,9 +26,9 @@ from msd.data.findings import Findings
 from msd.data.rows import npy_rows
 from msd.data.sound import recording
 from msd.errors import UserError, decoding
-from msd.memory import fits_in_memory
 from msd.mfh.crossmodal.video import length
-from msd.refusals import ADVICE, explained
+from msd.system.memory import fits_in_memory
+from msd.system.refusals import ADVICE, explained
 
 NUMBERS = np.random.default_rng(0).random(20_000)
 WORDS = {f"word{number}": number for number in range(5_000)}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msd.errors import UserError
-from msd.text_file import parse_json, read_lines, read_rows, read_text
+from msd.system.text_file import parse_json, read_lines, read_rows, read_text
 
 
 @pytest.fixture

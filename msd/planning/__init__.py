@@ -1,0 +1,1 @@
+"""What a study would run, take and cost, before it runs."""
