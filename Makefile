@@ -102,6 +102,7 @@ docs: setup .venv/.docs
 
 bench: setup
 	python bench/student_step.py
+	python bench/fixed_cost.py
 	python bench/audit.py
 	python bench/store.py
 

@@ -16,8 +16,9 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from msd.job import STAGES, Job, run
+from msd.job import STAGES, Job
 from msd.lineage.audit import audit
+from msd.running.run_job import run
 
 JOBS, ROUNDS = 100, 3
 BUFFER = 1 << 20

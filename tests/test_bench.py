@@ -1,4 +1,4 @@
-"""Benchmarks that no test runs whole still run."""
+"""Benchmarks that no test runs whole: what they import is there, and a step of one trains."""
 
 import runpy
 from pathlib import Path
@@ -8,7 +8,15 @@ import torch
 
 from msd.models.views import VIEWS
 
-PROGRAM = Path(__file__).resolve().parents[1] / "bench/student_step.py"
+BENCH = Path(__file__).resolve().parents[1] / "bench"
+PROGRAM = BENCH / "student_step.py"
+
+
+@pytest.mark.parametrize("program", sorted(BENCH.glob("*.py")), ids=lambda path: path.stem)
+def test_what_a_benchmark_imports_is_there(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCH)
+    names = runpy.run_path(str(program), run_name="imported")
+    assert program.stem == "page" or callable(names["main"])
 
 
 @pytest.mark.parametrize("simple", [True, False])
