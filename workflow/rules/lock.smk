@@ -5,12 +5,13 @@ import os
 from snakemake.logging import logger
 from snakemake.settings.enums import Quietness
 
-from msd.running import calls
 from msd.errors import UserError
-from msd.running.frozen import freeze, package_digest, run_from
-from msd.running.gpu_slots import VARIABLE, offered
 from msd.lineage.digest import PACKAGE
 from msd.planning.plan import mean_seconds
+from msd.running import calls
+from msd.running.checksums import remember_checksums
+from msd.running.frozen import freeze, package_digest, run_from
+from msd.running.gpu_slots import VARIABLE, offered
 from msd.running.progress import Shown
 
 # As all machines name it: each may have the project's folder at another place.
@@ -26,6 +27,7 @@ if workflow.is_main_process:
     except UserError as error:
         raise WorkflowError(str(error)) from None
     run_from(CODE)
+    remember_checksums()
     # Who chose a logger of Snakemake's plugins sees its messages as they are.
     if not (
         workflow.output_settings.dryrun or workflow.output_settings.log_handler_settings
