@@ -50,7 +50,7 @@ class Parameters(Records):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QuestionEntry:
     """A question on a picture."""
 
     question_id: Number
@@ -59,20 +59,20 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Answer:
     """What one person answered."""
 
     answer: str
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class AnnotationEntry:
     """The answers to a question; the main one is the most frequent."""
 
     question_id: Number
     image_id: Number
     multiple_choice_answer: str
-    answers: Annotated[list[Given], Field(min_length=1)]
+    answers: Annotated[list[Answer], Field(min_length=1)]
 
 
 def _or_fault(value: Any, read: Callable[[Any], Any]) -> Any:
@@ -86,13 +86,13 @@ def _or_fault(value: Any, read: Callable[[Any], Any]) -> Any:
 class Questions(BaseModel):
     """v2_OpenEnded_mscoco_<subset>_questions.json; an entry that does not fit is the sentence that says why."""
 
-    questions: Annotated[list[Annotated[Asked, WrapValidator(_or_fault)]], Field(min_length=1)]
+    questions: Annotated[list[Annotated[QuestionEntry, WrapValidator(_or_fault)]], Field(min_length=1)]
 
 
 class Annotations(BaseModel):
     """v2_mscoco_<subset>_annotations.json; an entry that does not fit is the sentence that says why."""
 
-    annotations: list[Annotated[Answered, WrapValidator(_or_fault)]]
+    annotations: list[Annotated[AnnotationEntry, WrapValidator(_or_fault)]]
 
 
 class Question(NamedTuple):
