@@ -151,7 +151,7 @@ class Step:
 
     def teacher(self, view: View) -> Tensor:
         """The logits (B, C) that the student imitates on `view`, one of the method's `imitated`."""
-        assert view in self.batch.teacher, f"the method reads the teacher on {view!r}, but it is not among its `imitated`"
+        assert view in self.batch.teacher, f"the teacher is read on {view!r}, which is not in the method's `imitated`"
         return self.batch.teacher[view]
 
     def here(self, values: Tensor) -> Tensor:
