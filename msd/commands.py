@@ -9,8 +9,11 @@ RESULTS = Path("results")
 
 
 def find_study(study: str) -> tuple[str, str]:
-    """The name and the YAML file of a study given by one of them; a file's key `study` is its name."""
-    if Path(study).suffix not in (".yaml", ".yml"):
+    """The name and the YAML file of a study given by one of them; a file's key `study` is its name.
+
+    Raises UserError, with the nearest name, where there is no such file.
+    """
+    if not Path(study).suffix.startswith(".y"):
         return study, f"config/{study}.yaml"
     from msd.config.yaml_file import read_yaml
 

@@ -163,7 +163,8 @@ def test_a_study_is_given_by_name_or_file(working_folder: Path) -> None:
     Path("config/broken.yaml").write_text("a: [\n")
     assert find_study("demo") == find_study("config/demo.yaml") == ("demo", "config/demo.yaml")
     assert find_study("config/named.yaml") == ("other", "config/named.yaml")
-    with pytest.raises(UserError, match=r"did you mean 'config/demo.yaml'\?"):
-        find_study("config/demos.yaml")
+    for wrong in ("config/demos.yaml", "config/demo.yam", "config/demo.yml"):
+        with pytest.raises(UserError, match=r"did you mean 'config/demo.yaml'\?"):
+            find_study(wrong)
     with pytest.raises(UserError, match=r"config/broken.yaml is not valid YAML"):
         find_study("config/broken.yaml")

@@ -4,7 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
-from msd.errors import UserError
+from msd.errors import UserError, nearest
 from msd.system.temporary import write_whole
 
 BLOCK = re.compile(r"<!-- (\w+) table of ([\w-]+): written by `msd publish` -->\n.*?<!-- end -->", re.DOTALL)
@@ -17,7 +17,8 @@ def publish(study: str, *, docs: Path = Path("docs"), results: Path = Path("resu
     """
     source, target = results / study, results / "published" / study
     if not (source / "report.html").is_file():
-        raise UserError(f"{source} holds no report.html; run the study before you publish it")
+        names = [report.parent.name for report in results.glob("*/report.html")]
+        raise UserError(f"{source} holds no report.html; run the study before you publish it{nearest(study, names)}")
     files = [*sorted((source / "tables").glob("*.json")), *sorted((source / "tables").glob("*.md"))]
     tables = {file.stem: file.read_text(encoding="utf-8") for file in files if file.suffix == ".md"}
     pages = {page: page.read_text(encoding="utf-8") for page in sorted(docs.glob("*.md"))}
