@@ -48,7 +48,7 @@ def main() -> None:
     files = sorted(JOBS.glob("*-kd-default-*.json"))
     if not files:
         sys.exit("there are no students of the embedded study; run `make reproduce` first")
-    FOLDER.mkdir(parents=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
     try:
         jobs = {file.stem.partition("-kd-")[0]: one_step(file) for file in files}
         imports, times = [], {dataset: list[float]() for dataset in jobs}

@@ -32,6 +32,8 @@ class Run(NamedTuple):
 class Grid(FetchingStudy, ABC):
     """Datasets × methods × points × seeds of a study."""
 
+    readers = "msd.data.readers"
+
     seeds: Seeds = Field(description="a student of every configuration is trained with each; a count n means 0 to n−1")
     search_seeds: Count | None = Field(
         None, description="seeds, the first ones, with which a point of a grid is chosen; the others train it alone"

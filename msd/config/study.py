@@ -38,16 +38,10 @@ class Study(Grid):
     data: Data = Field(description="what the models read")
     saliency: SaliencyConfig = Field(description="how saliency is measured")
     transfer: Transfer = Field(Transfer(pairs=0), description="training texts and pictures paired anew, without labels")
-    teacher: Teacher = Field(
-        description="the teacher of each dataset, which starts from `model`, or its text side from the text encoder"
-    )
-    student: Student = Field(
-        description="every student, which starts from `model`, or from random weights, but for its words"
-    )
+    teacher: Teacher = Field(description="of each dataset; starts from `model`, or its text side from the text encoder")
+    student: Student = Field(description="starts from `model`, or from random weights, but for its words")
     engine: EngineParams = Field(EngineParams(), description="where and how exactly models are trained")
     report: Report = Field(description="what tables and figures compare")
-
-    readers = "msd.data.readers"
 
     @property
     def trains(self) -> tuple[Study, ...]:
@@ -295,8 +289,7 @@ class Study(Grid):
 def load_study(path: str | Path, overrides: dict[str, Any] | None = None) -> Study:
     """Read, validate and check a study file; `overrides` replace its top-level keys.
 
-    Raises:
-        UserError: one sentence that names file, line, key and the nearest valid name.
+    Raises UserError: one sentence that names file, line, key and the nearest valid name.
     """
     content = {**read_yaml(path), **(overrides or {})}
     try:
