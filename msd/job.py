@@ -105,7 +105,9 @@ def leaves_project(path: str) -> bool:
 
 
 def read_job(rule: str, file: str) -> Job:
-    """The job of a rule that `file` describes; raises UserError when there is none or it describes none."""
+    """The job of a rule that `file` describes; raises UserError when there is no such rule or job."""
+    if rule not in STAGES:
+        raise UserError(f"there is no stage {rule!r}{nearest(rule, STAGES)}")
     if file.lstrip().startswith("{"):
         raise UserError("a job is given by its file, not by its JSON; run the workflow again, it writes the file")
     if not os.path.isfile(file):

@@ -201,8 +201,9 @@ class StudyFiles:
         uids = [f"{dataset}-{index}" for index in range(self.samples["test"])]
         for split in ("train", "test"):
             pd.DataFrame({"uid": uids, **saliency}).to_parquet(self._path(f"{folder}/saliency/{split}.parquet"))
-        image, text = {"mean": 2.0, "low": 1.5, "high": 2.5, "n": 40}, {"mean": 1.0, "low": 0.75, "high": 1.25, "n": 40}
-        entry = {"image": image, "text": text}
+        counts = {"n": 40, "pictures": 40}
+        image = {"mean": 2.0, "low": 1.5, "high": 2.5, **counts}
+        entry = {"image": image, "text": {"mean": 1.0, "low": 0.75, "high": 1.25, **counts}}
         self._write_json(f"{folder}/saliency/summary.json", {"test": entry, "train": entry})
         self._write_history(f"{folder}/history.parquet", dataset, "teacher", seeds=[seed])
 

@@ -234,7 +234,6 @@ def test_stale_folders_of_dead_processes_are_removed_and_living_ones_stay(doubli
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"rule": "duoble"}, ["duoble", "did you mean 'double'?"]),
         ({"rule": "forgetful"}, ["did not write", "results/toy/double/a"]),
         ({"outputs": {"doubled": ["results/toy/a"]}}, ["no output 'record'"]),
         ({"outputs": {"x": "results/t/r", "record": "results/t/r"}}, ["'results/t/r'", "twice"]),

@@ -59,11 +59,16 @@ def test_a_bad_description_is_refused(
 ) -> None:
     if text is not None:
         Path(file).write_text(text)
-    assert main("double", file) == 1
+    assert main("prepare", file) == 1
     error = capsys.readouterr().err
-    assert error.startswith("msd stage double: ")
+    assert error.startswith("msd stage prepare: ")
     assert words in error
     assert error.count("\n") == 1
+
+
+def test_an_unknown_stage_is_named_before_its_file(working_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("taecher", str(working_folder / "missing.json")) == 1
+    assert capsys.readouterr().err == ("msd stage taecher: there is no stage 'taecher'; did you mean 'teacher'?\n")
 
 
 def test_every_stage_names_a_function_of_the_package_and_the_class_of_its_values() -> None:

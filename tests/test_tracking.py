@@ -117,7 +117,7 @@ def test_what_is_new_is_imported_once(study: Path) -> None:
     third = track("tiny", RESULTS)
     assert (third.imported, third.present) == (1, 3)
     assert len(runs(third)) == 5
-    with pytest.raises(UserError, match="no records of a study 'tinny'"):
+    with pytest.raises(UserError, match=r"no results of a study 'tinny'.*did you mean 'tiny'"):
         track("tinny", RESULTS)
 
 

@@ -51,11 +51,6 @@ class Grid(FetchingStudy, ABC):
         """The datasets on which claims are decided."""
         return [name for name, changes in self.datasets.items() if changes.part == "primary"]
 
-    @property
-    def controls(self) -> list[str]:
-        """The datasets of which the study predicts that claims do not hold."""
-        return [name for name, changes in self.datasets.items() if changes.part == "control"]
-
     @cached_property
     def dataset_configs(self) -> dict[str, DatasetConfig]:
         """The study's datasets by name."""

@@ -10,10 +10,9 @@ from pydantic import AfterValidator, Field, PrivateAttr
 
 from msd.config.strict import Strict
 from msd.errors import UserError
+from msd.lineage.studies import RESERVED
 from msd.system.text_file import read_json
 
-RESERVED = ("data", "published")
-"""Folders of results/ that are no study's."""
 SHARED = ("benchmarks", "encoders", "jobs", "logs", "models", "scratch")
 """Folders of results/data that are no dataset's."""
 LONGEST = 255

@@ -13,7 +13,7 @@ from typing import Any
 
 from msd.config.contracts.data import DatasetTask
 from msd.config.files import CONFIG, DatasetConfig
-from msd.config.names import RESERVED, SHARED
+from msd.config.names import SHARED
 from msd.config.yaml_file import read_model, read_yaml, validated
 from msd.data import SPLITS
 from msd.data.add_files import dataset_file, study_file
@@ -25,6 +25,7 @@ from msd.data.prepared import Prepared, check
 from msd.data.raw_files import sha256
 from msd.data.readers import table
 from msd.errors import UserError
+from msd.lineage.studies import RESERVED
 from msd.system.temporary import write_whole
 
 DATA = Path("data")

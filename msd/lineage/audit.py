@@ -9,14 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from msd.errors import UserError, nearest
+from msd.errors import UserError
 from msd.lineage.digest import file_digests
 from msd.lineage.environment import describe_environment, environment_notes
 from msd.lineage.record import recorded_sha256, seal
+from msd.lineage.studies import check_results, studies_in
 
 # Snakemake writes the first three and jobs keep checkpoints in the fourth: none of them is a result.
 UNRECORDED = {"logs", "benchmarks", "jobs", "scratch"}
-PUBLISHED = "published"  # copies that git keeps
 SHOWN = 5
 RESULT = re.compile(r".*/tables/[^/]+\.json|.*/figures/[^/]+\.svg")  # what people read, each in one of its forms
 
@@ -68,16 +68,13 @@ def audit(results: Path, study: str | None = None, full: bool = False) -> AuditR
 
 
 def _roots(results: Path, study: str | None) -> list[Path]:
-    paths = sorted(path for path in results.glob("*") if path.is_dir())
-    folders = [path for path in paths if path.name != PUBLISHED and not path.name.startswith(".")]
-    if study is None:
-        if not folders:
-            raise UserError(f"there is nothing to audit in {results}; run a study first, e.g. `make reproduce`")
-        return folders
-    names = [path.name for path in folders if path.name != "data"]
-    if study not in names:
-        raise UserError(f"there are no results of a study {study!r} in {results}{nearest(study, names)}")
-    return [path for path in folders if path.name in ("data", study)]
+    if study is not None:
+        check_results(study, results)
+    names = sorted(["data", *(studies_in(results) if study is None else [study])])
+    roots = [results / name for name in names if (results / name).is_dir()]
+    if not roots:
+        raise UserError(f"there is nothing to audit in {results}; run a study first, e.g. `make reproduce`")
+    return roots
 
 
 class _Audit:

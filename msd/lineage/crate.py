@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from msd.errors import UserError
 from msd.lineage.digest import file_digests
-from msd.lineage.record import study_records
+from msd.lineage.studies import study_records
 from msd.system.refusals import explained
 
 if TYPE_CHECKING:
@@ -45,8 +45,6 @@ def export_crate(study: str, results: Path, target: Path) -> str:
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} is there already; name a new folder with --out")
     records = study_records(study, results)
-    if not records:
-        raise UserError(f"there are no records of a study {study!r} in {results}; run it first")
     project = results.absolute().parent
     files = _recorded_files(records, project, results / ".hashes.sqlite")
     crate = _Builder(study, project, records, files).build()
@@ -122,8 +120,12 @@ class _Builder:
             properties = {"encodingFormat": kind, "contentSize": str(place.stat().st_size), "name": path}
             if path in self.files:
                 properties["sha256"] = self.files[path]
-            self.entities[path] = self.crate.add_file(place, path, properties=properties)
+            self.entities[path] = self.crate.add_file(place, self._destination(path), properties=properties)
         return workflow
+
+    def _destination(self, path: str) -> str:
+        """Where a file lies in the crate: as in the project, or below `external` one that is outside of it."""
+        return f"external/{self.files[path][:16]}/{Path(path).name}" if path.startswith("../") else path
 
     def _add_actions(self, workflow: Any) -> tuple[list[Any], list[Any]]:
         """One tool and one step a rule, one action a record with the control action that ran it."""

@@ -87,10 +87,13 @@ def _verdict(before: float | None, after: float | None, one: Error | None, other
 
 
 def _error_of_cell(cell: Mapping[str, Any], teachers: Mapping[str, str]) -> Error | None:
-    """Of a mean over seeds, from the mean square between teachers; of one over samples, from its interval."""
+    """Of a mean over seeds, from the mean square between teachers; of one over samples, as it states or by interval."""
     values: Mapping[str, float | None] = cell["values"]
     if not values:
-        return _error_of_interval(cell, cell["n"])
+        stated = _stated(cell)
+        if stated is None:
+            return _error_of_interval(cell, cell["n"])
+        return stated._replace(design=(1,) * len(cell["runs"]))  # of saliency, which has a run a teacher
     if len(values) < 2 or None in values.values():
         return None
     names = [teachers.get(seed, seed) for seed in values]
@@ -104,9 +107,13 @@ def _error_of_difference(cell: Mapping[str, Any]) -> Error | None:
     """As the cell states it; else from its interval. None for a single seed, whose error is of test pictures alone."""
     against = cell["against"]
     n = cell["n"] if against.get("n") is None else against["n"]
-    if n < 2 or None in (against.get("error"), against.get("freedom")):
-        return _error_of_interval(against, n)
-    return Error(against["error"] ** 2, against["freedom"])
+    return (_stated(against) if n > 1 else None) or _error_of_interval(against, n)
+
+
+def _stated(content: Mapping[str, Any]) -> Error | None:
+    if None in (content.get("error"), content.get("freedom")):
+        return None
+    return Error(content["error"] ** 2, content["freedom"])
 
 
 def _error_of_interval(content: Mapping[str, Any], n: int) -> Error | None:

@@ -132,22 +132,6 @@ def git_state() -> dict[str, Any]:
     return {"commit": None if commit == "(initial)" else commit, "dirty": dirty}
 
 
-def study_records(study: str, results: Path) -> dict[str, dict[str, Any]]:
-    """Every record of a study and of all that it was made from, by its path in the project."""
-    project = results.absolute().parent
-    names = [path.relative_to(project).as_posix() for path in sorted((results.absolute() / study).rglob("record.json"))]
-    records: dict[str, dict[str, Any]] = {}
-    for name in names:  # grows while it is read
-        if name in records:
-            continue
-        if not (project / name).is_file():
-            raise UserError(f"{name} is missing; `msd audit` says what is made from it")
-        with decoding(f"{name} is no readable record", "`msd audit` says more"):
-            records[name] = json.loads((project / name).read_text(encoding="utf-8"))
-            names += [source["record"] for source in records[name]["inputs"] if source["record"]]
-    return records
-
-
 def recorded_sha256(record: Mapping[str, Any], path: str) -> str | None:
     """What a record says about one of its outputs; None for another file."""
     return next((output["sha256"] for output in record.get("outputs", []) if output["path"] == path), None)

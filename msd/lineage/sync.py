@@ -15,9 +15,10 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from msd.errors import UserError, nearest
+from msd.errors import UserError
 from msd.lineage.digest import file_sha256, remember
 from msd.lineage.record import described_job, recorded_sha256, seal
+from msd.lineage.studies import check_results
 from msd.system.temporary import paths_of
 
 NOTES = Path(".snakemake")
@@ -83,9 +84,8 @@ class _Files:
 
 def _records(results: Path, study: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every record by its path, of all studies or of one and what others made for it; an unreadable one is empty."""
-    if study is not None and not (results / study).is_dir():
-        names = [path.name for path in results.glob("*") if path.is_dir()]
-        raise UserError(f"there are no results of a study {study!r} in {results}{nearest(study, names)}")
+    if study is not None:
+        check_results(study, results)
     for path in sorted(results.rglob("record.json")):
         owner = path.relative_to(results).parts[0]
         if owner == "published" or owner not in (study or owner, "data"):  # copies that git keeps; another study

@@ -88,9 +88,10 @@ def _cell_lines(cell: Mapping[str, Any]) -> Iterator[str]:
     if cell.get("selected"):
         yield f"selected on validation: {cell['selected']}"
     against = cell.get("against")
-    if against:
+    if isinstance(against, Mapping):  # of a claim on several tasks it is a method's name
         bounds = "" if against["low"] is None else f" [{against['low']!r}, {against['high']!r}]"
-        yield f"against {against['method']}: {against['difference']!r}{bounds}, p (Holm) {against['p_holm']!r}"
+        p = f"p {against['p']!r}" if against["p_holm"] is None else f"p (Holm) {against['p_holm']!r}"
+        yield f"against {against['method']}: {against['difference']!r}{bounds}, {p}"
         if against["method"] in NO_RUN:
             yield f"{against['method']}: {NO_RUN[against['method']]}"
     if cell.get("verdicts"):

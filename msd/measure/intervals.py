@@ -25,6 +25,12 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float | None, float |
     return mean, mean - half, mean + half
 
 
+def mean_if_known(values: Sequence[float | None]) -> float | None:
+    """Mean of values, None as soon as one of them is undefined."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if len(known) == len(values) else None
+
+
 def clustered_interval(values: Sequence[float], groups: NDArray[np.int64]) -> tuple[float, float, float]:
     """Mean of per-sample values (N,) with its 95 % interval when samples of one group, a picture, hang together.
 

@@ -109,13 +109,13 @@ def standard_error(
     of_top = squares.ratio * between / squares.seeds
     shared = float(covariance[groups[:, None] != groups].mean())
     of_both = max(0.0, of_pictures - shared)
-    rest = max(0.0, of_pictures - of_both)
-    variance = max(of_top + rest, LEAST_SHARE * of_pictures)
+    rest = max(0.0, of_pictures - of_both, LEAST_SHARE * of_pictures - of_top)
+    variance = of_top + rest
     spread = {"seeds": squares.within if squares.seeds > squares.groups else squares.between, "pictures": rest}
     if several:
         added = of_top - squares.ratio * squares.within / squares.seeds
         spread["teachers"] = max(0.0, added) if squares.seeds > squares.groups else 0.0
-        return math.sqrt(variance), freedom_of_parts(of_top, freedom, variance - of_top, max(1, pictures - 1)), spread
+        return math.sqrt(variance), freedom_of_parts(of_top, freedom, rest, max(1, pictures - 1)), spread
     others = (of_pictures**2 + of_both**2 / (squares.groups - 1)) / max(1, pictures - 1)
     doubt = of_top**2 / freedom + others
     return math.sqrt(variance), max(variance**2 / doubt if doubt else 0.0, freedom), spread

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from msd.mfh.cells import Check
 from msd.mfh.figures import FIGURES
 from msd.report.page import data_uri, template
+from msd.system.text_file import read_json
 from msd.tables.render import grid, notes
-from msd.tables.results import read_json
 from msd.tables.table import read_table
 
 if TYPE_CHECKING:

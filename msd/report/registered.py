@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from msd.lineage.record import CLAIMS
-from msd.tables.results import read_json
+from msd.system.text_file import read_json
 
 
 def registration(records: Iterable[str], tables: str) -> str:

@@ -17,8 +17,8 @@ from msd.report.page_lineage import as_script, page_lineage
 from msd.report.registered import registration
 from msd.report.rule_graph import rule_graph, rule_graph_figure
 from msd.report.style import SETTINGS, save
+from msd.system.text_file import read_json
 from msd.tables.comparisons import titles
-from msd.tables.results import read_json
 from msd.tables.table import read_table
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from msd.config.contracts.tables import CHOSEN
 from msd.report.style import FAINT, INK, PALETTE, WIDTH
-from msd.tables.results import read_json
+from msd.system.text_file import read_json
 
 Node = str | tuple[str, str]
 Graph = dict[str, set[str]]

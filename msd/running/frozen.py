@@ -1,5 +1,6 @@
 """The package as it was when a call of Snakemake started: its jobs run this copy, and see no later edit."""
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -40,8 +41,9 @@ def freeze(digest: str, *, used: Iterable[str] = (), package: Path = PACKAGE) ->
             _copy(package, target)
     kept = {digest, *used}
     for other in STORE.iterdir():
-        if other.name not in kept and time.time() - other.stat().st_mtime > KEPT_SECONDS:
-            shutil.rmtree(other, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # another call's copy, which has its name by now
+            if other.name not in kept and time.time() - other.stat().st_mtime > KEPT_SECONDS:
+                shutil.rmtree(other, ignore_errors=True)
     return target.absolute()
 
 

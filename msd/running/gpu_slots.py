@@ -19,7 +19,7 @@ _held: list[int] = []
 
 def offered(count: int) -> str:
     """The value of MSD_GPUS for a call that may use `count` GPUs: the first of those that its process sees."""
-    seen = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(count)))
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(count))))
     return ",".join(seen.split(",")[:count])
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from msd.config.claims import Claim
+from msd.measure.intervals import mean_if_known
 from msd.measure.joint import normal_deviate, p_above, stouffer
 from msd.measure.stats import holm
 from msd.tables.cell import Against, Cell, Value, Verdict
@@ -68,7 +69,7 @@ class ClaimTests:
 
         against = self.study.between(results, method, other, side, kinds=kinds)
         metric = " and ".join(cell.metric for cell in cells)
-        by_seed = {seed: _mean([cell.value.by_seed[seed] for cell in cells]) for seed in cells[0].value.by_seed}
+        by_seed = {seed: mean_if_known([cell.value.by_seed[seed] for cell in cells]) for seed in cells[0].value.by_seed}
         return replace(
             cells[0],
             metric=metric,
@@ -119,13 +120,14 @@ class ClaimTests:
         return replace(cell, verdict=Verdict(verdict.outcome, chosen + verdict.evidence))
 
     def _together(self, primary: Sequence[Cell]) -> dict[str, Cell]:
-        """All primary tasks in one test."""
+        """All primary tasks in one test, to which one whose answers are identical brings no evidence: a z of 0."""
         sides = [_against(cell) for cell in primary]
-        tested = [one for one in sides if one.difference is not None and one.error is not None and (one.n or 0) > 1]
-        if len(tested) < 2:
+        tested = [one for one in sides if one.difference is not None and (one.n or 0) > 1]
+        if len(tested) < 2 or all(one.error is None for one in tested):
             return {}
         z, p = stouffer(
-            [normal_deviate(self.sign * (one.difference or 0), error=one.error or 0, freedom=one.freedom or 1)
+            [0.0 if one.error is None
+             else normal_deviate(self.sign * (one.difference or 0), error=one.error, freedom=one.freedom or 1)
              for one in tested]
         )  # fmt: skip
         against = Against(str(self.claim.against), p=p, p_holm=p, details={"runs": [
@@ -133,7 +135,8 @@ class ClaimTests:
         outcome = of_difference(replace(against, difference=z)).outcome
         ahead = sum(self.sign * (one.difference or 0) > 0 for one in tested)
         verdict = Verdict(outcome, f"{p_words(p)}; {ahead} of {len(tested)} tasks in its favour")
-        about: dict[str, Any] = {"dataset": ALL, "method": self.claim.methods[0], "metric": "", "split": "test"}
+        methods = " / ".join(dict.fromkeys(cell.method for cell in primary))
+        about: dict[str, Any] = {"dataset": ALL, "method": methods, "metric": "", "split": "test"}
         runs = [run for cell in primary for run in cell.runs]
         return {
             ALL: Cell(**about, value=Value(), place={"claim": self.key}, runs=runs, against=against, verdict=verdict)
@@ -143,8 +146,3 @@ class ClaimTests:
 def _against(cell: Cell) -> Against:
     assert cell.against is not None, "every cell of a claim's tests is compared"
     return cell.against
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if len(known) == len(values) else None

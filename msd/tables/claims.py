@@ -93,11 +93,9 @@ def _not_run(dataset: str, key: str, claim: Claim) -> Cell:
 
 
 def _summary(key: str, claim: Claim, cells: Sequence[Cell]) -> dict[str, object]:
-    """The claim with how often each verdict was reached on the primary tasks, and with that on all of them."""
-    own = {cell.dataset: cell for cell in cells if cell.place["claim"] == key and cell.verdict is not None}
-    outcomes = Counter(
-        cell.verdict.outcome for cell in own.values() if cell.verdict and cell.details["part"] == "primary"
-    )
+    """The claim with how often each verdict was reached on the primary tasks."""
+    own = [cell for cell in cells if (cell.place["claim"], cell.details["part"]) == (key, "primary")]
+    outcomes = Counter(cell.verdict.outcome for cell in own if cell.verdict)
     return claim.model_dump() | {"verdicts": dict(outcomes)}
 
 
@@ -146,7 +144,7 @@ def _separate(claim: Claim, cells: Sequence[Cell]) -> tuple[Verdict, Cell] | Non
         return None
     evidence = "; ".join(f"{cell.place['modality']} {score_text(cell)}" for cell in cells)
     lower, upper = sorted(cells, key=lambda cell: _bound(cell, "mean"))
-    if _bound(lower, "low") <= 0:
+    if min(_bound(cell, "low") for cell in cells) <= 0:
         return Verdict(NOT_SUPPORTED, evidence), upper
     apart = _bound(lower, "high") < _bound(upper, "low")
     return Verdict(SUPPORTED if apart else INCONCLUSIVE, evidence), upper
@@ -166,8 +164,8 @@ def _smaller(claim: Claim, cells: Sequence[Cell]) -> tuple[Verdict, Cell] | None
         for ours, theirs in pairs
     )
     below = [_bound(ours, "high") < _bound(theirs, "low") for ours, theirs in pairs]
-    above = [_bound(ours, "low") > _bound(theirs, "high") for ours, theirs in pairs]
-    outcome = SUPPORTED if all(below) else NOT_SUPPORTED if all(above) else INCONCLUSIVE
+    not_below = [_bound(ours, "low") >= _bound(theirs, "high") for ours, theirs in pairs]
+    outcome = SUPPORTED if all(below) else NOT_SUPPORTED if all(not_below) else INCONCLUSIVE
     return Verdict(outcome, evidence), pairs[0][0]
 
 

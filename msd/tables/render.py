@@ -76,7 +76,7 @@ def as_json(table: Table) -> str:
 
 
 def as_csv(table: Table) -> str:
-    """One line a cell, at full precision; what is nested, as "values", becomes columns of its own."""
+    """One line a cell, at full precision; what is nested, as "values", becomes columns of its own, lists are joined."""
     lines = [_flat(cell.to_json()) for cell in table.cells]
     columns = list(dict.fromkeys(name for line in lines for name in line))
     buffer = io.StringIO()
@@ -162,11 +162,16 @@ def _once(labels: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
 
 
 def _flat(cell: Mapping[str, Any]) -> dict[str, Any]:
-    flat = {name: value for name, value in cell.items() if name not in ("values", "teachers", "against", "runs")}
-    flat["runs"] = " ".join(cell["runs"])
-    flat |= {f"against_{name}": value for name, value in (cell["against"] or {}).items()}
-    flat |= {f"teacher_{seed}": teacher for seed, teacher in cell.get("teachers", {}).items()}
-    return flat | {f"seed_{seed}": value for seed, value in cell["values"].items()}
+    named = {name: value for name, value in cell.items() if name not in ("values", "teachers", "against", "runs")}
+    named |= {"runs": cell["runs"], "against": cell["against"] or {}}
+    named |= {"teacher": cell.get("teachers", {}), "seed": cell["values"]}
+    return {column: value for name, content in named.items() for column, value in _columns(name, content).items()}
+
+
+def _columns(name: str, value: object) -> dict[str, object]:
+    if isinstance(value, Mapping):
+        return {column: one for key, of in value.items() for column, one in _columns(f"{name}_{key}", of).items()}
+    return {name: " ".join(map(str, value)) if isinstance(value, list) else value}
 
 
 def _pipes(texts: Iterable[str]) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +15,7 @@ from msd.data.prepared_table import near_copies, picture_groups, read_targets
 from msd.distill.losses import DATASET_TASKS
 from msd.distill.top_logits import TopLogits, all_logits
 from msd.errors import UserError
+from msd.system.text_file import read_json
 from msd.tables.answer_scores import read_answer_scores
 from msd.tables.names import VIEWS
 
@@ -84,7 +83,7 @@ class DatasetResults:
     """All that is known of one dataset: gold targets, the teacher's and the probe's outputs, the methods' results.
 
     Attributes:
-        name, title, role, task, metric, further_metrics: of the dataset's file.   labels: C names.
+        name, title, task, metric, further_metrics: of the dataset's file.   labels: C names.
         targets: (N,) classes or (N, C) scores of the test split.
         teachers: view -> seed of a teacher -> logits (N, C) of the test split.   methods: name -> results.
         groups: (N,) number of each test sample's picture.
@@ -95,7 +94,6 @@ class DatasetResults:
 
     name: str
     title: str
-    role: str
     task: str
     metric: str
     labels: Sequence[str]
@@ -162,7 +160,7 @@ def load_results(job: Job[ReportParams]) -> dict[str, DatasetResults]:
         }
         probe = read_tensors(probes[name], {"both": "test/both"})["both"] if name in probes else None
         results[name] = DatasetResults(
-            *(name, about.title, about.role, about.task, about.metric),
+            *(name, about.title, about.task, about.metric),
             labels=names,
             targets=read_targets(prepared[name], labels=len(names), task=DATASET_TASKS[about.task]),
             teachers=teachers,
@@ -231,11 +229,6 @@ def mean_saliency(job: Job[ReportParams], name: str) -> dict[str, pd.DataFrame]:
         means = {key: np.mean([frame[key] for frame in frames], axis=0) for key in ("image", "text")}
         saliency[dataset] = frames[0][["uid"]].assign(**means)
     return saliency
-
-
-def read_json(path: str) -> Any:
-    """Parsed JSON file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def read_tensors(path: str, keys: Mapping[str, str]) -> dict[str, Array]:

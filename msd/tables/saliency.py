@@ -37,7 +37,8 @@ def saliency_table(summaries: Mapping[str, Mapping[str, Any]], study: StudyResul
                 place = {"modality": modality, "over": "samples"}
                 about: dict[str, Any] = {"dataset": dataset, "method": "teacher", "metric": "saliency", "split": split}
                 runs = study.teacher_runs(study.datasets[dataset], "saliency")
-                cells.append(Cell(**about, value=value_over_teachers(entries, others), place=place, runs=runs))
+                value, error = value_over_teachers(entries, others)
+                cells.append(Cell(**about, value=value, place=place, runs=runs, details=error))
     return make_table(
         "saliency",
         cells,
@@ -68,23 +69,25 @@ def relative_variance(of_teachers: Mapping[str, Any], split: str) -> tuple[float
     return (float(np.mean(known)), freedom) if known else None
 
 
-def value_over_teachers(entries: Entries, others: list[tuple[float, int]]) -> Value:
-    """The mean over teachers. Its variance is s²/T of the teachers, `moderated` by the other datasets', and the
-    pictures' of one teacher on average: an upper bound, because part of the second is in the first."""
+def value_over_teachers(entries: Entries, others: list[tuple[float, int]]) -> tuple[Value, dict[str, float]]:
+    """The mean over teachers, with its standard error and degrees of freedom.
+
+    Its variance is s²/T of the teachers, `moderated` by the other datasets', and the pictures' of one teacher on
+    average: an upper bound, because part of the second is in the first.
+    """
     means = np.array([entry["mean"] for entry in entries])
-    mean, count, n = float(means.mean()), len(entries), int(entries[0]["n"])
-    if count == 1:
-        return Value(mean, entries[0]["low"], entries[0]["high"], n, why=ONE_TEACHER)
-    quantile = float(student_t.ppf((1 + LEVEL) / 2, n - 1))
+    mean, count, n, many = float(means.mean()), len(entries), int(entries[0]["n"]), int(entries[0]["pictures"]) - 1
+    quantile = float(student_t.ppf((1 + LEVEL) / 2, many))
     of_pictures = float(np.mean([((entry["high"] - entry["low"]) / 2 / quantile) ** 2 for entry in entries]))
+    if count == 1:
+        value = Value(mean, entries[0]["low"], entries[0]["high"], n, why=ONE_TEACHER)
+        return value, {"error": math.sqrt(of_pictures), "freedom": many}
     prior = sum(freedom for _, freedom in others)
     expected = mean**2 * sum(variance * freedom for variance, freedom in others) / prior if prior else 0.0
     square, freedom = moderated(float(means.var(ddof=1)), count - 1, expected=expected, prior=prior)
     of_teachers = square / count
     variance = of_teachers + of_pictures
-    if not variance:
-        return Value(mean, mean, mean, n)
-    half = math.sqrt(variance) * float(
-        student_t.ppf((1 + LEVEL) / 2, freedom_of_parts(of_teachers, freedom, of_pictures, n - 1))
-    )
-    return Value(mean, mean - half, mean + half, n)
+    if variance:
+        freedom = freedom_of_parts(of_teachers, freedom, of_pictures, many)
+    half = math.sqrt(variance) * float(student_t.ppf((1 + LEVEL) / 2, freedom))
+    return Value(mean, mean - half, mean + half, n), {"error": math.sqrt(variance), "freedom": freedom}

@@ -22,7 +22,7 @@ class Table:
     Attributes:
         rows, columns: keys of the cells by whose values the table is laid out.
         titles: key -> value -> its printed name; `metric` maps a dataset to the name of its metric.
-        family: number of comparisons that Holm's correction was made over.
+        family: number of comparisons that Holm's correction was made over; 0 for none, or one a claim.
         more: further entries of the JSON: checks, marks, claims, samples, swept, folded …
 
     Raises:

@@ -11,8 +11,10 @@ import pandas as pd
 
 from msd.config.claims import read_claims
 from msd.errors import UserError, nearest
+from msd.measure.intervals import mean_if_known
 from msd.measure.metric import measures
 from msd.system.temporary import paths_of
+from msd.system.text_file import read_json
 from msd.tables.claims import claims_table
 from msd.tables.comparisons import (
     main_table,
@@ -36,7 +38,6 @@ from msd.tables.results import (
     mean_saliency,
     of_teachers,
     parallel,
-    read_json,
 )
 from msd.tables.saliency import saliency_table
 from msd.tables.study_results import StudyResults, evaluate_metrics, method_values
@@ -143,15 +144,15 @@ def _flat_metrics(study: Mapping[str, DatasetResults]) -> dict[str, Any]:
         flat[name] = {method: _measured(results, models) for method, models in references.items()}
         for method, models in references.items():
             scores = [evaluate_metrics(results, logits) for logits in models]
-            flat[name][method] |= {metric: _mean([one[metric] for one in scores]) for metric in scores[0]}
+            flat[name][method] |= {metric: mean_if_known([one[metric] for one in scores]) for metric in scores[0]}
         for method, collected in results.methods.items():
             stated = collected.content["metrics"]["test"]
             predicted = {view: list(collected.logits("test", view).values()) for view in VIEWS}
             flat[name][method] = _measured(results, predicted["both"])
-            flat[name][method] |= {metric: _mean(list(values.values())) for metric, values in stated.items()}
+            flat[name][method] |= {metric: mean_if_known(list(values.values())) for metric, values in stated.items()}
             for view in VIEWS:
                 alike = method_values(results, collected, view=view, kind="agreement").values()
-                flat[name][method][f"agreement/{view}"] = _mean(list(alike))
+                flat[name][method][f"agreement/{view}"] = mean_if_known(list(alike))
     return flat
 
 
@@ -159,12 +160,7 @@ def _measured(results: DatasetResults, seeds: list[Array]) -> dict[str, float | 
     """The mean over seeds of all further measures."""
     task, further = results.task, results.further_metrics
     by_seed = [measures(logits, results.targets, dataset_task=task, further=further) for logits in seeds]
-    return {name: _mean([one[name].value for one in by_seed]) for name in sorted(by_seed[0])}
-
-
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if len(known) == len(values) else None
+    return {name: mean_if_known([one[name].value for one in by_seed]) for name in sorted(by_seed[0])}
 
 
 def _json(content: Any) -> str:

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msd.errors import UserError, decoding
-from msd.lineage.record import leaves, study_records
+from msd.lineage.record import leaves
+from msd.lineage.studies import study_records
 from msd.system.refusals import explained
 from msd.tracking.artefacts import dataset_inputs, log_artefacts, prepared_splits
 from msd.tracking.chart import save_chart
@@ -68,8 +69,6 @@ def track(study: str, results: Path, uri: str | None = None) -> TrackResult:
     names = study_records(study, results)
     paths = [results.absolute().parent / name for name in names]
     records = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in paths}
-    if not records:
-        raise UserError(f"there are no records of a study {study!r} in {results}; run it first, then track it")
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(results / 'mlflow.db').absolute()}"
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     with explained([results / ".mlflow"]), open(results / ".mlflow.lock", "w") as lock:

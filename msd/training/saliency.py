@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def saliency(job: Job[SaliencyParams]) -> dict[str, float]:
-    """Write {split}.parquet (uid, image, text) and summary.json {split: {modality: mean, low, high, n}}.
+    """Write {split}.parquet (uid, image, text) and summary.json {split: {modality: mean, low, high, n, pictures}}.
 
     Of the splits that the job has outputs for: of the data set, or the pairs for transfer.
     """
@@ -44,7 +44,8 @@ def saliency(job: Job[SaliencyParams]) -> dict[str, float]:
         pictures = picture_groups(job.inputs[split])
         for modality, values in scores.items():
             mean, low, high = clustered_interval(values.double().tolist(), pictures)
-            summary[split][modality] = {"mean": mean, "low": low, "high": high, "n": len(values)}
+            counts = {"n": len(values), "pictures": int(pictures.max()) + 1}
+            summary[split][modality] = {"mean": mean, "low": low, "high": high, **counts}
     Path(job.outputs["summary"]).write_text(json.dumps(summary, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return {
         f"{split}/{modality}": entry["mean"]

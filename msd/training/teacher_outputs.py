@@ -49,7 +49,7 @@ def teacher_outputs(job: Job[OutputsParams]) -> dict[str, float]:
             continue  # without labels there is nothing to judge
         for view, logits in stored_views(path, prepared=prepared).items():
             scores = dataset.evaluate(logits[rows], split, rows)
-            if not params.outputs.is_whole:
+            if params.outputs.dtype != "float32" or params.outputs.top is not None:
                 scores["lost_kl"] = lost[view]
             if view == "both":
                 answers[split] = logits[rows]

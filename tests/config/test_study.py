@@ -105,7 +105,6 @@ def test_a_dataset_is_primary_unless_it_is_called_something_else(tmp_path: Path)
         changed(tmp_path, lambda c: [c["datasets"][key].update(part=part) for key, part in parts.items()])
     )
     assert study.primary == ["clipart-tags", "easy-vqa", "cataclysm-kind", "emoji-kind"]
-    assert study.controls == ["clipart-match"]
     assert [about.part for about in study.report_params().datasets][3:] == ["primary", "control", "other", "other"]
 
 

@@ -11,6 +11,7 @@ from toy_jobs import edit_record, run_job
 from msd.errors import UserError
 from msd.job import STAGES, Job
 from msd.lineage.audit import AuditResult, audit
+from msd.lineage.sync import sync
 
 RESULTS = Path("results")
 MAIN = "results/sums/tables/main.json"
@@ -191,5 +192,9 @@ def test_notes_say_which_differences_of_the_machine_could_change_numbers() -> No
 def test_an_unknown_study_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(UserError, match=r"'sum'.*did you mean 'sums'"):
         audit(RESULTS, "sum")
+    Path("results/published/sums").mkdir(parents=True)
+    for command in (audit, sync):
+        with pytest.raises(UserError, match=r"'publishe' in results; run it first; known are sums"):
+            command(RESULTS, "publishe")
     with pytest.raises(UserError, match="nothing to audit"):
         audit(Path("nowhere"))

@@ -55,6 +55,10 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., set[str]]
         ("data/readers/easy_vqa.py", {"prepare/easy_vqa"}),
         ("training/teacher.py", {"teacher"}),
         ("training/descent.py", {"teacher", *METHODS}),
+        (
+            "system/processor.py",  # which instructions are asked for
+            {"features", "probe", "cost", "gaussian", "av_mnist", "crossmodal", "mfh_tables", *TRAININGS} - {"saliency"},
+        ),
     ],
 )
 def test_an_edit_of_a_module_runs_what_depends_on_it(changed, module: str, jobs: set[str]) -> None:

@@ -59,6 +59,17 @@ def targets(entity: dict[str, Any], key: str) -> set[str]:
     return {item["@id"] for item in (value if isinstance(value, list) else [value])}
 
 
+def test_an_input_outside_of_the_project_lies_in_the_crate(study: None, working_folder: Path) -> None:
+    outside = working_folder.parent / "own data.txt"
+    outside.write_text("7")
+    run_job("tables", "tiny/more", ["../own data.txt"], file="more.json", metrics="metrics.json", params={"seeds": [0]})
+    export_crate("tiny", RESULTS, Path("crates/tiny"))
+    [copied] = Path("crates/tiny/external").glob("*/own data.txt")
+    assert copied.read_text() == "7"
+    [entity] = [one for one in entities(Path("crates/tiny")).values() if one.get("name") == "../own data.txt"]
+    assert entity["sha256"] == hashlib.sha256(b"7").hexdigest()
+
+
 def test_a_full_disk_leaves_no_half_of_a_crate(
     study: None, small_files: Callable[[], AbstractContextManager[None]]
 ) -> None:
@@ -114,7 +125,7 @@ def test_what_is_broken_or_in_the_way_is_refused(study: None) -> None:
     Path("there/file").touch()
     with pytest.raises(UserError, match="there is there already"):
         export_crate("tiny", RESULTS, Path("there"))
-    with pytest.raises(UserError, match="no records of a study 'tinny'"):
+    with pytest.raises(UserError, match=r"no results of a study 'tinny'.*did you mean 'tiny'"):
         export_crate("tinny", RESULTS, Path("new"))
     Path(TABLE).write_text("2")
     with pytest.raises(UserError, match=f"{TABLE} is not the file that its record names"):

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats as scipy_stats
 
 from msd.lineage.independent import verdict_on, verdict_on_difference
 from msd.measure.intervals import mean_interval
@@ -129,3 +130,11 @@ def test_a_mean_over_samples_is_judged_by_its_interval() -> None:
     one = {"mean": 0.5, "low": 0.4, "high": 0.6, "n": 100, "values": {}, "against": None}
     assert verdict_on(one, one | {"mean": 0.63}) == "within interval"
     assert verdict_on(one, one | {"mean": 0.66}) == "changed"
+
+
+def test_a_mean_over_samples_of_several_teachers_is_judged_by_their_error() -> None:
+    stated = {"mean": 0.5, "low": 0.0, "high": 1.0, "n": 500, "values": {}, "against": None, "runs": ["a", "b"]}
+    stated |= {"error": 0.05, "freedom": 1}
+    reach = scipy_stats.t.ppf(0.975, 2) * math.sqrt(2) * 0.05  # each side has two teachers: one degree of freedom
+    assert verdict_on(stated, stated | {"mean": 0.499 + reach}) == "within interval"
+    assert verdict_on(stated, stated | {"mean": 0.501 + reach}) == "changed"

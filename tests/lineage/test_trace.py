@@ -80,7 +80,7 @@ def study(working_folder: Path) -> dict[str, str]:
     cells = [cell("msd", against=against("kd")) | judged, cell("kd") | judged | {"claim": "C2"}]
     cells.append(cell("msd") | judged | {"dataset": "e", "runs": [], "verdict": "not run"})
     claims = {"name": "claims", "layout": {"rows": ["claim"], "columns": ["dataset"]}, "cells": cells}
-    claims["claims"] = {"C1": {"statement": "It helps", "verdicts": {"inconclusive": 1, "not run": 1}}}
+    claims["claims"] = {"C1": {"statement": "It helps", "against": "kd", "verdicts": {"inconclusive": 1, "not run": 1}}}
     write("results/s/tables/claims.json", json.dumps(claims))
     made["tables"] = job("tables", "results/s/tables", [TABLE, "results/s/tables/claims.json"], inputs)
     write("results/s/figures/main.svg", "")
@@ -107,6 +107,9 @@ def test_a_difference_leads_to_both_sides(study: dict[str, str]) -> None:
     traced = trace(f"{TABLE}#d/msd")
     assert (traced["runs"], traced["against"]) == ([study["msd"]], [study["kd"]])
     assert traced["via"] == [study["collect msd"], study["collect kd"]]
+    assert "against kd: 0.1 [0.0, 0.2], p (Holm) 1.0" in as_tree(traced)
+    uncorrected = traced["cell"] | {"against": against("kd") | {"p_holm": None}}
+    assert "against kd: 0.1 [0.0, 0.2], p 0.5" in as_tree(traced | {"cell": uncorrected})
     assert study["unused"] not in traced["records"]
 
 

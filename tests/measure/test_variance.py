@@ -8,6 +8,7 @@ import pytest
 from scipy import stats as scipy_stats
 from scipy.special import stdtrit
 
+from msd.measure.power import Design
 from msd.measure.stats import generator
 from msd.measure.variance import TeacherShare, mean_squares, moderated, standard_error, teacher_share
 
@@ -122,6 +123,14 @@ def test_a_teacher_component_below_zero_needs_no_rule():
     error, freedom, _ = standard_error(gaps, np.zeros((4, 4)), teachers=groups, pictures=PICTURES, share=share)
     assert freedom == pytest.approx(1 + 1 / (1 / 3 + 1 / 2))
     assert error == pytest.approx(math.sqrt((freedom - 1) / freedom * 2 / 4))
+
+
+@pytest.mark.parametrize("teachers", [1, 2])
+def test_seeds_that_agree_by_chance_do_not_hide_the_pictures_from_the_study_s_power(teachers):
+    gaps, apart = np.full(4, 0.1), np.diag(np.full(4, 0.04))  # of pictures nothing is shared: V_pictures is .01
+    error, freedom, spread = standard_error(gaps, apart, teachers=np.arange(4) % teachers, pictures=PICTURES)
+    assert error == pytest.approx(math.sqrt(0.1 * 0.01))
+    assert Design(spread, 0.05, freedom).error(4) == pytest.approx(error)
 
 
 def test_a_mean_square_of_few_teachers_is_never_moderated_below_itself():

@@ -59,6 +59,14 @@ def test_more_than_the_call_has_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_
         gpu_slots.take(2, tmp_path)
 
 
+@pytest.mark.parametrize(("seen", "offered"), [(None, "0,1"), ("3,5,7", "3,5"), ("", "")])
+def test_a_call_offers_the_gpus_that_it_sees(seen: str | None, offered: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if seen is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", seen)
+    assert gpu_slots.offered(2) == offered
+
+
 @pytest.mark.parametrize(
     ("rule", "params", "counts"),
     [

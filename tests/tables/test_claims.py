@@ -1,6 +1,7 @@
 """Claims: one test a task, corrected within the claim; controls by their own rule; nothing that did not run is dropped."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,10 @@ def study(in_study) -> StudyResults:
 
 
 def compared(dataset, difference, error):
-    """A cell with this difference over 11 seeds."""
+    """A cell with this difference over 11 seeds; without an error both sides give the same answers."""
+    if error is None:
+        against = Against("kd", difference, n=11, details={"runs": []})
+        return replace(compared(dataset, difference, 1.0), against=against)
     half = float(scipy_stats.t.ppf(0.975, FREEDOM)) * error
     p = float(2 * scipy_stats.t.sf(abs(difference) / error, FREEDOM))
     about = {"error": error, "freedom": FREEDOM, "n": 11, "details": {"runs": []}}
@@ -113,6 +117,17 @@ def test_all_primary_tasks_together_see_what_none_sees_alone(study):
     cells = judged(study, dict.fromkeys(TASKS, (0.018, 0.01)))
     assert outcomes(cells) == dict.fromkeys(TASKS, "inconclusive") | {ALL: "supported"}
     assert cells[ALL].verdict.evidence.endswith("4 of 4 tasks in its favour")
+    assert cells[ALL].method == "msd-uniform"
+
+
+def test_a_task_of_identical_answers_weakens_all_together(study):
+    shown = [judged(study, dict.fromkeys(TASKS[:3], (0.018, 0.01)) | last)[ALL] for last in (
+        {}, {"relation": (0.0, None)}, {"answers": (0.0, None)})]  # fmt: skip
+    three, two_and_one, three_and_one = (cell.against.p for cell in shown)
+    assert three < three_and_one < two_and_one
+    assert shown[2].verdict.evidence.endswith("3 of 4 tasks in its favour")
+    nothing = judged(study, dict.fromkeys(TASKS, (0.0, None)))
+    assert ALL not in nothing, "nothing was tested"
 
 
 def test_the_form_that_validation_prefers_is_tested(study):
@@ -152,7 +167,12 @@ def of_tables(study, found, **claim):
 
 @pytest.mark.parametrize(
     ("image", "text", "verdict"),
-    [((1, 2), (3, 4), "supported"), ((1, 3), (2, 4), "inconclusive"), ((-0.1, 0.1), (3, 4), "not supported")],
+    [
+        ((1, 2), (3, 4), "supported"),
+        ((1, 3), (2, 4), "inconclusive"),
+        ((-0.1, 0.1), (3, 4), "not supported"),
+        ((1, 2), (-1, 7), "not supported"),
+    ],
 )
 def test_modalities_must_lie_apart_and_above_zero(study, image, text, verdict):
     found = [("teacher", *image, {"modality": "image"}), ("teacher", *text, {"modality": "text"})]
@@ -160,12 +180,12 @@ def test_modalities_must_lie_apart_and_above_zero(study, image, text, verdict):
 
 
 @pytest.mark.parametrize(
-    ("bytes_of_student", "verdict"),
-    [((1, 2), "supported"), ((1, 5), "inconclusive"), ((6, 7), "inconclusive")],
+    ("bytes_of_student", "flops", "verdict"),
+    [((1, 2), 1, "supported"), ((1, 5), 1, "inconclusive"), ((6, 7), 1, "inconclusive"), ((6, 7), 4, "not supported")],
 )
-def test_all_measures_must_be_smaller(study, bytes_of_student, verdict):
+def test_all_measures_must_be_smaller(study, bytes_of_student, flops, verdict):
     found = [("teacher", 4, 5, {"measure": "bytes"}), ("student", *bytes_of_student, {"measure": "bytes"})]
-    found += [("teacher", 4, 5, {"measure": "flops"}), ("student", 1, 1, {"measure": "flops"})]
+    found += [("teacher", 4, 4, {"measure": "flops"}), ("student", flops, flops, {"measure": "flops"})]
     sides = {"methods": ["student"], "against": "teacher", "measures": ["bytes", "flops"]}
     assert of_tables(study, found, rule="smaller", **sides) == verdict
 

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,13 @@ def test_csv_has_a_column_for_the_teacher_of_each_seed():
     head, *lines = as_csv(table(taught, cell("kd"))).splitlines()
     assert head.endswith(",teacher_0,seed_0")
     assert [line.split(",")[-2:] for line in lines] == [["7", "0.8514"], ["", "0.8514"]]
+
+
+def test_csv_has_columns_for_what_is_nested_deeper():
+    against = Against("kd", 0.05, error=0.1, freedom=2, spread={"seeds": 0.2}, n=3, details={"runs": ["r", "s"]})
+    head, line = as_csv(table(replace(cell(), against=against))).splitlines()
+    of = dict(zip(head.split(","), line.split(","), strict=True))
+    assert (of["against_spread_seeds"], of["against_runs"], of["runs"]) == ("0.2", "r s", "r")
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex with booktabs")

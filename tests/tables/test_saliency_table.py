@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from scipy import stats as scipy_stats
 
 from msd.measure.stats import generator
 from msd.tables.saliency import relative_variance, value_over_teachers
@@ -17,8 +18,19 @@ def drawn(rng, *, teachers, spread):
         centre = TRUE * (1 + rng.normal(0, spread))
         values = rng.normal(centre, 0.5, SAMPLES)
         half = 1.966 * values.std(ddof=1) / math.sqrt(SAMPLES)
-        found.append({"mean": values.mean(), "low": values.mean() - half, "high": values.mean() + half, "n": SAMPLES})
+        ends = {"low": values.mean() - half, "high": values.mean() + half}
+        found.append({"mean": values.mean(), **ends, "n": SAMPLES, "pictures": SAMPLES})
     return found
+
+
+def test_pictures_that_samples_share_are_the_degrees_of_freedom():
+    about = {"mean": 1.0, "low": 0.5, "high": 1.5, "n": 300, "pictures": 12}
+    value, error = value_over_teachers([about], [])
+    assert (value.low, value.high, error["freedom"]) == (0.5, 1.5, 11)
+    assert error["error"] == pytest.approx(0.5 / scipy_stats.t.ppf(0.975, 11))
+    value, both = value_over_teachers([about, about], [])
+    assert (both["error"], both["freedom"]) == pytest.approx((error["error"], 11))
+    assert (value.low, value.high) == pytest.approx((0.5, 1.5))
 
 
 @pytest.mark.parametrize("teachers", [2, 4])
@@ -32,6 +44,6 @@ def test_intervals_hold_the_mean_saliency_of_all_teachers(teachers, own, other):
             pairs = zip(image, text, strict=True)
             summaries = {str(seed): {"test": {"image": a, "text": b}} for seed, (a, b) in enumerate(pairs)}
             others.append(relative_variance(summaries, "test"))
-        value = value_over_teachers(drawn(rng, teachers=teachers, spread=own), others)
+        value, _ = value_over_teachers(drawn(rng, teachers=teachers, spread=own), others)
         hits += value.low <= TRUE <= value.high
     assert hits / STUDIES >= 0.92 - 0.02

@@ -40,7 +40,7 @@ def test_a_logit_just_above_the_threshold_counts_in_tables_as_it_did_in_the_run(
     safetensors.numpy.save_file({"seed-0/test/both": logits}, tmp_path / "predictions")
     stated = {"val": {F1_THRESHOLD: {"0": threshold}}, "test": {TUNED_F1: {"0": values["test"]}}}
     own = MethodResults({"teachers": {"0": "0"}, "metrics": stated}, str(tmp_path / "predictions"))
-    about = {"name": "tags", "title": "Tags", "role": "", "task": "multilabel", "metric": "micro_f1", "labels": "ab"}
+    about = {"name": "tags", "title": "Tags", "task": "multilabel", "metric": "micro_f1", "labels": "ab"}
     rows = {"groups": np.arange(2), "near_copies": np.zeros(2, bool), "answers": {}}
     results = DatasetResults(**about, **rows, targets=gold, teachers={"both": {"0": logits}}, methods={"kd": own})
     assert seed_scorers(results, own, kind=TUNED_F1, seeds=["0"]).keys() == {"0"}

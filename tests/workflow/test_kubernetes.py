@@ -78,14 +78,15 @@ def test_a_job_is_a_pod_with_its_resources_on_the_shared_volume(toy: Path) -> No
     assert (toy / MADE / "count/numbers").read_text() == "1 2 3 4"
     manifest = json.loads((toy / "job.json").read_text())
     assert not faults(manifest)
-    spec = manifest["spec"]
-    assert (spec["backoffLimit"], spec["activeDeadlineSeconds"]) == (0, 3600)
-    [container] = spec["template"]["spec"]["containers"]
+    job, pod = manifest["spec"], manifest["spec"]["template"]["spec"]
+    assert (job["backoffLimit"], pod["activeDeadlineSeconds"]) == (0, 3600)
+    assert "activeDeadlineSeconds" not in job, "there it counts while the pod waits for a node"
+    [container] = pod["containers"]
     assert container["image"] == "registry.example.org/msd:1"
     size = {"memory": "2000Mi", "cpu": "1"}
     assert container["resources"] == {"requests": size, "limits": {"memory": "2000Mi"}}
     assert container["volumeMounts"] == [{"name": "project", "mountPath": str(toy)}]
-    [volume] = spec["template"]["spec"]["volumes"]
+    [volume] = pod["volumes"]
     assert volume["persistentVolumeClaim"] == {"claimName": "disk"}
     assert {each["name"] for each in container["env"]} == {"PYTHONPATH", "PYTHONSAFEPATH"}
     assert "envFrom" not in container

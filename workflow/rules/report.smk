@@ -24,7 +24,7 @@ REPORT = Stage(
     RESULTS,
     "report",
     lambda wildcards: study.report_params(),
-    lambda wildcards: ["msd.lineage.trace"],
+    lambda wildcards: ["msd.lineage.trace", "msd.lineage.identity", "msd.lineage.record"],
 )
 
 

@@ -187,11 +187,6 @@ class OutputsForm(Strict, use_attribute_docstrings=True):
     top: Count | None = None
     """largest logits of a sample that are kept, all if null"""
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing is lost."""
-        return self == OutputsForm()
-
 
 class OutputsParams(ModelParams):
     """Stage `teacher_outputs`."""

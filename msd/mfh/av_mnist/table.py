@@ -16,8 +16,8 @@ from msd.data.findings import counted
 from msd.measure.scorers import FloatArray, mean_scorer
 from msd.measure.stats import Resampling
 from msd.mfh.cells import expectation, scored_cell
+from msd.system.text_file import read_json
 from msd.tables.cell import Against, Cell, Paper, Value
-from msd.tables.results import read_json
 from msd.tables.table import Table, corrected
 
 if TYPE_CHECKING:

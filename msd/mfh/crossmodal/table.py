@@ -11,8 +11,8 @@ import pandas as pd
 from msd.data.findings import counted
 from msd.mfh.cells import by_seed, paired, scored_cell
 from msd.mfh.crossmodal.scores import METRICS
+from msd.system.text_file import read_json
 from msd.tables.cell import Cell, Paper, Value
-from msd.tables.results import read_json
 from msd.tables.table import Table, corrected
 
 if TYPE_CHECKING:

@@ -43,11 +43,15 @@ def manifest(options: argparse.Namespace, *, image: str, claim: str, secret: str
         "metadata": {"generateName": "msd-", "labels": {"app": "msd"}},
         "spec": {
             "backoffLimit": 0,  # Snakemake tries again, with more
-            "activeDeadlineSeconds": 60 * options.minutes,
             "ttlSecondsAfterFinished": DAY,
             "template": {
                 "metadata": {"labels": {"app": "msd"}},
-                "spec": {"restartPolicy": "Never", "containers": [container], "volumes": [volume]},
+                "spec": {
+                    "restartPolicy": "Never",
+                    "activeDeadlineSeconds": 60 * options.minutes,  # of the pod, whose time begins on a node
+                    "containers": [container],
+                    "volumes": [volume],
+                },
             },
         },
     }
