@@ -132,7 +132,7 @@ def _content(file: str) -> dict[str, Any]:
 
 def _typed(rule: str, params: dict[str, Any]) -> Any:
     """The values of a job as an object of its rule's class; UserError for values that do not fit it."""
-    contract = STAGES.get(rule, ("", None))[1]
+    contract = STAGES[rule][1]
     if contract is None:
         return params
     from msd.config.yaml_file import validated  # pydantic, which jobs without a class do not need

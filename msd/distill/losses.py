@@ -117,6 +117,12 @@ def full_precision(values: Tensor) -> Tensor:
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
+def full_product(left: Tensor, right: Tensor) -> Tensor:
+    """left @ right in float32 at least, where autocast would round both to half precision too."""
+    with torch.autocast(left.device.type, enabled=False):
+        return full_precision(left) @ full_precision(right)
+
+
 def _check_logits(logits: Tensor, name: str) -> None:
     if logits.ndim != 2 or not logits.is_floating_point():
         raise ValueError(f"{name}: expected a float tensor (B, C), got {logits.dtype} of shape {tuple(logits.shape)}")

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn import functional as F
 
-from msd.data.rows import Rows, all_of, blocks
+from msd.data.rows import Rows, blocks
 from msd.distill.optimisers import Adam
 from msd.errors import UserError
 
@@ -71,41 +71,42 @@ def _along(function: Callable[[Parameters], Tensor], point: Parameters, directio
         return forward_ad.unpack_dual(function(dual)).tangent
 
 
-def meta_split(targets: Rows, *, share: float, seed: int) -> tuple[Tensor, Tensor]:
+def meta_split(targets: Rows, count: int, *, share: float, seed: int) -> tuple[Tensor, Tensor]:
     """Row numbers to train on and, held out from them, a share of every label's samples: both sorted.
 
-    targets: (N,) class indices, or (N, C) scores; a sample of several labels counts for its rarest one. Returns (N−M,)
+    targets: class indices, or rows (C,) of scores, of which the first `count`, N, are split; a sample of several labels
+    counts for its rarest one. Returns (N−M,)
     and (M,) row numbers, M the nearest count to share·N; each label has its share of M, within one sample.
 
     Raises:
         UserError: there are fewer than two samples, or than labels, in one of both.
     """
-    held_out, strata = round(share * len(targets)), _strata(targets)
-    least, labels = min(held_out, len(targets) - held_out), len(strata.unique())
+    held_out, strata = round(share * count), _strata(targets, count)
+    least, labels = min(held_out, count - held_out), len(strata.unique())
     if least < max(2, labels):
-        parts = f"{held_out} of {len(targets)} samples are held out, {len(targets) - held_out} left"
+        parts = f"{held_out} of {count} samples are held out, {count - held_out} left"
         few = f"fewer than 2 or than the {labels} labels"
         raise UserError(f"meta_share: {parts}: {few}; choose a share nearer to 0.5, or give more samples")
     generator = torch.Generator().manual_seed(seed)
-    shuffled = torch.randperm(len(targets), generator=generator)
+    shuffled = torch.randperm(count, generator=generator)
     by_label = shuffled[strata[shuffled].argsort(stable=True)]
     # Every k-th sample of the rows in the order of their labels, from a random start.
-    places = (torch.arange(held_out) + torch.rand(1, generator=generator)) * (len(targets) / held_out)
-    chosen = torch.zeros(len(targets), dtype=torch.bool)
-    chosen[by_label[places.long().clamp(max=len(targets) - 1)]] = True
+    places = (torch.arange(held_out) + torch.rand(1, generator=generator)) * (count / held_out)
+    chosen = torch.zeros(count, dtype=torch.bool)
+    chosen[by_label[places.long().clamp(max=count - 1)]] = True
     return torch.nonzero(~chosen).flatten(), torch.nonzero(chosen).flatten()
 
 
-def _strata(targets: Rows) -> Tensor:
+def _strata(targets: Rows, count: int) -> Tensor:
     if len(targets.shape) == 1:
-        return all_of(targets)
+        return targets[torch.arange(count)]
     counts = torch.zeros(targets.shape[1], dtype=torch.long)
-    for rows in blocks(*targets.shape):
+    for rows in blocks(count, targets.shape[1]):
         counts += (targets[rows] > 0).sum(0)
     strata = []
-    for rows in blocks(*targets.shape):
+    for rows in blocks(count, targets.shape[1]):
         has = targets[rows] > 0
-        rarest = torch.where(has, counts, len(targets) + 1).argmin(1)
+        rarest = torch.where(has, counts, count + 1).argmin(1)
         strata.append(torch.where(has.any(1), rarest, targets.shape[1]))
     return torch.cat(strata)
 

@@ -24,10 +24,10 @@ def predictions(
         yield rows, Output(output.logits.cpu(), output.features.cpu())
 
 
-def predict(
-    model: Classifier, split: Split, view: View, *, removal: Removal = "mask", batch_size: int = 256
-) -> tuple[Tensor, Tensor]:
+def predict(model: Classifier, split: Split, view: View, *, removal: Removal = "mask") -> tuple[Tensor, Tensor]:
     """Logits (N, C) and pooled features (N, H) of all samples in their order, float32, without dropout."""
-    rows, outputs = zip(*predictions(model, split, view, removal=removal, batch_size=batch_size), strict=True)
-    back = torch.cat(rows).argsort()
-    return torch.cat([out.logits for out in outputs])[back], torch.cat([out.features for out in outputs])[back]
+    labels, width = model.head.weight.shape
+    logits, features = torch.empty(len(split), labels), torch.empty(len(split), width)
+    for rows, output in predictions(model, split, view, removal=removal):
+        logits[rows], features[rows] = output.logits, output.features
+    return logits, features

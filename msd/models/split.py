@@ -58,16 +58,6 @@ class Split:
         """How many samples have a label: the first ones."""
         return len(self) - self.unlabelled
 
-    def take(self, rows: Tensor) -> Split:
-        """The samples with the numbers `rows` (B,), but for their regions in memory."""
-        return replace(
-            self,
-            tokens=self.tokens[rows],
-            lengths=self.lengths[rows],
-            pictures=self.pictures[rows],
-            targets=self.targets[rows],
-        )
-
     def inputs(self, rows: Tensor) -> Inputs:
         """The inputs of the samples `rows` (B,), padded to their longest text."""
         lengths = self.lengths[rows]

@@ -106,11 +106,12 @@ class VisualBertClassifier(Classifier):
 
 
 def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
-    """(B, R, W) -> (B, W), the mean over the places where the mask (B, R) is 1; over all of them without one."""
+    """(B, R, W) -> (B, W), the mean over the places where the mask (B, R) is 1, zeros where it is 1 nowhere; over all
+    places without a mask."""
     if mask is None:
         return values.mean(1)
     weights = mask[:, :, None]
-    return (values * weights).sum(1) / weights.sum(1)
+    return (values * weights).sum(1) / weights.sum(1).clamp_min(1)
 
 
 def start_from_bert(model: VisualBertClassifier, weights: Mapping[str, Tensor], pieces: Tensor) -> list[str]:

@@ -107,8 +107,10 @@ class Checkpoint:
                 torch.save(state.state_dict(), file)
                 file.flush()
                 os.fsync(file.fileno())
-        except OSError:  # such as a full disk, of which it would keep a part
-            half.unlink()
+        except (OSError, RuntimeError) as error:  # such as a full disk, of which it would keep a part
+            half.unlink(missing_ok=True)
+            if isinstance(error.__context__, OSError):  # PyTorch's words for it hide what the system said
+                raise error.__context__ from None
             raise
         if self.path.is_file():
             os.replace(self.path, self._previous(self.path))

@@ -1,13 +1,14 @@
 """Frozen features of texts and pictures: the outputs of the packaged encoders, before any training."""
 
 import math
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 import torch
 from sklearn.preprocessing import StandardScaler
 
 from msd.data.rows import all_of, blocks
+from msd.distill.weighting import Modality
 from msd.models.build import encoder_architecture, start_from_encoder
 from msd.models.predict import predict
 from msd.models.split import Split
@@ -15,7 +16,6 @@ from msd.models.visualbert import VisualBertClassifier, masked_mean
 from msd.training.dataset import Dataset
 
 Features = dict[str, np.ndarray]
-Modality = Literal["image", "text"]
 
 
 def frozen_features(dataset: Dataset, modality: Modality, *, encoder: str, tokenizer: str) -> Features:
@@ -52,6 +52,8 @@ def _text_features(dataset: Dataset, encoder: str, tokenizer: str) -> Features:
     features = {}
     for name, split in dataset.splits.items():
         _, first, text_of = np.unique(all_of(split.tokens), axis=0, return_index=True, return_inverse=True)
-        texts = split.take(torch.from_numpy(first))  # many samples share a text: each is encoded once
+        rows = torch.from_numpy(first)  # many samples share a text: each is encoded once, without its targets
+        tokens, lengths, pictures = split.tokens[rows], split.lengths[rows], split.pictures[rows]
+        texts = replace(split, tokens=tokens, lengths=lengths, pictures=pictures, targets=rows)
         features[name] = predict(model, texts, "text")[1][text_of, : architecture["width"]].numpy()
     return features

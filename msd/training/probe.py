@@ -15,10 +15,11 @@ from torch.nn import functional as F
 
 from msd.data.rows import all_of
 from msd.distill.losses import Task
+from msd.distill.weighting import Modality
 from msd.system.memory import fits_in_memory
 from msd.training.dataset import Dataset
 from msd.training.determinism import single_thread
-from msd.training.frozen_features import Features, Modality, frozen_features
+from msd.training.frozen_features import Features, frozen_features
 
 if TYPE_CHECKING:
     from msd.config.contracts.training import ModelParams
@@ -43,6 +44,8 @@ def probe(job: Job[ModelParams]) -> dict[str, float]:
     files = {name: job.inputs[name] for name in ("encoder", "tokenizer")}
     text, image = (frozen_features(dataset, modality, **files) for modality in MODALITIES)
     frozen = {split: (text[split], image[split]) for split in text}
+    width = sum(features.shape[1] for features in frozen["train"])
+    check_memory(len(dataset.splits["train"]), width=width, labels=dataset.labels)
     gold, metric = all_of(dataset.splits["train"].targets), job.params.metric
     side_by_side = {split: np.hstack(features) for split, features in frozen.items()}
     candidates = []
@@ -59,6 +62,16 @@ def probe(job: Job[ModelParams]) -> dict[str, float]:
     scores = {split: dataset.evaluate(logits, split) for split, logits in predictions.items()}
     flat = {f"{split}/{name}": value for split, values in scores.items() for name, value in values.items()}
     return {**flat, "selected/strength": strength, "selected/product": float(name == "product")}
+
+
+def check_memory(samples: int, *, width: int, labels: int) -> None:
+    """Refuse, before it is made, what the probe makes of features (N, D) and labels (N, C) and has no room for."""
+    products = COMPONENTS**2
+    fits_in_memory(  # in double: features twice, logits, their gradient and labels; the products; labels once more
+        8 * samples * (2 * max(width, products) + 4 * labels + products) + 4 * samples * labels,
+        f"the features and the {labels:,} labels of {samples:,} samples, for the logistic probe,",
+        "run this job where there is more memory",
+    )
 
 
 def _product(frozen: dict[str, tuple[np.ndarray, np.ndarray]]) -> Features:
@@ -81,11 +94,6 @@ def fit(features: np.ndarray, targets: Tensor, *, task: Task, labels: int, stren
     One L-BFGS run for all labels at once: scikit-learn's one-against-rest fits the same 40 problems one by one,
     which takes many times as long. A test holds the two against each other.
     """
-    fits_in_memory(
-        8 * len(features) * (2 * features.shape[1] + 4 * labels),  # both in double; logits, their gradient and one more
-        f"the features and the {labels:,} labels of {len(features):,} samples, for the logistic probe,",
-        "run this job where there is more memory",
-    )
     inputs = torch.from_numpy(np.ascontiguousarray(features, dtype=np.float64))
     weight = torch.zeros(features.shape[1], labels, dtype=torch.float64, requires_grad=True)
     bias = torch.zeros(labels, dtype=torch.float64, requires_grad=True)

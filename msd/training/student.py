@@ -184,12 +184,12 @@ def _targets_from_student(dataset: Dataset, job: Job[StudentParams], *, seed: in
     model = load_student(job.inputs["teacher_students"], seed=seed, config=config)
     samples = _training_samples(dataset)
     fits_in_memory(
-        2 * 4 * len(samples) * dataset.labels,  # made, and copied
-        f"a student's predictions of {dataset.labels:,} labels for {len(samples):,} samples",
+        4 * len(samples) * sum(model.head.weight.shape),
+        f"a student's predictions of {dataset.labels:,} labels, and its features, for {len(samples):,} samples",
         "run this job where there is more memory",
     )
     logits, features = predict(model, samples, "both", removal=job.params.removal)
-    return TeacherTargets({"both": logits.clone()}, {"both": features.clone()})  # outside inference mode
+    return TeacherTargets({"both": logits}, {"both": features})
 
 
 def train_one(

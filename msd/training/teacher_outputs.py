@@ -56,6 +56,6 @@ def teacher_outputs(job: Job[OutputsParams]) -> dict[str, float]:
                 if split == "train":
                     scores |= lesson(answers[split], samples.targets[rows], task=dataset.task)
             metrics.update({f"{split}/{view}/{name}": value for name, value in scores.items()})
-    is_whole = "val" in answers and len(answers["val"]) == len(dataset.splits["val"])
-    tuned = dataset.tuned(answers) if is_whole else []
+    are_whole = all(len(answers.get(split, ())) == len(dataset.splits[split]) for split in ("val", "test"))
+    tuned = dataset.tuned(answers) if are_whole else []
     return metrics | {f"{split}/both/{name}": value for split, name, value in tuned}

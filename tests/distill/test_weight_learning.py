@@ -97,7 +97,7 @@ def classes(size: int = 500) -> Tensor:
 @pytest.mark.parametrize("share", [0.05, 0.1, 0.33, 0.5])
 def test_every_label_has_its_share_of_what_is_held_out(share: float) -> None:
     targets = classes()
-    rows, held_out = meta_split(targets, share=share, seed=3)
+    rows, held_out = meta_split(targets, len(targets), share=share, seed=3)
     assert len(held_out) == round(share * len(targets))
     assert torch.equal(torch.cat((rows, held_out)).sort().values, torch.arange(len(targets)))
     for label in range(4):
@@ -109,14 +109,20 @@ def test_a_sample_of_several_labels_counts_for_its_rarest() -> None:
     targets[:90, 0] = 1
     targets[:20, 1] = 0.3
     targets[10:20, 2] = 0.9
-    _, held_out = meta_split(targets, share=0.1, seed=0)
+    _, held_out = meta_split(targets, len(targets), share=0.1, seed=0)
     counts = [((held_out >= low) & (held_out < high)).sum() for low, high in ((0, 10), (10, 20), (20, 90), (90, 100))]
     assert counts == [1, 1, 7, 1]
 
 
+@pytest.mark.parametrize("targets", [classes(), torch.randint(0, 2, (500, 3)).float()])
+def test_rows_behind_the_labelled_ones_are_in_no_part(targets: Tensor) -> None:
+    expected = meta_split(targets[:400], 400, share=0.1, seed=0)
+    assert all(map(torch.equal, meta_split(targets, 400, share=0.1, seed=0), expected))
+
+
 def test_the_split_follows_the_seed() -> None:
     targets = classes()
-    first, again, other = (meta_split(targets, share=0.1, seed=seed)[1] for seed in (1, 1, 2))
+    first, again, other = (meta_split(targets, len(targets), share=0.1, seed=seed)[1] for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
@@ -133,7 +139,7 @@ def test_the_split_follows_the_seed() -> None:
 def test_a_part_without_two_samples_or_one_of_each_label_is_refused(samples: int, share: float, sentence: str) -> None:
     targets = torch.arange(samples) % 5
     with one_sentence(rf"^meta_share: {sentence}.*: fewer than 2 or than the 5 labels"):
-        meta_split(targets, share=share, seed=0)
+        meta_split(targets, len(targets), share=share, seed=0)
 
 
 def test_weights_start_at_one_and_stay_between_zero_and_two() -> None:

@@ -57,7 +57,8 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., set[str]]
         ("training/descent.py", {"teacher", *METHODS}),
         (
             "system/processor.py",  # which instructions are asked for
-            {"features", "probe", "cost", "gaussian", "av_mnist", "crossmodal", "mfh_tables", *TRAININGS} - {"saliency"},
+            {"features", "probe", "cost", "gaussian", "av_mnist", "crossmodal", "mfh_tables", *TRAININGS}
+            - {"saliency"},
         ),
     ],
 )

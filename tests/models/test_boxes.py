@@ -10,7 +10,13 @@ import torch
 
 from msd.config.contracts.training import ModelParams, Reading
 from msd.models.onnx_model import export_student, onnx_student
+from msd.models.visualbert import masked_mean
 from msd.training.dataset import Dataset
+
+
+def test_the_mean_of_no_box_is_zero() -> None:
+    mask = torch.tensor([[1.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
+    assert masked_mean(torch.full((2, 3, 4), 5.0), mask).tolist() == [[5.0] * 4, [0.0] * 4]
 
 
 def test_onnx_is_told_of_the_boxes_as_pytorch_is(tmp_path: Path, write_tokenizer: Callable[[Path], None]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from msd.job import Job
 from msd.training import checkpoint, loop
@@ -156,6 +158,18 @@ def test_processes_that_are_asked_to_stop_end_after_the_same_step_and_go_on_toge
     assert ends == [0, 1, 0]
     assert "goes on after step 12" in file.with_name("log.txt").read_text()
     assert_equal_outputs(job, expected)
+
+
+def test_a_checkpoint_that_the_disk_has_no_room_for_leaves_no_half_and_says_so(tmp_path: Path) -> None:
+    kept, soft_hard = Checkpoint(str(tmp_path), "teacher"), resource.getrlimit(resource.RLIMIT_FSIZE)
+    model = nn.Linear(1000, 1000)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, soft_hard[1]))  # of the 4 MB that the model has
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            kept.save(TrainState({"model": model}, torch.optim.SGD(model.parameters())))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, soft_hard)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_a_folder_nothing_is_kept(job_of, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

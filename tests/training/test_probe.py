@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 from msd.errors import UserError
 from msd.system.memory import free_memory
-from msd.training.probe import _product, fit
+from msd.training.probe import _product, check_memory, fit
 
 
 @pytest.mark.parametrize("strength", [0.03, 1.0])
@@ -39,4 +39,4 @@ def test_a_training_set_of_fewer_samples_than_components_has_a_product_too() -> 
 def test_what_does_not_fit_into_memory_is_refused_before_it_is_made() -> None:
     labels = free_memory() // 8  # a row of targets alone would fill it
     with pytest.raises(UserError, match=r"of 2 samples, for the logistic probe, need .* GB of memory"):
-        fit(np.zeros((2, 3)), torch.zeros(2, 1), task="multilabel", labels=labels, strength=0.3)
+        check_memory(2, width=3, labels=labels)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import safetensors.torch
 import torch
@@ -15,9 +16,11 @@ from msd.distill.losses import kd_divergence
 from msd.distill.top_logits import TopLogits, top_error_bound
 from msd.errors import UserError
 from msd.job import Job
+from msd.measure.metric import TUNED_F1
 from msd.models.files import load_model
 from msd.models.predict import predict
 from msd.models.views import VIEWS
+from msd.training import teacher_outputs as stage
 from msd.training.cached_outputs import read_views, stored_views
 from msd.training.dataset import Dataset
 from msd.training.teacher_outputs import teacher_outputs
@@ -34,11 +37,13 @@ def asked(toy: dict[str, str], live: dict[str, str], tmp_path: Path):
     weights = safetensors.torch.load_file(live["teacher_model"])
     weights |= {"head.weight": torch.randn(LABELS, 72), "head.bias": 3 * torch.randn(LABELS)}
     safetensors.torch.save_file(weights, live["teacher_model"])
-    shared = {"dataset": "toy", "dataset_task": "multiclass", "metric": "accuracy", "removal": "mask"}
+    shared = {"dataset": "toy", "metric": "accuracy", "removal": "mask"}
 
-    def make(**form: object) -> tuple[dict[str, float], dict[str, str], dict[str, tuple[torch.Tensor, torch.Tensor]]]:
+    def make(
+        task: str = "multiclass", **form: object
+    ) -> tuple[dict[str, float], dict[str, str], dict[str, tuple[torch.Tensor, torch.Tensor]]]:
         data = {"regions": 2, "max_tokens": 8}
-        params = OutputsParams.model_validate({**shared, "data": data, "outputs": form})
+        params = OutputsParams.model_validate({**shared, "dataset_task": task, "data": data, "outputs": form})
         files = {split: str(tmp_path / f"asked-{split}.safetensors") for split in SPLITS}
         inputs = {**toy, "model": live["teacher_model"], "config": live["teacher_config"]}
         metrics = teacher_outputs(Job("teacher_outputs", params, inputs, files))
@@ -59,6 +64,17 @@ def test_whole_outputs_are_the_bytes_of_the_library(asked, toy: dict[str, str], 
     assert Path(files["train"]).read_bytes() == Path(toy["train_outputs"]).read_bytes()
     assert {"train/both/accuracy", "test/text/macro_f1"} <= metrics.keys()
     assert not [name for name in metrics if "lost" in name]
+
+
+def test_a_threshold_is_chosen_where_both_splits_are_judged_whole(
+    asked, toy: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pd.read_parquet(toy["val"]).head(10).to_parquet(toy["val"])
+    assert f"test/both/{TUNED_F1}" in asked("multilabel")[0]
+    monkeypatch.setattr(stage, "JUDGED", 15 * LABELS)  # all of the 10 of val, 15 of the 24 of test
+    metrics = asked("multilabel")[0]
+    assert "test/both/micro_f1" in metrics
+    assert f"test/both/{TUNED_F1}" not in metrics
 
 
 def test_half_precision_is_read_as_float32(asked, toy: dict[str, str]) -> None:

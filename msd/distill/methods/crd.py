@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from msd.config.strict import Count, Share, Width
 from msd.distill.feature_method import FeatureMethod
 from msd.distill.geometry import unit
+from msd.distill.losses import full_product
 from msd.distill.method import Setting, Step
 from msd.distill.options import Small
 from msd.system.memory import fits_in_memory
@@ -54,7 +55,8 @@ class Bank(nn.Module):
 
     def contrast(self, anchors: Tensor, candidates: Tensor) -> Tensor:
         """The loss (B,) of anchors (B, E) among the rows `candidates` (B, 1+K), the positive first."""
-        similarities = (anchors @ self.rows.T).gather(1, candidates)  # of all N: faster than to copy B·(1+K) rows
+        with_all = full_product(anchors, self.rows.T)  # (B, N): faster than to copy B·(1+K) rows
+        similarities = with_all.gather(1, candidates)
         samples = len(self.rows)
         powers = similarities.detach() / self.temperature
         log_z = powers.logsumexp((0, 1)) - math.log(powers.numel()) + math.log(samples)

@@ -50,9 +50,9 @@ class LearnedMSD(Method):
     def __init__(self, options: Mapping[str, Any], setting: Setting) -> None:
         super().__init__(options, setting)
         samples = setting.samples
-        targets = samples.targets[torch.arange(samples.labelled)] if samples.unlabelled else samples.targets
-        rows, self.held_out = meta_split(targets, share=self.options.meta_share, seed=setting.stream("meta split"))
-        self.rows = torch.cat((rows, torch.arange(samples.labelled, len(samples))))
+        labelled, seed = samples.labelled, setting.stream("meta split")
+        rows, self.held_out = meta_split(samples.targets, labelled, share=self.options.meta_share, seed=seed)
+        self.rows = torch.cat((rows, torch.arange(labelled, len(samples))))
         self.order = torch.Generator().manual_seed(setting.stream("meta order"))
         self.saliency = torch.stack([self.teacher.saliency[modality].float() for modality in MODALITIES], dim=1)
         features = len(VIEWS) + len(MODALITIES)

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from msd.distill.feature_method import FeatureMethod
 from msd.distill.geometry import paired, unit
+from msd.distill.losses import full_product
 from msd.distill.method import Step
 
 
@@ -17,7 +18,7 @@ def similarity_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
     Tung, Mori, "Similarity-Preserving Knowledge Distillation", ICCV 2019.
     """
-    student, teacher = (unit(features @ features.T) for features in paired(student, teacher))
+    student, teacher = (unit(full_product(features, features.T)) for features in paired(student, teacher))
     return (student - teacher).square().sum(1) / len(student)
 
 

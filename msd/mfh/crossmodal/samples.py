@@ -56,6 +56,10 @@ def gathered(
                 tensors = {
                     name: torch.empty((len(rows), *value.shape), dtype=value.dtype) for name, value in values.items()
                 }
+            other = [name for name, value in values.items() if value.shape != tensors[name].shape[1:]]
+            if other:
+                findings.drop(row.names[0], row.where, f"another shape than others: {', '.join(other)}", split=split)
+                continue
             for name, value in values.items():
                 tensors[name][len(kept)] = value
             kept.append(row)

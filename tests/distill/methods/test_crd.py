@@ -49,6 +49,16 @@ def test_extreme_similarities_stay_finite() -> None:
     assert values[1] < 1e-6 < values[0]
 
 
+def test_the_contrast_is_in_single_precision_whatever_the_model_computes_in() -> None:
+    anchors, candidates = matrix(2, 4, OPTIONS["width"]).float(), torch.arange(4 * 6).reshape(4, 6) % SIZE
+    losses = []
+    for enabled in (False, True):
+        bank = CRD(OPTIONS, new_setting()).student_bank
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            losses.append(bank.contrast(anchors, candidates))
+    assert torch.equal(*losses)
+
+
 def test_banks_that_the_memory_has_no_room_for_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 10 million samples: the system would end the process without a word."""
     setting = new_setting()

@@ -135,6 +135,14 @@ def test_the_mean_of_sp_is_the_squared_frobenius_norm_over_the_squared_size() ->
     assert similarity_loss(student, teacher).mean().item() == pytest.approx(expected)
 
 
+def test_similarities_are_in_single_precision_whatever_the_model_computes_in() -> None:
+    student = matrix(3, 8, 5).float()
+    teacher = student + 1e-3 * matrix(4, 8, 5).float()
+    exact = similarity_loss(student, teacher)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(similarity_loss(student, teacher), exact)
+
+
 def test_two_samples_have_one_distance_which_is_its_own_mean_and_no_angle() -> None:
     for loss in (distance, angle):
         assert loss(matrix(1, 2, 3), matrix(2, 2, 6)).abs().max() < 1e-12

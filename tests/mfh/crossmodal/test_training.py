@@ -9,11 +9,12 @@ from faults import one_sentence
 from torch import nn
 from waits import waits_of_steps
 
+from msd.data.findings import Findings, Row
 from msd.distill.losses import kd_divergence
 from msd.mfh.config import Distillation, NetTraining
 from msd.mfh.crossmodal.losses import kd_loss, task_loss
 from msd.mfh.crossmodal.networks import Joint, Net
-from msd.mfh.crossmodal.samples import IGNORED, Samples, check_splits, resized, standardised
+from msd.mfh.crossmodal.samples import IGNORED, Samples, check_splits, gathered, resized, standardised
 from msd.mfh.crossmodal.training import (
     KINDS,
     ModalityNet,
@@ -29,6 +30,17 @@ from msd.mfh.generality import silence
 
 TRAINING = NetTraining(epochs=30, batch_size=50, learning_rate=0.05)
 DISTILLATION = Distillation(task_weight=1, kd_weight=1, temperature=2)
+
+
+def test_a_sample_of_another_shape_is_dropped_with_its_reason() -> None:
+    shapes = [(3, 4, 4)] * 39 + [(1, 4, 4)]  # which would fill all three channels
+    findings, rows = Findings(), [Row((f"{n}.png",), str(n), shape) for n, shape in enumerate(shapes)]
+    samples, kept = gathered(
+        rows, lambda shape: {"image": torch.ones(shape), "label": torch.tensor(0)}, findings, split="train"
+    )
+    assert samples.inputs["image"].shape == (39, 3, 4, 4)
+    assert kept == rows[:39]
+    assert [entry["reason"] for entry in findings] == ["another shape than others: image"]
 
 
 def stream(seed: int = 0) -> torch.Generator:
