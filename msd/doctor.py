@@ -58,10 +58,10 @@ def doctor(path: str) -> Diagnosis:
     findings = [*_python(), *_libraries(), *_git()]
     if any(finding.state == "missing" for finding in findings[:-1]):
         return Diagnosis([*findings, Finding("missing", f"{path} was not read: install what is missing above first")])
-    from msd.studies import read_study
+    from msd.studies import open_study
 
     try:
-        study = read_study(path)
+        study = open_study(path)
     except UserError as error:
         return Diagnosis([*findings, Finding("missing", f"a study that is in order: {error}")])
     checks = (_disk(study), _gpu(study), *(_source(study, config) for config in study.sources))

@@ -124,10 +124,17 @@ def _content(file: str) -> dict[str, Any]:
     try:
         body = json.loads(Path(file).read_text(encoding="utf-8"))
     except ValueError as error:
-        raise UserError(f"{file}, which describes a job, is not JSON: {error}; delete it") from error
+        raise UserError(f"{file} describes no job, for it is not JSON: {error}; {_advice(file)}") from error
     if not isinstance(body, dict):
-        raise UserError(f"{file}, which describes a job, must hold a JSON object; delete it")
+        raise UserError(f"{file} describes no job: it must hold a JSON object; {_advice(file)}")
     return body
+
+
+def _advice(file: str) -> str:
+    """What to do about a file that describes no job: one of the workflow's can go."""
+    if {"results", "jobs"} <= {*Path(file).parts}:
+        return "delete it, and run the workflow again"
+    return "name one of results/<study>/jobs"
 
 
 def _typed(rule: str, params: dict[str, Any]) -> Any:

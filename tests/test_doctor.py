@@ -142,10 +142,36 @@ def test_git_and_a_clone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lines(doctor(SMOKE), "git, whose commit every record has")[0][0] == "missing"
 
 
-def test_it_starts_at_once_for_it_loads_no_torch_where_no_driver_is() -> None:
+def test_it_starts_soon_for_it_loads_no_library_that_a_study_s_methods_do_without() -> None:
     program = "import sys, msd.doctor as d; d.DRIVERS = (); print(d.doctor('config/smoke.yaml').status, *sys.modules)"
     environment = os.environ | {"PYTHONPATH": str(PROJECT)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     status, *modules = done.stdout.split()
     assert status == "0"
-    assert not {"torch", "transformers", "snakemake", "huggingface_hub"} & set(modules)
+    assert not {"transformers", "snakemake", "huggingface_hub"} & set(modules)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "words"),
+    [
+        ("msd/distill/methods/kd.py", "def (\n", "kd.py cannot be imported: SyntaxError"),
+        (
+            "msd/distill/methods/kd.py",
+            "import nosuch\n",
+            "kd.py cannot be imported: ModuleNotFoundError: No module named",
+        ),
+        ("config/methods/kd.yaml", "  lamda: 0.5\n", "lamda"),
+    ],
+)
+def test_a_method_with_a_fault_is_missing_a_study_that_is_in_order(
+    fresh_project: Path, file: str, text: str, words: str
+) -> None:
+    Path("msd").unlink()
+    shutil.copytree(PROJECT / "msd", "msd", ignore=shutil.ignore_patterns("__pycache__", "committed"))
+    with Path(file).open("a") as opened:
+        opened.write(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "msd", "doctor", "config/smoke.yaml"], check=False, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    assert words in done.stdout.splitlines()[-1]

@@ -40,7 +40,9 @@ def test_what_a_changed_job_makes_no_more_is_removed_unless_a_record_lists_it(wo
     assert not any(Path(path).exists() for path in gone)
     assert (working_folder / "outside").exists()
     Path(FILE).write_text("{")
-    with pytest.raises(UserError, match=r"uns.json, which describes a job, is not JSON: .*; delete it"):
+    with pytest.raises(
+        UserError, match=r"uns.json describes no job, for it is not JSON: .*; delete it, and run the workflow again"
+    ):
         write_job(FILE, {"outputs": {}})
 
 
@@ -48,7 +50,11 @@ def test_what_a_changed_job_makes_no_more_is_removed_unless_a_record_lists_it(wo
     ("file", "text", "words"),
     [
         ("job.json", '{"parms": {}}', "did you mean 'params'?"),
-        ("job.json", "{", "is not JSON"),
+        (
+            "job.json",
+            "{",
+            "is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1); name",
+        ),
         ("job.json", "[]", "must hold a JSON object"),
         ("job.json", None, "there is no job file job.json"),
         ('{"params": {}}', None, "run the workflow again"),  # as the logs of earlier versions have it

@@ -192,7 +192,7 @@ def named_file(kind: str, name: str) -> Path:
     """config/<kind>/<name>.yaml; UserError with the nearest name if there is none."""
     path = CONFIG / kind / f"{name}.yaml"
     if not os.path.isfile(path):
-        known = [file.stem for file in sorted((CONFIG / kind).glob("*.yaml"))]
+        known = [file.stem for file in sorted((CONFIG / kind).glob("*.yaml")) if file.is_file()]
         raise UserError(f"there is no {kind.removesuffix('s')} {name!r} in {CONFIG / kind}{nearest(name, known)}")
     if not PLAIN.fullmatch(name) or len(name) > 100 or (kind == "datasets" and name in SHARED):
         raise UserError(

@@ -17,7 +17,11 @@ def plugin_names(package: ModuleType) -> list[str]:
 
 def plugin_class(package: ModuleType, name: str, kind: type[Kind]) -> type[Kind]:
     """The one subclass of `kind` that a module of the package defines; UserError where it defines none or several."""
-    module = importlib.import_module(f"{package.__name__}.{name}")
+    try:
+        module = importlib.import_module(f"{package.__name__}.{name}")
+    except (ImportError, SyntaxError) as error:
+        place = f"{package.__name__}.{name}".replace(".", "/")
+        raise UserError(f"{place}.py cannot be imported: {type(error).__name__}: {error}; correct it") from error
     classes = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, kind)]
     own = [value for value in classes if value.__module__ == module.__name__]
     if len(own) != 1:

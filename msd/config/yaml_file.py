@@ -66,6 +66,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     """The mapping in a YAML file; UserError if there is no file, no YAML, no mapping or a repeated key."""
     path = Path(path)
     if not os.path.isfile(path):  # false, no error, for a name that is too long
+        if os.path.isdir(path):
+            raise UserError(f"{path} is a folder, where a file belongs; rename it")
         there = sorted(str(file) for file in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
         raise UserError(f"there is no file {path}{nearest(str(path), there)}")
     content = _parsed(read_text(path), path)

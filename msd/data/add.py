@@ -26,7 +26,7 @@ from msd.data.raw_files import sha256
 from msd.data.readers import table
 from msd.errors import UserError
 from msd.lineage.studies import RESERVED
-from msd.system.temporary import write_whole
+from msd.system.temporary import temporary_folders, temporary_path, write_whole
 
 DATA = Path("data")
 NAME = re.compile("[a-z0-9][a-z0-9-]{0,59}")
@@ -59,6 +59,8 @@ class Added:
 def add(place: Path, name: str, *, pictures: Path | None, force: bool, columns: Mapping[str, Any]) -> Added:
     """Pack a user's samples into data/<name>/<name>.zip, check them, and write the files of a dataset and a study.
 
+    With `force` a dataset of that name is written anew, but for its title, licence and citation; its study stays.
+
     Args:
         place: a folder with tables, or one table.   pictures: their folder or archive, if not beside the tables.
         columns: what `msd.data.readers.table.Parameters` has, but for `tables`; an `image` of None is found.
@@ -67,7 +69,7 @@ def add(place: Path, name: str, *, pictures: Path | None, force: bool, columns: 
         UserError: a name that is taken or not plain, files that are there already unless `force`, or samples of which
             no study can be made; nothing is written then.
     """
-    archive, *configs = _targets(name, force=force)
+    archive, dataset, study = _targets(name, force=force)
     tables = find_tables(place)
     if columns["split"] is not None and list(tables) != [table.ALL]:
         raise UserError(f"{place} has a table for each split, so --split-col has no meaning; leave it out")
@@ -86,16 +88,22 @@ def add(place: Path, name: str, *, pictures: Path | None, force: bool, columns: 
         about = {"name": name, "task": task, "metric": METRICS[task][0], "labels": _shown(prepared.labels)}
         size = packed.stat().st_size
         source = {"sha256": sha256(packed), "bytes": size}
-        texts = [dataset_file(about, source, parameters, why=METRICS[task][1]), study_file(name, prepared)]
-        write_whole(Path(temporary) / configs[0].name, texts[0])
-        read_model(DatasetConfig, Path(temporary) / configs[0].name)
+        said = read_yaml(dataset) if dataset.exists() else {}
+        texts = {dataset: dataset_file(about, source, parameters, why=METRICS[task][1], said=said)}
+        if not study.exists():
+            texts[study] = study_file(name, prepared)
+        write_whole(Path(temporary) / dataset.name, texts[dataset])
+        read_model(DatasetConfig, Path(temporary) / dataset.name)
         summary = _summary(name, prepared, parameters, task)
-        archive.parent.mkdir(exist_ok=True)
-        os.replace(packed, archive)
-    for path, text in zip(configs, texts, strict=True):
-        write_whole(path, text)
-    made = f"Wrote {archive} ({size / 1e6:,.1f} MB, not in git), {configs[0]} and {configs[1]}. Next:"
-    return Added([*summary, made, f"  msd plan {configs[1]}", f"  snakemake --configfile {configs[1]}"])
+        with temporary_folders({path.parent for path in (archive, *texts)}):
+            os.replace(packed, temporary_path(archive))
+            for path, text in texts.items():
+                Path(temporary_path(path)).write_text(text, encoding="utf-8")
+            for path in (archive, *texts):
+                os.replace(temporary_path(path), path)
+    made = f"Wrote {archive} ({size / 1e6:,.1f} MB, not in git) and {' and '.join(map(str, texts))}."
+    kept = [] if study in texts else [f"Kept {study}."]
+    return Added([*summary, made, *kept, "Next:", f"  msd plan {study}", f"  snakemake --configfile {study}"])
 
 
 def _parameters(tables: Mapping[str, list[str]], columns: Mapping[str, Any]) -> table.Parameters:
@@ -116,9 +124,13 @@ def _targets(name: str, *, force: bool) -> tuple[Path, Path, Path]:
         raise UserError(f"there is no folder {CONFIG} here; go to the project's folder")
     archive, dataset = DATA / name / f"{name}.zip", CONFIG / f"datasets/{name}.yaml"
     study = CONFIG / f"{name}-study.yaml"
-    if dataset.exists() and read_yaml(dataset).get("module") != "table":
-        raise UserError(f"--name: {dataset} is a dataset that `msd data add` did not write; take another name")
     there = [path for path in (archive, dataset, study) if path.exists()]
+    is_ours = dataset.is_file() and read_yaml(dataset).get("module") == "table"
+    if there and not is_ours:
+        raise UserError(f"--name: {there[0]} is there, and no dataset that `msd data add` wrote; take another name")
+    for path in there:
+        if not path.is_file():
+            raise UserError(f"{path} is a folder, where a file belongs; rename it, or take another --name")
     if there and not force:
         raise UserError(f"{there[0]} is there already; take another --name, or overwrite it with --force")
     return archive, dataset, study

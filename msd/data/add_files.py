@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import yaml
+
 from msd.data.prepared import Prepared
 from msd.data.readers.table import Parameters
 
@@ -12,10 +14,12 @@ EPOCHS = {"student": (40_000, 12), "teacher": (20_000, 5)}
 LENGTHS = (32, 64, 128, 256)
 """Word pieces to which texts may be cut."""
 
+TERMS = {"licence": {"name": "not stated"}, "citation": "not stated"}
+
 DATASET = """\
 # Written by `msd data add`. Title, licence and citation are yours to say.
 name: {name}
-title: {name}
+title: {title}
 task: {task}
 metric: {metric} # {why}
 labels: {labels}
@@ -25,9 +29,7 @@ sources:
     file: {file}
     sha256: {sha256}
     bytes: {bytes}
-licence:
-  name: not stated
-citation: not stated
+{terms}
 prepare:
 {prepare}
 """
@@ -103,16 +105,22 @@ report:
 """
 
 
-def dataset_file(about: Mapping[str, str], source: Mapping[str, Any], parameters: Parameters, *, why: str) -> str:
+def dataset_file(
+    about: Mapping[str, str], source: Mapping[str, Any], parameters: Parameters, *, why: str, said: Mapping[str, Any]
+) -> str:
     """config/datasets/<name>.yaml.
 
     about: `name`, `task`, `metric` and `labels`.   source: `sha256` and `bytes` of the archive.   why: that metric.
+    said: the title, licence and citation that its former file has.
     """
     name = about["name"]
+    terms = {key: said.get(key, unknown) for key, unknown in TERMS.items()}
     values = parameters.model_dump(exclude_none=True)
     return DATASET.format(
         **source,
         name=_quoted(name),
+        title=_quoted(said.get("title", name)),
+        terms=yaml.safe_dump(terms, allow_unicode=True, sort_keys=False).strip(),
         plain=name,
         file=_quoted(f"{name}.zip"),
         labels=_quoted(about["labels"]),

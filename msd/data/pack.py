@@ -74,6 +74,8 @@ def pack(folder: Path, tables: Iterable[str], pictures: Path | None, target: Pat
     Raises:
         UserError: a table cannot be read, or no picture that it names is there.
     """
+    if pictures is not None and not pictures.exists():
+        raise UserError(f"there is no folder or archive {pictures}, which --pictures names")
     names = list(tables)
     wanted: dict[str, str] = {}
     for table in names:

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msd.errors import UserError
-from msd.lineage.digest import file_digests
-from msd.lineage.studies import study_records
+from msd.lineage.studies import as_recorded, study_records
 from msd.system.refusals import explained
 
 if TYPE_CHECKING:
@@ -46,27 +45,13 @@ def export_crate(study: str, results: Path, target: Path) -> str:
         raise UserError(f"{target} is there already; name a new folder with --out")
     records = study_records(study, results)
     project = results.absolute().parent
-    files = _recorded_files(records, project, results / ".hashes.sqlite")
+    files = as_recorded((item for one in records.values() for item in one["outputs"] + one["inputs"]), results)
     crate = _Builder(study, project, records, files).build()
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".tmp-") as folder, explained([folder]):
         crate.write(f"{folder}/crate")
         os.replace(f"{folder}/crate", target)
     return f"{target}: {len(files)} recorded files and the actions of {len(records)} jobs"
-
-
-def _recorded_files(records: dict[str, dict[str, Any]], project: Path, database: Path) -> dict[str, str]:
-    """path -> sha256 of each file that records name, as it lies there."""
-    items = (item for content in records.values() for item in content["outputs"] + content["inputs"])
-    recorded = {item["path"]: item["sha256"] for item in items}
-    for path in recorded:
-        if not (project / path).is_file():
-            raise UserError(f"{path} is missing; `msd audit` says what is made from it")
-    digests = file_digests([project / path for path in recorded], database=database)
-    for path, sha256 in recorded.items():
-        if digests[str(project / path)] != sha256:
-            raise UserError(f"{path} is not the file that its record names; `msd audit` says more")
-    return recorded
 
 
 class _Builder:

@@ -9,6 +9,7 @@ from typing import Any
 from msd.errors import UserError, decoding, made_anew, nearest
 from msd.lineage.identity import cell_name, other_side
 from msd.lineage.record import producing_record, read_record, relative
+from msd.lineage.studies import check_results
 from msd.system.text_file import read_json
 
 # Jobs that make a model: one of them belongs to a cell only where it is the cell's own run or what that came from.
@@ -103,6 +104,8 @@ def place_of(study: str, place: str) -> str:
     if Path(name).suffix or Path(name).parent.name:
         return place
     folder = f"results/{study}"
+    if not Path(folder).is_dir():
+        check_results(study, Path("results"))
     figure = Path(f"{folder}/figures/{name}.svg")
     return str(figure) if figure.is_file() and not is_cell else f"{folder}/tables/{name}.json{is_cell}{cell}"
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from msd.errors import UserError, decoding, made_anew
+from msd.errors import UserError, decoding, made_anew, nearest
+from msd.lineage.studies import studies_in
 
 RESULTS = "results"
 PUBLISHED = "results/published"
@@ -122,7 +123,8 @@ def _of_commit(commit: str, study: str) -> Version:
             if files.isdir(folder)
         }
     except RevError as error:
-        raise UserError(f"{commit!r} is no folder, no study in {RESULTS}/ and no git commit") from error
+        known = nearest(commit, studies_in(Path(RESULTS)))
+        raise UserError(f"{commit!r} is no folder, no study in {RESULTS}/ and no git commit{known}") from error
     except (DvcException, GitError) as error:  # no repository, or one of another account that git does not trust
         raise UserError(f"{commit!r} cannot be read: {error}; `git status` says what to do") from error
 

@@ -1,38 +1,52 @@
 """Copy a finished study's tables to results/published/, which git keeps; docs/ shows those it has places for."""
 
+import os
 import re
 import shutil
+import tempfile
 from pathlib import Path
 
 from msd.errors import UserError, nearest
+from msd.lineage.record import read_record
+from msd.lineage.studies import as_recorded
 from msd.system.temporary import write_whole
 
 BLOCK = re.compile(r"<!-- (\w+) table of ([\w-]+): written by `msd publish` -->\n.*?<!-- end -->", re.DOTALL)
 
 
 def publish(study: str, *, docs: Path = Path("docs"), results: Path = Path("results")) -> str:
-    """Copy tables, record and main figure; returns what was done. UserError without report or a table to show.
+    """Copy tables, record and main figure; returns what was done.
 
-    Tables that the study no longer makes are no longer published.
+    Tables that the study no longer makes are no longer published. Raises UserError without report or a table to show,
+    and for a file that is not as recorded; nothing is published then.
     """
     source, target = results / study, results / "published" / study
     if not (source / "report.html").is_file():
         names = [report.parent.name for report in results.glob("*/report.html")]
         raise UserError(f"{source} holds no report.html; run the study before you publish it{nearest(study, names)}")
-    files = [*sorted((source / "tables").glob("*.json")), *sorted((source / "tables").glob("*.md"))]
+    files = [file for file in _recorded(source / "tables", results) if file.suffix in (".json", ".md")]
     tables = {file.stem: file.read_text(encoding="utf-8") for file in files if file.suffix == ".md"}
     pages = {page: page.read_text(encoding="utf-8") for page in sorted(docs.glob("*.md"))}
     shown = {page: with_tables(text, study, tables, page=str(page)) for page, text in pages.items()}
-    files += (source / "figures").glob("main.png")
+    files += [file for file in _recorded(source / "figures", results) if file.name == "main.png"]
     target.mkdir(parents=True, exist_ok=True)
-    for former in {file.name for file in target.iterdir()} - {file.name for file in files}:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".tmp-") as folder:
+        for file in files:
+            shutil.copyfile(file, Path(folder) / file.name)
+        for file in files:
+            os.replace(Path(folder) / file.name, target / file.name)
+    for former in {file.name for file in target.iterdir() if file.is_file()} - {file.name for file in files}:
         (target / former).unlink()
-    for file in files:
-        shutil.copyfile(file, target / file.name)
     for page in pages:
         if shown[page] != pages[page]:
             write_whole(page, shown[page])
     return f"{len(files)} files in {target}; {docs} shows the tables that it has a place for"
+
+
+def _recorded(folder: Path, results: Path) -> list[Path]:
+    """The record of a folder and the files that it lists, as they were recorded."""
+    record = folder / "record.json"
+    return [record, *(results.parent / path for path in as_recorded(read_record(record)["outputs"], results))]
 
 
 def with_tables(text: str, study: str, tables: dict[str, str], *, page: str) -> str:

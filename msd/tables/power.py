@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from msd.errors import UserError
+from msd.lineage.studies import check_results
 from msd.measure.power import MOST_SEEDS, Design
 from msd.tables.cell import Cell
 from msd.tables.table import Table, read_table
@@ -69,6 +70,7 @@ def power(study: str, difference: float | None = None, *, results: Path = Path("
     paths = [results / study / "tables/claims.json", results / "published" / study / "claims.json"]
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
+        check_results(study, results)
         raise UserError(f"{paths[0]} is not there; run the study {study!r} first")
     table = read_table(str(path))
     tests = powers(table)

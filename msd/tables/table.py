@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from msd.errors import UserError
+from msd.errors import decoding, made_anew
 from msd.lineage.identity import cell_name, spelled
 from msd.measure.stats import holm
 from msd.tables.cell import Cell
@@ -82,10 +82,8 @@ class Table:
 
 def read_table(path: str) -> Table:
     """The table of a JSON file; raises UserError when it is none."""
-    content = json.loads(Path(path).read_text(encoding="utf-8"))
-    if not isinstance(content, dict) or not set(_KEYS) <= content.keys():
-        raise UserError(f"{path} is no table with cells; run the workflow again, it makes the tables")
-    return Table.from_json(content)
+    with decoding(f"{path} is no table of this version of msd", made_anew(path)):
+        return Table.from_json(json.loads(Path(path).read_text(encoding="utf-8")))
 
 
 def corrected(cells: Sequence[Cell]) -> tuple[list[Cell], int]:

@@ -110,6 +110,26 @@ def test_the_same_folder_gives_the_same_files_again(project: Path) -> None:
     assert [path.read_bytes() for path in (ARCHIVE, *CONFIGS)] == first
 
 
+def test_what_a_person_wrote_stays(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    add()
+    dataset, study = CONFIGS
+    terms = {"title": "Digits: ours", "licence": {"name": "CC0", "url": "https://example.org"}, "citation": "Nobody"}
+    dataset.write_text(yaml.safe_dump(yaml.safe_load(dataset.read_text()) | terms))
+    study.write_text(study.read_text().replace("seeds: 3\n", "seeds: 7\n"))
+    edited = study.read_text()
+    before = ARCHIVE.read_bytes()
+    digits(150).to_csv("own/digits.csv", index=False)
+    add("--force")
+    assert study.read_text() == edited
+    content = yaml.safe_load(dataset.read_text())
+    assert {key: content[key] for key in terms} == terms
+    assert content["sources"][0]["sha256"] == sha256(ARCHIVE)
+    assert ARCHIVE.read_bytes() != before
+    study.unlink()
+    study.mkdir()
+    assert refused(capsys, "--force").startswith("config/my-task-study.yaml is a folder, where a file belongs")
+
+
 @pytest.mark.parametrize(
     ("label", "options", "task", "metric"),
     [
@@ -171,7 +191,9 @@ def _write(path: str, content: str) -> Callable[[], object]:
          "own has several tables of train: train.csv, train.jsonl; leave one there"),
         (None, ["--label-col", "lable"], "digits.csv has no column 'lable'; did you mean 'label'?"),
         (lambda: digits(120).assign(label=range(120)).to_csv("own/digits.csv"), [], "the labels in 'label' are 120 in 120 rows"),
-        (None, ["--pictures", "nowhere"], "no picture that the column 'image' names is in nowhere, such as '0000.png'"),
+        (None, ["--pictures", "nowhere"], "there is no folder or archive nowhere, which --pictures names"),
+        (lambda: Path("elsewhere").mkdir(), ["--pictures", "elsewhere"],
+         "no picture that the column 'image' names is in elsewhere, such as '0000.png'"),
         (None, ["--pictures", "."], "such as '0000.png'; 'own/0000.png' is there, so give --pictures what the names stand"),
         (_write("text.zip", "no archive"), ["--pictures", "text.zip"], "text.zip is neither a folder nor a readable zip"),
         (None, ["--shares", "70/30"], "--shares: give those of train, val and test, such as 70/15/15; got '70/30'"),
@@ -186,7 +208,11 @@ def _write(path: str, content: str) -> Callable[[], object]:
         (None, ["--name", "../x"], "--name: '../x' cannot be the name of a dataset"),
         (None, ["--name", "jobs"], "--name: 'jobs' cannot be the name of a dataset"),
         (None, ["--name", "minilm-l6"], "--name: 'minilm-l6' is the name of an encoder"),
-        (None, ["--name", "easy-vqa", "--force"], "easy-vqa.yaml is a dataset that `msd data add` did not write"),
+        (None, ["--name", "easy-vqa", "--force"],
+         "--name: config/datasets/easy-vqa.yaml is there, and no dataset that `msd data add` wrote; take another name"),
+        (_write("config/my-task-study.yaml", "mine"), ["--force"],
+         "--name: config/my-task-study.yaml is there, and no dataset that `msd data add` wrote"),
+        (lambda: Path("config/datasets/my-task.yaml").mkdir(), ["--force"], "config/datasets/my-task.yaml is there"),
         (lambda: add(), [], "data/my-task/my-task.zip is there already; take another --name, or overwrite it with --force"),
         (lambda: [path.unlink() for path in sorted(Path("own").glob("*.png"))[:70]], [],
          "70 of 120 records of digits.csv are bad, too many; the first: digits.csv:2: digits-2: no picture: '0000.png'"),

@@ -192,6 +192,14 @@ def test_a_damaged_record_is_one_sentence_wherever_it_is_read(
             producing_record(str(record.with_name("model")), {})
 
 
+def test_a_mistyped_study_is_said_to_be_one(study: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    for name, end in (("ss", "; did you mean 's'?"), ("published", "; known are s")):
+        assert main(["trace", name, "main"]) == 1
+        assert capsys.readouterr().err == (
+            f"msd trace: there are no results of a study {name!r} in results; run it first{end}\n"
+        )
+
+
 def test_the_command_prints_tree_or_json(study: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["trace", f"{TABLE}#d/kd"]) == 0
     assert capsys.readouterr().out.startswith(f"{TABLE}#d/kd\n")

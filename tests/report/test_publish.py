@@ -1,10 +1,12 @@
 """docs/ shows what was published, and publishing says what is missing."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from msd.errors import UserError
+from msd.lineage.digest import file_sha256
 from msd.report.publish import publish, with_tables
 
 
@@ -25,6 +27,9 @@ def test_tables_are_copied_and_shown(tmp_path: Path) -> None:
     (tables / "main.json").write_text("{}")
     (tables / "main.md").write_text("| a |\n|---|\n| 1 |\n")
     (figures / "main.png").write_bytes(b"png")
+    for folder in (tables, figures):
+        outputs = [{"path": str(file.relative_to(tmp_path)), "sha256": file_sha256(file)} for file in folder.iterdir()]
+        (folder / "record.json").write_text(json.dumps({"inputs": [], "outputs": outputs}))
     docs = tmp_path / "docs"
     docs.mkdir()
     page = docs / "results.md"
@@ -39,7 +44,15 @@ def test_tables_are_copied_and_shown(tmp_path: Path) -> None:
     assert not former.exists()
     assert "| 1 |\n<!-- end -->\nafter" in page.read_text()
     assert "old" not in page.read_text()
-    assert (tmp_path / "results/published/toy/main.png").read_bytes() == b"png"
+    published = {file.name: file.read_bytes() for file in (tmp_path / "results/published/toy").iterdir()}
+    assert published["main.png"] == b"png"
+    (tables / "main.json").write_text('{"mean": 0.99}')
+    with pytest.raises(UserError, match=r"toy/tables/main.json is not the file that its record names"):
+        publish("toy", docs=docs, results=tmp_path / "results")
+    (tables / "main.json").unlink()
+    with pytest.raises(UserError, match=r"toy/tables/main.json is missing"):
+        publish("toy", docs=docs, results=tmp_path / "results")
+    assert published == {file.name: file.read_bytes() for file in (tmp_path / "results/published/toy").iterdir()}
 
 
 def test_each_place_gets_its_own_table_and_other_studies_keep_theirs() -> None:

@@ -29,5 +29,5 @@ def test_the_command_prints_each_test_and_the_seeds_that_a_difference_needs(in_s
     assert lines[0].startswith("Power: with 3 seeds a task, a true difference in score is found four times in five")
     assert lines[1].endswith("seeds for 0.01")
     assert len(lines) == 2 + 3 * 4
-    with pytest.raises(UserError, match="run the study 'other' first"):
-        power("other")
+    with pytest.raises(UserError, match=r"no results of a study 'tinny' .*; did you mean 'tiny'"):
+        power("tinny")

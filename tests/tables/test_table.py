@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from faults import one_sentence
 
-from msd.errors import UserError
 from msd.measure.stats import Difference
 from msd.tables.cell import ONE_SEED, Against, Cell, Value
 from msd.tables.table import Table, corrected, read_table
@@ -35,9 +35,11 @@ def test_a_published_table_is_read_and_written_as_it_was(path: Path) -> None:
 
 
 def test_another_file_is_no_table(tmp_path: Path) -> None:
-    (tmp_path / "metrics.json").write_text("{}")
-    with pytest.raises(UserError, match="is no table with cells"):
-        read_table(str(tmp_path / "metrics.json"))
+    content = FILES[0].read_bytes()
+    for other in (b"{}", b"[]", content[:300], content.replace(b'"mean"', b'"mena"', 1)):
+        (tmp_path / "main.json").write_bytes(other)
+        with one_sentence(r"main.json is no table of this version of msd \(.*\); `snakemake --force .*` makes it anew"):
+            read_table(str(tmp_path / "main.json"))
 
 
 def test_two_cells_of_one_identity_or_in_one_place_are_refused() -> None:
