@@ -12,23 +12,25 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
+from PIL import Image
 from torch import Tensor
 
 from msd.config.contracts.training import StudentParams
-from msd.deploy.run import Run, open_run
-from msd.deploy.student import Student, preprocessing_of, read_labels, read_tokens, written
+from msd.deploy.run import Run, hold, open_run
+from msd.deploy.student import AGAIN, Student, read_description, read_labels, read_tokens, written
 from msd.distill.losses import DATASET_TASKS
-from msd.errors import UserError
+from msd.errors import UserError, decoding
 from msd.features.reading import PictureReading
 from msd.models.files import save_model
 from msd.models.onnx_model import export_extractor, export_student, onnx_student, open_session, quantise
 from msd.models.predict import predict
 from msd.models.views import VIEWS
-from msd.system.text_file import read_json
 from msd.training.dataset import Dataset
 
 CHECKED, TOLERANCE = 100, 1e-4
 """Test samples by which ONNX is compared with PyTorch, and the largest difference of a logit."""
+LONGEST = 4096
+"""Words of the text that an export is tried with, which it cuts to its own length."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def write_student(run: Run, folder: Path) -> None:
     save_model(run.model, config=str(folder / "config.json"), weights=str(folder / "model.safetensors"))
     shutil.copyfile(run.inputs["tokenizer"], folder / "tokenizer.json")
     (folder / "labels.json").write_text(written(run.labels), encoding="utf-8")
-    described = asdict(run.preprocessing) | {"name": run.name, "dataset_task": run.params.dataset_task}
+    described = run.preprocessing.model_dump() | {"name": run.name, "dataset_task": run.params.dataset_task}
     (folder / "preprocessor_config.json").write_text(written(described), encoding="utf-8")
 
 
@@ -98,6 +100,7 @@ def _write(run: Run, folder: Path) -> None:
 
 def _judged(run: Run, folder: Path) -> Exported:
     """The scores of all forms on test, and how far ONNX is from PyTorch."""
+    hold(run.folder / "record.json", [Path(run.inputs["test"])])
     dataset = Dataset.load(run.params, run.inputs, splits=("test",))
     split = dataset.splits["test"]
     logits = {"torch": predict(run.model, split, "both", removal=run.params.removal)[0]}
@@ -159,19 +162,31 @@ def _framed(how: PictureReading) -> str:
 
 
 def open_bundle(folder: Path) -> Student:
-    """An exported student, as onnxruntime runs it; UserError for a folder that lacks a file."""
-    described: dict[str, Any] = read_json(folder / "preprocessor_config.json")
-    name, task = described.pop("name"), DATASET_TASKS[described.pop("dataset_task")]
-    how = preprocessing_of(described, folder)
-    return Student(
-        name,
+    """An exported student, as onnxruntime runs it; UserError for a folder that lacks a file, or has a damaged one."""
+    import onnxruntime  # type: ignore[import-untyped]
+
+    onnxruntime.set_default_logger_severity(4)  # fatal: of other faults a sentence tells
+    how = read_description(folder)
+    student = Student(
+        how.name,
         read_labels(folder / "labels.json"),
-        task,
+        DATASET_TASKS[how.dataset_task],
         how,
         read_tokens(folder, how.max_tokens),
         onnx_student(folder / "model.onnx"),
         partial(_features, open_session(folder / "extractor.onnx")),
     )
+    _try(student, folder)
+    return student
+
+
+def _try(student: Student, folder: Path) -> None:
+    """Ask for a blank picture and a long text; UserError where the files of an export do not fit each other."""
+    with decoding(f"the files of {folder} do not fit each other", AGAIN):
+        inputs = student.inputs([Image.new("RGB", (8, 8))], ["a " * LONGEST])
+        answered = student.logits(inputs)["both"].shape[1]
+    if answered != (named := len(student.labels)):
+        raise UserError(f"{folder}/labels.json names {named} labels, where its model answers with {answered}; {AGAIN}")
 
 
 def _features(session: Any, pixels: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from msd.deploy.bundle import write_student
 from msd.deploy.run import Run, features_of, is_whole, logits_of, open_run
-from msd.deploy.student import Student, preprocessing_of, read_labels, read_tokens
+from msd.deploy.student import Student, read_description, read_labels, read_tokens
 from msd.system.text_file import read_json
 from msd.tracking import RECORD, TrackResult, experiment_runs
 
@@ -122,13 +122,11 @@ def _load_pyfunc(path: str) -> Answering:
     from msd.models.visualbert import VisualBertClassifier
 
     folder = Path(path)
-    described: dict[str, Any] = read_json(folder / "preprocessor_config.json")
-    name, task = described.pop("name"), DATASET_TASKS[described.pop("dataset_task")]
-    how, network = preprocessing_of(described, folder), read_json(folder / NETWORK)
+    how, network = read_description(folder), read_json(folder / NETWORK)
     model = load_model(config=str(folder / "config.json"), weights=str(folder / "model.safetensors"))
     assert isinstance(model, VisualBertClassifier), "as every student is"
     labels, tokenizer = read_labels(folder / "labels.json"), read_tokens(folder, how.max_tokens)
     weights = [folder / WEIGHTS / file for file in network["weights"]]
     extractor = cache(lambda: find(network["module"]).build(weights, size=how.picture.size))
     logits, features = logits_of(model.eval(), how.removal), features_of(extractor)
-    return Answering(Student(name, labels, task, how, tokenizer, logits, features))
+    return Answering(Student(how.name, labels, DATASET_TASKS[how.dataset_task], how, tokenizer, logits, features))

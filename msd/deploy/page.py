@@ -20,6 +20,7 @@ from msd.data.pictures import member, open_archive, rgb
 from msd.deploy.run import Run, open_run, open_teacher
 from msd.deploy.student import Student
 from msd.errors import UserError, decoding, nearest
+from msd.lineage.studies import check_results
 from msd.system.text_file import parse_json, read_json
 
 HOST, LARGEST, SHOWN = "127.0.0.1", 20_000_000, 5
@@ -84,6 +85,7 @@ def open_demo(study: str, dataset: str | None, *, results: Path = Path("results"
 
     dataset: the study's first one if None. Raises UserError for a study without results, or one that has not run.
     """
+    check_results(study, results)
     folder = results / study
     names = sorted(path.name for path in (folder / "cells").glob("*") if path.is_dir())
     if not names:

@@ -102,6 +102,8 @@ def _of_table(path: Path) -> list[tuple[Path, str]]:
     rows = read_rows(path, columns=2)
     header = rows[0][1] if rows else []
     for name in ("image", "text"):
+        if header.count(name) > 1:
+            raise UserError(f"{path} has two columns {name!r}; rename one")
         if name not in header:
             raise UserError(f"{path} has no column {name!r}{nearest(name, header)}")
     image, text = header.index("image"), header.index("text")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,12 +17,13 @@ from msd.config.yaml_file import read_yaml, validated
 from msd.data.columns import read_columns
 from msd.data.rows import npy_rows
 from msd.data.tokenizer import read_tokenizer
-from msd.deploy.student import Logits, Preprocessing, Student, read_labels
+from msd.deploy.student import NO_RUN, Logits, Preprocessing, Student, read_labels
 from msd.distill.losses import DATASET_TASKS
-from msd.errors import UserError, decoding
+from msd.errors import UserError, decoding, made_anew
 from msd.features.extract import find
 from msd.features.reading import PictureReading
-from msd.lineage.record import described_job, read_record
+from msd.lineage.record import described_job, read_record, relative, seal
+from msd.lineage.studies import as_recorded
 from msd.measure.metric import METRICS
 from msd.models.files import load_model, load_student
 from msd.models.views import VIEWS, Inputs, Removal
@@ -30,6 +31,8 @@ from msd.models.visualbert import VisualBertClassifier
 from msd.system.text_file import read_json
 
 ADVICE = "remove it, and run the study again"
+OF_STUDENTS, OF_TEACHER = ("models.safetensors", "run.yaml", "metrics.parquet"), ("model.safetensors", "config.json")
+"""Files of a run of students and of a teacher that are read here, beside its record."""
 READ = ("labels", "tokenizer", "regions", "spec")
 """Inputs of a job without which no answer of its model can be made."""
 Params = TypeVar("Params", bound=StudentParams | TeacherParams)
@@ -123,11 +126,17 @@ def features_of(extractor: Callable[[], Callable[[Tensor], Tensor]]) -> Callable
 
 
 def open_run(folder: Path, *, seed: int | None = None) -> Run:
-    """A run's student of one seed, of the best validation score if None; UserError where a file of it is missing."""
+    """A run's student of one seed, of the best validation score if None.
+
+    Raises:
+        UserError: the folder is no run of students, or lacks a file of it or has another than its records name.
+    """
+    if not is_run(folder):
+        raise UserError(f"{folder} holds {NO_RUN}")
+    record, inputs, features = _origins(folder, OF_STUDENTS)
     params = _of_this_version(StudentParams, folder / "run.yaml", read_yaml)
     if seed is not None and seed not in params.seeds:
         raise UserError(f"{folder} has no seed {seed}; it has {', '.join(map(str, params.seeds))}")
-    record, inputs, features = _origins(folder)
     chosen = _best_seed(folder, params) if seed is None else seed
     config = {
         **params.architecture.model_dump(),
@@ -141,8 +150,8 @@ def open_run(folder: Path, *, seed: int | None = None) -> Run:
 
 
 def open_teacher(folder: Path) -> Run:
-    """A teacher; raises UserError where a file of it is missing."""
-    record, inputs, features = _origins(folder)
+    """A teacher; raises UserError where a file of it is missing or another than its records name."""
+    record, inputs, features = _origins(folder, OF_TEACHER)
     params = _of_this_version(TeacherParams, folder / "record.json", lambda place: read_record(place)["params"])
     with decoding(f"{folder}/model.safetensors is damaged", ADVICE):
         model = load_model(config=str(folder / "config.json"), weights=str(folder / "model.safetensors"))
@@ -158,13 +167,38 @@ def _of_this_version(model: type[Params], place: Path, read: Callable[[Path], di
         raise UserError(f"{error}; {ADVICE}, or take the version of msd that made it") from error
 
 
+def is_run(folder: Path) -> bool:
+    """Whether a folder is that of a run of students, though it may lack some of its files."""
+    return any((folder / name).is_file() for name in ("models.safetensors", "run.yaml"))
+
+
 def is_whole(folder: Path) -> bool:
-    """Whether all that `open_run` reads of a run of students is here."""
-    return (folder / "models.safetensors").is_file() and (folder / "run.yaml").is_file() and _lack(folder) is None
+    """Whether all that `open_run` reads of a run of students is here; UserError where it is not as its records say."""
+    return _lack(folder, OF_STUDENTS) is None
 
 
-def _lack(folder: Path) -> str | None:
-    """What to do about the first file that a run was made with and that is not here; None where all are."""
+def hold(place: Path, files: Iterable[Path]) -> None:
+    """Raise UserError for a file that is missing or not the one which a record names.
+
+    place: of the record, beside which lies what its job wrote, in a copy of its folder too.
+    """
+    record = read_record(place)
+    if seal(record) != record.get("seal"):
+        raise UserError(f"{place} was altered after its job wrote it; `msd audit` says more")
+    recorded = {item["path"]: item["sha256"] for item in record["inputs"]}
+    recorded |= {relative(place.with_name(Path(item["path"]).name)): item["sha256"] for item in record["outputs"]}
+    as_recorded(({"path": name, "sha256": recorded.get(name)} for name in map(relative, files)), Path("results"))
+
+
+def _lack(folder: Path, own: Iterable[str]) -> str | None:
+    """What to do about the first file that is not here, of its `own` or of those it was made with; None where all are.
+
+    Raises UserError for one that is not as its record says.
+    """
+    paths = [folder / name for name in own]
+    for path in paths:
+        if not path.is_file():
+            return f"there is no file {path}; fetch it with DVC, or {made_anew(path)}"
     inputs = _job(folder / "record.json")["inputs"]
     if not inputs.keys() >= {*READ}:
         return f"{folder}/record.json is of no student and no teacher of this version of msd; {ADVICE}"
@@ -176,15 +210,18 @@ def _lack(folder: Path) -> str | None:
                 f"{inputs[name]}, which {folder} was trained with, is not here; call from the project's folder, "
                 "or fetch it with DVC"
             )
+    hold(folder / "record.json", [*paths, *(Path(inputs[name]) for name in READ)])
     spec = read_json(inputs["spec"])
     if spec["preprocessing"] is None:
         return (
             f"{folder} was trained on boxes of {spec['extractor']}, published for the pictures of its data set alone: "
             "there is no network here that makes them of another picture"
         )
-    for weights in _features(inputs)["inputs"]["weights"]:
-        if not Path(weights).is_file():
-            return f"{weights}, by which pictures become features, is not here; `snakemake {weights}` fetches it"
+    weights = [Path(path) for path in _features(inputs)["inputs"]["weights"]]
+    for path in weights:
+        if not path.is_file():
+            return f"{path}, by which pictures become features, is not here; `snakemake {path}` fetches it"
+    hold(Path(inputs["spec"]).with_name("record.json"), weights)
     return None
 
 
@@ -200,9 +237,9 @@ def _job(record: Path) -> dict[str, Any]:
         return described_job(content)
 
 
-def _origins(folder: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Its record, the inputs of its job, and the job that made the features; UserError where one is not here."""
-    lack = _lack(folder)
+def _origins(folder: Path, own: Iterable[str]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Its record, the inputs of its job, and the job that made the features; UserError as `_lack` says."""
+    lack = _lack(folder, own)
     if lack is not None:
         raise UserError(lack)
     inputs = _job(folder / "record.json")["inputs"]

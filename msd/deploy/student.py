@@ -11,26 +11,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from PIL import Image
+from pydantic import ValidationError
 from torch import Tensor
 
+from msd.config.contracts.data import DatasetTask
+from msd.config.strict import Count, Strict
+from msd.config.yaml_file import sentence
 from msd.data.tokenizer import read_tokenizer
 from msd.distill.losses import Task
 from msd.distill.saliency import modality_saliency
-from msd.errors import UserError
+from msd.errors import UserError, decoding
 from msd.features.reading import PictureReading
 from msd.models.split import RegionWindows
 from msd.models.views import VIEWS, Inputs, Removal, View
-from msd.system.text_file import read_json
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 Logits = dict[View, Tensor]
+AGAIN = "export the student again"
+NO_RUN = "no run of students (models.safetensors); name a folder like results/demo/students/easy-vqa/kd/…/seeds-…"
 
 
-@dataclass(frozen=True)
-class Preprocessing:
-    """How a picture and a text become what a student reads; preprocessor_config.json of an export.
+class Preprocessing(Strict):
+    """How a picture and a text become what a student reads.
 
     Attributes:
         picture: how it becomes a square of pixels.   regions: a side, of averages of neighbours.
@@ -39,17 +43,18 @@ class Preprocessing:
     """
 
     picture: PictureReading
-    regions: int
-    max_tokens: int
+    regions: Count
+    max_tokens: Count
     removal: Removal
     extractor: str
     weights_sha256: str
 
 
-def preprocessing_of(described: dict[str, Any], folder: Path) -> Preprocessing:
-    """From the content of a folder's preprocessor_config.json; UserError for one of an earlier version."""
-    picture = PictureReading.of(described.get("picture"), folder / "preprocessor_config.json")
-    return Preprocessing(**described | {"picture": picture})
+class Description(Preprocessing):
+    """preprocessor_config.json of an export: how its student is asked, its name and what its labels are."""
+
+    name: str
+    dataset_task: DatasetTask
 
 
 @dataclass(frozen=True)
@@ -123,30 +128,48 @@ def open_student(place: str | Path, *, seed: int | None = None) -> Student:
     seed: of a run, the one of the best validation score if None. Raises UserError for a folder that is neither.
     """
     from msd.deploy.bundle import open_bundle
-    from msd.deploy.run import open_run
+    from msd.deploy.run import is_run, open_run
 
     folder = Path(place)
     if (folder / "model.onnx").is_file():
         if seed is not None:
             raise UserError(f"{folder} holds one student; leave out --seed")
         return open_bundle(folder)
-    if (folder / "models.safetensors").is_file():
-        return open_run(folder, seed=seed).student()
-    what = "no exported student (model.onnx) and no run of students (models.safetensors)"
-    raise UserError(f"{folder} holds {what}; name a folder like results/demo/students/easy-vqa/kd/…/seeds-…")
+    if not is_run(folder):
+        raise UserError(f"{folder} holds no exported student (model.onnx) and {NO_RUN}")
+    return open_run(folder, seed=seed).student()
+
+
+def read_description(folder: Path) -> Description:
+    """What an export says of its student; UserError where it is damaged, or of an earlier version."""
+    path = folder / "preprocessor_config.json"
+    content = _read(path)
+    try:
+        return Description.model_validate_json(json.dumps(content))  # whose lists may be tuples
+    except ValidationError as error:
+        raise UserError(f"{sentence(Description, error, path)}; {AGAIN}") from error
 
 
 def read_labels(path: Path) -> list[str]:
     """The labels of labels.json, in the order of the logits."""
-    labels: Any = read_json(path)
+    labels = _read(path)
     if not isinstance(labels, list):
-        raise UserError(f"{path} is no list of labels; export the student again")
+        raise UserError(f"{path} is no list of labels; {AGAIN}")
     return [str(label) for label in labels]
 
 
 def read_tokens(folder: Path, max_tokens: int) -> Tokenizer:
-    """The tokenizer of an export."""
-    return read_tokenizer(folder / "tokenizer.json", max_tokens=max_tokens)
+    """The tokenizer of an export; UserError where it is missing or damaged."""
+    path = folder / "tokenizer.json"
+    _read(path)
+    with decoding(f"{path} is no tokenizer", AGAIN):
+        return read_tokenizer(path, max_tokens=max_tokens)
+
+
+def _read(path: Path) -> Any:
+    """What a JSON file of an export holds; UserError where it is missing or damaged."""
+    with decoding(f"{path} is damaged", AGAIN):
+        return json.loads(path.read_text(encoding="utf-8"))
 
 
 def written(content: Any) -> str:
