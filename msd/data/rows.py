@@ -74,6 +74,9 @@ class StoredRows(Stored):
     def _file(self) -> FileIO:
         return open(self.path, "rb", buffering=0)
 
+    def __reduce__(self) -> tuple[Any, ...]:  # the open file stays behind
+        return StoredRows, (self.path, self.start, self.shape, self.dtype)
+
 
 def npy_rows(path: str | Path) -> StoredRows:
     """The rows of a .npy file; UserError for one that is none, or is cut short."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,3 +47,6 @@ class Pixels:
     @cached_property
     def _open(self) -> zipfile.ZipFile:
         return open_archive(self.archive)
+
+    def __reduce__(self) -> tuple[Any, ...]:  # the open file stays behind
+        return Pixels, (self.archive, self.side)

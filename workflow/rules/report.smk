@@ -24,7 +24,11 @@ REPORT = Stage(
     RESULTS,
     "report",
     lambda wildcards: study.report_params(),
-    lambda wildcards: ["msd.lineage.trace", "msd.lineage.identity", "msd.lineage.record"],
+    lambda wildcards: [
+        "msd.lineage.trace",
+        "msd.lineage.identity",
+        "msd.lineage.record",
+    ],
 )
 
 
