@@ -116,7 +116,7 @@ def test_what_cannot_be_asked_is_a_sentence(
 
 
 def test_a_study_or_dataset_that_is_not_there_is_one_sentence(demo: Demo) -> None:
-    with pytest.raises(UserError, match="has no students; run the study first"):
+    with pytest.raises(UserError, match="there are no results of a study 'nothing' in results; run it first"):
         open_demo("nothing", None)
     with pytest.raises(UserError, match="has no students of 'x'"):
         open_demo(STUDY, "x")
