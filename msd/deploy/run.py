@@ -22,8 +22,7 @@ from msd.distill.losses import DATASET_TASKS
 from msd.errors import UserError, decoding, made_anew
 from msd.features.extract import find
 from msd.features.reading import PictureReading
-from msd.lineage.record import described_job, read_record, relative, seal
-from msd.lineage.studies import as_recorded
+from msd.lineage.record import as_recorded, described_job, read_record, relative, seal
 from msd.measure.metric import METRICS
 from msd.models.files import load_model, load_student
 from msd.models.views import VIEWS, Inputs, Removal

@@ -75,8 +75,8 @@ def meta_split(targets: Rows, count: int, *, share: float, seed: int) -> tuple[T
     """Row numbers to train on and, held out from them, a share of every label's samples: both sorted.
 
     targets: class indices, or rows (C,) of scores, of which the first `count`, N, are split; a sample of several labels
-    counts for its rarest one. Returns (N−M,)
-    and (M,) row numbers, M the nearest count to share·N; each label has its share of M, within one sample.
+    counts for its rarest one. Returns (N−M,) and (M,) row numbers, M the nearest count to share·N; each label has its
+    share of M, within one sample.
 
     Raises:
         UserError: there are fewer than two samples, or than labels, in one of both.

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msd.errors import UserError
-from msd.lineage.studies import as_recorded, study_records
+from msd.lineage.record import as_recorded
+from msd.lineage.studies import study_records
 from msd.system.refusals import explained
 
 if TYPE_CHECKING:

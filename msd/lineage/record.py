@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from msd.errors import UserError, decoding, made_anew
-from msd.lineage.digest import code_digest, file_sha256, module_digests
+from msd.lineage.digest import code_digest, file_digests, file_sha256, module_digests
 from msd.lineage.environment import describe_environment
 
 CLAIMS = "config/claims.yaml"
@@ -130,6 +130,20 @@ def git_state() -> dict[str, Any]:
     commit = next((line.split()[-1] for line in lines if line.startswith("# branch.oid")), None)
     dirty = any(not line.startswith("#") for line in lines)
     return {"commit": None if commit == "(initial)" else commit, "dirty": dirty}
+
+
+def as_recorded(items: Iterable[Mapping[str, Any]], results: Path) -> dict[str, str]:
+    """path -> sha256 of files that records name, {"path", "sha256"}; UserError where one is missing or another file."""
+    project = results.absolute().parent
+    recorded = {item["path"]: item["sha256"] for item in items}
+    for path in recorded:
+        if not (project / path).is_file():
+            raise UserError(f"{path} is missing; `msd audit` says what is made from it")
+    digests = file_digests([project / path for path in recorded], database=results / ".hashes.sqlite")
+    for path, sha256 in recorded.items():
+        if digests[str(project / path)] != sha256:
+            raise UserError(f"{path} is not the file that its record names; `msd audit` says more")
+    return recorded
 
 
 def recorded_sha256(record: Mapping[str, Any], path: str) -> str | None:

@@ -1,12 +1,10 @@
 """The studies that have results, and the records of one of them."""
 
 import json
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from msd.errors import UserError, decoding, nearest
-from msd.lineage.digest import file_digests
 
 RESERVED = ("data", "published")
 """Folders of results/ that are no study's."""
@@ -41,17 +39,3 @@ def study_records(study: str, results: Path) -> dict[str, dict[str, Any]]:
             records[name] = json.loads((project / name).read_text(encoding="utf-8"))
             names += [source["record"] for source in records[name]["inputs"] if source["record"]]
     return records
-
-
-def as_recorded(items: Iterable[Mapping[str, Any]], results: Path) -> dict[str, str]:
-    """path -> sha256 of files that records name, {"path", "sha256"}; UserError where one is missing or another file."""
-    project = results.absolute().parent
-    recorded = {item["path"]: item["sha256"] for item in items}
-    for path in recorded:
-        if not (project / path).is_file():
-            raise UserError(f"{path} is missing; `msd audit` says what is made from it")
-    digests = file_digests([project / path for path in recorded], database=results / ".hashes.sqlite")
-    for path, sha256 in recorded.items():
-        if digests[str(project / path)] != sha256:
-            raise UserError(f"{path} is not the file that its record names; `msd audit` says more")
-    return recorded

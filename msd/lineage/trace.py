@@ -103,9 +103,8 @@ def place_of(study: str, place: str) -> str:
     name, is_cell, cell = place.partition("#")
     if Path(name).suffix or Path(name).parent.name:
         return place
+    check_results(study, Path("results"))
     folder = f"results/{study}"
-    if not Path(folder).is_dir():
-        check_results(study, Path("results"))
     figure = Path(f"{folder}/figures/{name}.svg")
     return str(figure) if figure.is_file() and not is_cell else f"{folder}/tables/{name}.json{is_cell}{cell}"
 

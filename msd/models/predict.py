@@ -9,17 +9,20 @@ from msd.models.classifier import Classifier, Output
 from msd.models.split import Split
 from msd.models.views import Removal, View
 
+BATCH = 256
+"""Samples that are predicted at a time."""
+
 
 @torch.inference_mode()
 def predictions(
-    model: Classifier, split: Split, view: View, *, removal: Removal = "mask", batch_size: int = 256
+    model: Classifier, split: Split, view: View, *, removal: Removal = "mask"
 ) -> Iterator[tuple[Tensor, Output]]:
     """Row numbers (B,) and outputs of a batch after the other, short texts first, float32, without dropout.
 
     It runs where the model is; the outputs are on the processor.
     """
     model.eval()
-    for rows in split.lengths.argsort(stable=True).split(batch_size):
+    for rows in split.lengths.argsort(stable=True).split(BATCH):
         output = model(split.inputs(rows).to(model.head.weight.device), (view,), removal=removal)[view]
         yield rows, Output(output.logits.cpu(), output.features.cpu())
 

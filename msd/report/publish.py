@@ -6,9 +6,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from msd.errors import UserError, nearest
-from msd.lineage.record import read_record
-from msd.lineage.studies import as_recorded
+from msd.errors import UserError
+from msd.lineage.record import as_recorded, read_record
+from msd.lineage.studies import check_results
 from msd.system.temporary import write_whole
 
 BLOCK = re.compile(r"<!-- (\w+) table of ([\w-]+): written by `msd publish` -->\n.*?<!-- end -->", re.DOTALL)
@@ -20,10 +20,10 @@ def publish(study: str, *, docs: Path = Path("docs"), results: Path = Path("resu
     Tables that the study no longer makes are no longer published. Raises UserError without report or a table to show,
     and for a file that is not as recorded; nothing is published then.
     """
+    check_results(study, results)
     source, target = results / study, results / "published" / study
     if not (source / "report.html").is_file():
-        names = [report.parent.name for report in results.glob("*/report.html")]
-        raise UserError(f"{source} holds no report.html; run the study before you publish it{nearest(study, names)}")
+        raise UserError(f"{source} holds no report.html; run the study before you publish it")
     files = [file for file in _recorded(source / "tables", results) if file.suffix in (".json", ".md")]
     tables = {file.stem: file.read_text(encoding="utf-8") for file in files if file.suffix == ".md"}
     pages = {page: page.read_text(encoding="utf-8") for page in sorted(docs.glob("*.md"))}
