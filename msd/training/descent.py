@@ -54,8 +54,8 @@ def train(
     """Train the student of a method's setting in place, on the rows that the method chooses.
 
     The order of the samples and the dropout of each step are drawn from streams named by dataset and seed, so that two
-    methods with the same seed and rows see the same batches; where the engine says so, also the dropout of each view, so
-    that a further view changes no other view's.
+    methods with the same seed and rows see the same batches; where the engine says so, also the dropout of each view,
+    so that a further view changes no other view's.
     name: of the method in messages and progress, or of what else is trained, beside dataset and seed.
     rates: learning rates of parameters that have another than the schedule's. checkpoint, errors: as of `fit`.
     The student is on the engine's device already.
